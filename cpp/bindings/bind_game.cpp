@@ -1,0 +1,87 @@
+#include <algorithm>
+
+#include "bindings/bindings.h"
+#include "games/connect4/connect4.h"
+
+namespace selfplay {
+
+namespace {
+
+std::vector<Action> legal_actions(const State& state) {
+  std::vector<Action> actions(static_cast<std::size_t>(state.game().num_actions()));
+  actions.resize(static_cast<std::size_t>(state.legal_actions(actions.data())));
+  return actions;
+}
+
+void play(State& state, Action action) {
+  const std::vector<Action> legal = legal_actions(state);
+  if (!std::binary_search(legal.begin(), legal.end(), action)) {
+    throw InputError("action " + std::to_string(action) + " is not legal here");
+  }
+  state.play(action);
+}
+
+py::array_t<float> encode(const State& state) {
+  const PlanesShape shape = state.game().planes_shape();
+  py::array_t<float> planes({shape.planes, shape.height, shape.width});
+  state.encode(planes.mutable_data());
+  return planes;
+}
+
+template <typename T>
+py::array_t<T> table(const std::vector<Symmetry>& symmetries, std::vector<T> Symmetry::* field) {
+  const std::size_t width = (symmetries.front().*field).size();
+  py::array_t<T> result({symmetries.size(), width});
+  T* out = result.mutable_data();
+  for (const Symmetry& symmetry : symmetries) out = std::copy_n((symmetry.*field).begin(), width, out);
+  return result;
+}
+
+}  // namespace
+
+void register_game(py::module_& module) {
+  py::register_exception<InputError>(module, "InputError", PyExc_ValueError);
+
+  py::class_<State>(module, "State")
+      .def("player", &State::player)
+      .def("legal_actions", &legal_actions)
+      .def("play", &play, py::arg("action"))
+      .def("outcome", &State::outcome)
+      .def("clone", &State::clone)
+      .def("encode", &encode)
+      .def("key", &State::key)
+      .def("canonical",
+           [](const State& state) {
+             const Canonical canonical = state.canonical();
+             return py::make_tuple(canonical.key, canonical.symmetry);
+           })
+      .def("ply", &State::ply)
+      .def("position",
+           [](const State& state) {
+             Position position = state.position();
+             return py::make_tuple(position.start, position.moves);
+           })
+      .def("text", &State::text)
+      .def("action_text", &State::action_text, py::arg("action"))
+      .def("parse_action", &State::parse_action, py::arg("text"));
+
+  py::class_<Game>(module, "Game")
+      .def_property_readonly("name", &Game::name)
+      .def_property_readonly("num_actions", &Game::num_actions)
+      .def_property_readonly("planes_shape",
+                             [](const Game& game) {
+                               const PlanesShape shape = game.planes_shape();
+                               return py::make_tuple(shape.planes, shape.height, shape.width);
+                             })
+      .def_property_readonly("max_plies", &Game::max_plies)
+      .def_property_readonly("action_symmetries",
+                             [](const Game& game) { return table(game.symmetries(), &Symmetry::actions); })
+      .def_property_readonly("cell_symmetries",
+                             [](const Game& game) { return table(game.symmetries(), &Symmetry::cells); })
+      .def("initial", &Game::initial, py::keep_alive<0, 1>())
+      .def("parse", &Game::parse, py::arg("position"), py::keep_alive<0, 1>());
+
+  py::class_<connect4::Connect4, Game>(module, "Connect4").def(py::init<>());
+}
+
+}  // namespace selfplay

@@ -1,0 +1,16 @@
+// What the registrars share.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "core/game.h"
+
+namespace selfplay {
+
+namespace py = pybind11;
+
+void register_game(py::module_& module);
+
+}  // namespace selfplay

@@ -1,0 +1,6 @@
+#include "bindings/bindings.h"
+
+PYBIND11_MODULE(_core, module) {
+  module.doc() = "Rules, search, self-play and record decoding.";
+  selfplay::register_game(module);
+}

@@ -1,0 +1,20 @@
+#include "core/game.h"
+
+namespace selfplay {
+
+void encode_turned(const Game& game, const State& state, int symmetry, float* planes, float* scratch) {
+  if (symmetry == 0) {
+    state.encode(planes);
+    return;
+  }
+  state.encode(scratch);
+  const PlanesShape shape = game.planes_shape();
+  const std::vector<std::int32_t>& cells = game.symmetries()[static_cast<std::size_t>(symmetry)].cells;
+  for (int plane = 0; plane < shape.planes; ++plane) {
+    const float* from = scratch + plane * shape.cells();
+    float* to = planes + plane * shape.cells();
+    for (int cell = 0; cell < shape.cells(); ++cell) to[cell] = from[cells[static_cast<std::size_t>(cell)]];
+  }
+}
+
+}  // namespace selfplay

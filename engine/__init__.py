@@ -1,0 +1,1 @@
+"""Self-play with tree search: game, search, selfplay, replay, learner, checkpoint, arena."""

@@ -1,0 +1,271 @@
+"""The C++ core: rules, search, self-play and record decoding.
+
+Shapes: B requests in a batch, A actions of the game, C x H x W planes, M plies, G games.
+Every value is for the player to move at its position unless a docstring says otherwise.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+EVALUATE: int
+"""Request kind: prior logits and value of a position (games with rules)."""
+PROPOSE: int
+"""Request kind: more moves for a node of a proposed tree."""
+VALUE: int
+"""Request kind: the value of an ended node of a proposed tree."""
+
+class InputError(ValueError):
+    """A user's input breaks the rules or the notation of a game; the message quotes it."""
+
+class State:
+    """A position under play."""
+
+    def player(self) -> int: ...
+    def legal_actions(self) -> list[int]: ...
+    def play(self, action: int) -> None:
+        """Raise InputError where the action is not legal."""
+    def outcome(self) -> float | None:
+        """For the player to move; None while the game runs."""
+    def clone(self) -> State: ...
+    def encode(self) -> NDArray[np.float32]:
+        """Planes [C, H, W]."""
+    def key(self) -> int: ...
+    def canonical(self) -> tuple[int, int]:
+        """(key, symmetry) of the orientation that stands for all turned positions."""
+    def ply(self) -> int: ...
+    def position(self) -> tuple[str, list[int]]:
+        """(start, actions since)."""
+    def text(self) -> str: ...
+    def action_text(self, action: int) -> str: ...
+    def parse_action(self, text: str) -> int: ...
+
+class Game:
+    """The rules of one game on one board size."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def num_actions(self) -> int: ...
+    @property
+    def planes_shape(self) -> tuple[int, int, int]: ...
+    @property
+    def max_plies(self) -> int: ...
+    @property
+    def action_symmetries(self) -> NDArray[np.int32]:
+        """[S, A]; action a of a position is action_symmetries[s, a] of the position turned by s."""
+    @property
+    def cell_symmetries(self) -> NDArray[np.int32]:
+        """[S, H * W]; cell c of the turned planes holds cell cell_symmetries[s, c] of the original."""
+    def initial(self) -> State: ...
+    def parse(self, position: str) -> State:
+        """Read a position in the game's notation; raise InputError."""
+
+class Connect4(Game):
+    """Connect Four, seven columns of six; actions are columns 0-6."""
+
+    def __init__(self) -> None: ...
+
+class DenseReply:
+    """Answers to EVALUATE requests, in request order and orientation.
+
+    wdl float32 [B, 3]: probabilities of win, draw and loss for the player to move.
+    logits float32 [B, A]: prior logits; illegal actions are ignored.
+    Raises ValueError on another shape or dtype.
+    """
+
+    def __init__(self, wdl: NDArray[np.float32], logits: NDArray[np.float32]) -> None: ...
+    @property
+    def wdl(self) -> NDArray[np.float32]: ...
+    @property
+    def logits(self) -> NDArray[np.float32]: ...
+
+class ProposalReply:
+    """Answers to PROPOSE and VALUE requests, in request order; P proposals in all.
+
+    wdl float32 [B, 3]: value of the requested node (ignored where the node has one already).
+    offsets int64 [B + 1]: proposals of request b are rows offsets[b] : offsets[b + 1].
+    action int32 [P]: opaque ids below 2**31, distinct within a node (repeats raise the edge's prior).
+    prior float32 [P]: weights, normalised over the node's edges by the tree.
+    player int8 [P]: who moves after the action.
+    ends bool [P]: whether the action ends the episode.
+    tokens int32 [B]: what the request cost.
+    exact bool [B]: whether the value of an ended node is an exact verdict that may prove nodes.
+    """
+
+    def __init__(
+        self,
+        wdl: NDArray[np.float32],
+        offsets: NDArray[np.int64],
+        action: NDArray[np.int32],
+        prior: NDArray[np.float32],
+        player: NDArray[np.int8],
+        ends: NDArray[np.bool_],
+        tokens: NDArray[np.int32] | None = None,
+        exact: NDArray[np.bool_] | None = None,
+    ) -> None: ...
+
+class Requests:
+    """A batch of questions of a search; valid until it is answered."""
+
+    def __len__(self) -> int: ...
+    @property
+    def kinds(self) -> NDArray[np.uint8]:
+        """[B]"""
+    @property
+    def trees(self) -> NDArray[np.int32]:
+        """[B] index of the tree that asks."""
+    @property
+    def planes(self) -> NDArray[np.float32]:
+        """[B, C, H, W] in the canonical orientation; encoded when read, into a buffer used again later."""
+    @property
+    def legal(self) -> NDArray[np.bool_]:
+        """[B, A] in the same orientation."""
+    @property
+    def counts(self) -> NDArray[np.int32]:
+        """[B] number of moves asked for (PROPOSE)."""
+    def path(self, index: int) -> list[int]:
+        """Ids from the root to the node (proposed trees)."""
+
+class SearchParams:
+    """Settings of a search; every field is a keyword argument and an attribute."""
+
+    def __init__(self, **fields: Any) -> None: ...
+    rule: str  # "puct" or "uct"
+    c_puct: float
+    fpu_reduction: float
+    noise_fraction: float
+    noise_alpha_total: float
+    root_temperature: float
+    proofs: bool
+    reuse: bool
+    max_in_flight: int
+    max_tree_mb: float
+    initial_proposals: int
+    widening_factor: float
+    widening_exponent: float
+    max_proposals: int
+
+class Trees:
+    """Search trees, many at once, answered in batches."""
+
+    def __init__(self, game: Game | None, params: SearchParams, seed: int = 0, cache_mb: float = 0) -> None:
+        """`game` None: proposed trees. `cache_mb` 0: no evaluation cache."""
+    def add(self, state: State) -> int:
+        """Root a new tree at a copy of `state`; its index."""
+    def add_proposed(self, player: int = 0) -> int: ...
+    def clear(self) -> None: ...
+    def __len__(self) -> int: ...
+    def select(self, simulations: int) -> Requests:
+        """Walk every tree until it waits for an answer or has had `simulations` new visits."""
+    def backup(self, requests: Requests, reply: DenseReply | ProposalReply) -> None: ...
+    def root(self, tree: int) -> dict[str, Any]:
+        """What the search found at a root.
+
+        actions int32 [n], visits int64 [n], prior float32 [n] (with noise and temperature as searched),
+        q float32 [n] (for the root's player, NaN where unvisited), proof int8 [n] (1 won, 0 drawn, -1 lost
+        for the root's player, 2 not proven), target float32 [n] (policy target), value float, wdl [3],
+        raw_wdl [3], root_proof int, simulations int (new ones since the root was set), nodes int, bytes int.
+        """
+    def best_action(self, tree: int) -> int:
+        """Most visits, lowest action on ties; never gives a proven result away."""
+    def principal_variation(self, tree: int, max_plies: int = 20) -> list[int]: ...
+    def advance(self, tree: int, action: int) -> None:
+        """Play `action` at the root; keeps its subtree where `reuse` is set."""
+    def drop(self) -> None:
+        """Forget all nodes and the cache, keep the roots (the weights have changed)."""
+    def stats(self) -> dict[str, int]:
+        """Counters since construction: simulations, evaluations, cache_hits, terminal_hits, proven_hits,
+        collisions, bad_replies, capped."""
+
+def uniform(requests: Requests) -> DenseReply:
+    """Equal priors and a draw for every request."""
+
+def rollout(requests: Requests, seed: int) -> DenseReply:
+    """Equal priors and the result of one uniformly random game from each position."""
+
+class PlayParams:
+    """Settings of self-play; every field is a keyword argument and an attribute."""
+
+    def __init__(self, **fields: Any) -> None: ...
+    simulations: int
+    fast_simulations: int
+    full_search_fraction: float
+    max_opening_plies: int
+    temperature: float
+    final_temperature: float
+    temperature_half_life: float
+    fast_weight: float
+
+class Pool:
+    """Games side by side, each with its own tree, played by one caller.
+
+    Game ids are first_id, first_id + stride, …: a game's moves depend on (seed, id) and the weights alone.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        search: SearchParams,
+        play: PlayParams,
+        *,
+        seed: int,
+        slots: int,
+        first_id: int = 0,
+        stride: int = 1,
+        cache_mb: float = 64,
+        checkpoint: int = 0,
+    ) -> None: ...
+    def start(self, positions: int) -> None:
+        """Play until `positions` more searched moves have been made; `select` is empty from then on."""
+    def select(self) -> Requests: ...
+    def backup(self, requests: Requests, reply: DenseReply) -> None: ...
+    def take_games(self) -> dict[str, Any]:
+        """Finished games since the last call as columns (see engine.replay.GAME_SCHEMA), then forget them."""
+    def snapshot(self) -> dict[str, Any]:
+        """Games under way, in the columns of take_games."""
+    def restore(self, games: dict[str, Any], next_id: int) -> None: ...
+    @property
+    def next_id(self) -> int: ...
+    def new_weights(self, checkpoint: int) -> None:
+        """Drop trees and cache; moves from now on carry this checkpoint's id."""
+    def stats(self) -> dict[str, int]: ...
+
+class ReplayWindow:
+    """Games of the replay window in memory, decoded to training samples at C++ speed."""
+
+    def __init__(self, game: Game) -> None: ...
+    def append(self, games: dict[str, Any]) -> None:
+        """Add a batch of games, columns as Pool.take_games gives them."""
+    def trim(self, positions: int) -> None:
+        """Drop the oldest whole batches as long as at least `positions` samples remain."""
+    @property
+    def positions(self) -> int:
+        """Plies with weight above zero, the ones that can be sampled."""
+    @property
+    def games(self) -> int: ...
+    def sample(self, count: int, seed: int, value_mix: float = 0.0) -> dict[str, Any]:
+        """Draw plies by weight and decode them, each with a random symmetry.
+
+        planes float32 [B, C, H, W], policy float32 [B, A], wdl float32 [B, 3] (outcome mixed with the
+        search's value by `value_mix`), legal bool [B, A], weight float32 [B], game_id int64 [B], ply int32 [B].
+        """
+
+class Connect4Solver:
+    """Exact scores of Connect Four positions (22 minus the winner's stones; 0 a draw)."""
+
+    def __init__(self, table_mb: int = 128) -> None: ...
+    def score(self, position: str) -> int:
+        """Exact score for the player to move. Raise InputError for an illegal or finished position."""
+    def scores(self, position: str) -> list[int | None]:
+        """Exact score of every column for the player to move, None where it is full."""
+    def outcomes(self, position: str) -> list[int | None]:
+        """1, 0 or -1 for every column: what it leads to for the player to move; cheaper than scores."""
+    @property
+    def nodes(self) -> int: ...
+    def clear(self) -> None: ...
+
+def rollout_moves(game: Game, seed: int, plies: int) -> Sequence[int]:
+    """Actions of a uniformly random game, at most `plies` of them."""

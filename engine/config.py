@@ -1,0 +1,228 @@
+"""Settings: one model per stage, unknown keys and values out of range refused, saved with every run."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.errors import UserError
+
+
+class Section(BaseModel):
+    """A group of settings."""
+
+    model_config = ConfigDict(
+        extra="forbid", allow_inf_nan=False, frozen=True, use_attribute_docstrings=True, validate_default=True
+    )
+
+
+class SearchConfig(Section):
+    """The tree search in self-play; the arena and the protocols take it without noise."""
+
+    c_puct: float = Field(1.5, ge=0, le=100)
+    """Weight of the prior against the value in PUCT (Silver et al. 2017, methods, "Search")."""
+    fpu_reduction: float = Field(0.2, ge=0, le=2)
+    """An unvisited move counts as the node's value less this times the root of the visited prior."""
+    noise_fraction: float = Field(0.25, ge=0, le=1)
+    """Share of Dirichlet noise in the root's priors."""
+    noise_alpha_total: float = Field(10.0, gt=0, le=1000)
+    """Dirichlet concentration summed over the legal moves; each gets an equal part."""
+    root_temperature: float = Field(1.1, gt=0, le=100)
+    """Priors at the root are flattened by this softmax temperature."""
+    proofs: bool = True
+    """Back up proven wins, draws and losses and stop searching what is proven."""
+    reuse: bool = True
+    """Keep the subtree of the move played."""
+    max_tree_mb: float = Field(256.0, gt=0, le=65536)
+    """Memory of one tree; at the cap the move is chosen from what there is."""
+
+
+class SelfplayConfig(Section):
+    """How games are played for training."""
+
+    games: int = Field(128, ge=1, le=65536)
+    """Games side by side in each caller; also the batch that its evaluator sees."""
+    simulations: int = Field(100, ge=1, le=10_000_000)
+    """New visits a move in a full search."""
+    fast_simulations: int = Field(20, ge=1, le=10_000_000)
+    """New visits a move in a fast search, which plays but gives no policy target."""
+    full_search_fraction: float = Field(1.0, gt=0, le=1)
+    """Share of moves with a full search (playout cap randomization, Wu 2019, section 3.1)."""
+    max_opening_plies: int = Field(2, ge=0, le=100)
+    """Each game starts with 0 to this many uniformly random moves."""
+    temperature: float = Field(1.0, ge=0, le=10)
+    """Moves are drawn in proportion to visits to the power 1 / temperature, at the start of a game."""
+    final_temperature: float = Field(0.2, ge=0, le=10)
+    """What the temperature decays to."""
+    temperature_half_life: float = Field(8.0, gt=0, le=100_000)
+    """Plies in which the temperature's distance to its final value halves."""
+    cache_mb: float = Field(128.0, ge=0, le=65536)
+    """Evaluation cache of one caller; 0 switches it off."""
+
+
+class NetworkConfig(Section):
+    """Residual policy and value network."""
+
+    channels: int = Field(64, ge=1, le=4096)
+    blocks: int = Field(5, ge=0, le=200)
+    head_channels: int = Field(32, ge=1, le=1024)
+    """Channels of the 1x1 convolution before each head."""
+    value_hidden: int = Field(64, ge=1, le=8192)
+    """Width of the value head's hidden layer."""
+
+
+class EvaluatorConfig(Section):
+    """What computes the network in self-play."""
+
+    backend: Literal["auto", "torch", "openvino"] = "auto"
+    """`auto` takes OpenVINO where it is installed and there is no GPU."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "f32", "bf16"] = "auto"
+    """`auto` takes bf16 where the processor computes in it."""
+
+
+class ReplayConfig(Section):
+    """The window of positions that the learner draws from (power law of Wu 2019, appendix C)."""
+
+    window_start: int = Field(50_000, ge=1)
+    """Positions in the window at first; it grows once more have been played."""
+    window_exponent: float = Field(0.75, ge=0, le=1)
+    window_scale: float = Field(0.4, ge=0, le=10)
+    window_max: int = Field(5_000_000, ge=1)
+    value_mix: float = Field(0.0, ge=0, le=1)
+    """Share of the search's root value in the value target; the rest is the game's outcome."""
+    max_bad_fraction: float = Field(0.1, ge=0, le=1)
+    """A run stops where more of its shards than this are damaged."""
+
+
+class LearnerConfig(Section):
+    """Gradient steps on the window."""
+
+    batch_size: int = Field(256, ge=2, le=1_048_576)
+    learning_rate: float = Field(2e-3, gt=0, le=10)
+    """Of AdamW, after warm-up."""
+    warmup_steps: int = Field(200, ge=0)
+    weight_decay: float = Field(1e-4, ge=0, le=1)
+    gradient_clip: float = Field(1.0, gt=0)
+    """Largest norm of a step's gradient."""
+    value_weight: float = Field(1.0, ge=0, le=100)
+    """Weight of the value loss against the policy loss."""
+    samples_per_position: float = Field(4.0, gt=0, le=1000)
+    """How often a new position is drawn on average."""
+    ema_decay: float = Field(0.995, ge=0, lt=1)
+    """Per step, of the weights that play and their BatchNorm statistics."""
+    precision: Literal["auto", "f32", "bf16"] = "auto"
+    threads: int = Field(0, ge=0, le=1024)
+    """Threads of a training step; 0 takes all cores."""
+
+
+class TruthConfig(Section):
+    """Scoring checkpoints on positions of known value during a run and at its end."""
+
+    positions: int = Field(50, ge=0)
+    """Of each set, during the run."""
+    simulations: tuple[int, ...] = (0, 16)
+    """During the run; 0 is the raw network."""
+    max_share: float = Field(0.05, ge=0, le=1)
+    """Of wall time, during the run."""
+    final_simulations: tuple[int, ...] = (0, 16, 100)
+    """At the end of the run, on whole sets."""
+
+
+class LoopConfig(Section):
+    """The outer loop."""
+
+    positions: int = Field(8192, ge=1)
+    """Searched moves of one iteration, all callers together."""
+    callers: int = Field(0, ge=0, le=1024)
+    """Threads that play, each with its own one-thread evaluator; 0 takes one a core."""
+    actors: Literal["inline"] = "inline"
+    checkpoints: int = Field(20, ge=1)
+    """Checkpoints kept on disk beside every tenth."""
+
+
+class Config(Section):
+    """All settings of a run."""
+
+    game: str = "connect4"
+    preset: str = "default"
+    seed: int = Field(1, ge=0, lt=2**63)
+    search: SearchConfig = SearchConfig()
+    selfplay: SelfplayConfig = SelfplayConfig()
+    network: NetworkConfig = NetworkConfig()
+    evaluator: EvaluatorConfig = EvaluatorConfig()
+    replay: ReplayConfig = ReplayConfig()
+    learner: LearnerConfig = LearnerConfig()
+    truth: TruthConfig = TruthConfig()
+    loop: LoopConfig = LoopConfig()
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Join nested settings, later layers over earlier ones."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            old = result.get(key)
+            result[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+    return result
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a settings file; raise UserError naming the file and line."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"settings file '{path}': {error.strerror}; give an existing TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"settings file '{path}' is not valid TOML: {error}") from error
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
+    """Turn `section.key=value` texts into nested settings; values are TOML, bare words are strings."""
+    result: dict[str, Any] = {}
+    for text in assignments:
+        key, separator, value = text.partition("=")
+        if not separator or not key.strip():
+            raise UserError(f"setting '{text}' is not of the form section.key=value")
+        try:
+            parsed = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            parsed = value
+        nested: Any = parsed
+        for part in reversed(key.strip().split(".")):
+            nested = {part: nested}
+        result = merge(result, nested)
+    return result
+
+
+def build_config(*layers: Mapping[str, Any]) -> Config:
+    """Check merged settings; raise UserError naming the first bad key, its value and what is allowed."""
+    try:
+        return Config.model_validate(merge(*layers))
+    except ValidationError as error:
+        raise UserError(_explain(error)) from error
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"unknown setting '{path}'{_suggest(first['loc'])}"
+    return f"setting '{path}' = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+def _suggest(location: tuple[int | str, ...]) -> str:
+    model: type[BaseModel] = Config
+    for part in location[:-1]:
+        inner = model.model_fields[str(part)].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return ""
+        model = inner
+    names = list(model.model_fields)
+    close = difflib.get_close_matches(str(location[-1]), names, n=1)
+    return f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(names)}"
