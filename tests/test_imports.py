@@ -1,0 +1,166 @@
+"""Dependencies point one way: cpp -> engine._core -> engine -> games, and downward within each."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Each line may import what stands on the lines above it, and nothing below.
+ENGINE_ORDER = """
+    _core
+    errors
+    config
+    game
+    registry
+    numba_game laws
+    network evaluator backends openvino torch
+    search
+    selfplay
+    replay
+    learner
+    storage checkpoint manifest
+    player arena ratings truth
+    actors
+    metrics
+    train bench doctor
+    protocols
+    web
+    language
+    cli
+""".split("\n")
+ENGINE_LEVEL = {name: level for level, line in enumerate(ENGINE_ORDER) for name in line.split()}
+
+GAMES_MAY_IMPORT = {"engine._core", "engine.game", "engine.errors", "engine.numba_game", "engine.truth"}
+HEAVY = {"torch", "openvino", "tensorboard", "ray", "transformers"}
+
+CPP_LEVEL = {"core": 0, "games": 1, "search": 1, "selfplay": 2, "bindings": 3}
+
+
+def module_name(path: Path) -> str:
+    parts = list(path.relative_to(ROOT).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_modules(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, dotted name) of every import, those inside functions and type-checking blocks included."""
+    package = module_name(path) if path.name == "__init__.py" else module_name(path).rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parents, base]).strip(".")
+            for alias in node.names:
+                yield node.lineno, f"{base}.{alias.name}" if is_package(base) else base
+
+
+def is_package(name: str) -> bool:
+    return (ROOT / name.replace(".", "/") / "__init__.py").exists()
+
+
+def python_files(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def engine_complaints(path: Path) -> Iterator[str]:
+    own = module_name(path).split(".")[1] if "." in module_name(path) else ""
+    for line, name in imported_modules(path):
+        where = f"{path.relative_to(ROOT)}:{line}"
+        if name.split(".")[0] in {"games", "scripts", "tests"}:
+            yield f"{where}: the engine imports {name}"
+        elif name.startswith("engine."):
+            target = name.split(".")[1]
+            if target not in ENGINE_LEVEL:
+                yield f"{where}: engine.{target} has no place in ENGINE_ORDER"
+            elif own and target != own and ENGINE_LEVEL[target] > ENGINE_LEVEL.get(own, -1):
+                yield f"{where}: engine.{own} imports upward from engine.{target}"
+
+
+def games_complaints(path: Path) -> Iterator[str]:
+    for line, name in imported_modules(path):
+        where = f"{path.relative_to(ROOT)}:{line}"
+        if name.split(".")[0] in HEAVY:
+            yield f"{where}: a game imports {name}"
+        elif name == "engine" or name.startswith("engine."):
+            if not any(name == allowed or name.startswith(allowed + ".") for allowed in GAMES_MAY_IMPORT):
+                yield f"{where}: a game imports {name}; allowed are {', '.join(sorted(GAMES_MAY_IMPORT))}"
+
+
+def cpp_complaints(path: Path) -> Iterator[str]:
+    own = path.relative_to(ROOT / "cpp").parts[0]
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        where = f"{path.relative_to(ROOT)}:{number}"
+        quoted = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
+        if quoted:
+            target = quoted[1].split("/")[0]
+            if target not in CPP_LEVEL:
+                yield f'{where}: include "{quoted[1]}" by its path from cpp/'
+            elif target != own and CPP_LEVEL[target] >= CPP_LEVEL[own]:
+                yield f"{where}: {own}/ includes {target}/"
+        elif own != "bindings" and re.match(r"\s*#\s*include\s+<(Python\.h|pybind11)", line):
+            yield f"{where}: Python outside bindings/"
+
+
+def test_engine_imports_downward() -> None:
+    complaints = [text for path in python_files("engine") for text in engine_complaints(path)]
+    assert not complaints, "\n".join(complaints)
+
+
+def test_every_engine_module_has_its_place() -> None:
+    names = {
+        module_name(path).split(".")[1] for path in python_files("engine") if path.parent != ROOT / "engine"
+    }
+    names |= {path.stem for path in (ROOT / "engine").glob("*.py") if path.stem != "__init__"}
+    assert names <= set(ENGINE_LEVEL), f"give these a place in ENGINE_ORDER: {names - set(ENGINE_LEVEL)}"
+
+
+def test_games_import_rules_and_truth_only() -> None:
+    complaints = [text for path in python_files("games") for text in games_complaints(path)]
+    assert not complaints, "\n".join(complaints)
+
+
+def test_cpp_includes_downward() -> None:
+    sources = [path for folder in CPP_LEVEL for path in sorted((ROOT / "cpp" / folder).rglob("*.[hc]*"))]
+    assert sources
+    complaints = [text for path in sources for text in cpp_complaints(path)]
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.parametrize(
+    ("folder", "source", "complaint"),
+    [
+        (
+            "engine/search.py",
+            "from engine.train import train",
+            "engine.search imports upward from engine.train",
+        ),
+        ("engine/search.py", "from engine import arena", "engine.search imports upward from engine.arena"),
+        ("engine/cli/app.py", "def f():\n    import games.connect4", "the engine imports games.connect4"),
+        ("engine/search.py", "from .replay import X", "engine.search imports upward from engine.replay"),
+        ("games/go.py", "from engine import train", "a game imports engine.train"),
+        ("games/go.py", "import torch.nn", "a game imports torch.nn"),
+        ("cpp/search/x.h", '#include "games/go/go.h"', "search/ includes games/"),
+        ("cpp/core/x.h", '#include "search/tree.h"', "core/ includes search/"),
+        ("cpp/core/x.h", "#include <pybind11/pybind11.h>", "Python outside bindings/"),
+        ("cpp/games/go/x.h", '#include "go.h"', "by its path from cpp/"),
+    ],
+)
+def test_an_upward_import_is_found(
+    folder: str, source: str, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    path = tmp_path / folder
+    path.parent.mkdir(parents=True)
+    path.write_text(source)
+    (tmp_path / "engine").mkdir(exist_ok=True)
+    (tmp_path / "engine/__init__.py").touch()
+    check = {"engine": engine_complaints, "games": games_complaints, "cpp": cpp_complaints}[
+        folder.split("/")[0]
+    ]
+    assert any(complaint in text for text in check(path))
