@@ -1,0 +1,147 @@
+"""The laws every game keeps, checked on uniformly random games from its start."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from engine._core import Game, InputError, State
+from engine.registry import position_text
+
+
+class LawError(AssertionError):
+    """A game breaks a law; the message names the law, the moves that lead there and what was seen."""
+
+
+def check_laws(game: Game, walks: int = 100, seed: int = 0) -> int:
+    """Check the laws on every position of `walks` random games; the number of positions checked.
+
+    The laws stand in cpp/core/game.h. Raise LawError at the first position that breaks one.
+    """
+    _check_symmetry_tables(game)
+    source = random.Random(seed)
+    seen: dict[int, tuple[bytes, list[int], float | None]] = {}
+    positions = 0
+    for _ in range(walks):
+        state = game.initial()
+        while True:
+            _check_position(game, state, seen)
+            positions += 1
+            actions = state.legal_actions()
+            if not actions:
+                break
+            state = _checked_move(game, state, source.choice(actions))
+    return positions
+
+
+def _require(state: State, law: str, holds: bool, seen: object = "") -> None:
+    if not holds:
+        start, actions = state.position()
+        detail = f"; {seen}" if seen != "" else ""
+        raise LawError(f"{law} (start '{start}', actions {actions}){detail}")
+
+
+def _check_position(game: Game, state: State, seen: dict[int, tuple[bytes, list[int], float | None]]) -> None:
+    actions, outcome = state.legal_actions(), state.outcome()
+    _require(state, "the player is 0 or 1", state.player() in (0, 1), state.player())
+    _require(state, "there is an outcome or a legal action, never both", (outcome is None) == bool(actions))
+    _require(state, "legal actions ascend", actions == sorted(set(actions)), actions)
+    _require(state, "actions are below num_actions", all(0 <= a < game.num_actions for a in actions), actions)
+    _require(state, "an outcome is in [-1, 1]", outcome is None or -1 <= outcome <= 1, outcome)
+    _require(state, "the game ends within max_plies", state.ply() <= game.max_plies, state.ply())
+    _require(state, "a running game has plies left", bool(actions) <= (state.ply() < game.max_plies))
+    planes = state.encode()
+    _require(state, "planes have planes_shape", planes.shape == tuple(game.planes_shape), planes.shape)
+    _require(state, "planes are float32", planes.dtype == np.float32, planes.dtype)
+    _require(state, "planes are finite", bool(np.isfinite(planes).all()))
+    _require(state, "there is a drawing", bool(state.text().strip()))
+    summary = (planes.tobytes(), actions, outcome)
+    same = seen.setdefault(state.key(), summary) == summary
+    _require(state, "an equal key means equal planes, legal actions and outcome", same)
+    _check_copies(game, state)
+    _check_notation(state, actions)
+    _check_symmetries(game, state, planes)
+
+
+def _check_copies(game: Game, state: State) -> None:
+    start, actions = state.position()
+    replayed = game.parse(start)
+    for action in actions:
+        replayed.play(action)
+    written = game.parse(position_text(game, state))
+    copies = (("position() replayed", replayed), ("its text parsed", written), ("clone()", state.clone()))
+    for name, copy in copies:
+        same = (copy.key(), copy.player(), copy.ply()) == (state.key(), state.player(), state.ply())
+        _require(state, f"{name} gives the same key, player and ply", same)
+        _require(state, f"{name} gives the same planes", np.array_equal(copy.encode(), state.encode()))
+        _require(state, f"{name} gives the same actions", copy.legal_actions() == state.legal_actions())
+        _require(state, f"{name} gives the same outcome", copy.outcome() == state.outcome())
+
+
+def _check_notation(state: State, actions: list[int]) -> None:
+    texts = [state.action_text(action) for action in actions]
+    _require(state, "two actions have two texts", len(set(texts)) == len(texts), texts)
+    for action, text in zip(actions, texts, strict=True):
+        _require(state, "parse_action reads action_text", state.parse_action(text) == action, text)
+    refused = _raises(lambda: state.parse_action("no such move"))
+    _require(state, "parse_action refuses nonsense with InputError", refused)
+
+
+def _check_symmetries(game: Game, state: State, planes: np.ndarray) -> None:
+    """Every symmetry at positions reached from the usual start; a game played from elsewhere is skipped."""
+    key, symmetry = state.canonical()
+    count = len(game.cell_symmetries)
+    _require(state, "canonical() names a symmetry", 0 <= symmetry < count, symmetry)
+    start, actions = state.position()
+    if start:
+        return
+    for turn in range(1, count):
+        twin = game.initial()
+        for action in (int(game.action_symmetries[turn, action]) for action in actions):
+            _require(state, "a turned move is legal when turned", action in twin.legal_actions(), action)
+            twin.play(action)
+        turned = planes.reshape(planes.shape[0], -1)[:, game.cell_symmetries[turn]]
+        _require(state, "a turned position has the turned planes", np.array_equal(_flat(twin), turned), turn)
+        _require(state, "a turned position has the same canonical key", twin.canonical()[0] == key, turn)
+
+
+def _flat(state: State) -> np.ndarray:
+    planes = state.encode()
+    return planes.reshape(planes.shape[0], -1)
+
+
+def _checked_move(game: Game, state: State, action: int) -> State:
+    before = (state.key(), state.ply(), state.legal_actions(), state.encode().tobytes())
+    child = state.clone()
+    child.play(action)
+    after = (state.key(), state.ply(), state.legal_actions(), state.encode().tobytes())
+    _require(state, "clone() then play() leaves the original untouched", before == after)
+    _require(state, "a move adds one ply", child.ply() == state.ply() + 1)
+    for illegal in {-1, *range(game.num_actions + 1)}.difference(before[2]):
+        refused = _raises(partial(state.clone().play, illegal))
+        _require(state, "play() refuses an illegal action", refused, illegal)
+    return child
+
+
+def _raises(act: Callable[[], object]) -> bool:
+    try:
+        act()
+    except InputError:
+        return True
+    return False
+
+
+def _check_symmetry_tables(game: Game) -> None:
+    start = game.initial()
+    for name, tables in (("action", game.action_symmetries), ("cell", game.cell_symmetries)):
+        size = tables.shape[1]
+        whole = np.arange(size)
+        _require(start, f"the first {name} symmetry is the identity", np.array_equal(tables[0], whole))
+        permutes = all(np.array_equal(np.sort(table), whole) for table in tables)
+        _require(start, f"{name} symmetries are permutations", permutes)
+    _require(start, "action tables cover all actions", game.action_symmetries.shape[1] == game.num_actions)
+    cells = game.planes_shape[1] * game.planes_shape[2]
+    _require(start, "cell tables cover all cells", game.cell_symmetries.shape[1] == cells)
