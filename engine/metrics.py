@@ -1,0 +1,233 @@
+"""What a run tells about itself: `metrics.jsonl`, one object an iteration, and the same in TensorBoard.
+
+A tag is `group/name`; TensorBoard shows one section a group, in the order of the data's path:
+
+    selfplay/  games as they are played: length, results, how many distinct
+    search/    visits, priors against targets, proofs, cache
+    replay/    the window and how often a position is drawn
+    loss/      what the learner minimises
+    policy/    the network's move probabilities: entropy, agreement with the search
+    value/     the network's win, draw and loss: calibration against outcomes
+    truth/     mistakes and optimal moves where the exact value is known
+    arena/     results of matches
+    speed/     positions, evaluations and samples a second, and where the time goes
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import CorruptFileError, UserError
+
+if TYPE_CHECKING:
+    from engine._core import Game, State
+
+GROUPS = ("selfplay", "search", "replay", "loss", "policy", "value", "truth", "arena", "speed")
+
+
+class Metrics:
+    """The writer of a run's metrics; a context manager.
+
+    `run_path`/metrics.jsonl is the record: a line is on disk when `write` returns. `run_path`/tb is a view
+    of it: where it cannot be written there is one warning on stderr and the run goes on.
+    `iteration` is the last one to keep: later lines, from before a resume, are cut off.
+    """
+
+    def __init__(self, run_path: Path, iteration: int = 0, *, tensorboard: bool = True) -> None:
+        self.path = run_path / "metrics.jsonl"
+        cut_back(self.path, iteration)
+        try:
+            self._file = self.path.open("ab")
+        except OSError as error:
+            raise _write_error(self.path, error) from error
+        self._events: EventFile | None = None
+        if tensorboard:
+            self._try_events(lambda: self._open_events(run_path / "tb", iteration + 1))
+
+    def write(self, iteration: int, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Append one line and show its numbers; returns the line.
+
+        Nested mappings become tags with slashes; NaN and infinities become null. Raises UserError where
+        the file cannot be written.
+        """
+        line = {"iteration": iteration, **_flatten(values)}
+        text = json.dumps(line, allow_nan=False, ensure_ascii=False) + "\n"
+        try:
+            self._file.write(text.encode())
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise _write_error(self.path, error) from error
+        self._show(lambda events: events.scalars(iteration, line))
+        return line
+
+    def text(self, iteration: int, tag: str, markdown: str) -> None:
+        """Show a text (a sample game, the settings) in TensorBoard."""
+        self._show(lambda events: events.text(iteration, tag, markdown))
+
+    def close(self) -> None:
+        """Close both files."""
+        self._file.close()
+        self._show(lambda events: events.close())
+
+    def __enter__(self) -> Metrics:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open_events(self, folder: Path, first_step: int) -> None:
+        self._events = EventFile(folder, first_step)
+
+    def _show(self, show: Any) -> None:
+        events = self._events
+        if events is not None:
+            self._try_events(lambda: show(events))
+
+    def _try_events(self, action: Any) -> None:
+        try:
+            action()
+        except OSError as error:
+            if self._events is not None:
+                self._events.close()
+                self._events = None
+            where = error.filename or self.path.with_name("tb")
+            print(f"warning: TensorBoard is off: '{where}': {error.strerror}", file=sys.stderr)
+
+
+class EventFile:
+    """A TensorBoard event file in a folder, written without a thread so that an error is an exception.
+
+    Events of `first_step` and later that an earlier file of the folder holds are hidden.
+    """
+
+    def __init__(self, folder: Path, first_step: int) -> None:
+        from tensorboard.compat.proto import event_pb2
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        self._event = event_pb2.Event
+        folder.mkdir(parents=True, exist_ok=True)
+        # TensorBoard reads the files of a folder in the order of their names.
+        name = f"events.out.tfevents.{time.time_ns() // 1000:020d}.{socket.gethostname()}.{os.getpid()}"
+        self._file = (folder / name).open("wb", buffering=0)
+        self._records = RecordWriter(self._file)
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._write([{"file_version": "brain.Event:2"}, {"step": first_step, "session_log": start}])
+
+    def scalars(self, step: int, values: Mapping[str, Any]) -> None:
+        """Write the finite numbers that are tagged `group/name`."""
+        from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+
+        numbers = {tag: value for tag, value in values.items() if "/" in tag and _is_number(value)}
+        self._write({"step": step, "summary": scalar_pb(tag, value)} for tag, value in numbers.items())
+
+    def text(self, step: int, tag: str, markdown: str) -> None:
+        """Write a text."""
+        from tensorboard.plugins.text.summary_v2 import text_pb
+
+        self._write([{"step": step, "summary": text_pb(tag, markdown)}])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _write(self, events: Iterable[dict[str, Any]]) -> None:
+        for event in events:
+            self._records.write(self._event(wall_time=time.time(), **event).SerializeToString())
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Read the lines of a metrics.jsonl; raise CorruptFileError naming a line that is not one."""
+    lines = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        parsed = _parse(line)
+        if parsed is None:
+            raise CorruptFileError(f"'{path}', line {number}: not a line of metrics; cut the file off there")
+        lines.append(parsed)
+    return lines
+
+
+def cut_back(path: Path, iteration: int) -> None:
+    """Cut off the lines after `iteration`, and a line torn by a kill."""
+    if not path.exists():
+        return
+    try:
+        with path.open("r+b") as file:
+            kept = 0
+            for line in file:
+                parsed = _parse(line) if line.endswith(b"\n") else None
+                if parsed is None or parsed["iteration"] > iteration:
+                    break
+                kept += len(line)
+            file.truncate(kept)
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _write_error(path, error) from error
+
+
+def sample_game(game: Game, start: str, actions: Sequence[int], title: str = "") -> str:
+    """A played game as markdown: its moves in the game's notation and the final board.
+
+    `start` is a position in the game's notation, `actions` are played from there.
+    """
+    state = game.parse(start)
+    moves = []
+    for action in actions:
+        moves.append(state.action_text(action))
+        state.play(action)
+    board = "\n".join("    " + line for line in state.text().splitlines())
+    heading = f"{title}{' — ' if title else ''}{_result(state)}, {state.ply()} plies"
+    opening = f"from {start}: " if start else ""
+    return f"{heading}\n\n{opening}{' '.join(moves)}\n\n{board}\n"
+
+
+def _result(state: State) -> str:
+    outcome = state.outcome()
+    if outcome is None:
+        return "not finished"
+    if outcome == 0:
+        return "draw"
+    return "first player won" if (outcome > 0) == (state.player() == 0) else "second player won"
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(_flatten(value, f"{prefix}{key}/"))
+        else:
+            flat[prefix + key] = _to_json(value)
+    return flat
+
+
+def _to_json(value: Any) -> Any:
+    if hasattr(value, "tolist"):  # numpy and torch
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_to_json(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        parsed = json.loads(line)
+    except ValueError:
+        return None
+    is_metrics = isinstance(parsed, dict) and isinstance(parsed.get("iteration"), int)
+    return parsed if is_metrics else None
+
+
+def _write_error(path: Path, error: OSError) -> UserError:
+    return UserError(f"cannot write '{path}': {error.strerror}; free space or give another --run folder")

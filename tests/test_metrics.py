@@ -1,0 +1,140 @@
+"""metrics.jsonl is the record, TensorBoard a view of it."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from engine._core import Connect4
+from engine.errors import CorruptFileError, UserError
+from engine.metrics import GROUPS, Metrics, cut_back, read_metrics, sample_game
+
+
+def scalars(run: Path, tag: str) -> dict[int, float]:
+    events = EventAccumulator(str(run / "tb"), size_guidance={"tensors": 0})
+    events.Reload()
+    return {e.step: float(e.tensor_proto.float_val[0]) for e in events.Tensors(tag)}
+
+
+def test_a_line_an_iteration(tmp_path: Path) -> None:
+    with Metrics(tmp_path) as metrics:
+        metrics.write(1, {"loss": {"policy": np.float32(1.5), "value": 0.5}, "selfplay/games": np.int64(7)})
+        metrics.write(2, {"loss/policy": 1.25, "truth/sets": ["easy"], "note": "text"})
+    assert read_metrics(tmp_path / "metrics.jsonl") == [
+        {"iteration": 1, "loss/policy": 1.5, "loss/value": 0.5, "selfplay/games": 7},
+        {"iteration": 2, "loss/policy": 1.25, "truth/sets": ["easy"], "note": "text"},
+    ]
+    assert scalars(tmp_path, "loss/policy") == {1: 1.5, 2: 1.25}
+    assert scalars(tmp_path, "selfplay/games") == {1: 7}
+
+
+def test_a_line_is_on_disk_at_once(tmp_path: Path) -> None:
+    metrics = Metrics(tmp_path, tensorboard=False)
+    metrics.write(1, {"loss/policy": 1.0})
+    assert len(read_metrics(tmp_path / "metrics.jsonl")) == 1
+    metrics.close()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, np.float32("nan"), np.array([1.0, np.nan])])
+def test_what_is_not_finite_is_null(tmp_path: Path, bad: float) -> None:
+    with Metrics(tmp_path) as metrics:
+        metrics.write(1, {"loss/policy": bad, "loss/value": 1.0})
+    (line,) = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    value = json.loads(line, parse_constant=lambda name: pytest.fail(name))["loss/policy"]
+    assert value in (None, [1.0, None])
+    with pytest.raises(KeyError):
+        scalars(tmp_path, "loss/policy")
+
+
+def test_resume_cuts_back(tmp_path: Path) -> None:
+    with Metrics(tmp_path) as metrics:
+        for iteration in (1, 2, 3):
+            metrics.write(iteration, {"loss/policy": float(iteration)})
+    with (tmp_path / "metrics.jsonl").open("ab") as file:
+        file.write(b'{"iteration": 4, "loss/po')
+    with Metrics(tmp_path, iteration=2) as metrics:
+        metrics.write(3, {"loss/policy": 30.0})
+    lines = read_metrics(tmp_path / "metrics.jsonl")
+    assert [(line["iteration"], line["loss/policy"]) for line in lines] == [(1, 1), (2, 2), (3, 30)]
+    assert scalars(tmp_path, "loss/policy") == {1: 1, 2: 2, 3: 30}
+
+
+@pytest.mark.parametrize(
+    "torn", [b'{"iteration": 2', b'{"iteration": 2}', b"\0\0\0\n", b"[]\n", b'{"loss": 1}\n']
+)
+def test_a_torn_line_is_cut_off(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"iteration": 1}\n' + torn)
+    cut_back(path, 5)
+    assert path.read_bytes() == b'{"iteration": 1}\n'
+
+
+def test_reading_names_the_bad_line(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"iteration": 1}\nnonsense\n')
+    with pytest.raises(CorruptFileError, match="line 2"):
+        read_metrics(path)
+
+
+def test_without_tensorboard_the_run_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tb").write_text("a file where the folder should be")
+    with Metrics(tmp_path) as metrics:
+        metrics.write(1, {"loss/policy": 1.0})
+        metrics.text(1, "selfplay/sample", "4 4")
+        metrics.write(2, {"loss/policy": 1.0})
+    assert capsys.readouterr().err.count("warning: TensorBoard is off") == 1
+    assert len(read_metrics(tmp_path / "metrics.jsonl")) == 2
+
+
+def test_a_full_disk_under_tensorboard_warns_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = Metrics(tmp_path)
+    assert metrics._events is not None
+    metrics._events.close()
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        metrics._events._file = metrics._events._records._writer = full
+        for iteration in (1, 2):
+            metrics.write(iteration, {"loss/policy": 1.0})
+    metrics.close()
+    assert capsys.readouterr().err.count("No space left") == 1
+
+
+def test_an_unwritable_run_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").mkdir()
+    with pytest.raises(UserError, match=r"metrics.jsonl.*free space"):
+        Metrics(tmp_path)
+
+
+def test_tensorboard_is_imported_only_when_used() -> None:
+    code = "import engine.metrics, sys; sys.exit('tensorboard' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_groups_are_described() -> None:
+    import engine.metrics
+
+    described = [line.split("/")[0].strip() for line in (engine.metrics.__doc__ or "").splitlines()]
+    assert [name for name in described if name in GROUPS] == list(GROUPS)
+
+
+def test_sample_game_draws_the_end() -> None:
+    text = sample_game(Connect4(), "12", [0, 1, 0, 1, 0], title="game 7")
+    assert text == (
+        "game 7 — first player won, 7 plies\n"
+        "\n"
+        "from 12: 1 2 1 2 1\n"
+        "\n"
+        "    . . . . . . .\n"
+        "    . . . . . . .\n"
+        "    X . . . . . .\n"
+        "    X O . . . . .\n"
+        "    X O . . . . .\n"
+        "    X O . . . . .\n"
+        "    1 2 3 4 5 6 7\n"
+    )
+    assert "second player won" in sample_game(Connect4(), "", [6, 0, 0, 1, 1, 2, 2, 3])
+    assert "not finished" in sample_game(Connect4(), "", [3])
