@@ -1,0 +1,106 @@
+"""What computes a network: one class a library, and the choice between them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.config import EvaluatorConfig
+from engine.errors import UserError
+from engine.network import PolicyValueNetwork
+
+FloatArray = NDArray[np.float32]
+
+OPENVINO_REMEDY = "install the extra with `pip install 'selfplay[cpu]'`"
+
+
+class Backend(Protocol):
+    """A network made ready for inference."""
+
+    def load(self, network: PolicyValueNetwork) -> None:
+        """Take over new weights of the same architecture."""
+
+    def bind(self, planes: FloatArray) -> Callable[[], None]:
+        """What computes `planes` [B, C, H, W] and drops the result: inference with nothing around it."""
+
+    def __call__(self, planes: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(win/draw/loss probabilities [B, 3], prior logits [B, A]) of `planes` [B, C, H, W]."""
+
+
+@dataclass(frozen=True)
+class BackendChoice:
+    """What will compute the network here, and why."""
+
+    name: str  # "torch" or "openvino"
+    device: str  # "cpu" or "cuda"
+    precision: str  # "f32" or "bf16"
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.precision} on {self.device}"
+
+
+def resolve_device(device: str) -> str:
+    """Turn `auto` into what there is; raise UserError where a GPU is asked for and there is none."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("evaluator.device = 'cuda', but torch finds no GPU; set it to 'cpu' or 'auto'")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+
+
+def computes_bf16(device: str) -> bool:
+    """Whether the processor has instructions for bf16, so that it is faster than float32."""
+    if device == "cuda":
+        return torch.cuda.get_device_capability()[0] >= 8
+    features = torch.cpu.get_capabilities()
+    return any(features.get(name, False) for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))
+
+
+def resolve_precision(precision: str, device: str) -> str:
+    """Turn `auto` into bf16 where the processor computes in it, else f32."""
+    return ("bf16" if computes_bf16(device) else "f32") if precision == "auto" else precision
+
+
+def resolve_backend(config: EvaluatorConfig) -> BackendChoice:
+    """Choose library, device and precision; raise UserError naming the remedy where one is missing."""
+    device = resolve_device(config.device)
+    installed = importlib.util.find_spec("openvino") is not None
+    name = config.backend
+    if name == "openvino" and not installed:
+        raise UserError(f"evaluator.backend = 'openvino' is not installed; {OPENVINO_REMEDY}")
+    if name == "openvino" and config.device == "cuda":
+        raise UserError("evaluator.backend = 'openvino' runs on the processor; set evaluator.device to 'cpu'")
+    if name == "openvino":
+        device, why = "cpu", "asked for"
+    elif name == "torch":
+        why = "asked for"
+    elif device == "cuda":
+        name, why = "torch", "there is a GPU"
+    elif installed:
+        name, why = "openvino", "installed, and faster than torch on a processor"
+    else:
+        name, why = "torch", f"OpenVINO, which is faster, is not there: {OPENVINO_REMEDY}"
+    precision = resolve_precision(config.precision, device)
+    return BackendChoice(name, device, precision, f"{why}; {_precision_reason(config, device)}")
+
+
+def create_backend(choice: BackendChoice, network: PolicyValueNetwork, threads: int) -> Backend:
+    """Build what was chosen with the network's weights; `threads` applies to the processor."""
+    if choice.name == "openvino":
+        from engine.backends.openvino_backend import OpenVinoBackend
+
+        return OpenVinoBackend(network, choice.precision, threads)
+    from engine.backends.torch_backend import TorchBackend
+
+    return TorchBackend(network, choice.device, choice.precision, threads)
+
+
+def _precision_reason(config: EvaluatorConfig, device: str) -> str:
+    if config.precision != "auto":
+        return f"{config.precision} asked for"
+    return "bf16 in hardware" if computes_bf16(device) else "no bf16 in hardware"
