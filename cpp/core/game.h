@@ -50,9 +50,9 @@ struct PlanesShape {
 
 class Game;
 
-// A position under play; must not outlive its game. Laws, checked on every game: there is an outcome or a legal action, never
-// both; a clone shares nothing; parsing position() gives the same key; equal keys mean equal planes,
-// legal actions and outcome; the game ends within Game::max_plies().
+// A position under play; must not outlive its game. Laws, checked on every game: there is an outcome or a
+// legal action, never both; a clone shares nothing; parsing position() gives the same key; equal keys mean
+// equal planes, legal actions and outcome; the game ends within Game::max_plies().
 class State {
  public:
   virtual ~State() = default;

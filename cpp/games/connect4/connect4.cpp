@@ -1,5 +1,6 @@
 #include "games/connect4/connect4.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 
@@ -12,6 +13,14 @@ namespace {
 // Occupied cells plus one bit above each column tell the shape of the position, own stones fill it:
 // the sum is unique to a position (the classic 49-bit Connect Four key).
 std::uint64_t unique_key(Board own, Board occupied) { return own + occupied + kBottom; }
+
+// Up to `bytes` bytes of UTF-8 text from `start` and the rest of the last character: half of one could
+// not be shown.
+std::string excerpt(const std::string& text, std::size_t start, std::size_t bytes) {
+  std::size_t end = std::min(text.size(), start + bytes);
+  while (end < text.size() && (text[end] & 0xc0) == 0x80) ++end;
+  return text.substr(start, end - start);
+}
 
 }  // namespace
 
@@ -111,13 +120,13 @@ Connect4::Connect4() {
 
 std::unique_ptr<State> Connect4::parse(const std::string& position) const {
   if (position.size() > kCells) {
-    throw InputError("position '" + position.substr(0, 60) + "…' has " + std::to_string(position.size()) +
+    throw InputError("position '" + excerpt(position, 0, 60) + "…' has " + std::to_string(position.size()) +
                      " moves; Connect Four has at most 42");
   }
   auto state = std::make_unique<Connect4State>();
   for (std::size_t i = 0; i < position.size(); ++i) {
     try {
-      state->play(state->parse_action(position.substr(i, 1)));
+      state->play(state->parse_action(excerpt(position, i, 1)));
     } catch (const InputError& error) {
       throw InputError("position '" + position + "', ply " + std::to_string(i + 1) + ": " + error.what());
     }

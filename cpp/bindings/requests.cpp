@@ -1,0 +1,118 @@
+#include "bindings/requests.h"
+
+#include "core/random.h"
+
+namespace selfplay {
+
+namespace {
+
+void check(bool fits, const std::string& message) {
+  if (!fits) throw py::value_error(message);
+}
+
+template <typename T, typename Field>
+py::array_t<T> column(const Batch& batch, Field field) {
+  py::array_t<T> result(static_cast<py::ssize_t>(batch.size()));
+  T* out = result.mutable_data();
+  for (const Request& request : batch.forest().batch()) *out++ = field(request);
+  return result;
+}
+
+}  // namespace
+
+py::array Batch::kinds() const {
+  return column<std::uint8_t>(*this, [this](const Request& request) {
+    return static_cast<std::uint8_t>(forest_->leaf(request).kind);
+  });
+}
+
+py::array Batch::trees() const {
+  return column<std::int32_t>(*this, [](const Request& request) { return request.tree; });
+}
+
+py::array Batch::counts() const {
+  return column<std::int32_t>(*this, [this](const Request& request) { return forest_->leaf(request).count; });
+}
+
+py::array Batch::planes() {
+  check(forest_->context().game != nullptr, "a proposed tree has no planes");
+  const PlanesShape shape = forest_->context().game->planes_shape();
+  const auto rows = static_cast<py::ssize_t>(size());
+  if (planes_.ndim() != 4 || planes_.shape(0) < rows) {
+    planes_ = py::array_t<float>({static_cast<int>(rows), shape.planes, shape.height, shape.width});
+    encoded_ = false;
+  }
+  float* data = planes_.mutable_data();
+  if (!encoded_) {
+    py::gil_scoped_release release;
+    forest_->encode(data);
+  }
+  encoded_ = true;
+  return py::array_t<float>({static_cast<int>(rows), shape.planes, shape.height, shape.width}, data, planes_);
+}
+
+py::array Batch::legal() const {
+  check(forest_->context().game != nullptr, "a proposed tree has no legal mask");
+  py::array_t<bool> mask({static_cast<int>(size()), forest_->context().game->num_actions()});
+  forest_->legal(mask.mutable_data());
+  return mask;
+}
+
+std::vector<Action> Batch::path(std::size_t index) const {
+  if (index >= size())
+    throw py::index_error("request " + std::to_string(index) + " of " + std::to_string(size()));
+  const Request& request = forest_->batch()[index];
+  const Tree& tree = forest_->tree(static_cast<std::size_t>(request.tree));
+  return tree.path_actions(forest_->leaf(request));
+}
+
+void backup_dense(Batch& batch, const DenseReply& reply) {
+  Forest& forest = batch.forest();
+  const auto rows = static_cast<py::ssize_t>(batch.size());
+  check(forest.context().game != nullptr, "proposed trees take a ProposalReply");
+  check(reply.wdl.ndim() == 2 && reply.wdl.shape(0) == rows && reply.wdl.shape(1) == 3, "wdl is not [B, 3]");
+  check(reply.logits.ndim() == 2 && reply.logits.shape(0) == rows &&
+            reply.logits.shape(1) == forest.context().game->num_actions(),
+        "logits are not [B, A]");
+  const float* wdl = reply.wdl.data();
+  const float* logits = reply.logits.data();
+  py::gil_scoped_release release;
+  forest.backup(wdl, logits);
+}
+
+void backup_proposals(Batch& batch, const ProposalReply& reply) {
+  Forest& forest = batch.forest();
+  const auto rows = static_cast<py::ssize_t>(batch.size());
+  check(forest.context().game == nullptr, "trees of a game take a DenseReply");
+  check(reply.wdl.ndim() == 2 && reply.wdl.shape(0) == rows && reply.wdl.shape(1) == 3, "wdl is not [B, 3]");
+  check(reply.offsets.ndim() == 1 && reply.offsets.shape(0) == rows + 1, "offsets are not [B + 1]");
+  const std::int64_t* offsets = reply.offsets.data();
+  check(offsets[0] == 0, "offsets do not start at 0");
+  for (py::ssize_t i = 0; i < rows; ++i) check(offsets[i] <= offsets[i + 1], "offsets are not ascending");
+  const py::ssize_t total = offsets[rows];
+  check(reply.action.size() == total && reply.prior.size() == total && reply.player.size() == total &&
+            reply.ends.size() == total,
+        "action, prior, player and ends do not all have offsets[-1] entries");
+  for (py::ssize_t i = 0; i < total; ++i) check(reply.action.data()[i] >= 0, "an action id is negative");
+  check(!reply.tokens || reply.tokens->size() == rows, "tokens are not [B]");
+  check(!reply.exact || reply.exact->size() == rows, "exact is not [B]");
+  forest.backup(reply.wdl.data(), offsets,
+                {0, reply.action.data(), reply.prior.data(), reply.player.data(), reply.ends.data(), false},
+                reply.tokens ? reply.tokens->data() : nullptr, reply.exact ? reply.exact->data() : nullptr);
+}
+
+py::dict stats_dict(const SearchStats& stats) {
+  py::dict result;
+  result["simulations"] = stats.simulations;
+  result["evaluations"] = stats.evaluations;
+  result["cache_hits"] = stats.cache_hits;
+  result["terminal_hits"] = stats.terminal_hits;
+  result["proven_hits"] = stats.proven_hits;
+  result["collisions"] = stats.collisions;
+  result["bad_replies"] = stats.bad_replies;
+  result["capped"] = stats.capped;
+  result["tokens"] = stats.tokens;
+  return result;
+}
+
+}  // namespace selfplay

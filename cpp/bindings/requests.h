@@ -1,0 +1,68 @@
+// Requests as Python sees them, and the arrays that go with a batch.
+#pragma once
+
+#include "bindings/bindings.h"
+#include "search/forest.h"
+
+namespace selfplay {
+
+// A batch of a forest. Its arrays live in buffers that are used again once nobody holds a view.
+class Batch {
+ public:
+  explicit Batch(Forest& forest) : forest_(&forest) {}
+
+  void renew() { encoded_ = false; }
+  std::size_t size() const { return forest_->batch().size(); }
+  Forest& forest() const { return *forest_; }
+  py::array kinds() const;
+  py::array trees() const;
+  py::array counts() const;
+  py::array planes();
+  py::array legal() const;
+  std::vector<Action> path(std::size_t index) const;
+
+ private:
+  Forest* forest_;
+  py::array_t<float> planes_;
+  bool encoded_ = false;
+};
+
+struct DenseReply {
+  py::array_t<float, py::array::c_style> wdl;
+  py::array_t<float, py::array::c_style> logits;
+};
+
+struct ProposalReply {
+  py::array_t<float, py::array::c_style> wdl;
+  py::array_t<std::int64_t, py::array::c_style> offsets;
+  py::array_t<std::int32_t, py::array::c_style> action;
+  py::array_t<float, py::array::c_style> prior;
+  py::array_t<std::int8_t, py::array::c_style> player;
+  py::array_t<bool, py::array::c_style> ends;
+  std::optional<py::array_t<std::int32_t, py::array::c_style>> tokens;
+  std::optional<py::array_t<bool, py::array::c_style>> exact;
+};
+
+// Hand a reply to the forest that asked; ValueError where it does not fit the batch.
+void backup_dense(Batch& batch, const DenseReply& reply);
+void backup_proposals(Batch& batch, const ProposalReply& reply);
+
+py::dict stats_dict(const SearchStats& stats);
+
+template <typename T>
+py::array_t<T> to_array(const std::vector<T>& values) {
+  return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
+// Sets the fields of a settings struct from keyword arguments; TypeError for an unknown one.
+template <typename Params>
+Params from_keywords(const py::kwargs& fields) {
+  py::object params = py::cast(Params{});
+  for (const auto& [key, value] : fields) {
+    if (!py::hasattr(params, key)) throw py::type_error("unknown field '" + py::cast<std::string>(key) + "'");
+    py::setattr(params, key, value);
+  }
+  return py::cast<Params>(params);
+}
+
+}  // namespace selfplay

@@ -1,0 +1,89 @@
+#include "search/forest.h"
+
+#include <cstring>
+
+namespace selfplay {
+
+Forest::Forest(const Game* game, const SearchParams& params, double cache_mb)
+    : context_{game, params, EvaluationCache(game ? game->num_actions() : 1, game ? cache_mb : 0),
+               {},   {},     {}} {
+  if (game) {
+    context_.scratch.resize(static_cast<std::size_t>(game->num_actions()));
+    unturned_.resize(static_cast<std::size_t>(game->planes_shape().size()));
+  }
+}
+
+void Forest::clear() {
+  trees_.clear();
+  batch_.clear();
+}
+
+void Forest::drop() {
+  drop_nodes();
+  context_.cache.clear();
+}
+
+void Forest::drop_nodes() {
+  batch_.clear();
+  for (Tree& tree : trees_) tree.drop();
+}
+
+void Forest::backup(const float* wdl, const float* logits) {
+  const std::size_t num_actions = static_cast<std::size_t>(context_.game->num_actions());
+  for (std::size_t i = 0; i < batch_.size(); ++i) {
+    const Request& request = batch_[i];
+    trees_[static_cast<std::size_t>(request.tree)].answer(request.leaf, wdl + 3 * i,
+                                                          logits + num_actions * i);
+  }
+  batch_.clear();
+}
+
+void Forest::backup(const float* wdl, const std::int64_t* offsets, const Proposals& columns,
+                    const std::int32_t* tokens, const bool* exact) {
+  for (std::size_t i = 0; i < batch_.size(); ++i) {
+    const Request& request = batch_[i];
+    const std::int64_t first = offsets[i];
+    const Proposals part{static_cast<int>(offsets[i + 1] - first),
+                         columns.action + first,
+                         columns.prior + first,
+                         columns.player + first,
+                         columns.ends + first,
+                         exact && exact[i]};
+    if (tokens) context_.stats.tokens += static_cast<std::uint64_t>(tokens[i]);
+    const Wdl value{wdl[3 * i], wdl[3 * i + 1], wdl[3 * i + 2]};
+    trees_[static_cast<std::size_t>(request.tree)].answer(request.leaf, value, part);
+  }
+  batch_.clear();
+}
+
+void Forest::turn(Leaf& leaf) {
+  if (leaf.turned) return;
+  leaf.canonical = leaf.state->canonical();
+  leaf.turned = true;
+}
+
+void Forest::encode(float* planes) {
+  for (const Request& request : batch_) {
+    Leaf& waiting = leaf(request);
+    turn(waiting);
+    encode_turned(*context_.game, *waiting.state, waiting.canonical.symmetry, planes, unturned_.data());
+    planes += unturned_.size();
+  }
+}
+
+void Forest::legal(bool* mask) {
+  const std::size_t num_actions = static_cast<std::size_t>(context_.game->num_actions());
+  std::memset(mask, 0, batch_.size() * num_actions);
+  for (const Request& request : batch_) {
+    Leaf& waiting = leaf(request);
+    turn(waiting);
+    const std::vector<Action>& turned =
+        context_.game->symmetries()[static_cast<std::size_t>(waiting.canonical.symmetry)].actions;
+    const int count = waiting.state->legal_actions(context_.scratch.data());
+    for (int i = 0; i < count; ++i)
+      mask[turned[static_cast<std::size_t>(context_.scratch[static_cast<std::size_t>(i)])]] = true;
+    mask += num_actions;
+  }
+}
+
+}  // namespace selfplay

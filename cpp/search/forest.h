@@ -1,0 +1,93 @@
+// Many trees of one caller, walked together: while one walk waits for memory the next goes on.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "search/tree.h"
+
+namespace selfplay {
+
+struct Request {
+  std::int32_t tree;
+  std::int32_t leaf;
+};
+
+class Forest {
+ public:
+  Forest(const Game* game, const SearchParams& params, double cache_mb);
+
+  SearchContext& context() { return context_; }
+  const SearchContext& context() const { return context_; }
+  std::size_t size() const { return trees_.size(); }
+  Tree& tree(std::size_t index) { return trees_[index]; }
+  const Tree& tree(std::size_t index) const { return trees_[index]; }
+  void add(std::unique_ptr<State> state, NoiseSeed noise_seed) {
+    trees_.emplace_back(context_, std::move(state), noise_seed);
+  }
+  void add_proposed(int player, NoiseSeed noise_seed) { trees_.emplace_back(context_, player, noise_seed); }
+  void clear();
+  // Forgets every node and the evaluations too (the weights have changed), or the nodes alone.
+  void drop();
+  void drop_nodes();
+
+  // Walks every tree until it waits for an answer or `idle(index)` has nothing more for it to do. Each
+  // tree is asked for its limit by `limit(index)`; `idle` may change the tree and return true to go on.
+  template <typename Limit, typename Idle>
+  void gather(Limit limit, Idle idle) {
+    batch_.clear();
+    constexpr std::size_t kGroup = 16;  // walks under way at once: enough to hide a trip to memory
+    std::size_t group[kGroup];
+    std::size_t next = 0, active = 0;
+    while (next < trees_.size() || active > 0) {
+      while (active < kGroup && next < trees_.size()) group[active++] = next++;
+      for (std::size_t i = 0; i < active;) {
+        const std::size_t index = group[i];
+        const bool goes_on = step(index, limit(index)) || (!trees_[index].waiting() && idle(index));
+        if (goes_on) {
+          ++i;
+        } else {
+          group[i] = group[--active];
+        }
+      }
+    }
+  }
+
+  const std::vector<Request>& batch() const { return batch_; }
+  Leaf& leaf(const Request& request) {
+    return trees_[static_cast<std::size_t>(request.tree)].leaf(request.leaf);
+  }
+
+  void backup(const float* wdl, const float* logits);
+  void backup(const float* wdl, const std::int64_t* offsets, const Proposals& columns,
+              const std::int32_t* tokens, const bool* exact);
+
+  // Planes [B, C, H, W] and legal mask [B, A] of the batch in canonical orientation.
+  void encode(float* planes);
+  void legal(bool* mask);
+
+ private:
+  // One step of one tree; false where it can go no further by itself.
+  bool step(std::size_t index, std::uint32_t simulations) {
+    Tree& tree = trees_[index];
+    switch (tree.step(simulations)) {
+      case Tree::Step::kDown:
+      case Tree::Step::kDone:
+        return true;
+      case Tree::Step::kWaits:
+        batch_.push_back({static_cast<std::int32_t>(index), tree.last_leaf()});
+        return context_.params.max_in_flight > 1;
+      case Tree::Step::kIdle:
+        break;
+    }
+    return false;
+  }
+  void turn(Leaf& leaf);
+
+  SearchContext context_;
+  std::vector<Tree> trees_;
+  std::vector<Request> batch_;
+  std::vector<float> unturned_;
+};
+
+}  // namespace selfplay

@@ -1,0 +1,53 @@
+// The seam between search and evaluator: what a tree asks and what it is told.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/game.h"
+#include "search/node.h"
+
+namespace selfplay {
+
+enum class RequestKind : std::uint8_t {
+  kEvaluate,  // priors and value of a position
+  kPropose,   // moves of a proposed node, and its value on the first visit
+  kValue,     // value of an ended proposed node
+};
+
+struct PathStep {
+  NodeRef node;
+  std::uint32_t edge;
+};
+
+// The end of one descent. A tree keeps as many as may be in flight and uses them again and again.
+struct Leaf {
+  RequestKind kind = RequestKind::kEvaluate;
+  bool widening = false;  // asks for more moves of a node that has some; backs up nothing
+  bool turned = false;    // `canonical` has been worked out
+  NodeRef node = 0;
+  int count = 0;  // moves asked for
+  Canonical canonical{0, 0};
+  std::vector<PathStep> path;
+  std::unique_ptr<State> state;  // the position at the leaf; none in proposed trees
+};
+
+// Probabilities for the player to move.
+struct Wdl {
+  float win;
+  float draw;
+  float loss;
+};
+
+// One request's part of a ragged reply.
+struct Proposals {
+  int count;
+  const Action* action;
+  const float* prior;
+  const std::int8_t* player;
+  const bool* ends;
+  bool exact;
+};
+
+}  // namespace selfplay

@@ -1,0 +1,130 @@
+// One search tree: descends to leaves, takes their evaluations, and knows what the root has learnt.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/random.h"
+#include "search/cache.h"
+#include "search/node.h"
+#include "search/params.h"
+#include "search/request.h"
+
+namespace selfplay {
+
+struct SearchStats {
+  std::uint64_t simulations = 0;
+  std::uint64_t evaluations = 0;  // answers taken from an evaluator
+  std::uint64_t cache_hits = 0;
+  std::uint64_t terminal_hits = 0;  // descents that ended the game
+  std::uint64_t proven_hits = 0;    // descents that ended at a node already proven
+  std::uint64_t collisions = 0;     // descents that met a waiting leaf
+  std::uint64_t bad_replies = 0;    // not finite: taken as equal priors and a draw
+  std::uint64_t capped = 0;         // searches cut short by max_tree_mb
+  std::uint64_t tokens = 0;         // spent on proposals
+};
+
+// What is shared by the trees of one caller.
+struct SearchContext {
+  const Game* game;  // null: proposed trees
+  SearchParams params;
+  EvaluationCache cache;
+  SearchStats stats;
+  std::vector<Action> scratch;  // legal actions of one node
+  NodeArena spare;              // where a subtree is copied to when a move is played
+};
+
+// Seeds the noise of one root; nothing: its priors stay as the evaluator gave them.
+using NoiseSeed = std::optional<std::uint64_t>;
+
+// One root edge, for the root's player.
+struct RootEdge {
+  Action action;
+  std::uint32_t visits;
+  float prior;
+  float raw_prior;  // without noise and temperature
+  float q;          // NaN where unvisited
+  int proof;        // sign of the proven value, or kNotProven
+  float target;     // policy target
+};
+inline constexpr int kNotProven = 2;
+
+class Tree {
+ public:
+  // A tree of a game, rooted at `state`.
+  Tree(SearchContext& context, std::unique_ptr<State> state, NoiseSeed noise_seed);
+  // A proposed tree.
+  Tree(SearchContext& context, int player, NoiseSeed noise_seed);
+
+  enum class Step { kDown, kDone, kWaits, kIdle };
+  // Takes the descent under way one level further, or starts the next: kDown there is more to walk,
+  // kDone a simulation was completed on the spot, kWaits `leaf()` asks for an answer, kIdle there is
+  // nothing to do before an answer comes, or at all.
+  Step step(std::uint32_t simulations);
+  // The leaf that the last kWaits was about.
+  int last_leaf() const { return current_; }
+  Leaf& leaf(int index) { return leaves_[static_cast<std::size_t>(index)]; }
+
+  void answer(int leaf, const float* wdl, const float* logits);
+  void answer(int leaf, const Wdl& wdl, const Proposals& proposals);
+
+  // Whether `simulations` new visits are done, or more would be pointless.
+  bool finished(std::uint32_t simulations) const;
+  std::uint32_t new_visits() const { return new_visits_; }
+  bool waiting() const { return waiting_ > 0; }
+
+  bool has_root() const { return root_ != 0 && root().visits > 0; }
+  const Node& root() const { return arena_.node(root_); }
+  const State& root_state() const { return *root_state_; }
+  std::vector<RootEdge> root_edges() const;
+  std::vector<Action> principal_variation(int max_plies) const;
+  // Most visits (most prior before any), lowest action on ties; keeps a proven result.
+  Action best_action() const;
+
+  // Plays `action` at the root.
+  void advance(Action action, NoiseSeed noise_seed);
+  // Starts over at another position.
+  void reset(const State& state, NoiseSeed noise_seed);
+  // Forgets every node; the root position stays.
+  void drop();
+  std::size_t bytes() const { return arena_.bytes(); }
+  std::vector<Action> path_actions(const Leaf& leaf) const;
+
+ private:
+  void start_root();
+  Step begin();
+  Step visit_child(Leaf& leaf, NodeRef parent, int edge);
+  Step open_leaf(Leaf& leaf, NodeRef ref);
+  Step visit_proposed(Leaf& leaf, NodeRef ref);
+  NodeRef add_game_node(const State& state, Action action);
+  bool fits(std::size_t bytes);
+  Step give_up(Leaf& leaf);
+  void expand(NodeRef ref, int symmetry, const float* wdl, const float* logits);
+  void add_proposals(NodeRef ref, const Proposals& proposals);
+  void complete(Leaf& leaf);
+  void backup(Leaf& leaf);
+  void prove(Node& node, const Edges& edges);
+  void shape_root();
+  void add_noise(const Node& node, const Edges& edges);
+  NodeRef copy_subtree(NodeRef from, NodeArena& to) const;
+  void release(Leaf& leaf);
+
+  SearchContext* context_;
+  NodeArena arena_;
+  NodeRef root_ = 0;
+  NodeRef at_ = 0;   // where the descent under way stands; 0: none
+  int current_ = 0;  // leaf of the descent under way
+  int waiting_ = 0;
+  std::uint32_t new_visits_ = 0;
+  bool capped_ = false;
+  int proposed_player_ = 0;
+  NoiseSeed noise_seed_;
+  std::unique_ptr<State> root_state_;
+  std::vector<Leaf> leaves_;
+  std::vector<bool> busy_;
+  std::vector<float> raw_priors_;  // of the root, before noise and temperature
+};
+
+}  // namespace selfplay

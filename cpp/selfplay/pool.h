@@ -1,0 +1,76 @@
+// Self-play: many games side by side, each with its own tree, all played by one caller.
+//
+// A game's moves depend on (seed, id) and the weights alone: every random number of a ply is derived
+// from the seed of the run, the id of the game, the ply and the purpose.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "search/forest.h"
+#include "selfplay/record.h"
+
+namespace selfplay {
+
+// Settings of self-play. engine/config.py says what each means to a user.
+struct PlayParams {
+  int simulations = 100;
+  int fast_simulations = 20;
+  double full_search_fraction = 1;
+  int max_opening_plies = 2;
+  double temperature = 1;
+  double final_temperature = 0.2;
+  double temperature_half_life = 8;
+  float fast_weight = 0;
+};
+
+class Pool {
+ public:
+  Pool(const Game& game, const SearchParams& search, const PlayParams& play, std::uint64_t seed, int slots,
+       std::int64_t first_id, std::int64_t stride, double cache_mb, std::int32_t checkpoint);
+
+  // Play until `positions` more searched moves have been made.
+  void start(std::int64_t positions);
+  // Collects the next batch; empty once the moves asked for have been made.
+  void select();
+  Forest& forest() { return forest_; }
+
+  GameColumns take_games();
+  GameColumns snapshot() const;
+  void restore(const GameColumns& games, std::int64_t next_id);
+  std::int64_t next_id() const { return next_id_; }
+  void new_weights(std::int32_t checkpoint);
+  std::uint64_t positions() const { return positions_; }
+  std::uint64_t finished_games() const { return finished_games_; }
+
+ private:
+  struct Slot {
+    GameRecord record;
+    std::uint32_t budget = 0;
+    bool full = true;
+  };
+
+  void new_game(Slot& slot);
+  void set_root(std::size_t index);
+  NoiseSeed plan_move(Slot& slot, const State& state);
+  bool play_move(std::size_t index);
+  PlyRecord ply_record(const Slot& slot, const Tree& tree, const std::vector<RootEdge>& edges) const;
+  Action pick(const Slot& slot, const std::vector<RootEdge>& edges) const;
+  void finish(Slot& slot, float outcome, bool truncated);
+
+  const Game& game_;
+  PlayParams play_;
+  Forest forest_;
+  std::vector<Slot> slots_;
+  std::uint64_t seed_;
+  std::int64_t next_id_;
+  std::int64_t stride_;
+  std::int32_t checkpoint_;
+  std::int64_t wanted_ = 0;
+  std::uint64_t positions_ = 0;
+  std::uint64_t finished_games_ = 0;
+  GameColumns finished_;
+};
+
+}  // namespace selfplay

@@ -1,0 +1,50 @@
+#include "selfplay/record.h"
+
+namespace selfplay {
+
+void GameColumns::append(const GameRecord& game) {
+  game_id.push_back(game.id);
+  seed.push_back(game.seed);
+  start.push_back(game.start);
+  outcome.push_back(game.outcome);
+  truncated.push_back(game.truncated);
+  opening_plies.push_back(game.opening_plies);
+  for (const PlyRecord& ply : game.plies) {
+    moves.push_back(ply.move);
+    visits.push_back(ply.visits);
+    full_search.push_back(ply.full_search);
+    weight.push_back(ply.weight);
+    checkpoint.push_back(ply.checkpoint);
+    kl.push_back(ply.kl);
+    root_wdl.push_back(ply.root);
+    raw_wdl.push_back(ply.raw);
+    policy_action.insert(policy_action.end(), ply.policy_actions.begin(), ply.policy_actions.end());
+    policy_prob.insert(policy_prob.end(), ply.policy_probs.begin(), ply.policy_probs.end());
+    policy_offsets.push_back(static_cast<std::int64_t>(policy_action.size()));
+  }
+  move_offsets.push_back(static_cast<std::int64_t>(moves.size()));
+}
+
+GameRecord GameColumns::game(std::size_t index) const {
+  GameRecord game{game_id[index],       seed[index], start[index], outcome[index], truncated[index] != 0,
+                  opening_plies[index], {}};
+  for (auto m = static_cast<std::size_t>(move_offsets[index]);
+       m < static_cast<std::size_t>(move_offsets[index + 1]); ++m) {
+    const auto first = policy_action.begin() + policy_offsets[m],
+               last = policy_action.begin() + policy_offsets[m + 1];
+    const auto prob = policy_prob.begin() + policy_offsets[m];
+    game.plies.push_back({moves[m],
+                          visits[m],
+                          full_search[m] != 0,
+                          weight[m],
+                          checkpoint[m],
+                          kl[m],
+                          root_wdl[m],
+                          raw_wdl[m],
+                          {first, last},
+                          {prob, prob + (last - first)}});
+  }
+  return game;
+}
+
+}  // namespace selfplay
