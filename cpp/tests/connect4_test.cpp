@@ -130,6 +130,7 @@ TEST(connect4_full_columns_are_not_legal) {
   CHECK_THROWS(at("4444444"), InputError, "ply 7");
   CHECK_THROWS(at("11223344"), InputError, "end of the game");
   CHECK_THROWS(at(std::string(43, '1')), InputError, "at most 42");
+  CHECK_THROWS(at("4\u00e9"), InputError, "ply 2: move '\u00e9'");
 }
 
 TEST(connect4_key_names_the_position_not_the_path) {
