@@ -46,6 +46,11 @@ def load_game(spec: str, **options: Any) -> Game:
     return _build(spec, factory, {**written, **options})
 
 
+def option_names(spec: str) -> list[str]:
+    """Names of the options that the game of `spec` takes."""
+    return _option_names(_resolve(spec)[0])
+
+
 def preset(game: Game, name: str) -> dict[str, Any]:
     """The settings layer of a game's preset; `default` is empty where the game brings none."""
     presets: Mapping[str, Mapping[str, Any]] = getattr(game, "presets", {})

@@ -1,0 +1,1 @@
+"""The `selfplay` command. Modules here import nothing heavy before a command runs."""

@@ -1,0 +1,5 @@
+"""`python -m engine.cli`: the same as `selfplay`."""
+
+from engine.cli.app import main
+
+main()

@@ -1,0 +1,87 @@
+"""`selfplay`: the console script. A user's mistake is one line on stderr and exit code 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from engine.cli import rules
+from engine.errors import InputError, UserError
+
+app = typer.Typer(
+    name="selfplay",
+    help="Self-play with tree search: train, measure and play.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for command in (rules.games, rules.rules, rules.solve, rules.perft, rules.check):
+    app.command()(command)
+
+
+@app.callback(invoke_without_command=True)
+def selfplay(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="print the version and stop")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error")] = False,
+) -> None:
+    """Self-play with tree search: train, measure and play."""
+    del debug  # read by run(), which accepts it anywhere on the line
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"selfplay {installed('selfplay')}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main() -> None:
+    """Run the command line of this process and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; its exit code: 0, 2 for a user's mistake, 130 for Ctrl-C, 1 for a failure."""
+    debug = "--debug" in arguments
+    words = [word for word in arguments if word != "--debug"]
+    try:
+        code = app(args=words, prog_name="selfplay", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if debug:
+            raise
+        return _report(error)
+
+
+def _report(error: Exception) -> int:
+    """Print one line that says what was wrong; the exit code."""
+    if isinstance(error, (UserError, InputError)):
+        text, code = str(error), 2
+    elif hasattr(error, "format_message"):
+        text, code = _usage_text(error), 2
+    else:
+        text, code = f"{type(error).__name__}: {error}; --debug shows where", 1
+    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    print(f"selfplay: error: {line}", file=sys.stderr)
+    return code
+
+
+def _usage_text(error: Any) -> str:
+    """What the option parser says, with the bad value in it."""
+    text = error.format_message().rstrip(".")
+    details = getattr(error.__cause__, "errors", None)
+    if details is not None:
+        text += f", not {details()[0]['input']!r}"
+    path = error.ctx.command_path if getattr(error, "ctx", None) else "selfplay"
+    return f"{text}; see '{path} --help'"

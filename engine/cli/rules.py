@@ -1,0 +1,209 @@
+"""Commands about rules: games, rules, solve, perft, check."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from engine._core import Game, State
+from engine.cli.option import GameArgument, JsonOption, SeedOption
+from engine.cli.stream import check_fields, each, print_json, read_count, read_state, serve
+from engine.errors import UserError
+
+FIELDS = ("id", "position", "moves", "perft")
+MAX_GAMES = 64
+"""Games with different options that the rules service keeps built."""
+
+
+def games(json: JsonOption = False) -> None:
+    """List the installed games."""
+    from engine.registry import game_names, load_game
+
+    rows = [_describe(name, load_game(name)) for name in game_names()]
+    if json:
+        print_json({"games": rows})
+        return
+    for row in rows:
+        shape = "x".join(str(size) for size in row["planes"])
+        presets = ", ".join(row["presets"])
+        typer.echo(
+            f"{row['name']:16} {row['actions']} actions, planes {shape}, at most {row['max_plies']} plies, "
+            f"{row['symmetries']} symmetries; solver: {'yes' if row['solver'] else 'no'}; presets: {presets}"
+        )
+
+
+def rules(game: GameArgument) -> None:
+    """Answer questions about positions: JSON lines in, JSON lines out.
+
+    In: {"id", "position"?, "moves"?, "perft"?} and the game's options.
+    Out: {"id", "to_play", "legal", "terminal", "outcome", "position", "text"}, or {"id", "error"}.
+    """
+    from engine.registry import load_game
+
+    load_game(game)
+    service = RulesService(game)
+    serve(each(service.answer))
+
+
+def solve(game: GameArgument) -> None:
+    """Solve positions exactly: JSON lines in, JSON lines out.
+
+    In: {"id", "position"?, "moves"?}. Out: {"id", "score", "scores"}, scores by action, null where illegal.
+    """
+    from engine.registry import load_game, position_text
+
+    rules_of = load_game(game)
+    solver = find_solver(rules_of)
+
+    def answer(request: dict[str, Any]) -> dict[str, Any]:
+        check_fields(request, ("id", "position", "moves"))
+        position = position_text(rules_of, read_state(rules_of, request))
+        return {"score": solver.score(position), "scores": solver.scores(position)}
+
+    serve(each(answer))
+
+
+def perft(
+    game: GameArgument,
+    depth: Annotated[int, typer.Argument(metavar="DEPTH", min=0, max=100, help="plies")],
+    position: Annotated[str, typer.Option("--position", help="in the game's notation")] = "",
+    json: JsonOption = False,
+) -> None:
+    """Count the move paths of a length, move by move of the first ply."""
+    from engine.registry import load_game
+
+    state = read_state(load_game(game), {"position": position})
+    started = time.monotonic()
+    moves: dict[str, int] = {}
+    for action in state.legal_actions() if depth else []:
+        child = state.clone()
+        child.play(action)
+        moves[state.action_text(action)] = count_paths(child, depth - 1)
+    nodes = sum(moves.values()) if depth else 1
+    seconds = time.monotonic() - started
+    if json:
+        print_json(
+            {
+                "game": game,
+                "position": position,
+                "depth": depth,
+                "nodes": nodes,
+                "moves": moves,
+                "seconds": seconds,
+            }
+        )
+        return
+    for move, count in sorted(moves.items()):
+        typer.echo(f"{move}: {count}")
+    typer.echo(f"nodes: {nodes} ({seconds:.2f} s)")
+
+
+def check(
+    game: GameArgument,
+    walks: Annotated[int, typer.Option("--walks", min=1, max=1_000_000, help="random games")] = 100,
+    seed: SeedOption = 0,
+    json: JsonOption = False,
+) -> None:
+    """Check that a game keeps the laws, on random games; exit code 1 where it breaks one."""
+    from engine.laws import LawError, check_laws
+    from engine.registry import load_game
+
+    rules_of = load_game(game)
+    broken, positions = None, 0
+    try:
+        positions = check_laws(rules_of, walks, seed)
+    except LawError as error:
+        broken = str(error)
+    if json:
+        print_json({"game": game, "walks": walks, "seed": seed, "positions": positions, "broken": broken})
+    elif broken is None:
+        typer.echo(f"{game} keeps the laws: {walks} random games, {positions} positions")
+    else:
+        typer.echo(f"{game} breaks a law: {broken}", err=True)
+    if broken is not None:
+        raise typer.Exit(1)
+
+
+def find_solver(game: Game) -> Any:
+    """The game's exact solver; raise UserError where it has none."""
+    make = getattr(game, "solver", None)
+    if make is None:
+        raise UserError(f"game '{game.name}' has no exact solver; connect4 has one")
+    return make()
+
+
+def count_paths(state: State, depth: int) -> int:
+    """Number of move sequences of exactly `depth` plies (perft)."""
+    actions = state.legal_actions() if depth else []
+    if depth <= 1:
+        return len(actions) if depth else 1
+    nodes = 0
+    for action in actions:
+        child = state.clone()
+        child.play(action)
+        nodes += count_paths(child, depth - 1)
+    return nodes
+
+
+class RulesService:
+    """Answers requests about positions; a request may carry options of the game."""
+
+    def __init__(self, spec: str) -> None:
+        self._spec = spec
+        self._games: dict[str, Game] = {}
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Fields of the answer; raise UserError or InputError."""
+        from engine.registry import position_text
+
+        depth = read_count(request, "perft", 0, 100)
+        game = self._game({name: value for name, value in request.items() if name not in FIELDS})
+        state = read_state(game, request)
+        answer = {
+            "to_play": state.player(),
+            "legal": sorted(state.action_text(action) for action in state.legal_actions()),
+            "terminal": state.outcome() is not None,
+            "outcome": first_player_outcome(state),
+            "position": position_text(game, state),
+            "text": state.text(),
+        }
+        describe = getattr(game, "describe", None)
+        if describe is not None:
+            answer.update(describe(state))
+        return answer if depth is None else {**answer, "nodes": count_paths(state, depth)}
+
+    def _game(self, options: dict[str, Any]) -> Game:
+        from json import dumps
+
+        from engine.registry import load_game, option_names
+
+        check_fields(options, [*FIELDS, *option_names(self._spec)])
+        key = dumps(options, sort_keys=True)
+        if key not in self._games:
+            if len(self._games) >= MAX_GAMES:
+                self._games.clear()
+            self._games[key] = load_game(self._spec, **options)
+        return self._games[key]
+
+
+def first_player_outcome(state: State) -> int | float | None:
+    """1, 0 or -1 for the player who moves first; None while the game runs."""
+    outcome = state.outcome()
+    if outcome is None:
+        return None
+    first = outcome if state.player() == 0 else -outcome
+    return int(first) if first == int(first) else first
+
+
+def _describe(name: str, game: Game) -> dict[str, Any]:
+    return {
+        "name": name,
+        "actions": game.num_actions,
+        "planes": list(game.planes_shape),
+        "max_plies": game.max_plies,
+        "symmetries": len(game.action_symmetries),
+        "solver": hasattr(game, "solver"),
+        "presets": sorted({"default", *getattr(game, "presets", {})}),
+    }

@@ -1,0 +1,223 @@
+"""The command line as a user meets it: real processes, exit codes, stdout and stderr."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def selfplay(
+    *words: str, stdin: str | bytes = "", env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    done = subprocess.run(
+        [sys.executable, "-m", "engine.cli", *words],
+        input=data,
+        capture_output=True,
+        timeout=120,
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def lines(*requests: Any) -> str:
+    return "".join(json.dumps(request) + "\n" for request in requests)
+
+
+def replies(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["perft", "conect4", "3"], ["'conect4'", "did you mean 'connect4'"]),
+        (["rules", "connect4:size=9"], ["no option 'size'"]),
+        (["perft", "connect4", "3", "--position", "18"], ["'18'", "column from 1 to 7"]),
+        (["perft", "connect4", "3", "--position", "1111111"], ["column is full"]),
+        (["perft", "connect4", "3", "--position", "é"], ["\\xe9", "ASCII"]),
+        (["perft", "connect4", "three"], ["DEPTH", "'three'", "selfplay perft --help"]),
+        (["perft", "connect4", "--", "-1"], ["DEPTH", "'-1'"]),
+        (["check", "connect4", "--walks", "0"], ["--walks", "'0'"]),
+        (["check", "connect4", "--wlaks", "3"], ["--wlaks", "--walks"]),
+        (["perft", "connect4"], ["DEPTH"]),
+        (["rulse", "connect4"], ["rulse", "rules"]),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(words: list[str], wanted: list[str]) -> None:
+    done = selfplay(*words)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("selfplay: error: ")
+    assert done.stderr.count("\n") == 1
+    for text in wanted:
+        assert text in done.stderr
+
+
+def test_debug_shows_the_traceback_wherever_it_stands() -> None:
+    for words in (["--debug", "perft", "nosuch", "1"], ["perft", "nosuch", "1", "--debug"]):
+        done = selfplay(*words)
+        assert done.returncode != 0
+        assert "Traceback" in done.stderr
+        assert "UserError" in done.stderr
+
+
+def test_help_is_quick() -> None:
+    seconds = []
+    for _ in range(5):
+        started = time.monotonic()
+        done = selfplay("--help")
+        seconds.append(time.monotonic() - started)
+        assert done.returncode == 0
+        assert "perft" in done.stdout
+    assert min(seconds) < 0.5
+
+
+def test_a_command_about_rules_loads_no_heavy_module() -> None:
+    heavy = ("torch", "numba", "openvino", "tensorboard", "pyarrow")
+    probe = (
+        "import sys; from engine.cli.app import run; code = run(['games']); "
+        f"print(code, [name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "0 []"
+
+
+def test_rules_tells_the_position() -> None:
+    first, second, won = replies(
+        selfplay(
+            "rules",
+            "connect4",
+            stdin=lines(
+                {"id": 1}, {"id": "b", "position": "44", "moves": ["3"]}, {"id": 3, "position": "1212121"}
+            ),
+        )
+    )
+    drawing = ". . . . . . .\n" * 6 + "1 2 3 4 5 6 7\n"
+    assert first == {
+        "id": 1,
+        "to_play": 0,
+        "legal": list("1234567"),
+        "terminal": False,
+        "outcome": None,
+        "position": "",
+        "text": drawing,
+    }
+    assert second["id"] == "b"
+    assert second["position"] == "443"
+    assert second["to_play"] == 1
+    assert (won["terminal"], won["outcome"], won["legal"]) == (True, 1, [])
+
+
+def test_outcome_is_the_first_player_s_result() -> None:
+    won, lost, drawn = replies(
+        selfplay(
+            "rules",
+            "connect4",
+            stdin=lines(
+                {"id": 0, "position": "1212121"},
+                {"id": 1, "position": "71212121"},
+                {"id": 2, "position": "121212212121343434434343656565565656777777"},
+            ),
+        )
+    )
+    assert [won["outcome"], lost["outcome"], drawn["outcome"]] == [1, -1, 0]
+    assert drawn["legal"] == []
+
+
+PERFT = [1, 7, 49, 343, 2401, 16807, 117649, 823536, 5673234]
+"""Move paths of Connect Four from the empty board."""
+
+
+def test_perft_counts_are_exact() -> None:
+    answers = replies(selfplay("rules", "connect4", stdin=lines(*({"id": d, "perft": d} for d in range(8)))))
+    assert [answer["nodes"] for answer in answers] == PERFT[:8]
+    document = json.loads(selfplay("perft", "connect4", "8", "--json").stdout)
+    assert document["nodes"] == PERFT[8]
+    assert sum(document["moves"].values()) == PERFT[8]
+    assert "nodes: 4\n" not in selfplay("perft", "connect4", "1", "--position", "111111").stdout
+    assert (
+        json.loads(selfplay("perft", "connect4", "1", "--position", "111111", "--json").stdout)["nodes"] == 6
+    )
+
+
+BAD_LINES: list[tuple[bytes, str]] = [
+    (b"{bad", "not JSON"),
+    (b"[1, 2]", "not a JSON object"),
+    (b'{"id": 1, "perft": NaN}', "NaN is not JSON"),
+    (b"\xff\xfe", "not JSON"),
+    (b"[" * 100_000, "not JSON"),
+    (b'{"id": "' + b"x" * (1 << 21) + b'"}', "longer than"),
+    (b'{"id": 7, "position": "8"}', "'8'"),
+    (b'{"id": 7, "position": 44}', "position 44 is not a string"),
+    (b'{"id": 7, "position": "\\ud800"}', "ASCII"),
+    (b'{"id": 7, "position": "4\\u0000"}', "ASCII"),
+    (b'{"id": 7, "moves": 4}', "moves must be a list"),
+    (b'{"id": 7, "moves": ["9"]}', "'9'"),
+    (b'{"id": 7, "moves": [4]}', "move 4 is not a string"),
+    (b'{"id": 7, "perft": -1}', "perft -1"),
+    (b'{"id": 7, "perft": true}', "perft true"),
+    (b'{"id": 7, "perft": 1e400}', "perft"),
+    (b'{"id": 7, "postion": ""}', "did you mean 'position'"),
+    (b'{"id": 7, "position": "' + b"4" * 100_000 + b'"}', "at most 42"),
+]
+
+
+def test_bad_lines_get_an_error_each_and_the_stream_goes_on() -> None:
+    good = b'{"id": "good"}'
+    stdin = b"\n".join(part for bad, _ in BAD_LINES for part in (bad, good, b""))
+    answers = replies(selfplay("rules", "connect4", stdin=stdin))
+    assert len(answers) == 2 * len(BAD_LINES)
+    for (line, wanted), bad, after in zip(BAD_LINES, answers[::2], answers[1::2], strict=True):
+        assert set(bad) == {"id", "error"}, line[:60]
+        assert bad["id"] == (7 if b'"id": 7' in line else None)
+        assert wanted in bad["error"]
+        assert len(bad["error"]) < 400
+        assert after["id"] == "good"
+        assert "error" not in after
+
+
+def test_each_answer_comes_before_the_next_question() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "engine.cli", "rules", "connect4"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as service:
+        assert service.stdin is not None
+        assert service.stdout is not None
+        for number in range(3):
+            service.stdin.write(lines({"id": number}).encode())
+            service.stdin.flush()
+            assert json.loads(service.stdout.readline())["id"] == number
+        service.stdin.close()
+        assert service.wait(timeout=10) == 0
+
+
+def test_games_lists_what_is_installed() -> None:
+    rows = {row["name"]: row for row in json.loads(selfplay("games", "--json").stdout)["games"]}
+    assert rows["connect4"]["actions"] == 7
+    assert "connect4" in selfplay("games").stdout
+
+
+BROKEN = """
+from engine import _core
+
+class Endless(_core.Connect4):
+    max_plies = 10
+"""
+
+
+def test_check_passes_a_lawful_game_and_fails_a_broken_one(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(BROKEN)
+    assert json.loads(selfplay("check", "connect4", "--walks", "5", "--json").stdout)["broken"] is None
+    done = selfplay("check", "broken:Endless", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "breaks a law: a running game has plies left" in done.stderr
