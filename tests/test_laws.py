@@ -101,11 +101,12 @@ def test_a_broken_state_is_found(faults: dict[str, Any], law: str) -> None:
     ("attributes", "law"),
     [
         ({"max_plies": 20}, "plies left"),
+        ({"position_text": lambda _: ""}, "its text parsed"),
         ({"num_actions": 8}, "action"),
         ({"planes_shape": (3, 7, 6)}, "planes_shape"),
         ({"action_symmetries": np.array([[0, 1, 2, 3, 4, 5, 6]] * 2, np.int32)}, "turned"),
         ({"action_symmetries": np.array([[6, 5, 4, 3, 2, 1, 0]] * 2, np.int32)}, "identity"),
-        ({"cell_symmetries": np.zeros((2, 42), np.int32)}, "identity|permutation"),
+        ({"cell_symmetries": np.array([range(42), [0] * 42], np.int32)}, "permutation"),
         ({"cell_symmetries": np.array([range(42)] * 2, np.int32)}, "turned planes"),
     ],
 )
