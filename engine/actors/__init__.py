@@ -1,0 +1,47 @@
+"""Actors: who plays the games, and where. All of them keep one interface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from engine.network import PolicyValueNetwork
+    from engine.selfplay import Games
+
+
+@dataclass(frozen=True)
+class InFlight:
+    """Games under way when weights change: all there is to go on from.
+
+    games: their columns, callers one after another, each with the same number of games.
+    next_ids: the id of each caller's next game.
+    """
+
+    games: list[Games]
+    next_ids: list[int]
+
+
+class Actors(Protocol):
+    """Plays games with the newest weights and gives them to the driver; owns evaluators and devices."""
+
+    def play(self, positions: int) -> list[Games]:
+        """Make this many searched moves in all; the games that ended, a batch a caller."""
+
+    def load(self, network: PolicyValueNetwork, checkpoint: int) -> None:
+        """Play on with these weights."""
+
+    def snapshot(self) -> InFlight:
+        """The games under way."""
+
+    def restore(self, in_flight: InFlight) -> None:
+        """Go on from a snapshot."""
+
+    def stats(self) -> dict[str, float]:
+        """Counters since the start, summed over callers."""
+
+    def stop(self) -> None:
+        """Make a `play` under way raise Interrupted soon."""
+
+    def close(self) -> None:
+        """Give back threads, processes and devices."""

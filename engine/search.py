@@ -1,0 +1,24 @@
+"""The search: trees ask, an evaluator answers, in batches."""
+
+from __future__ import annotations
+
+from engine import _core
+from engine.config import SearchConfig
+from engine.evaluator import Evaluator
+
+
+def search(trees: _core.Trees, evaluate: Evaluator, simulations: int) -> None:
+    """Run `simulations` new visits in every tree, answering requests in batches.
+
+    A tree stops early where its root is proven or its memory is full.
+    """
+    while requests := trees.select(simulations):
+        trees.backup(requests, evaluate(requests))
+
+
+def search_params(config: SearchConfig, *, noise: bool = False) -> _core.SearchParams:
+    """Settings for the core; without `noise` the root's priors stay as the network gives them."""
+    fields = config.model_dump()
+    if not noise:
+        fields |= {"noise_fraction": 0.0, "root_temperature": 1.0}
+    return _core.SearchParams(**fields)

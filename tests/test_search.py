@@ -1,0 +1,433 @@
+"""The tree: hand-counted visits, proofs, reuse, memory, noise, and the seam for proposed moves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from engine import _core
+from engine.search import search, search_params
+from engine.config import SearchConfig
+from games.connect4 import Connect4
+
+GAME = Connect4()
+Evaluate = Callable[[_core.Requests], _core.DenseReply]
+
+
+def searched(position: str, simulations: int, evaluate: Evaluate = _core.uniform, **fields: object) -> _core.Trees:
+    trees = _core.Trees(GAME, _core.SearchParams(**fields))
+    trees.add(GAME.parse(position))
+    search(trees, evaluate, simulations)
+    return trees
+
+
+def visits(trees: _core.Trees, tree: int = 0) -> dict[int, int]:
+    root = trees.root(tree)
+    return dict(zip(root["actions"].tolist(), root["visits"].tolist(), strict=True))
+
+
+def constant(wdl: tuple[float, float, float], logits: list[float]) -> Evaluate:
+    def evaluate(requests: _core.Requests) -> _core.DenseReply:
+        rows = len(requests)
+        return _core.DenseReply(
+            np.tile(np.array(wdl, np.float32), (rows, 1)), np.tile(np.array(logits, np.float32), (rows, 1))
+        )
+
+    return evaluate
+
+
+def test_first_simulation_only_evaluates_the_root() -> None:
+    trees = searched("44", 1)
+    assert sum(visits(trees).values()) == 0
+    assert trees.stats()["evaluations"] == 1
+
+
+def test_best_action_before_any_visit_is_the_highest_prior() -> None:
+    trees = searched("", 1, constant((0, 1, 0), [0, 0, 0, 0, 2, 0, 1]))
+    assert trees.best_action(0) == 4
+
+
+def test_visits_follow_the_puct_formula_counted_by_hand() -> None:
+    # Equal values everywhere (draws): U(a) = c P(a) sqrt(N) / (1 + N(a)) alone decides. With priors
+    # 0.37 for column 1 and 0.105 for the others, column 1 has the highest 0.37 / (1 + N) for three
+    # visits; then 0.0925 is less than 0.105, and the others follow from the lowest on.
+    prior = np.log([0.37] + [0.105] * 6)
+    evaluate = constant((0, 1, 0), prior.tolist())
+    assert visits(searched("", 1 + 2, evaluate, fpu_reduction=0.0)) == {0: 2, **dict.fromkeys(range(1, 7), 0)}
+    assert visits(searched("", 1 + 9, evaluate, fpu_reduction=0.0)) == {0: 3, **dict.fromkeys(range(1, 7), 1)}
+
+
+def test_first_play_urgency_is_the_value_less_the_root_of_the_visited_prior() -> None:
+    # Every position is won for its player to move, so each visit to a child looks lost (-1) from the
+    # root. Unvisited moves stand at q - reduction * sqrt(visited prior) > -1: breadth first.
+    trees = searched("", 1 + 7, constant((1, 0, 0), [0.0] * 7), fpu_reduction=0.2, c_puct=0.1)
+    assert set(visits(trees).values()) == {1}
+
+
+def test_values_change_sign_with_the_player() -> None:
+    trees = searched("", 1 + 7, constant((0.9, 0.1, 0.0), [0.0] * 7))
+    root = trees.root(0)
+    assert root["q"] == pytest.approx([-0.9] * 7, abs=1e-6)
+    assert root["value"] == pytest.approx((0.9 - 7 * 0.9) / 8, abs=1e-6)
+    assert root["raw_wdl"] == pytest.approx((0.9, 0.1, 0.0), abs=1e-6)
+    assert sum(root["wdl"]) == pytest.approx(1, abs=1e-6)
+    assert root["wdl"][1] == pytest.approx(0.1, abs=1e-6)
+
+
+def test_an_immediate_win_is_proven_and_played() -> None:
+    trees = searched("112233", 50)
+    root = trees.root(0)
+    assert root["root_proof"] == 1
+    assert root["value"] == 1
+    assert trees.best_action(0) == 3
+    assert root["target"].tolist() == [0, 0, 0, 1, 0, 0, 0]
+    assert trees.stats()["simulations"] < 50, "a proven root needs no further search"
+
+
+def test_a_forced_loss_is_proven() -> None:
+    # X has three in a row on the floor, open on both sides.
+    drawing = GAME.parse("334455").text()
+    trees = searched("3344", 3000)
+    assert trees.root(0)["root_proof"] == 1, drawing  # 5 makes three with both ends open
+    trees = searched("33445", 3000)
+    assert trees.root(0)["root_proof"] == -1
+    assert trees.root(0)["value"] == -1
+
+
+def test_a_move_proven_lost_gets_no_share_of_the_target() -> None:
+    # O must answer three stones in column 4; everything else loses at once.
+    trees = searched("41424", 400)
+    root = trees.root(0)
+    assert trees.best_action(0) == 3
+    for action, proof, share in zip(root["actions"], root["proof"], root["target"], strict=True):
+        if action != 3:
+            assert proof == -1
+            assert share == 0
+
+
+def test_without_proofs_nothing_is_proven() -> None:
+    root = searched("112233", 200, proofs=False).root(0)
+    assert root["root_proof"] == 2
+    assert set(root["proof"].tolist()) == {2}
+    assert root["simulations"] == 200
+
+
+def test_a_full_search_of_a_late_position_agrees_with_exhaustive_search() -> None:
+    position = "2252576253462244111563365343671351441"
+    assert searched(position, 5000).root(0)["root_proof"] == negamax(GAME.parse(position))
+
+
+def negamax(state: _core.State) -> int:
+    outcome = state.outcome()
+    if outcome is not None:
+        return int(outcome)
+    best = -1
+    for action in state.legal_actions():
+        child = state.clone()
+        child.play(action)
+        best = max(best, -negamax(child))
+    return best
+
+
+def test_terminal_root_needs_no_search() -> None:
+    trees = _core.Trees(GAME, _core.SearchParams())
+    trees.add(GAME.parse("1122334"))
+    assert len(trees.select(100)) == 0
+    assert trees.stats()["simulations"] == 0
+
+
+def test_one_legal_move() -> None:
+    # Every column but the seventh is full.
+    position = "121212" "212121" "343434" "434343" "565656" "656565"
+    trees = searched(position, 20, proofs=False)
+    assert visits(trees) == {6: 19}
+
+
+def test_reuse_keeps_the_subtree_and_counts_new_visits_only() -> None:
+    trees = searched("", 200, proofs=False)
+    child_visits = visits(trees)[0]
+    trees.advance(0, 0)
+    search(trees, _core.uniform, 50)
+    root = trees.root(0)
+    assert root["simulations"] == 50
+    assert root["visits"].sum() == child_visits - 1 + 50
+    fresh = searched("", 200, proofs=False, reuse=False)
+    fresh.advance(0, 0)
+    search(fresh, _core.uniform, 50)
+    assert fresh.root(0)["visits"].sum() == 49
+
+
+def test_advance_refuses_an_illegal_action() -> None:
+    trees = searched("111111", 5)
+    with pytest.raises(_core.InputError, match="action 0 is not legal"):
+        trees.advance(0, 0)
+
+
+def test_search_in_parts_equals_search_in_one_go() -> None:
+    parts = _core.Trees(GAME, _core.SearchParams())
+    parts.add(GAME.parse("4"))
+    for simulations in (10, 100, 333):
+        search(parts, pseudo, simulations)
+    assert visits(parts) == visits(searched("4", 333, pseudo))
+
+
+def pseudo(requests: _core.Requests) -> _core.DenseReply:
+    """A fixed pseudo-random function of the position: the same whatever the batch."""
+    planes = requests.planes.reshape(len(requests), -1).astype(np.float64)
+    weights = np.sin(np.arange(planes.shape[1] * 10).reshape(planes.shape[1], 10) * 12.9898) * 3
+    mixed = np.sin((planes[:, :, None] * weights[None]).sum(axis=1))
+    wdl = np.exp(mixed[:, :3])
+    wdl /= wdl.sum(axis=1, keepdims=True)
+    return _core.DenseReply(wdl.astype(np.float32), mixed[:, 3:].astype(np.float32))
+
+
+def test_a_tree_is_the_same_alone_and_among_others() -> None:
+    positions = ["", "4", "44", "1234", "7654321"]
+    together = _core.Trees(GAME, _core.SearchParams())
+    for position in positions:
+        together.add(GAME.parse(position))
+    search(together, pseudo, 150)
+    for index, position in enumerate(positions):
+        assert visits(together, index) == visits(searched(position, 150, pseudo))
+
+
+def test_the_cache_changes_no_visit() -> None:
+    plain = searched("4", 800, pseudo)
+    cached = _core.Trees(GAME, _core.SearchParams(), cache_mb=4)
+    cached.add(GAME.parse("4"))
+    search(cached, pseudo, 800)
+    assert visits(plain) == visits(cached)
+    assert cached.stats()["cache_hits"] > 0
+    assert cached.stats()["evaluations"] < plain.stats()["evaluations"]
+
+
+def test_mirrored_positions_have_mirrored_trees() -> None:
+    left, right = visits(searched("1123", 300, pseudo)), visits(searched("7765", 300, pseudo))
+    assert sum(left.values()) == sum(right.values())
+    # Ties go to the lowest action, which mirroring turns round: compare what has no ties.
+    assert {6 - action: count for action, count in left.items()} == right
+
+
+def test_memory_cap_stops_the_search_and_a_move_is_still_there() -> None:
+    trees = searched("", 1_000_000, max_tree_mb=0.05)
+    root = trees.root(0)
+    assert root["bytes"] <= 0.05 * 2**20
+    assert trees.stats()["capped"] == 1
+    assert 100 < root["simulations"] < 1_000_000
+    assert trees.best_action(0) in range(7)
+
+
+def test_memory_of_a_tree_is_within_64_bytes_a_node_and_16_an_edge() -> None:
+    trees = searched("", 10_000, proofs=False)
+    assert trees.root(0)["bytes"] <= 10_000 * (64 + 7 * 16) + 64
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_reply_that_is_not_finite_counts_as_equal_priors(bad: float) -> None:
+    trees = searched("", 8, constant((bad, 0.0, 0.0), [0.0] * 7))
+    assert trees.stats()["bad_replies"] == 8
+    assert trees.root(0)["value"] == 0
+    trees = searched("", 1, constant((1.0, 0.0, 0.0), [bad] * 7))
+    assert trees.stats()["bad_replies"] == 1
+    assert trees.root(0)["prior"] == pytest.approx([1 / 7] * 7)
+
+
+def test_replies_of_another_shape_are_refused() -> None:
+    trees = _core.Trees(GAME, _core.SearchParams())
+    trees.add(GAME.initial())
+    requests = trees.select(10)
+    with pytest.raises(ValueError, match=r"wdl is not \[B, 3\]"):
+        trees.backup(requests, _core.DenseReply(np.zeros((2, 3), np.float32), np.zeros((1, 7), np.float32)))
+    with pytest.raises(ValueError, match="logits"):
+        trees.backup(requests, _core.DenseReply(np.zeros((1, 3), np.float32), np.zeros((1, 6), np.float32)))
+    with pytest.raises(TypeError):
+        _core.DenseReply(np.zeros((1, 3)), np.zeros((1, 7), np.float32))  # type: ignore[arg-type]
+
+
+def test_noise_is_a_function_of_seed_tree_and_ply() -> None:
+    def prior(seed: int) -> list[float]:
+        trees = _core.Trees(GAME, search_params(SearchConfig(), noise=True), seed=seed)
+        trees.add(GAME.initial())
+        trees.add(GAME.initial())
+        search(trees, _core.uniform, 2)
+        first, second = trees.root(0)["prior"], trees.root(1)["prior"]
+        assert first.sum() == pytest.approx(1, abs=1e-5)
+        assert first.tolist() != second.tolist()
+        assert trees.root(0)["raw_prior"] == pytest.approx([1 / 7] * 7)
+        return first.tolist()
+
+    assert prior(1) == prior(1)
+    assert prior(1) != prior(2)
+
+
+def test_root_temperature_flattens_the_priors() -> None:
+    evaluate = constant((0, 1, 0), [2.0, 0, 0, 0, 0, 0, 0])
+    trees = searched("", 1, evaluate, root_temperature=2.0)
+    expected = np.exp([1.0, 0, 0, 0, 0, 0, 0])
+    assert trees.root(0)["prior"] == pytest.approx(expected / expected.sum(), abs=1e-6)
+
+
+def test_uct_visits_every_move_once_first() -> None:
+    trees = searched("", 8, lambda requests: _core.rollout(requests, 3), rule="uct", c_puct=1.4, proofs=False)
+    assert set(visits(trees).values()) == {1}
+
+
+def test_uct_with_rollouts_sees_a_win_in_one_and_blocks() -> None:
+    def evaluate(requests: _core.Requests) -> _core.DenseReply:
+        evaluate.calls += 1  # type: ignore[attr-defined]
+        return _core.rollout(requests, evaluate.calls)  # type: ignore[attr-defined]
+
+    evaluate.calls = 0  # type: ignore[attr-defined]
+    fields = {"rule": "uct", "c_puct": 1.4, "proofs": False}
+    assert searched("112233", 500, evaluate, **fields).best_action(0) == 3
+    assert searched("41424", 500, evaluate, **fields).best_action(0) == 3
+
+
+def test_several_leaves_in_flight_do_the_simulations_asked_for() -> None:
+    trees = _core.Trees(GAME, _core.SearchParams(max_in_flight=8, proofs=False))
+    trees.add(GAME.parse("4"))
+    sizes = []
+    while requests := trees.select(500):
+        sizes.append(len(requests))
+        trees.backup(requests, pseudo(requests))
+    root = trees.root(0)
+    assert root["simulations"] == 500
+    assert root["visits"].sum() == 499
+    assert max(sizes) > 4
+
+
+# --- proposed trees -------------------------------------------------------------------------------
+
+
+class Proposer:
+    """Proposes the moves of a game: all of them in the game's order, or as many as asked for."""
+
+    def __init__(self, game: _core.Game, position: str, value: Callable[[_core.State], tuple[float, ...]]) -> None:
+        self.root = game.parse(position)
+        self.value = value
+        self.asked: list[int] = []
+
+    def __call__(self, requests: _core.Requests) -> _core.ProposalReply:
+        wdl, offsets, rows = [], [0], []
+        for index in range(len(requests)):
+            state = self.root.clone()
+            for action in requests.path(index):
+                state.play(action)
+            outcome = state.outcome()
+            ended = requests.kinds[index] == _core.VALUE
+            assert ended == (outcome is not None)
+            self.asked.append(int(requests.counts[index]))
+            if outcome is None:
+                wdl.append(self.value(state))
+                for action in state.legal_actions()[: requests.counts[index]]:
+                    child = state.clone()
+                    child.play(action)
+                    rows.append((action, 1.0, child.player(), child.outcome() is not None))
+            else:
+                wdl.append(((1 + outcome) / 2, 0.0, (1 - outcome) / 2) if outcome else (0.0, 1.0, 0.0))
+            offsets.append(len(rows))
+        return _core.ProposalReply(
+            np.array(wdl, np.float32),
+            np.array(offsets, np.int64),
+            np.array([row[0] for row in rows], np.int32),
+            np.array([row[1] for row in rows], np.float32),
+            np.array([row[2] for row in rows], np.int8),
+            np.array([row[3] for row in rows], np.bool_),
+        )
+
+
+def proposed(position: str, simulations: int, evaluate: Proposer, **fields: object) -> _core.Trees:
+    trees = _core.Trees(None, _core.SearchParams(**fields))
+    trees.add_proposed(GAME.parse(position).player())
+    while requests := trees.select(simulations):
+        trees.backup(requests, evaluate(requests))
+    return trees
+
+
+@pytest.mark.parametrize("position", ["", "4", "41424", "2252576253462244111563365343671351441"])
+@pytest.mark.parametrize("simulations", [1, 2, 64, 700])
+def test_proposing_every_move_equals_searching_the_game(position: str, simulations: int) -> None:
+    fields = {"proofs": False, "initial_proposals": 7, "widening_exponent": 0.0}
+    proposer = Proposer(GAME, position, lambda state: (0.0, 1.0, 0.0))
+    grown = proposed(position, simulations, proposer, **fields)
+    assert visits(grown) == visits(searched(position, simulations, proofs=False))
+    assert grown.root(0)["value"] == searched(position, simulations, proofs=False).root(0)["value"]
+
+
+def test_a_proposed_node_widens_with_its_visits() -> None:
+    proposer = Proposer(GAME, "", lambda state: (0.0, 1.0, 0.0))
+    fields = {"proofs": False, "initial_proposals": 2, "widening_factor": 1.0, "widening_exponent": 0.5}
+    few = proposed("", 4, proposer, max_proposals=5, **fields)
+    assert len(visits(few)) == 2
+    many = proposed("", 200, proposer, max_proposals=5, **fields)
+    # The proposer always names the same first moves, so asking twice in vain ends the widening.
+    assert len(visits(many)) == 2
+    assert many.root(0)["simulations"] == 200
+    assert many.root(0)["prior"].sum() == pytest.approx(1)
+
+
+class Sampler:
+    """Proposes ids never seen before at a node; every path ends after two steps."""
+
+    def __init__(self, verdict: float, exact: bool) -> None:
+        self.verdict = verdict
+        self.exact = exact
+        self.next_id = 0
+
+    def __call__(self, requests: _core.Requests) -> _core.ProposalReply:
+        counts = [int(count) for count in requests.counts]
+        rows = sum(counts)
+        ids = np.arange(self.next_id, self.next_id + rows, dtype=np.int32)
+        self.next_id += rows
+        deep = [len(requests.path(index)) >= 1 for index in range(len(requests))]
+        ends = np.array([deep[i] for i, count in enumerate(counts) for _ in range(count)], np.bool_)
+        value = [self.verdict if kind == _core.VALUE else 0.5 for kind in requests.kinds]
+        return _core.ProposalReply(
+            np.array([(v, 0.0, 1 - v) for v in value], np.float32),
+            np.cumsum([0, *counts]).astype(np.int64),
+            ids,
+            np.ones(rows, np.float32),
+            np.zeros(rows, np.int8),
+            ends,
+            np.array([3 * count for count in counts], np.int32),
+            np.full(len(requests), self.exact),
+        )
+
+
+def sampled(sampler: Sampler, simulations: int) -> _core.Trees:
+    trees = _core.Trees(None, _core.SearchParams(initial_proposals=2, max_proposals=6))
+    trees.add_proposed()
+    while requests := trees.select(simulations):
+        trees.backup(requests, sampler(requests))
+    return trees
+
+
+def test_widening_adds_edges_up_to_the_limit_and_counts_tokens() -> None:
+    trees = sampled(Sampler(0.4, exact=False), 200)
+    assert len(visits(trees)) == 6
+    assert trees.stats()["tokens"] > 0
+    assert trees.root(0)["simulations"] == 200
+    counts = list(visits(trees).values())
+    assert sum(counts) == 199
+    assert all(a >= 0 for a, _ in pairwise(counts))
+
+
+def test_only_an_exact_win_proves_a_proposed_node() -> None:
+    assert sampled(Sampler(1.0, exact=True), 50).root(0)["root_proof"] == 1
+    assert sampled(Sampler(1.0, exact=False), 50).root(0)["root_proof"] == 2
+    # Every proposal fails for certain: they are a sample, so nothing is proven.
+    assert sampled(Sampler(0.0, exact=True), 50).root(0)["root_proof"] == 2
+
+
+def test_replies_of_the_wrong_kind_are_refused() -> None:
+    trees = _core.Trees(None, _core.SearchParams())
+    trees.add_proposed()
+    requests = trees.select(5)
+    with pytest.raises(ValueError, match="ProposalReply"):
+        trees.backup(requests, _core.DenseReply(np.zeros((1, 3), np.float32), np.zeros((1, 7), np.float32)))
+    with pytest.raises(ValueError, match="no planes"):
+        _ = requests.planes
