@@ -22,7 +22,7 @@ ENGINE_ORDER = [
     "search",
     "selfplay",
     "replay",
-    "learner",
+    "loss learner",
     "checkpoint manifest rundir",
     "player arena ratings truth",
     "actors",
