@@ -24,7 +24,7 @@ ENGINE_ORDER = [
     "replay",
     "loss learner",
     "checkpoint manifest rundir",
-    "player arena ratings truth",
+    "player opening arena ratings truth",
     "actors",
     "metrics",
     "train bench doctor",

@@ -1,0 +1,97 @@
+"""Positions that arena games start from: distinct ones, drawn at random or read from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from engine._core import Game, InputError, State
+from engine.errors import UserError
+
+MAX_BYTES = 1 << 24
+"""Of an opening file."""
+
+MAX_TRIES = 200
+"""Draws in a row that bring nothing new before longer openings are tried."""
+
+
+def random_openings(game: Game, count: int, max_plies: int, seed: int) -> list[State]:
+    """Draw `count` positions that no symmetry turns into each other, none of them over.
+
+    As many of each length from 0 to `max_plies` as there are, lengths taken in turn; where they run out,
+    longer ones. Raise UserError where the game has too few.
+    """
+    generator = np.random.default_rng(seed)
+    openings: list[State] = []
+    seen: set[int] = set()
+    exhausted: set[int] = set()
+    longest, plies = max_plies, 0
+    while len(openings) < count:
+        if len(exhausted) > longest:
+            longest += 1
+            plies = longest
+        if longest >= game.max_plies:
+            raise UserError(f"{count} openings: {game.name} has only {len(openings)} distinct ones at hand")
+        if plies not in exhausted:
+            state = _draw_new(game, plies, seen, generator)
+            if state is None:
+                exhausted.add(plies)
+            else:
+                openings.append(state)
+        plies = (plies + 1) % (longest + 1)
+    return openings
+
+
+def read_openings(game: Game, path: Path) -> list[State]:
+    """Read one position a line, in the game's notation; blank lines and those that start with # are skipped.
+
+    Raise UserError naming the line where a position is illegal, over, or there twice.
+    """
+    openings: list[State] = []
+    lines: dict[int, int] = {}
+    for number, text in enumerate(_read_text(path).splitlines(), start=1):
+        if not text.strip() or text.startswith("#"):
+            continue
+        where = f"openings '{path}', line {number}"
+        try:
+            state = game.parse(text.strip())
+        except (InputError, ValueError) as error:
+            raise UserError(f"{where}: {error}") from error
+        if state.outcome() is not None:
+            raise UserError(f"{where}: the game is over in position '{text.strip()[:60]}'")
+        first = lines.setdefault(state.key(), number)
+        if first != number:
+            raise UserError(f"{where}: the same position stands in line {first}; give distinct ones")
+        openings.append(state)
+    if not openings:
+        raise UserError(f"openings '{path}' holds no position; give one a line")
+    return openings
+
+
+def _draw_new(game: Game, plies: int, seen: set[int], generator: np.random.Generator) -> State | None:
+    for _ in range(MAX_TRIES):
+        state = game.initial()
+        for _ in range(plies):
+            actions = state.legal_actions()
+            if not actions:
+                break
+            state.play(actions[int(generator.integers(len(actions)))])
+        key = state.canonical()[0]
+        if state.outcome() is None and key not in seen:
+            seen.add(key)
+            return state
+    return None
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UserError(f"openings '{path}' is larger than {MAX_BYTES} bytes")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"openings '{path}': {error.strerror}; give a file with one position a line"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"openings '{path}' is not a text file: {error}") from error

@@ -1,0 +1,183 @@
+"""Who plays in the arena: a checkpoint, a run, `random`, `mcts:SIMS` or `solver`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from engine import _core
+from engine.config import Config
+from engine.errors import UserError
+from engine.evaluator import Evaluator, NetworkEvaluator, RolloutEvaluator
+from engine.registry import position_text
+from engine.search import search, search_params
+
+if TYPE_CHECKING:
+    from engine.network import PolicyValueNetwork
+
+CACHE_MB = 64.0
+"""Evaluation cache of a network player in one thread."""
+
+MAX_SIMULATIONS = 10_000_000
+
+
+class Mover(Protocol):
+    """A player as one thread uses it."""
+
+    def choose(self, states: Sequence[_core.State], seeds: Sequence[int]) -> list[int]:
+        """An action for each position, none of them over; a position's randomness comes from its seed."""
+
+
+@dataclass(frozen=True)
+class Player:
+    """A name, and how to make the mover of one thread from a seed."""
+
+    name: str
+    simulations: int
+    mover: Callable[[int], Mover]
+
+
+class RandomMover:
+    """Plays uniformly random legal moves."""
+
+    def choose(self, states: Sequence[_core.State], seeds: Sequence[int]) -> list[int]:
+        """One legal action a position."""
+        return [_pick(state.legal_actions(), seed) for state, seed in zip(states, seeds, strict=True)]
+
+
+class SolverMover:
+    """Plays a move with the best exact outcome, at random among those."""
+
+    def __init__(self, game: _core.Game) -> None:
+        self._game = game
+        self._solver: Any = find_solver(game)
+
+    def choose(self, states: Sequence[_core.State], seeds: Sequence[int]) -> list[int]:
+        """One perfect action a position; the earliest positions of a game may take minutes."""
+        return [_pick(self._best(state), seed) for state, seed in zip(states, seeds, strict=True)]
+
+    def _best(self, state: _core.State) -> list[int]:
+        outcomes = self._solver.outcomes(position_text(self._game, state))
+        known = {action: outcome for action, outcome in enumerate(outcomes) if outcome is not None}
+        best = max(known.values())
+        return [action for action, outcome in known.items() if outcome == best]
+
+
+class TreeMover:
+    """Searches all positions it is given side by side, from fresh trees and without noise."""
+
+    def __init__(
+        self,
+        game: _core.Game,
+        params: _core.SearchParams,
+        evaluate: Evaluator,
+        simulations: int,
+        cache_mb: float = 0.0,
+    ) -> None:
+        self._trees = _core.Trees(game, params, cache_mb=cache_mb)
+        self._evaluate = evaluate
+        self._simulations = simulations
+
+    def choose(self, states: Sequence[_core.State], seeds: Sequence[int]) -> list[int]:
+        """The search's choice in each position."""
+        del seeds
+        trees = self._trees
+        for state in states:
+            trees.add(state)
+        try:
+            search(trees, self._evaluate, self._simulations)
+            return [trees.best_action(index) for index in range(len(trees))]
+        finally:
+            trees.clear()
+
+
+def find_solver(game: _core.Game) -> Any:
+    """The game's exact solver; raise UserError where it has none."""
+    make = getattr(game, "solver", None)
+    if make is None:
+        raise UserError(f"game '{game.name}' has no exact solver")
+    return make()
+
+
+def random_player() -> Player:
+    """Uniformly random moves."""
+    return Player("random", 0, lambda _: RandomMover())
+
+
+def mcts_player(game: _core.Game, simulations: int) -> Player:
+    """UCT with one random rollout an evaluation, without proofs (Kocsis and Szepesvari 2006)."""
+    params = _core.SearchParams(rule="uct", c_puct=math.sqrt(2), proofs=False, reuse=False)
+    return Player(
+        f"mcts:{simulations}",
+        simulations,
+        lambda seed: TreeMover(game, params, RolloutEvaluator(seed), simulations),
+    )
+
+
+def solver_player(game: _core.Game) -> Player:
+    """Perfect play; raise UserError where the game has no solver."""
+    if not hasattr(game, "solver"):
+        find_solver(game)
+    return Player("solver", 0, lambda _: SolverMover(game))
+
+
+def network_player(
+    name: str, game: _core.Game, config: Config, network: PolicyValueNetwork, simulations: int
+) -> Player:
+    """A network with the search of its settings, without noise."""
+    params = search_params(config.search)
+    params.reuse = False
+
+    def mover(_: int) -> Mover:
+        evaluator = NetworkEvaluator(game, network, config.evaluator)
+        return TreeMover(game, params, evaluator, simulations, CACHE_MB)
+
+    return Player(name, simulations, mover)
+
+
+def is_checkpoint(spec: str) -> bool:
+    """Whether a player is named by the path of a run or a checkpoint."""
+    return spec not in ("random", "solver") and spec.partition(":")[0] not in ("mcts", "uci", "gtp")
+
+
+def load_player(spec: str, game: _core.Game, simulations: int) -> Player:
+    """Read a player as typed on the command line.
+
+    `simulations` are those of a checkpoint; `mcts:SIMS` brings its own. Raise UserError for a player that
+    does not exist, cannot be loaded or plays another game.
+    """
+    kind, _, rest = spec.partition(":")
+    if spec == "random":
+        return random_player()
+    if spec == "solver":
+        return solver_player(game)
+    if kind == "mcts":
+        if not (rest.isascii() and rest.isdigit() and 1 <= int(rest) <= MAX_SIMULATIONS):
+            raise UserError(f"player '{spec}': give mcts:SIMS with 1 to {MAX_SIMULATIONS} simulations")
+        return mcts_player(game, int(rest))
+    if kind in ("uci", "gtp"):
+        raise UserError(f"player '{spec}': outside engines are not supported yet; known: {KNOWN}")
+    return _load_network_player(spec, game, simulations)
+
+
+KNOWN = "random, mcts:SIMS, solver, the path of a run or of a checkpoint"
+
+
+def _load_network_player(spec: str, game: _core.Game, simulations: int) -> Player:
+    if not Path(spec).exists():
+        raise UserError(f"player '{spec}' does not exist; known: {KNOWN}")
+    from engine.checkpoint import load_checkpoint
+
+    name, config, network = load_checkpoint(Path(spec))
+    if name != game.name:
+        raise UserError(f"player '{spec}' plays {name}, not {game.name}")
+    return network_player(spec, game, config, network, simulations)
+
+
+def _pick(actions: Sequence[int], seed: int) -> int:
+    return actions[int(np.random.default_rng(seed).integers(len(actions)))]
