@@ -165,9 +165,10 @@ class Trees:
         """What the search found at a root.
 
         actions int32 [n], visits int64 [n], prior float32 [n] (with noise and temperature as searched),
+        raw_prior float32 [n] (as the evaluator gave it),
         q float32 [n] (for the root's player, NaN where unvisited), proof int8 [n] (1 won, 0 drawn, -1 lost
         for the root's player, 2 not proven), target float32 [n] (policy target), value float, wdl [3],
-        raw_wdl [3], root_proof int, simulations int (new ones since the root was set), nodes int, bytes int.
+        raw_wdl [3], root_proof int, simulations int (new ones since the root was set), bytes int.
         """
     def best_action(self, tree: int) -> int:
         """Most visits, lowest action on ties; never gives a proven result away."""
@@ -178,7 +179,7 @@ class Trees:
         """Forget all nodes and the cache, keep the roots (the weights have changed)."""
     def stats(self) -> dict[str, int]:
         """Counters since construction: simulations, evaluations, cache_hits, terminal_hits, proven_hits,
-        collisions, bad_replies, capped."""
+        collisions, bad_replies, capped, tokens."""
 
 def uniform(requests: Requests) -> DenseReply:
     """Equal priors and a draw for every request."""
@@ -219,7 +220,10 @@ class Pool:
         checkpoint: int = 0,
     ) -> None: ...
     def start(self, positions: int) -> None:
-        """Play until `positions` more searched moves have been made; `select` is empty from then on."""
+        """Play until `positions` more searched moves have been made; `select` is empty from then on.
+
+        Trees are forgotten then; the searches under way begin anew at the next start.
+        """
     def select(self) -> Requests: ...
     def backup(self, requests: Requests, reply: DenseReply) -> None: ...
     def take_games(self) -> dict[str, Any]:
@@ -231,7 +235,8 @@ class Pool:
     def next_id(self) -> int: ...
     def new_weights(self, checkpoint: int) -> None:
         """Drop trees and cache; moves from now on carry this checkpoint's id."""
-    def stats(self) -> dict[str, int]: ...
+    def stats(self) -> dict[str, int]:
+        """Counters of Trees.stats, and positions (searched moves) and games (finished ones)."""
 
 class ReplayWindow:
     """Games of the replay window in memory, decoded to training samples at C++ speed."""

@@ -26,7 +26,9 @@ class Caller:
     callers do, where the evaluator's answers do not depend on the batch.
     """
 
-    def __init__(self, game: _core.Game, config: Config, evaluator: Evaluator, index: int, callers: int) -> None:
+    def __init__(
+        self, game: _core.Game, config: Config, evaluator: Evaluator, index: int, callers: int
+    ) -> None:
         play = config.selfplay
         self.evaluator = evaluator
         self.evaluate_s = 0.0

@@ -18,7 +18,9 @@ GAME = Connect4()
 Evaluate = Callable[[_core.Requests], _core.DenseReply]
 
 
-def searched(position: str, simulations: int, evaluate: Evaluate = _core.uniform, **fields: object) -> _core.Trees:
+def searched(
+    position: str, simulations: int, evaluate: Evaluate = _core.uniform, **fields: object
+) -> _core.Trees:
     trees = _core.Trees(GAME, _core.SearchParams(**fields))
     trees.add(GAME.parse(position))
     search(trees, evaluate, simulations)
@@ -142,7 +144,7 @@ def test_terminal_root_needs_no_search() -> None:
 
 def test_one_legal_move() -> None:
     # Every column but the seventh is full.
-    position = "121212" "212121" "343434" "434343" "565656" "656565"
+    position = "121212212121343434434343565656656565"
     trees = searched(position, 20, proofs=False)
     assert visits(trees) == {6: 19}
 
@@ -306,7 +308,9 @@ def test_several_leaves_in_flight_do_the_simulations_asked_for() -> None:
 class Proposer:
     """Proposes the moves of a game: all of them in the game's order, or as many as asked for."""
 
-    def __init__(self, game: _core.Game, position: str, value: Callable[[_core.State], tuple[float, ...]]) -> None:
+    def __init__(
+        self, game: _core.Game, position: str, value: Callable[[_core.State], tuple[float, ...]]
+    ) -> None:
         self.root = game.parse(position)
         self.value = value
         self.asked: list[int] = []

@@ -1,0 +1,231 @@
+"""The pool: the same games whatever runs beside them, records that hold together, exact snapshots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import _core
+from games.connect4 import Connect4
+
+GAME = Connect4()
+
+
+def pseudo(requests: _core.Requests) -> _core.DenseReply:
+    """A fixed pseudo-random function of the position: the same whatever the batch."""
+    planes = requests.planes.reshape(len(requests), -1).astype(np.float64)
+    weights = np.sin(np.arange(planes.shape[1] * 10).reshape(planes.shape[1], 10) * 12.9898) * 3
+    mixed = np.sin((planes[:, :, None] * weights[None]).sum(axis=1))
+    wdl = np.exp(mixed[:, :3])
+    wdl /= wdl.sum(axis=1, keepdims=True)
+    return _core.DenseReply(wdl.astype(np.float32), mixed[:, 3:].astype(np.float32))
+
+
+def make_pool(slots: int, first_id: int = 0, stride: int = 1, seed: int = 5, **play: Any) -> _core.Pool:
+    search = _core.SearchParams(noise_fraction=0.25, root_temperature=1.1)
+    params = _core.PlayParams(
+        **{"simulations": 16, "fast_simulations": 6, "full_search_fraction": 0.5} | play
+    )
+    return _core.Pool(
+        GAME, search, params, seed=seed, slots=slots, first_id=first_id, stride=stride, cache_mb=1
+    )
+
+
+def run(pool: _core.Pool, positions: int) -> dict[str, Any]:
+    pool.start(positions)
+    while requests := pool.select():
+        pool.backup(requests, pseudo(requests))
+    return pool.take_games()
+
+
+def by_id(games: dict[str, Any]) -> dict[int, list[Any]]:
+    result = {}
+    for index, game in enumerate(games["game_id"].tolist()):
+        plies = slice(games["move_offsets"][index], games["move_offsets"][index + 1])
+        probs = slice(games["policy_offsets"][plies.start], games["policy_offsets"][plies.stop])
+        result[game] = [
+            games["outcome"][index],
+            *(games[name][plies].tolist() for name in ("moves", "visits", "full_search", "weight", "kl")),
+            games["root_wdl"][plies].tolist(),
+            games["policy_prob"][probs].tolist(),
+        ]
+    return result
+
+
+def test_a_game_is_the_same_whatever_is_played_beside_it() -> None:
+    many = by_id(run(make_pool(32), 1500))
+    few = by_id(run(make_pool(3), 700))
+    odd = by_id(run(make_pool(8, first_id=1, stride=2), 700))
+    assert len(set(many) & set(few)) > 5
+    assert len(set(many) & set(odd)) > 5
+    for game in set(many) & set(few):
+        assert many[game] == few[game]
+    for game in set(many) & set(odd):
+        assert many[game] == odd[game]
+
+
+def test_another_seed_gives_other_games() -> None:
+    assert by_id(run(make_pool(4), 300)) != by_id(run(make_pool(4, seed=6), 300))
+
+
+def test_a_restored_pool_plays_on_bit_for_bit() -> None:
+    whole = make_pool(8)
+    run(whole, 400)
+    snapshot, next_id = whole.snapshot(), whole.next_id
+    restored = make_pool(8)
+    run(restored, 77)
+    restored.restore(snapshot, next_id)
+    whole.new_weights(3)
+    restored.new_weights(3)
+    first, second = run(whole, 400), run(restored, 400)
+    assert first["game_id"].tolist() == second["game_id"].tolist()
+    assert by_id(first) == by_id(second)
+    assert whole.next_id == restored.next_id
+
+
+def test_records_hold_together() -> None:
+    pool = make_pool(16)
+    games = run(pool, 2000)
+    assert sorted(set(games["game_id"].tolist())) == sorted(games["game_id"].tolist())
+    for index, (first, last) in enumerate(
+        zip(games["move_offsets"], games["move_offsets"][1:], strict=False)
+    ):
+        state = GAME.initial()
+        assert games["opening_plies"][index] <= 2
+        for ply in range(first, last):
+            share = slice(games["policy_offsets"][ply], games["policy_offsets"][ply + 1])
+            if ply - first < games["opening_plies"][index]:
+                assert share.start == share.stop
+                assert games["weight"][ply] == 0
+            else:
+                actions = games["policy_action"][share].tolist()
+                assert set(actions) <= set(state.legal_actions())
+                assert games["moves"][ply] in actions
+                assert games["policy_prob"][share].sum() == pytest.approx(1, abs=1e-5)
+                assert games["root_wdl"][ply].sum() == pytest.approx(1, abs=1e-4)
+                assert games["weight"][ply] == float(games["full_search"][ply])
+                assert games["visits"][ply] <= (16 if games["full_search"][ply] else 6)
+                assert games["kl"][ply] > -1e-5
+            state.play(int(games["moves"][ply]))
+        outcome = state.outcome()
+        assert outcome is not None
+        assert games["outcome"][index] == (outcome if state.player() == 0 else -outcome)
+        assert not games["truncated"][index]
+    stats = pool.stats()
+    assert stats["positions"] == 2000
+    assert stats["games"] == len(games["game_id"])
+    assert stats["cache_hits"] > 0
+
+
+def test_openings_differ_and_games_are_distinct() -> None:
+    games = run(make_pool(64, full_search_fraction=1.0), 4000)
+    moves = {
+        tuple(games["moves"][a:b])
+        for a, b in zip(games["move_offsets"], games["move_offsets"][1:], strict=False)
+    }
+    assert len(moves) >= 0.95 * len(games["game_id"])
+
+
+def test_no_temperature_and_no_opening_plays_the_most_visited_move() -> None:
+    games = run(make_pool(4, max_opening_plies=0, temperature=0.0, final_temperature=0.0), 200)
+    for ply, move in enumerate(games["moves"].tolist()):
+        share = slice(games["policy_offsets"][ply], games["policy_offsets"][ply + 1])
+        best = games["policy_action"][share][np.argmax(games["policy_prob"][share])]
+        assert move == best
+
+
+def test_batches_are_full() -> None:
+    pool = make_pool(24)
+    pool.start(600)
+    while requests := pool.select():
+        assert len(requests) == 24
+        pool.backup(requests, pseudo(requests))
+
+
+def test_restore_refuses_columns_that_do_not_fit() -> None:
+    pool = make_pool(4)
+    snapshot = pool.snapshot()
+    with pytest.raises(ValueError, match="pool of 5"):
+        make_pool(5).restore(snapshot, 9)
+    run(pool, 100)
+    broken = pool.snapshot()
+    broken["moves"] = broken["moves"] + 7
+    with pytest.raises(ValueError, match="a move is illegal"):
+        make_pool(4).restore(broken, 9)
+    broken = pool.snapshot()
+    broken["weight"] = broken["weight"][1:]
+    with pytest.raises(ValueError, match="one value a ply"):
+        make_pool(4).restore(broken, 9)
+
+
+# --- the learner's window ---------------------------------------------------------------------------
+
+
+def test_samples_are_the_positions_of_the_games() -> None:
+    games = run(make_pool(8), 1000)
+    window = _core.ReplayWindow(GAME)
+    window.append(games)
+    assert window.positions == int((games["weight"] > 0).sum())
+    assert window.games == len(games["game_id"])
+    batch = window.sample(256, 1)
+    index_of = {game: index for index, game in enumerate(games["game_id"].tolist())}
+    turned = 0
+    for row in range(256):
+        index = index_of[int(batch["game_id"][row])]
+        first = games["move_offsets"][index]
+        ply = first + int(batch["ply"][row])
+        state = GAME.initial()
+        for move in games["moves"][first:ply].tolist():
+            state.play(move)
+        planes, policy = state.encode(), np.zeros(7, np.float32)
+        share = slice(games["policy_offsets"][ply], games["policy_offsets"][ply + 1])
+        policy[games["policy_action"][share]] = games["policy_prob"][share]
+        legal = np.zeros(7, bool)
+        legal[state.legal_actions()] = True
+        drawn = tuple(batch[name][row].tolist() for name in ("planes", "policy", "legal"))
+        straight = (planes.tolist(), policy.tolist(), legal.tolist())
+        mirrored = (planes[:, :, ::-1].tolist(), policy[::-1].tolist(), legal[::-1].tolist())
+        assert drawn in (straight, mirrored)
+        turned += drawn != straight
+        result = games["outcome"][index] * (1 if state.player() == 0 else -1)
+        assert batch["wdl"][row].tolist() == [float(result == 1), float(result == 0), float(result == -1)]
+        assert games["weight"][ply] > 0
+    assert 60 < turned < 200
+
+
+def test_samples_are_a_function_of_the_seed_and_cover_the_window() -> None:
+    window = _core.ReplayWindow(GAME)
+    for _ in range(3):
+        window.append(run(make_pool(4), 200))
+    first, second, other = window.sample(64, 7), window.sample(64, 7), window.sample(64, 8)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    assert not np.array_equal(first["planes"], other["planes"])
+
+
+def test_the_value_target_mixes_the_outcome_with_the_search() -> None:
+    window = _core.ReplayWindow(GAME)
+    window.append(run(make_pool(4), 400))
+    outcome, mixed, found = (window.sample(64, 3, mix)["wdl"] for mix in (0.0, 0.25, 1.0))
+    assert mixed == pytest.approx(0.75 * outcome + 0.25 * found, abs=1e-6)
+    assert found.sum(axis=1) == pytest.approx(np.ones(64), abs=1e-4)
+
+
+def test_the_window_drops_whole_batches_from_the_oldest() -> None:
+    window = _core.ReplayWindow(GAME)
+    pool = make_pool(4)
+    sizes = []
+    for _ in range(4):
+        before = window.positions
+        window.append(run(pool, 300))
+        sizes.append(window.positions - before)
+    window.trim(sum(sizes[1:]))
+    assert window.positions == sum(sizes[1:])
+    window.trim(sum(sizes[2:]) + 1)
+    assert window.positions == sum(sizes[1:])
+
+
+def test_an_empty_window_is_refused() -> None:
+    with pytest.raises(ValueError, match="no position"):
+        _core.ReplayWindow(GAME).sample(4, 1)
