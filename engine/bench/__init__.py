@@ -1,0 +1,45 @@
+"""Speed of every stage of the path of the data, beside what it could be at best.
+
+On a processor rates are per CPU-second of the whole process, so that a neighbour on the machine changes
+them little, with one thread; on a GPU they are per second of wall time. Each is the median of several
+stretches, and what is compared is measured in turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from engine.bench.core import measure_decode, measure_encode, measure_search
+from engine.bench.rate import Row
+from engine.registry import load_game
+
+__all__ = ["run"]
+
+
+def run(games: Sequence[str], seconds: float = 40, report: Callable[[str], None] | None = None) -> list[Row]:
+    """Measure the games named, each in about `seconds`; `report` is told each stage as it starts.
+
+    A row: game, stage, metric, value, unit, threads, backend, ceiling (what the value could be at best,
+    measured beside it; None where nothing is known) and ratio (value over ceiling).
+    """
+    tell = report or (lambda _: None)
+    rows: list[Row] = []
+    for spec in games:
+        game = load_game(spec)
+        for simulations, share in ((200, 0.05), (20_000, 0.2)):
+            tell(f"{game.name}: search alone, {simulations} simulations a move")
+            rows.append(measure_search(game, simulations, seconds * share))
+
+        from engine.bench.network import NetworkBench  # imports torch
+
+        bench = NetworkBench(game)
+        tell(f"{game.name}: inference")
+        rows += bench.measure_inference(seconds * 0.1)
+        tell(f"{game.name}: self-play")
+        rows += bench.measure_selfplay(seconds * 0.27)
+        tell(f"{game.name}: learner")
+        rows += bench.measure_learner(seconds * 0.12)
+        tell(f"{game.name}: encoding")
+        rows.append(measure_encode(game, seconds * 0.02))
+        rows.append(measure_decode(game, bench.window, seconds * 0.02))
+    return rows

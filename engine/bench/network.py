@@ -1,0 +1,218 @@
+"""The stages that a network takes part in, on the fastest backend of this machine."""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from engine import _core
+from engine.backends import FloatArray, create_backend
+from engine.bench.rate import Clock, Row, Work, make_row, median_rate, rate
+from engine.config import Config, NetworkConfig, build_config
+from engine.evaluator import NetworkEvaluator
+from engine.learner import Learner, create_optimizer
+from engine.loss import TrainingBatch
+from engine.network import PolicyValueNetwork, forward_flops
+from engine.registry import preset
+from engine.selfplay import Caller, Games
+
+SETTINGS: dict[str, Any] = {
+    "network": {"channels": 64, "blocks": 5},
+    "selfplay": {"simulations": 64, "full_search_fraction": 1.0},
+    "learner": {"threads": 1},
+    "loop": {"callers": 1},
+}
+"""Over the game's default preset."""
+
+WIDE_NETWORK = NetworkConfig(channels=192, blocks=2)
+WIDE_PLANES = (8, 16, 16)
+"""Arithmetic alone limits a network so wide on a board so large."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some self-play: its time, what was counted, and the bare rate of inference just before."""
+
+    seconds: float
+    counts: dict[str, int]
+    batches: int
+    bare_rate: float
+
+    def rate(self, count: str) -> float:
+        """One of the counts a second."""
+        return self.counts[count] / self.seconds
+
+
+class NetworkBench:
+    """Inference, self-play and learner of one game; self-play fills the window that the learner reads."""
+
+    def __init__(self, game: _core.Game) -> None:
+        self.game = game
+        self.config: Config = build_config(preset(game, "default"), {"game": game.name}, SETTINGS)
+        self.learner = Learner(game, self.config, seed=0)
+        network, self.label = _playing_network(game, self.learner)
+        self.evaluator = NetworkEvaluator(game, network, self.config.evaluator)
+        on_processor = self.evaluator.choice.device == "cpu"
+        self.clock: Clock = time.process_time if on_processor else time.perf_counter
+        self.unit = "1/cpu_s" if on_processor else "1/s"
+        self.window = _core.ReplayWindow(game)
+
+    def measure_inference(self, seconds: float) -> list[Row]:
+        """The bare rate; its ceiling is the same backend's speed of arithmetic on a wide network."""
+        batches = sorted({64, self.config.selfplay.games})
+        share = seconds / (len(batches) + 1)
+        ceiling = self._peak_rate(share)
+        return [
+            self._row("inference", f"positions_batch_{batch}", median_rate(work, self.clock, share), ceiling)
+            for batch in batches
+            for work in [self._inference(batch)]
+        ]
+
+    def measure_selfplay(self, seconds: float) -> list[Row]:
+        """Evaluations a second inside self-play over the bare rate at its batch, and what they come to."""
+        start = time.perf_counter()
+        caller, slots = self._staggered_caller(), self.config.selfplay.games
+        caller.play(2 * slots, threading.Event())  # fills the cache
+        stretches: list[Stretch] = []
+        moves: list[tuple[int, ...]] = []
+        while len(stretches) < 3 or time.perf_counter() - start < seconds:
+            stretch, games = self._play(caller, 2 * slots)
+            stretches.append(stretch)
+            moves += _move_lists(games)
+            self.window.append(games)
+        return self._selfplay_rows(stretches, moves)
+
+    def measure_learner(self, seconds: float) -> list[Row]:
+        """Samples a second of the learner, everything included, over the bare training step."""
+        start = time.perf_counter()
+        batch_size = self.config.learner.batch_size
+        bare = _bare_training(self.learner, self.window.sample(batch_size, 0))
+
+        def train() -> int:
+            steps = 4
+            self.learner.train(self.window, steps)
+            return steps * batch_size
+
+        pairs: list[tuple[float, float]] = []
+        train()
+        while len(pairs) < 2 or time.perf_counter() - start < seconds:
+            pairs.append((rate(train, self.clock, 0.4), rate(bare, self.clock, 0.4)))
+        value = statistics.median(whole for whole, _ in pairs)
+        ratio = statistics.median(whole / part for whole, part in pairs)
+        backend = f"torch {self.learner.precision} on {self.learner.device.type}"
+        return [make_row(self.game, "learner", "samples", value, self.unit, backend, value / ratio)]
+
+    def _play(self, caller: Caller, positions: int) -> tuple[Stretch, Games]:
+        bare_rate = rate(self._inference(self.config.selfplay.games), self.clock, 0.2)
+        before, batches, start = caller.pool.stats(), caller.batches, self.clock()
+        games = caller.play(positions, threading.Event())
+        seconds = self.clock() - start
+        counts = {key: value - before[key] for key, value in caller.pool.stats().items()}
+        return Stretch(seconds, counts, caller.batches - batches, bare_rate), games
+
+    def _selfplay_rows(self, stretches: list[Stretch], moves: list[tuple[int, ...]]) -> list[Row]:
+        evaluations, positions, ratio = (
+            statistics.median(values)
+            for values in (
+                [stretch.rate("evaluations") for stretch in stretches],
+                [stretch.rate("positions") for stretch in stretches],
+                [stretch.rate("evaluations") / stretch.bare_rate for stretch in stretches],
+            )
+        )
+        totals = {key: sum(stretch.counts[key] for stretch in stretches) for key in stretches[0].counts}
+        batches = sum(stretch.batches for stretch in stretches)
+        shares = {
+            "evaluations_per_position": totals["evaluations"] / totals["positions"],
+            "cache_hits_per_simulation": totals["cache_hits"] / totals["simulations"],
+            "batch_fill": totals["evaluations"] / batches / self.config.selfplay.games,
+            "distinct_games": len(set(moves)) / max(len(moves), 1),
+        }
+        return [
+            self._row("selfplay", f"evaluations{self.label}", evaluations, evaluations / ratio),
+            self._row("selfplay", f"positions{self.label}", positions),
+            *(self._row("selfplay", name, share, unit="1") for name, share in shares.items()),
+        ]
+
+    def _staggered_caller(self) -> Caller:
+        """A caller whose games stand at all stages; searches of two simulations got them there."""
+        play = self.config.selfplay.model_copy(update={"simulations": 2})
+        hurried = Caller(self.game, self.config.model_copy(update={"selfplay": play}), self.evaluator, 0, 1)
+        self.window.append(hurried.play(min(self.game.max_plies, 60) * play.games, threading.Event()))
+        caller = Caller(self.game, self.config, self.evaluator, 0, 1)
+        caller.pool.restore(hurried.pool.snapshot(), hurried.pool.next_id)
+        return caller
+
+    def _inference(self, batch: int) -> Work:
+        compute = self.evaluator.backend.bind(_random_planes(batch, self.game.planes_shape))
+
+        def work() -> int:
+            compute()
+            return batch
+
+        return work
+
+    def _peak_rate(self, seconds: float) -> float:
+        """Positions a second if the backend did this network's sums as fast as a wide network's."""
+        batch, actions = 16, self.game.num_actions
+        wide = PolicyValueNetwork(WIDE_PLANES, actions, WIDE_NETWORK)
+        compute = create_backend(self.evaluator.choice, wide, 1).bind(_random_planes(batch, WIDE_PLANES))
+
+        def work() -> int:
+            compute()
+            return batch
+
+        sums = forward_flops(self.game.planes_shape, actions, self.config.network)
+        scale = forward_flops(WIDE_PLANES, actions, WIDE_NETWORK) / sums
+        return median_rate(work, self.clock, seconds) * scale
+
+    def _row(
+        self, stage: str, metric: str, value: float, ceiling: float | None = None, unit: str = ""
+    ) -> Row:
+        backend = str(self.evaluator.choice)
+        return make_row(self.game, stage, metric, value, unit or self.unit, backend, ceiling)
+
+
+def _playing_network(game: _core.Game, learner: Learner) -> tuple[PolicyValueNetwork, str]:
+    """The network that the game ships for this, else a seeded one; and what to add to a metric's name."""
+    checkpoint = getattr(game, "bench_checkpoint", None)
+    if checkpoint is None:
+        return learner.playing_network(), " (seeded network)"
+    return cast(PolicyValueNetwork, checkpoint()), ""
+
+
+def _bare_training(learner: Learner, samples: dict[str, Any]) -> Work:
+    """Forward pass, cross entropies, backward pass and AdamW on one batch that stays where it is."""
+    network = copy.deepcopy(learner.network).train()
+    optimizer = create_optimizer(network, learner.config)
+    batch = TrainingBatch.from_samples(samples, learner.device)
+
+    def work() -> int:
+        optimizer.zero_grad()
+        with torch.autocast(learner.device.type, torch.bfloat16, enabled=learner.precision == "bf16"):
+            policy, wdl = network(batch.planes)
+        loss = F.cross_entropy(policy.float(), batch.policy) + F.cross_entropy(wdl.float(), batch.wdl)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        if learner.device.type == "cuda":
+            torch.cuda.synchronize(learner.device)
+        return len(batch.planes)
+
+    return work
+
+
+def _random_planes(batch: int, shape: Sequence[int]) -> FloatArray:
+    return np.random.default_rng(0).integers(0, 2, size=(batch, *shape)).astype(np.float32)
+
+
+def _move_lists(games: Games) -> list[tuple[int, ...]]:
+    return [tuple(games["moves"][start:end].tolist()) for start, end in pairwise(games["move_offsets"])]
