@@ -1,0 +1,57 @@
+"""OpenSpiel's Python tree search with a uniform evaluator on Connect Four, as a JSON row a line.
+
+Runs in an environment of its own: pip install numpy open_spiel
+"""
+
+import json
+import statistics
+import time
+
+import numpy as np
+import pyspiel
+from open_spiel.python.algorithms import mcts
+
+REPETITIONS = 5
+
+
+class Uniform(mcts.Evaluator):
+    """A draw and equal priors, without a network."""
+
+    def evaluate(self, state):
+        return np.zeros(state.num_players())
+
+    def prior(self, state):
+        actions = state.legal_actions()
+        return [(action, 1 / len(actions)) for action in actions]
+
+
+def simulations_per_cpu_s(simulations: int, searches: int) -> float:
+    game = pyspiel.load_game("connect_four")
+    rates = []
+    for repetition in range(REPETITIONS + 1):
+        random = np.random.RandomState(repetition)
+        bot = mcts.MCTSBot(
+            game,
+            1.5,
+            simulations,
+            Uniform(),
+            solve=False,
+            random_state=random,
+            child_selection_fn=mcts.SearchNode.puct_value,
+        )
+        start = time.process_time()
+        for _ in range(searches):
+            bot.mcts_search(game.new_initial_state())
+        rates.append(simulations * searches / (time.process_time() - start))
+    return statistics.median(rates[1:])
+
+
+for simulations, searches in ((200, 20), (20_000, 1)):
+    row = {
+        "rival": "OpenSpiel Python",
+        "stage": "search_uniform",
+        "metric": f"simulations_{simulations}",
+        "value": simulations_per_cpu_s(simulations, searches),
+        "unit": "1/cpu_s",
+    }
+    print(json.dumps(row), flush=True)
