@@ -20,6 +20,7 @@ from engine.config import Config, LearnerConfig
 from engine.errors import CorruptFileError, UserError
 from engine.loss import TrainingBatch, losses, summarise
 from engine.network import PolicyValueNetwork
+from engine.replicas import Replicas
 
 MAX_SKIPPED = 20
 """Steps in a row without a finite loss and gradient after which a run stops."""
@@ -63,6 +64,7 @@ class Learner:
         self.network = to_channels_last(network.to(self.device))
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = create_optimizer(self.network, self.config)
+        self.replicas = Replicas(self.network, num_threads(self.config) if self.device.type == "cpu" else 1)
         self.step = 0
         self.skipped = 0
         self._skipped_in_row = 0
@@ -89,13 +91,12 @@ class Learner:
         """
         if steps == 0:
             return {}
-        torch.set_num_threads(self.config.threads or len(os.sched_getaffinity(0)))
-        self.network.train()
+        torch.set_num_threads(1)
         totals: dict[str, Tensor] = {}
         taken, waited, start = 0, 0.0, time.perf_counter()
         for samples, wait in self._samples(window, steps):
             waited += wait
-            sums = self._train_step(TrainingBatch.from_samples(samples, self.device))
+            sums = self._train_step(samples)
             if sums is not None:
                 taken += 1
                 totals = {name: totals[name] + value if totals else value for name, value in sums.items()}
@@ -144,7 +145,7 @@ class Learner:
 
         What `train` is measured against; works on a copy of the network.
         """
-        torch.set_num_threads(self.config.threads or len(os.sched_getaffinity(0)))
+        torch.set_num_threads(num_threads(self.config))
         network = copy.deepcopy(self.network).train()
         optimizer = create_optimizer(network, self.config)
         batch = TrainingBatch.from_samples(samples, self.device)
@@ -154,7 +155,7 @@ class Learner:
                 self._synchronize()
                 start = time.perf_counter()
             optimizer.zero_grad()
-            torch.autograd.backward(self._forward(network, batch)[0])
+            torch.autograd.backward(self._loss(network, batch)[0])
             optimizer.step()
         self._synchronize()
         return steps * len(batch.planes) / (time.perf_counter() - start)
@@ -173,14 +174,12 @@ class Learner:
                     future = executor.submit(window.sample, size, following, self.value_mix)
                 yield samples, wait
 
-    def _train_step(self, batch: TrainingBatch) -> dict[str, Tensor] | None:
+    def _train_step(self, samples: Mapping[str, Any]) -> dict[str, Tensor] | None:
         statistics = [buffer.clone() for buffer in self.network.buffers()]
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate(self.step)
         self.step += 1
-        self.optimizer.zero_grad()
-        loss, sums = self._forward(self.network, batch)
-        torch.autograd.backward(loss)
+        loss, sums = self.replicas.backward(samples, self._forward)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
         if not bool(torch.isfinite(loss.detach() + norm)):
             self._skip(statistics)
@@ -190,7 +189,12 @@ class Learner:
         self._update_average()
         return sums | {"loss/gradient_norm": norm.detach()}
 
-    def _forward(self, network: PolicyValueNetwork, batch: TrainingBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def _forward(
+        self, network: PolicyValueNetwork, samples: Mapping[str, Any]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        return self._loss(network, TrainingBatch.from_samples(samples, self.device))
+
+    def _loss(self, network: PolicyValueNetwork, batch: TrainingBatch) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             policy_logits, wdl_logits = network(batch.planes)
         return losses(policy_logits.float(), wdl_logits.float(), batch, self.config.value_weight)
@@ -252,6 +256,11 @@ def create_optimizer(network: nn.Module, config: LearnerConfig) -> torch.optim.A
         {"params": others, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+
+
+def num_threads(config: LearnerConfig) -> int:
+    """Threads of a training step on the processor: one a core by default, two positions each at least."""
+    return min(config.threads or len(os.sched_getaffinity(0)), config.batch_size // 2)
 
 
 def sample_seed(seed: int, step: int) -> int:

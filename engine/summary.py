@@ -1,0 +1,91 @@
+"""Numbers that tell what self-play did in one iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from engine.selfplay import Games
+
+CALIBRATION_BINS = 10
+
+
+def games_summary(batches: Sequence[Games]) -> dict[str, float]:
+    """Length, results, variety and value calibration of finished games, by metric tag."""
+    outcome = np.concatenate([games["outcome"] for games in batches])
+    lengths = np.concatenate([np.diff(games["move_offsets"]) for games in batches])
+    if outcome.size == 0:
+        return {"selfplay/games": 0.0}
+    searched = np.concatenate([games["weight"] > 0 for games in batches])
+    kl = np.concatenate([games["kl"] for games in batches])[searched]
+    return {
+        "selfplay/games": float(outcome.size),
+        "selfplay/game_length": float(lengths.mean()),
+        "selfplay/first_player_score": float(outcome.mean()),
+        "selfplay/draws": float((outcome == 0).mean()),
+        "selfplay/truncated": float(np.concatenate([games["truncated"] for games in batches]).mean()),
+        "selfplay/distinct_games": _distinct_share(batches),
+        "policy/kl_prior_to_target": float(kl.mean()) if kl.size else 0.0,
+        **_calibration(batches),
+    }
+
+
+def count_positions(batches: Sequence[Games]) -> int:
+    """Plies that can be drawn as training samples."""
+    return sum(int(np.count_nonzero(games["weight"] > 0)) for games in batches)
+
+
+def search_summary(stats: Mapping[str, float], seconds: float, callers: int, slots: int) -> dict[str, float]:
+    """Rates and shares of one iteration from the difference of two `Actors.stats()`."""
+    positions = max(stats["positions"], 1)
+    simulations = max(stats["simulations"], 1)
+    return {
+        "search/simulations_per_position": stats["simulations"] / positions,
+        "search/evaluations_per_position": stats["evaluations"] / positions,
+        "search/cache_hits": stats["cache_hits"] / simulations,
+        "search/terminal_hits": stats["terminal_hits"] / simulations,
+        "search/proven_hits": stats["proven_hits"] / simulations,
+        "search/capped": stats["capped"],
+        "search/bad_replies": stats["bad_replies"],
+        "search/batch_fill": stats["evaluations"] / max(stats["batches"] * slots, 1),
+        "speed/selfplay_s": seconds,
+        "speed/positions_per_s": stats["positions"] / seconds,
+        "speed/simulations_per_s": stats["simulations"] / seconds,
+        "speed/evaluations_per_s": stats["evaluations"] / seconds,
+        "speed/evaluate_share": stats["evaluate_s"] / (seconds * callers),
+    }
+
+
+def _distinct_share(batches: Sequence[Games]) -> float:
+    seen = set()
+    total = 0
+    for games in batches:
+        offsets, moves = games["move_offsets"], games["moves"]
+        total += len(games["start"])
+        for index, start in enumerate(games["start"]):
+            seen.add((start, moves[offsets[index] : offsets[index + 1]].tobytes()))
+    return len(seen) / total
+
+
+def _calibration(batches: Sequence[Games]) -> dict[str, float]:
+    """How well the search's value foretold the outcome, both for the player to move and in [-1, 1]."""
+    foretold, happened = [], []
+    for games in batches:
+        lengths = np.diff(games["move_offsets"])
+        first_ply = np.repeat(games["move_offsets"][:-1], lengths)
+        # Plies count from the start of the record; the first player moves at even ones.
+        sign = np.where((np.arange(len(games["moves"])) - first_ply) % 2 == 0, 1.0, -1.0)
+        kept = games["weight"] > 0
+        foretold.append((games["root_wdl"][:, 0] - games["root_wdl"][:, 2])[kept])
+        happened.append((np.repeat(games["outcome"], lengths) * sign)[kept])
+    value, outcome = np.concatenate(foretold), np.concatenate(happened)
+    if value.size == 0:
+        return {}
+    bins = np.clip(((value + 1) / 2 * CALIBRATION_BINS).astype(int), 0, CALIBRATION_BINS - 1)
+    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
+    gaps = np.bincount(bins, value - outcome, CALIBRATION_BINS)
+    return {
+        "value/search_error": float(np.mean((value - outcome) ** 2)),
+        "value/search_calibration": float(np.abs(gaps).sum() / counts.sum()),
+    }
