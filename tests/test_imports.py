@@ -23,7 +23,7 @@ ENGINE_ORDER = [
     "selfplay",
     "game_table",
     "replay",
-    "loss learner",
+    "loss replicas learner",
     "checkpoint manifest rundir",
     "player opening arena ratings truth",
     "actors",
