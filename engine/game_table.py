@@ -1,0 +1,231 @@
+"""Games as columns in memory and as rows of Parquet files.
+
+Games travel as columns in a dict, one entry a game (G), a ply (M) or an entry of a policy target (P);
+values of a ply are for its player to move:
+
+    game_id int64 [G], seed uint64 [G], start list of str [G], outcome float32 [G] (for the first player, NaN
+    while under way), truncated bool [G], opening_plies int32 [G], move_offsets int64 [G + 1]
+    moves int32 [M], visits int32 [M], full_search bool [M], weight float32 [M], checkpoint int32 [M],
+    kl float32 [M], root_wdl float32 [M, 3], raw_wdl float32 [M, 3], policy_offsets int64 [M + 1]
+    policy_action int32 [P], policy_prob float32 [P]
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from engine.errors import CorruptFileError
+from engine.storage import Digest, atomic_write, read_checked
+
+Games = dict[str, Any]
+"""Games as columns."""
+
+FORMAT = 1
+"""Version of the files; a newer one is refused."""
+
+_WDL = pa.list_(pa.float32(), 3)
+
+GAME_SCHEMA = pa.schema(
+    [
+        pa.field("game_id", pa.int64(), nullable=False),
+        pa.field("rules", pa.string(), nullable=False),
+        pa.field("seed", pa.uint64(), nullable=False),
+        pa.field("start", pa.string(), nullable=False),
+        pa.field("outcome", pa.float32()),
+        pa.field("truncated", pa.bool_(), nullable=False),
+        pa.field("opening_plies", pa.int32(), nullable=False),
+        pa.field("moves", pa.list_(pa.int32()), nullable=False),
+        pa.field("steps", pa.list_(pa.string())),
+        pa.field("visits", pa.list_(pa.int32()), nullable=False),
+        pa.field("full_search", pa.list_(pa.bool_()), nullable=False),
+        pa.field("weight", pa.list_(pa.float32()), nullable=False),
+        pa.field("checkpoint", pa.list_(pa.int32()), nullable=False),
+        pa.field("kl", pa.list_(pa.float32()), nullable=False),
+        pa.field("root_wdl", pa.list_(_WDL), nullable=False),
+        pa.field("raw_wdl", pa.list_(_WDL), nullable=False),
+        pa.field("policy_actions", pa.list_(pa.list_(pa.int32())), nullable=False),
+        pa.field("policy_probs", pa.list_(pa.list_(pa.float32())), nullable=False),
+    ]
+)
+"""A row a game. `rules` is the game with its options; `steps` holds moves that are texts, else null."""
+
+_GAME_COLUMNS = {
+    "game_id": np.int64,
+    "seed": np.uint64,
+    "outcome": np.float32,
+    "truncated": np.bool_,
+    "opening_plies": np.int32,
+}
+_PLY_COLUMNS = {
+    "moves": np.int32,
+    "visits": np.int32,
+    "full_search": np.bool_,
+    "weight": np.float32,
+    "checkpoint": np.int32,
+    "kl": np.float32,
+}
+_WDL_COLUMNS = ("root_wdl", "raw_wdl")
+_POLICY_COLUMNS = {"policy_actions": ("policy_action", np.int32), "policy_probs": ("policy_prob", np.float32)}
+
+
+def num_games(games: Games) -> int:
+    """G."""
+    return len(games["game_id"])
+
+
+def num_positions(games: Games) -> int:
+    """Plies that can be sampled, those with weight above zero."""
+    return int(np.count_nonzero(games["weight"] > 0))
+
+
+def join_games(batches: Sequence[Games]) -> Games:
+    """One batch of games after another as a single one."""
+    result: Games = {"start": [start for games in batches for start in games["start"]]}
+    dtypes: dict[str, Any] = {**_GAME_COLUMNS, **_PLY_COLUMNS, **dict(_POLICY_COLUMNS.values())}
+    for name, dtype in dtypes.items():
+        parts = [np.asarray(games[name], dtype) for games in batches]
+        result[name] = np.concatenate([np.empty(0, dtype), *parts])
+    for name in _WDL_COLUMNS:
+        result[name] = np.concatenate([np.empty((0, 3), np.float32), *(games[name] for games in batches)])
+    for name in ("move_offsets", "policy_offsets"):
+        lengths = [np.diff(games[name]) for games in batches]
+        result[name] = np.concatenate([[0], *lengths]).astype(np.int64).cumsum()
+    return result
+
+
+def split_games(games: Games, counts: Sequence[int]) -> list[Games]:
+    """Undo `join_games`: batches of so many games each."""
+    ends = np.cumsum([0, *counts])
+    assert ends[-1] == num_games(games), (counts, num_games(games))
+    return [_slice_games(games, int(a), int(b)) for a, b in itertools.pairwise(ends)]
+
+
+def to_table(games: Games, rules: str) -> pa.Table:
+    """Columns to a table of GAME_SCHEMA; `rules` is the game with its options."""
+    move_offsets = pa.array(games["move_offsets"], pa.int32())
+    policy_offsets = pa.array(games["policy_offsets"], pa.int32())
+
+    def by_game(values: pa.Array) -> pa.Array:
+        return pa.ListArray.from_arrays(move_offsets, values)
+
+    count = num_games(games)
+    columns: dict[str, pa.Array] = {name: pa.array(games[name]) for name in _GAME_COLUMNS}
+    columns["outcome"] = pa.array(games["outcome"], pa.float32(), from_pandas=True)
+    columns["rules"] = pa.repeat(pa.scalar(rules), count)
+    columns["start"] = pa.array(games["start"], pa.string())
+    columns["steps"] = pa.nulls(count, pa.list_(pa.string()))
+    columns |= {name: by_game(pa.array(games[name])) for name in _PLY_COLUMNS}
+    for name in _WDL_COLUMNS:
+        flat = pa.array(np.ascontiguousarray(games[name]).reshape(-1), pa.float32())
+        columns[name] = by_game(pa.FixedSizeListArray.from_arrays(flat, 3))
+    for name, (source, _) in _POLICY_COLUMNS.items():
+        columns[name] = by_game(pa.ListArray.from_arrays(policy_offsets, pa.array(games[source])))
+    return pa.table([columns[name] for name in GAME_SCHEMA.names], schema=GAME_SCHEMA)
+
+
+def from_table(table: pa.Table) -> Games:
+    """A table of GAME_SCHEMA to columns; raise ValueError where lists of a game differ in length."""
+    result: Games = {"start": _array(table["start"]).to_pylist()}
+    outcome = table["outcome"].combine_chunks().fill_null(float("nan"))
+    for name, dtype in _GAME_COLUMNS.items():
+        result[name] = _values(outcome if name == "outcome" else _array(table[name]), dtype)
+    lists = (*_PLY_COLUMNS, *_WDL_COLUMNS, *_POLICY_COLUMNS)
+    plies = {name: _unnest(_array(table[name])) for name in lists}
+    result["move_offsets"] = plies["moves"][1]
+    for name, (values, offsets) in plies.items():
+        _require_same(offsets, result["move_offsets"], name)
+        if name in _PLY_COLUMNS:
+            result[name] = _values(values, _PLY_COLUMNS[name])
+        elif name in _WDL_COLUMNS:
+            result[name] = _values(values.flatten(), np.float32).reshape(-1, 3)
+    for name, (target, dtype) in _POLICY_COLUMNS.items():
+        entries, offsets = _unnest(plies[name][0])
+        _require_same(offsets, result.setdefault("policy_offsets", offsets), name)
+        result[target] = _values(entries, dtype)
+    return result
+
+
+def write_games(path: Path, games: Games, rules: str) -> Digest:
+    """Write games as Parquet, whole or not at all: zstd, page checksums, format and game in its metadata."""
+    metadata = {"selfplay.format": str(FORMAT), "selfplay.game": rules}
+    table = to_table(games, rules).replace_schema_metadata(metadata)
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True, row_group_size=1 << 20)
+    return atomic_write(path, sink.getvalue())
+
+
+def read_games(path: Path, rules: str | None = None, digest: Digest | None = None) -> Games:
+    """Read what `write_games` wrote.
+
+    Raises CorruptFileError for a file that is damaged, not what `digest` says, of another game than
+    `rules`, or of a newer format.
+    """
+    data = read_checked(path, digest)
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        _check_metadata(path, file.schema_arrow.metadata or {}, rules)
+        table = file.read()
+        if not table.schema.equals(GAME_SCHEMA):
+            raise CorruptFileError(f"'{path}' has other columns than replay files of format {FORMAT}")
+        return from_table(table)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CorruptFileError(f"'{path}' is damaged: {reason}") from error
+
+
+def _slice_games(games: Games, first: int, last: int) -> Games:
+    m = slice(int(games["move_offsets"][first]), int(games["move_offsets"][last]))
+    p = slice(int(games["policy_offsets"][m.start]), int(games["policy_offsets"][m.stop]))
+    result: Games = {name: games[name][first:last] for name in (*_GAME_COLUMNS, "start")}
+    result |= {name: games[name][m] for name in (*_PLY_COLUMNS, *_WDL_COLUMNS)}
+    result |= {name: games[name][p] for name, _ in _POLICY_COLUMNS.values()}
+    result["move_offsets"] = games["move_offsets"][first : last + 1] - m.start
+    result["policy_offsets"] = games["policy_offsets"][m.start : m.stop + 1] - p.start
+    return result
+
+
+def _array(column: pa.ChunkedArray) -> pa.Array:
+    if column.null_count:
+        raise ValueError("a column has a null where it must not")
+    return column.combine_chunks()
+
+
+def _unnest(lists: pa.ListArray) -> tuple[pa.Array, NDArray[np.int64]]:
+    """(all values of a list column, int64 offsets of its rows)."""
+    if lists.null_count:
+        raise ValueError("a column has a null where it must not")
+    offsets = lists.offsets.to_numpy().astype(np.int64)
+    return lists.flatten(), offsets - offsets[0]
+
+
+def _values(values: pa.Array, dtype: Any) -> NDArray[Any]:
+    if values.null_count:
+        raise ValueError("a column has a null where it must not")
+    return np.array(values.to_numpy(zero_copy_only=False), dtype)
+
+
+def _require_same(offsets: NDArray[np.int64], expected: NDArray[np.int64], name: str) -> None:
+    if not np.array_equal(offsets, expected):
+        raise ValueError(f"lists of '{name}' differ in length from those beside them")
+
+
+def _check_metadata(path: Path, metadata: Mapping[bytes, bytes], rules: str | None) -> None:
+    version = metadata.get(b"selfplay.format", b"").decode("ascii", "replace")
+    if not version.isdecimal():
+        raise CorruptFileError(f"'{path}' is not a replay file: its metadata names no format")
+    if int(version) > FORMAT:
+        raise CorruptFileError(
+            f"'{path}' has format {version}, newer than {FORMAT}; use the version of selfplay that wrote it"
+        )
+    game = metadata.get(b"selfplay.game", b"").decode("utf-8", "replace")
+    if rules is not None and game != rules:
+        raise CorruptFileError(f"'{path}' holds games of {game}, not of {rules}")

@@ -1,0 +1,149 @@
+"""Files that are whole or absent: written beside their place, synced and renamed, checked by SHA-256."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import CorruptFileError, UserError
+
+TEMPORARY = ".tmp"
+"""Ending of a file that is being written."""
+
+fault_hook: Callable[[str], None] | None = None
+"""Called with the name of each step that changes the disk, before it is taken; tests stop there."""
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What a file must hold."""
+
+    sha256: str
+    num_bytes: int
+
+    @classmethod
+    def of(cls, data: bytes) -> Digest:
+        """The digest of `data`."""
+        return cls(hashlib.sha256(data).hexdigest(), len(data))
+
+
+def atomic_write(path: Path, data: bytes) -> Digest:
+    """Write `data` so that after a crash at any moment `path` is whole, as it was before, or absent.
+
+    Raises UserError where the disk is full or cannot be written; `path` is then as it was before.
+    """
+    temporary = path.with_name(path.name + TEMPORARY)
+    try:
+        _step("open")
+        with temporary.open("wb") as file:
+            half = len(data) // 2
+            for part in (data[:half], data[half:]):
+                _step("write")
+                file.write(part)
+                file.flush()
+            _step("fsync")
+            os.fsync(file.fileno())
+        _step("rename")
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise UserError(f"cannot write '{path}': {error.strerror}; free or allow it, and resume") from error
+    return Digest.of(data)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, its parents included, that is still there after a crash."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    try:
+        _step("mkdir")
+        path.mkdir(exist_ok=True)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise UserError(f"cannot make folder '{path}': {error.strerror}; name another") from error
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder once it is empty; nothing where there is none."""
+    _step("remove")
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            for inner in sorted(path.iterdir()):
+                remove(inner)
+            path.rmdir()
+        else:
+            path.unlink()
+
+
+def move_aside(path: Path, folder: Path) -> None:
+    """Move a file or folder into `folder`, over what it holds by that name."""
+    make_folder(folder)
+    target = folder / path.name
+    if target.exists():
+        remove(target)
+    _step("rename")
+    path.rename(target)
+    sync_folder(folder)
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames in a folder survive a power cut."""
+    _step("fsync folder")
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_checked(path: Path, digest: Digest | None = None) -> bytes:
+    """The content of a file; raise CorruptFileError where it is missing or not what `digest` says."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CorruptFileError(f"'{path}' cannot be read: {error.strerror}") from error
+    if digest is not None and len(data) != digest.num_bytes:
+        raise CorruptFileError(f"'{path}' is damaged: {len(data)} bytes instead of {digest.num_bytes}")
+    if digest is not None and Digest.of(data) != digest:
+        raise CorruptFileError(f"'{path}' is damaged: its SHA-256 differs from the one on record")
+    return data
+
+
+class Lock:
+    """The right to write to a folder, held by one process until `release` or its end."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = path.open("a+", encoding="ascii")
+        except OSError as error:
+            raise UserError(f"cannot write '{path}': {error.strerror}; name another run directory") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.seek(0)
+            owner = self._file.read().strip() or "unknown"
+            self._file.close()
+            raise UserError(
+                f"run directory '{path.parent}' is in use by process {owner}; "
+                "wait for it to end, or name another"
+            ) from error
+        self._file.truncate(0)
+        self._file.write(f"{os.getpid()}\n")
+        self._file.flush()
+
+    def release(self) -> None:
+        """Let others write."""
+        self._file.close()
+
+
+def _step(name: str) -> None:
+    if fault_hook is not None:
+        fault_hook(name)
