@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,14 @@ from engine import _core
 from engine.config import Config
 from engine.errors import UserError
 from engine.evaluator import Evaluator, NetworkEvaluator, RolloutEvaluator
-from engine.registry import position_text
+from engine.registry import load_game, position_text
 from engine.search import search, search_params
 
 if TYPE_CHECKING:
     from engine.network import PolicyValueNetwork
+
+KNOWN = "random, mcts:SIMS, solver, the path of a run or of a checkpoint"
+"""What may be named as a player."""
 
 CACHE_MB = 64.0
 """Evaluation cache of a network player in one thread."""
@@ -111,12 +115,17 @@ def random_player() -> Player:
 
 def mcts_player(game: _core.Game, simulations: int) -> Player:
     """UCT with one random rollout an evaluation, without proofs (Kocsis and Szepesvari 2006)."""
-    params = _core.SearchParams(rule="uct", c_puct=math.sqrt(2), proofs=False, reuse=False)
+    params = uct_params()
     return Player(
         f"mcts:{simulations}",
         simulations,
         lambda seed: TreeMover(game, params, RolloutEvaluator(seed), simulations),
     )
+
+
+def uct_params() -> _core.SearchParams:
+    """Settings of the `mcts` player."""
+    return _core.SearchParams(rule="uct", c_puct=math.sqrt(2), proofs=False, reuse=False)
 
 
 def solver_player(game: _core.Game) -> Player:
@@ -130,14 +139,20 @@ def network_player(
     name: str, game: _core.Game, config: Config, network: PolicyValueNetwork, simulations: int
 ) -> Player:
     """A network with the search of its settings, without noise."""
-    params = search_params(config.search)
-    params.reuse = False
+    params = play_params(config)
 
     def mover(_: int) -> Mover:
         evaluator = NetworkEvaluator(game, network, config.evaluator)
         return TreeMover(game, params, evaluator, simulations, CACHE_MB)
 
     return Player(name, simulations, mover)
+
+
+def play_params(config: Config) -> _core.SearchParams:
+    """The search of a run when it plays outside training: no noise, each move from a fresh tree."""
+    params = search_params(config.search)
+    params.reuse = False
+    return params
 
 
 def is_checkpoint(spec: str) -> bool:
@@ -151,32 +166,43 @@ def load_player(spec: str, game: _core.Game, simulations: int) -> Player:
     `simulations` are those of a checkpoint; `mcts:SIMS` brings its own. Raise UserError for a player that
     does not exist, cannot be loaded or plays another game.
     """
-    kind, _, rest = spec.partition(":")
+    kind = spec.partition(":")[0]
     if spec == "random":
         return random_player()
     if spec == "solver":
         return solver_player(game)
     if kind == "mcts":
-        if not (rest.isascii() and rest.isdigit() and 1 <= int(rest) <= MAX_SIMULATIONS):
-            raise UserError(f"player '{spec}': give mcts:SIMS with 1 to {MAX_SIMULATIONS} simulations")
-        return mcts_player(game, int(rest))
+        return mcts_player(game, mcts_simulations(spec))
     if kind in ("uci", "gtp"):
         raise UserError(f"player '{spec}': outside engines are not supported yet; known: {KNOWN}")
-    return _load_network_player(spec, game, simulations)
+    config, network = read_checkpoint(spec)
+    check_game(spec, config, game)
+    return network_player(spec, game, config, network, simulations)
 
 
-KNOWN = "random, mcts:SIMS, solver, the path of a run or of a checkpoint"
+def mcts_simulations(spec: str) -> int:
+    """The number in `mcts:SIMS`."""
+    text = spec.partition(":")[2]
+    if not (text.isascii() and text.isdigit() and len(text) < 12 and 1 <= int(text) <= MAX_SIMULATIONS):
+        raise UserError(f"player '{spec}': give mcts:SIMS with 1 to {MAX_SIMULATIONS} simulations")
+    return int(text)
 
 
-def _load_network_player(spec: str, game: _core.Game, simulations: int) -> Player:
+@functools.lru_cache(maxsize=64)
+def read_checkpoint(spec: str) -> tuple[Config, PolicyValueNetwork]:
+    """Settings and network of a checkpoint, or of a run's newest one; raise UserError."""
     if not Path(spec).exists():
         raise UserError(f"player '{spec}' does not exist; known: {KNOWN}")
     from engine.checkpoint import load_checkpoint
 
-    name, config, network = load_checkpoint(Path(spec))
-    if name != game.name:
-        raise UserError(f"player '{spec}' plays {name}, not {game.name}")
-    return network_player(spec, game, config, network, simulations)
+    _, config, network = load_checkpoint(Path(spec))
+    return config, network
+
+
+def check_game(spec: str, config: Config, game: _core.Game) -> None:
+    """Raise UserError where a checkpoint plays another game."""
+    if load_game(config.game).name != game.name:
+        raise UserError(f"player '{spec}' plays {config.game}, not {game.name}")
 
 
 def _pick(actions: Sequence[int], seed: int) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.cli import rules
+from engine.cli import analyze, arena, machine, play, rules, train
 from engine.errors import InputError, UserError
 
 app = typer.Typer(
@@ -20,7 +20,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (rules.games, rules.rules, rules.solve, rules.perft, rules.check):
+for command in (
+    train.train,
+    arena.arena,
+    play.play,
+    analyze.analyze,
+    rules.games,
+    rules.rules,
+    rules.solve,
+    rules.perft,
+    rules.check,
+    machine.bench,
+    machine.doctor,
+):
     app.command()(command)
 
 
@@ -42,7 +54,12 @@ def selfplay(
 
 def main() -> None:
     """Run the command line of this process and exit with its code."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code == 130:
+        # Threads that still search would hold up an ordinary exit.
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -53,7 +70,7 @@ def run(arguments: list[str]) -> int:
         code = app(args=words, prog_name="selfplay", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,65 @@
+"""The command `analyze`: what a search thinks, JSON lines in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.cli.option import RunArgument
+from engine.cli.stream import Answer, Request, check_fields, read_count, read_state, serve
+from engine.errors import InputError, UserError
+
+if TYPE_CHECKING:
+    from engine._core import State
+    from engine.cli.thinker import Thinker
+
+FIELDS = ("id", "position", "moves", "simulations")
+MAX_SIMULATIONS = 10_000_000
+BATCH = 256
+"""Lines searched side by side."""
+
+
+def analyze(
+    run: RunArgument,
+    sims: Annotated[
+        int, typer.Option("--sims", min=1, max=MAX_SIMULATIONS, help="where a line brings no simulations")
+    ] = 100,
+    game: Annotated[str | None, typer.Option("--game", help="for mcts:SIMS")] = None,
+) -> None:
+    """Search positions: JSON lines in, JSON lines out; lines that arrive together are searched together.
+
+    In: {"id", "position"?, "moves"?, "simulations"?}.
+    Out: {"id", "best", "value", "wdl", "visits", "prior", "pv", "simulations"}, or {"id", "error"}.
+    """
+    from engine.cli.thinker import load_thinker
+
+    thinker = load_thinker(run, game)
+    serve(lambda requests: answer(thinker, requests, sims), BATCH)
+
+
+def answer(thinker: Thinker, requests: Sequence[Request], simulations: int) -> list[Answer]:
+    """Analyses of a batch of requests, in order; those of equal simulations are searched side by side."""
+    answers: list[Answer] = [{} for _ in requests]
+    groups: dict[int, list[tuple[int, State]]] = {}
+    for index, request in enumerate(requests):
+        try:
+            state, count = _read(thinker, request, simulations)
+            groups.setdefault(count, []).append((index, state))
+        except (UserError, InputError) as error:
+            answers[index] = error
+    for count, members in groups.items():
+        found: list[dict[str, Any]] = thinker.analyst.analyze([state for _, state in members], count)
+        for (index, _), analysis in zip(members, found, strict=True):
+            answers[index] = analysis
+    return answers
+
+
+def _read(thinker: Thinker, request: Request, simulations: int) -> tuple[State, int]:
+    check_fields(request, FIELDS)
+    count = read_count(request, "simulations", 1, MAX_SIMULATIONS, thinker.simulations or simulations)
+    state = read_state(thinker.game, request)
+    if state.outcome() is not None:
+        raise UserError(f"the game is over in position '{request.get('position') or ''}'")
+    return state, count or simulations

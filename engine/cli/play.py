@@ -1,0 +1,128 @@
+"""The command `play`: a game in the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.cli.option import RunArgument
+from engine.errors import InputError, UserError
+
+if TYPE_CHECKING:
+    from engine._core import State
+    from engine.cli.thinker import Thinker
+
+HELP = "a move, or: show (what the search thinks), undo, quit"
+
+
+def play(
+    run: RunArgument,
+    first: Annotated[
+        bool, typer.Option("--first/--second", help="who moves first: you, or the player")
+    ] = True,
+    sims: Annotated[int, typer.Option("--sims", min=1, max=10_000_000, help="of the player, per move")] = 400,
+    show: Annotated[bool, typer.Option("--show", help="print what the search thinks at each move")] = False,
+    position: Annotated[str, typer.Option("--position", help="to start from, in the game's notation")] = "",
+    game: Annotated[str | None, typer.Option("--game", help="for mcts:SIMS")] = None,
+) -> None:
+    """Play against a run, a checkpoint, or mcts:SIMS."""
+    from engine.cli.thinker import load_thinker
+
+    thinker = load_thinker(run, game)
+    start = thinker.game.parse(position)
+    if start.outcome() is not None:
+        raise UserError(f"--position '{position}': the game is over there; give one that runs")
+    Table(thinker, start, 0 if first else 1, thinker.simulations or sims, show).play()
+
+
+class Table:
+    """One game between a person and a search."""
+
+    def __init__(self, thinker: Thinker, start: State, person: int, simulations: int, show: bool) -> None:
+        self._thinker = thinker
+        self._states = [start]
+        self._person = person
+        self._simulations = simulations
+        self._show = show
+
+    @property
+    def _state(self) -> State:
+        return self._states[-1]
+
+    def play(self) -> None:
+        """Take turns until the game is over or the person leaves."""
+        typer.echo(self._state.text())
+        while self._state.outcome() is None:
+            if self._state.player() != self._person:
+                self._answer()
+            elif not self._ask():
+                typer.echo("bye")
+                return
+        outcome = self._state.outcome() or 0.0
+        mine = outcome if self._state.player() == self._person else -outcome
+        typer.echo("you win" if mine > 0 else "you lose" if mine < 0 else "a draw")
+
+    def _answer(self) -> None:
+        analysis = self._think()
+        if self._show:
+            typer.echo(describe(analysis))
+        typer.echo(f"plays {analysis['best']}")
+        self._move(analysis["best"])
+
+    def _ask(self) -> bool:
+        """One line of the person; False to leave."""
+        moves = " ".join(self._state.action_text(action) for action in self._state.legal_actions()[:40])
+        try:
+            text = input(f"your move ({moves}): ").strip()
+        except EOFError:
+            typer.echo()
+            return False
+        if text in ("quit", "exit", "q"):
+            return False
+        if text == "undo":
+            self._undo()
+        elif text == "show":
+            typer.echo(describe(self._think()))
+        elif text in ("", "help", "?"):
+            typer.echo(HELP)
+        else:
+            try:
+                self._move(text)
+            except InputError as error:
+                typer.echo(f"{error}; {HELP}")
+        return True
+
+    def _think(self) -> dict[str, Any]:
+        return self._thinker.analyst.analyze([self._state], self._simulations)[0]
+
+    def _move(self, text: str) -> None:
+        action = self._state.parse_action(text)
+        self._states.append(self._state.clone())
+        self._state.play(action)
+        typer.echo(self._state.text())
+
+    def _undo(self) -> None:
+        """Back to the person's move before."""
+        earlier = [i for i, state in enumerate(self._states[:-1]) if state.player() == self._person]
+        if not earlier:
+            typer.echo("there is nothing to take back")
+            return
+        del self._states[earlier[-1] + 1 :]
+        typer.echo(self._state.text())
+
+
+def describe(analysis: dict[str, Any]) -> str:
+    """Lines for a person: value, then moves by visits, then the line of play expected."""
+    win, draw, loss = (100 * share for share in analysis["wdl"])
+    lines = [
+        f"{analysis['simulations']} simulations, value {analysis['value']:+.2f} for the player to move "
+        f"(win {win:.0f} %, draw {draw:.0f} %, loss {loss:.0f} %)"
+    ]
+    moves = sorted(analysis["visits"], key=lambda move: -int(analysis["visits"][move]))
+    lines += [
+        f"  {move:>6}  visits {analysis['visits'][move]:>7}  prior {analysis['prior'][move]:.3f}"
+        for move in moves[:10]
+    ]
+    lines.append("  line: " + " ".join(analysis["pv"]))
+    return "\n".join(lines)

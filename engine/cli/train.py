@@ -1,0 +1,154 @@
+"""The command `train`: the loop on one game."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.cli.option import GameArgument, JsonOption, finite_above
+from engine.cli.stream import print_json
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    from engine._core import Game
+    from engine.config import Config
+
+
+def train(
+    game: GameArgument,
+    preset: Annotated[str | None, typer.Option("--preset", help="of the game; default: default")] = None,
+    config: Annotated[str | None, typer.Option("--config", metavar="F.toml", help="settings file")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="a.b=v", help="one setting; may be repeated")
+    ] = None,
+    run: Annotated[str | None, typer.Option("--run", metavar="DIR", help="default: runs/GAME-NNN")] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", callback=finite_above(0), help="in all, resumes included")
+    ] = None,
+    iterations: Annotated[
+        int | None, typer.Option("--iterations", min=1, max=10**9, help="in all, resumes included")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the run in DIR")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Train by self-play; without --minutes or --iterations until Ctrl-C. Ctrl-C keeps what was committed."""
+    if minutes is not None and iterations is not None:
+        raise UserError(f"--minutes {minutes:g} and --iterations {iterations}: give one of them")
+    from engine.registry import load_game
+
+    rules = load_game(game)
+    changes = read_changes(rules, preset, config, assignments or [])
+    if resume:
+        path = _run_to_resume(run)
+        settings = resumed_config(path, rules, game, preset, changes)
+    else:
+        path = _new_run(run, rules.name)
+        settings = resolve(rules, game, preset or "default", changes)
+    _train(rules, settings, path, minutes, iterations, resume, json)
+
+
+def _train(
+    game: Game,
+    config: Config,
+    path: Path,
+    minutes: float | None,
+    iterations: int | None,
+    resume: bool,
+    json: bool,
+) -> None:
+    from engine.cli.progress import Reporter
+    from engine.train import train as run_loop
+
+    reporter = Reporter(quiet=json)
+    try:
+        run_loop(game, config, path, minutes=minutes, iterations=iterations, resume=resume, reporter=reporter)
+    finally:
+        reporter.close()
+    if json:
+        print_json({"run": str(path), "game": game.name, "result": reporter.table})
+
+
+def read_changes(game: Game, preset: str | None, path: str | None, assignments: list[str]) -> dict[str, Any]:
+    """What the settings file and `--set` ask for, the latter over the former."""
+    from engine.config import merge, parse_assignments, read_toml
+
+    changes = merge(read_toml(Path(path)) if path else {}, parse_assignments(assignments))
+    for key, asked in (("game", game.name), ("preset", preset)):
+        if key in changes and asked is not None and changes[key] != asked:
+            raise UserError(f"setting '{key}' = {changes[key]!r}, but the command names '{asked}'; drop one")
+    return changes
+
+
+def resolve(game: Game, spec: str, preset: str, changes: Mapping[str, Any]) -> Config:
+    """Settings of a new run: defaults, the game's preset, then `changes`; UserError for a bad one."""
+    from engine.config import build_config
+    from engine.registry import preset as preset_layer
+
+    name = str(changes.get("preset", preset))
+    return build_config(preset_layer(game, name), changes, {"game": spec, "preset": name})
+
+
+def resumed_config(
+    path: Path, game: Game, spec: str, preset: str | None, changes: Mapping[str, Any]
+) -> Config:
+    """The settings of the run at `path`; UserError where it is of another game or `changes` differ."""
+    from engine.config import build_config
+    from engine.registry import load_game
+
+    saved = read_run_config(path)
+    if load_game(saved.game).name != game.name:
+        raise UserError(f"run '{path}' plays {saved.game}, not {spec}; name its game")
+    if preset is not None and preset != saved.preset:
+        raise UserError(
+            f"--preset {preset}: run '{path}' was made with preset {saved.preset}; drop the option"
+        )
+    asked = build_config(saved.model_dump(), changes)
+    for key, new in _flatten(asked.model_dump()).items():
+        old = _flatten(saved.model_dump())[key]
+        if new != old:
+            raise UserError(
+                f"setting '{key}' = {new!r}, but run '{path}' has {old!r}; a resumed run keeps its own"
+            )
+    return saved
+
+
+def read_run_config(path: Path) -> Config:
+    """The settings in a run's config.toml, without what else it records."""
+    from engine.config import Config, build_config, read_toml
+
+    recorded = read_toml(path / "config.toml")
+    return build_config({key: value for key, value in recorded.items() if key in Config.model_fields})
+
+
+def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return flat
+
+
+def _run_to_resume(run: str | None) -> Path:
+    if run is None:
+        raise UserError("--resume: name the run with --run DIR")
+    path = Path(run)
+    if not (path / "config.toml").is_file():
+        raise UserError(
+            f"--resume: '{run}' is no run directory (it has no config.toml); drop --resume to start one"
+        )
+    return path
+
+
+def _new_run(run: str | None, game: str) -> Path:
+    if run is None:
+        name = "".join(letter if letter.isalnum() else "-" for letter in game)
+        numbers = (Path("runs") / f"{name}-{number:03}" for number in range(1, 10**9))
+        return next(path for path in numbers if not path.exists())
+    path = Path(run)
+    if path.is_file():
+        raise UserError(f"--run '{run}' is a file; name a directory")
+    if path.is_dir() and any(path.iterdir()):
+        raise UserError(f"--run '{run}' is not empty; go on with --resume, or name another directory")
+    return path
