@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.cli import analyze, arena, machine, play, rules, train
+from engine.cli import analyze, arena, machine, play, replay, rules, train
 from engine.errors import InputError, UserError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ for command in (
     arena.arena,
     play.play,
     analyze.analyze,
+    replay.replay,
     rules.games,
     rules.rules,
     rules.solve,

@@ -1,0 +1,177 @@
+"""The command `replay`: what is in a run's data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.cli.option import JsonOption
+from engine.cli.stream import print_json
+from engine.errors import CorruptFileError, UserError
+
+if TYPE_CHECKING:
+    from engine._core import Game, State
+    from engine.game_table import Games
+
+SHOWN_MOVES = 5
+"""Moves of the search's policy target shown at a ply."""
+
+
+def replay(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="a run directory")],
+    game: Annotated[int | None, typer.Option("--game", min=0, metavar="ID", help="show one game")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Look into a run's games: how many, how long, how they end, how many are alike; or one of them."""
+    from engine.registry import load_game
+
+    rules, batches, damaged = read_run_games(Path(run))
+    for line in damaged:
+        typer.echo(f"warning: {line}", err=True)
+    played = load_game(rules)
+    if game is None:
+        document = {"run": run, "game": rules, **summarize(batches), "damaged": damaged}
+        print_json(document) if json else _print_summary(document)
+        return
+    for batch in batches:
+        found = [index for index, number in enumerate(batch["game_id"]) if number == game]
+        if found:
+            document = describe_game(played, batch, found[0])
+            print_json(document) if json else _print_game(played, document)
+            return
+    numbers = [int(number) for batch in batches for number in batch["game_id"]]
+    known = (
+        f"its games are {min(numbers)} to {max(numbers)}, not all of them ended" if numbers else "it has none"
+    )
+    raise UserError(f"run '{run}' has no game {game}; {known}")
+
+
+def summarize(batches: list[Games]) -> dict[str, Any]:
+    """Counts over all games; results are the first player's."""
+    lengths: Counter[int] = Counter()
+    results: Counter[str] = Counter()
+    lines: Counter[tuple[str, bytes]] = Counter()
+    positions = truncated = 0
+    checkpoints: set[int] = set()
+    for batch in batches:
+        offsets, moves = batch["move_offsets"], batch["moves"]
+        positions += int((batch["weight"] > 0).sum())
+        truncated += int(batch["truncated"].sum())
+        checkpoints.update(int(number) for number in batch["checkpoint"])
+        for index, outcome in enumerate(batch["outcome"]):
+            line = moves[offsets[index] : offsets[index + 1]]
+            lengths[len(line)] += 1
+            lines[batch["start"][index], line.tobytes()] += 1
+            results["first" if outcome > 0 else "second" if outcome < 0 else "draw"] += 1
+    games = sum(lengths.values())
+    plies = sum(length * count for length, count in lengths.items())
+    return {
+        "shards": len(batches),
+        "games": games,
+        "plies": plies,
+        "positions": positions,
+        "length": {
+            "min": min(lengths, default=0),
+            "mean": plies / games if games else 0.0,
+            "max": max(lengths, default=0),
+        },
+        "results": {name: results[name] for name in ("first", "draw", "second")},
+        "truncated": truncated,
+        "distinct_games": len(lines),
+        "duplicate_games": games - len(lines),
+        "most_repeated": max(lines.values(), default=0),
+        "checkpoints": len(checkpoints),
+    }
+
+
+def describe_game(game: Game, batch: Games, index: int) -> dict[str, Any]:
+    """One game move by move: what was on the board, what the search said, what was played."""
+    first, last = (int(offset) for offset in batch["move_offsets"][index : index + 2])
+    state = game.parse(batch["start"][index])
+    moves = []
+    for ply in range(first, last):
+        moves.append(_describe_ply(state, batch, ply))
+        state.play(int(batch["moves"][ply]))
+    return {
+        "game_id": int(batch["game_id"][index]),
+        "start": batch["start"][index],
+        "outcome": float(batch["outcome"][index]),
+        "truncated": bool(batch["truncated"][index]),
+        "opening_plies": int(batch["opening_plies"][index]),
+        "moves": moves,
+        "text": state.text(),
+    }
+
+
+def read_run_games(run: Path) -> tuple[str, list[Games], list[str]]:
+    """The game of a run with its options, its committed games, and a line for each damaged file."""
+    from engine.cli.run import newest_manifest
+    from engine.game_table import read_games
+
+    manifest = newest_manifest(run)
+    batches, damaged = [], []
+    for shard in manifest.shards:
+        try:
+            batches.append(read_games(run / "replay" / shard.name, manifest.game, shard.digest))
+        except CorruptFileError as error:
+            damaged.append(str(error))
+    return manifest.game, batches, damaged
+
+
+def _describe_ply(state: State, batch: Games, ply: int) -> dict[str, Any]:
+    start, end = (int(offset) for offset in batch["policy_offsets"][ply : ply + 2])
+    policy = {
+        state.action_text(int(batch["policy_action"][entry])): float(batch["policy_prob"][entry])
+        for entry in range(start, end)
+    }
+    return {
+        "to_play": state.player(),
+        "text": state.text(),
+        "move": state.action_text(int(batch["moves"][ply])),
+        "visits": int(batch["visits"][ply]),
+        "full_search": bool(batch["full_search"][ply]),
+        "weight": float(batch["weight"][ply]),
+        "checkpoint": int(batch["checkpoint"][ply]),
+        "kl": float(batch["kl"][ply]),
+        "root_wdl": [float(share) for share in batch["root_wdl"][ply]],
+        "raw_wdl": [float(share) for share in batch["raw_wdl"][ply]],
+        "policy": dict(sorted(policy.items(), key=lambda item: -item[1])),
+    }
+
+
+def _print_summary(document: dict[str, Any]) -> None:
+    length, results = document["length"], document["results"]
+    games = max(document["games"], 1)
+    shares = ", ".join(f"{name} {results[name]} ({100 * results[name] / games:.1f} %)" for name in results)
+    typer.echo(f"game       {document['game']}")
+    typer.echo(
+        f"games      {document['games']} in {document['shards']} files, {document['truncated']} cut short"
+    )
+    typer.echo(f"plies      {document['plies']}, {document['positions']} of them training positions")
+    typer.echo(f"length     {length['mean']:.1f} plies on average, {length['min']} to {length['max']}")
+    typer.echo(f"results    {shares}")
+    typer.echo(
+        f"distinct   {document['distinct_games']} games; {document['duplicate_games']} repeat another one"
+    )
+    typer.echo(f"weights    from {document['checkpoints']} checkpoints")
+
+
+def _print_game(game: Game, document: dict[str, Any]) -> None:
+    for number, ply in enumerate(document["moves"], start=1):
+        typer.echo(ply["text"])
+        if number <= document["opening_plies"]:
+            typer.echo(f"{number}. {ply['move']} (random opening)\n")
+            continue
+        win, draw, loss = (100 * share for share in ply["root_wdl"])
+        policy = ", ".join(f"{move} {100 * p:.0f} %" for move, p in list(ply["policy"].items())[:SHOWN_MOVES])
+        typer.echo(
+            f"{number}. {ply['move']}  checkpoint {ply['checkpoint']}, {ply['visits']} visits, "
+            f"win {win:.0f} % draw {draw:.0f} % loss {loss:.0f} %; target {policy or 'none'}\n"
+        )
+    typer.echo(document["text"])
+    outcome = document["outcome"]
+    result = "first player wins" if outcome > 0 else "second player wins" if outcome < 0 else "a draw"
+    typer.echo(f"game {document['game_id']} of {game.name}: {result}")
