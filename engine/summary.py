@@ -73,9 +73,7 @@ def _calibration(batches: Sequence[Games]) -> dict[str, float]:
     foretold, happened = [], []
     for games in batches:
         lengths = np.diff(games["move_offsets"])
-        first_ply = np.repeat(games["move_offsets"][:-1], lengths)
-        # Plies count from the start of the record; the first player moves at even ones.
-        sign = np.where((np.arange(len(games["moves"])) - first_ply) % 2 == 0, 1.0, -1.0)
+        sign = np.where(games["player"] == 0, 1.0, -1.0)
         kept = games["weight"] > 0
         foretold.append((games["root_wdl"][:, 0] - games["root_wdl"][:, 2])[kept])
         happened.append((np.repeat(games["outcome"], lengths) * sign)[kept])

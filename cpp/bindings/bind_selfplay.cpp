@@ -27,6 +27,7 @@ py::dict to_dict(const GameColumns& games) {
   result["opening_plies"] = to_array(games.opening_plies);
   result["move_offsets"] = to_array(games.move_offsets);
   result["moves"] = to_array(games.moves);
+  result["player"] = to_array(games.player);
   result["visits"] = to_array(games.visits);
   result["full_search"] = bool_array(games.full_search);
   result["weight"] = to_array(games.weight);
@@ -106,6 +107,7 @@ GameColumns from_dict(const Game& game, const py::dict& dict) {
       const Action move = games.moves[static_cast<std::size_t>(m)];
       const int moves = state->legal_actions(legal.data());
       require(std::binary_search(legal.begin(), legal.begin() + moves, move), "a move is illegal");
+      games.player.push_back(static_cast<std::int8_t>(state->player()));
       state->play(move);
     }
   }

@@ -56,12 +56,14 @@ void Pool::new_game(Slot& slot) {
   for (int ply = 0; ply < wanted; ++ply) {
     const int count = state->legal_actions(legal.data());
     const Action action = legal[random.below(static_cast<std::uint32_t>(count))];
+    const int player = state->player();
     std::unique_ptr<State> next = state->clone();
     next->play(action);
     if (next->outcome()) break;
     state = std::move(next);
     slot.record.plies.push_back(PlyRecord{});
     slot.record.plies.back().move = action;
+    slot.record.plies.back().player = static_cast<std::int8_t>(player);
     slot.record.plies.back().checkpoint = checkpoint_;
   }
   slot.record.opening_plies = static_cast<std::int32_t>(slot.record.plies.size());
@@ -129,6 +131,7 @@ bool Pool::play_move(std::size_t index) {
 
 PlyRecord Pool::ply_record(const Slot& slot, const Tree& tree, const std::vector<RootEdge>& edges) const {
   PlyRecord ply;
+  ply.player = static_cast<std::int8_t>(tree.root_state().player());
   ply.visits = static_cast<std::int32_t>(tree.new_visits());
   ply.full_search = slot.full && slot.budget > 0;
   ply.weight = slot.budget == 0 ? 0.0f : slot.full ? 1.0f : play_.fast_weight;

@@ -11,6 +11,7 @@ void GameColumns::append(const GameRecord& game) {
   opening_plies.push_back(game.opening_plies);
   for (const PlyRecord& ply : game.plies) {
     moves.push_back(ply.move);
+    player.push_back(ply.player);
     visits.push_back(ply.visits);
     full_search.push_back(ply.full_search);
     weight.push_back(ply.weight);
@@ -33,16 +34,19 @@ GameRecord GameColumns::game(std::size_t index) const {
     const auto first = policy_action.begin() + policy_offsets[m],
                last = policy_action.begin() + policy_offsets[m + 1];
     const auto prob = policy_prob.begin() + policy_offsets[m];
-    game.plies.push_back({moves[m],
-                          visits[m],
-                          full_search[m] != 0,
-                          weight[m],
-                          checkpoint[m],
-                          kl[m],
-                          root_wdl[m],
-                          raw_wdl[m],
-                          {first, last},
-                          {prob, prob + (last - first)}});
+    PlyRecord ply;
+    ply.move = moves[m];
+    ply.player = player[m];
+    ply.visits = visits[m];
+    ply.full_search = full_search[m] != 0;
+    ply.weight = weight[m];
+    ply.checkpoint = checkpoint[m];
+    ply.kl = kl[m];
+    ply.root = root_wdl[m];
+    ply.raw = raw_wdl[m];
+    ply.policy_actions.assign(first, last);
+    ply.policy_probs.assign(prob, prob + (last - first));
+    game.plies.push_back(std::move(ply));
   }
   return game;
 }

@@ -15,6 +15,7 @@ namespace selfplay {
 // One ply of a game.
 struct PlyRecord {
   Action move = 0;
+  std::int8_t player = 0;   // who moves
   std::int32_t visits = 0;  // new visits of its search; 0 where it was not searched
   bool full_search = false;
   float weight = 0;  // as a training sample; 0 for opening moves and fast searches
@@ -46,6 +47,7 @@ struct GameColumns {
   std::vector<std::int32_t> opening_plies;
   std::vector<std::int64_t> move_offsets{0};
   std::vector<std::int32_t> moves;
+  std::vector<std::int8_t> player;
   std::vector<std::int32_t> visits;
   std::vector<std::uint8_t> full_search;
   std::vector<float> weight;
