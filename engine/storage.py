@@ -104,9 +104,11 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def read_checked(path: Path, digest: Digest | None = None) -> bytes:
-    """The content of a file; raise CorruptFileError where it is missing or not what `digest` says."""
+def read_checked(path: Path, digest: Digest | None = None, max_bytes: int | None = None) -> bytes:
+    """The content of a file; raise CorruptFileError where it is missing, too large or not as on record."""
     try:
+        if max_bytes is not None and path.stat().st_size > max_bytes:
+            raise CorruptFileError(f"'{path}' has more than {max_bytes} bytes; it is not a file of a run")
         data = path.read_bytes()
     except OSError as error:
         raise CorruptFileError(f"'{path}' cannot be read: {error.strerror}") from error

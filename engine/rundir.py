@@ -1,0 +1,257 @@
+"""The run directory: settings, commits, and what is left of them after a crash at any moment.
+
+    RUN/config.toml          settings and versions
+        manifest/000042.json the files that exist since this commit; written last
+        checkpoints/000042/  see engine.checkpoint
+        replay/000042.parquet
+        quarantine/          files of a damaged commit
+        LOCK                 held by the process that writes
+
+The newest manifest whose checkpoint is whole counts. What it does not name is swept when training goes on.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+from engine import _core
+from engine.checkpoint import (
+    FOLDER,
+    PLAY_FILES,
+    Checkpoint,
+    checkpoint_folder,
+    kept_checkpoints,
+    read_checkpoint,
+    write_checkpoint,
+)
+from engine.config import Config
+from engine.errors import CorruptFileError, UserError
+from engine.game_table import Games, num_games, num_positions, write_games
+from engine.manifest import FOLDER as MANIFEST
+from engine.manifest import Manifest, folder_name, manifest_path, manifest_paths, read_manifests
+from engine.replay import Shard
+from engine.settings_file import CONFIG, read_config, write_config
+from engine.storage import TEMPORARY, Digest, Lock, make_folder, move_aside, remove
+
+LOCK = "LOCK"
+REPLAY = "replay"
+QUARANTINE = "quarantine"
+
+RESUMABLE = 2
+"""Newest commits that training can go on from; older checkpoints keep what play needs."""
+
+FOREVER = 10
+"""Checkpoints of iterations that this divides are never pruned."""
+
+
+class Run:
+    """A run directory open for writing; a context manager. Made by `create` and `open`.
+
+    `manifest` is the commit that counts, None before the first and before `latest`. Warnings go to `warn`,
+    by default to stderr.
+    """
+
+    def __init__(
+        self, path: Path, config: Config, lock: Lock, warn: Callable[[str], None] | None = None
+    ) -> None:
+        self.path = path
+        self.config = config
+        self.manifest: Manifest | None = None
+        self._is_swept = False
+        self._lock = lock
+        self._warn = warn or (lambda text: print(f"warning: {text}", file=sys.stderr))
+
+    @classmethod
+    def create(cls, path: Path, config: Config, warn: Callable[[str], None] | None = None) -> Run:
+        """Start a run; raise UserError where the directory holds one already or cannot be written."""
+        make_folder(path)
+        lock = Lock(path / LOCK)
+        try:
+            if (path / CONFIG).exists() or manifest_paths(path):
+                raise UserError(
+                    f"'{path}' holds a run already; go on with --resume, or name another with --run"
+                )
+            for name in (MANIFEST, FOLDER, REPLAY):
+                make_folder(path / name)
+            write_config(path, config)
+        except BaseException:
+            lock.release()
+            raise
+        run = cls(path, config, lock, warn)
+        run._is_swept = True
+        return run
+
+    @classmethod
+    def open(cls, path: Path, warn: Callable[[str], None] | None = None) -> Run:
+        """Open a run to go on with; raise UserError where there is none or another process holds it."""
+        config = read_config(path)
+        lock = Lock(path / LOCK)
+        for name in (MANIFEST, FOLDER, REPLAY):
+            make_folder(path / name)
+        return cls(path, config, lock, warn)
+
+    def change_settings(self, config: Config) -> None:
+        """Go on with other settings; raise UserError where they are of another game or network."""
+        if config.game != self.config.game:
+            raise UserError(f"run '{self.path}' is of {self.config.game}, not of {config.game}; name another")
+        for name, value in config.network:
+            old = getattr(self.config.network, name)
+            if value != old:
+                raise UserError(
+                    f"run '{self.path}' has network.{name} = {old}, not {value}; "
+                    "leave it as it is, or start another with --run"
+                )
+        if config != self.config:
+            write_config(self.path, config)
+            self.config = config
+
+    def latest(self) -> Checkpoint | None:
+        """The newest commit that is whole, None before the first; sweeps what it does not name.
+
+        Where a newer commit is damaged, its files move to RUN/quarantine with a warning: what came since is
+        played again. Raises UserError where there were commits and none is whole.
+        """
+        failures: list[CorruptFileError] = []
+        for manifest in read_manifests(self.path):
+            try:
+                if isinstance(manifest, CorruptFileError):
+                    raise manifest
+                checkpoint = self._read(manifest)
+            except CorruptFileError as error:
+                failures.append(error)
+                continue
+            for failure in failures:
+                self._warn(
+                    f"{failure}; going back to iteration {manifest.iteration}, newer files are set aside"
+                )
+            self.manifest = manifest
+            self._sweep(aside=bool(failures))
+            return checkpoint
+        if failures:
+            raise UserError(
+                f"run '{self.path}' has no whole commit ({failures[0]}); start another with --run"
+            )
+        self._sweep(aside=False)
+        return None
+
+    def commit(self, checkpoint: Checkpoint, games: Games, game: _core.Game) -> None:
+        """Write the games of an iteration and a checkpoint; both or neither exist after a crash.
+
+        Raises UserError where the disk is full; the commit before it stands.
+        """
+        iteration, before = checkpoint.iteration, self.manifest
+        assert self._is_swept, "call latest() before the first commit"
+        assert before is None or iteration > before.iteration, (iteration, before.iteration)
+        shards = before.shards if before else ()
+        if num_games(games):
+            name = f"{folder_name(iteration)}.parquet"
+            digest = write_games(self.path / REPLAY / name, games, self.config.game)
+            shards = (*shards, Shard(name, digest, num_games(games), num_positions(games)))
+        folder = checkpoint_folder(self.path, iteration)
+        files = write_checkpoint(folder, checkpoint, game.planes_shape, game.num_actions)
+        kept = self._kept({**(before.checkpoints if before else {}), iteration: files})
+        manifest = Manifest(iteration, self.config.game, shards, kept)
+        manifest.write(self.path)
+        self.manifest = manifest
+        self._sweep(aside=False)
+
+    def checkpoints(self) -> list[Path]:
+        """Folders of the checkpoints that exist, oldest first."""
+        return kept_checkpoints(self.path, self.manifest) if self.manifest else []
+
+    def shards(self) -> tuple[Shard, ...]:
+        """All replay files, oldest first."""
+        return self.manifest.shards if self.manifest else ()
+
+    def close(self) -> None:
+        """Let other processes write."""
+        self._lock.release()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read(self, manifest: Manifest) -> Checkpoint:
+        if manifest.game != self.config.game:
+            raise CorruptFileError(f"manifest {manifest.iteration} is of {manifest.game}")
+        files = manifest.checkpoints.get(manifest.iteration)
+        if files is None:
+            raise CorruptFileError(f"manifest {manifest.iteration} names no checkpoint")
+        return read_checkpoint(checkpoint_folder(self.path, manifest.iteration), files)
+
+    def _kept(self, checkpoints: dict[int, dict[str, Digest]]) -> dict[int, dict[str, Digest]]:
+        newest = sorted(checkpoints)[-self.config.loop.checkpoints :]
+        resumable = sorted(checkpoints)[-RESUMABLE:]
+        return {
+            iteration: {
+                name: digest for name, digest in files.items() if iteration in resumable or name in PLAY_FILES
+            }
+            for iteration, files in sorted(checkpoints.items())
+            if iteration in newest or iteration in resumable or iteration % FOREVER == 0
+        }
+
+    def _sweep(self, aside: bool) -> None:
+        """Remove what the manifest does not name, or set what is newer than it aside."""
+        self._is_swept = True
+        named = set(self._named())
+        for path in list(self._present()):
+            if path in named:
+                continue
+            try:
+                if aside and path.suffix != TEMPORARY:
+                    move_aside(path, self.path / QUARANTINE / path.relative_to(self.path).parent)
+                else:
+                    remove(path)
+            except OSError as error:
+                self._warn(f"cannot remove '{path}': {error.strerror}")
+        for folder in (self.path / FOLDER).iterdir():
+            if folder.is_dir() and not any(folder.iterdir()):
+                remove(folder)
+
+    def _named(self) -> Iterator[Path]:
+        if self.manifest is None:
+            return
+        iteration = self.manifest.iteration
+        older = [path for path in manifest_paths(self.path) if int(path.stem) < iteration]
+        yield from (manifest_path(self.path, iteration), *older[: RESUMABLE - 1])
+        yield from (self.path / REPLAY / shard.name for shard in self.manifest.shards)
+        for number, files in self.manifest.checkpoints.items():
+            yield from (checkpoint_folder(self.path, number) / name for name in files)
+
+    def _present(self) -> Iterator[Path]:
+        """Files of commits, whole or not."""
+        for pattern in (
+            f"{MANIFEST}/*.json",
+            f"{REPLAY}/*.parquet",
+            f"{FOLDER}/*/*.safetensors",
+            f"{FOLDER}/*/*.json",
+            f"{FOLDER}/*/*.parquet",
+            f"*{TEMPORARY}",
+            f"{MANIFEST}/*{TEMPORARY}",
+            f"{REPLAY}/*{TEMPORARY}",
+            f"{FOLDER}/*/*{TEMPORARY}",
+        ):
+            yield from self.path.glob(pattern)
+
+
+def read_run(path: Path) -> tuple[Config, Manifest]:
+    """Settings and newest readable manifest of a run, without writing to it.
+
+    Raises UserError where there is no run or no commit yet, CorruptFileError where no manifest is whole.
+    """
+    config = read_config(path)
+    failure: CorruptFileError | None = None
+    for manifest in read_manifests(path):
+        if not isinstance(manifest, CorruptFileError):
+            return config, manifest
+        failure = failure or manifest
+    if failure is not None:
+        raise failure
+    raise UserError(f"run '{path}' has no checkpoint yet; let it finish an iteration")
