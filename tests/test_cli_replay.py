@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from engine import _core
-from engine.config import SearchConfig
+from engine.config import Config, SearchConfig
 from engine.evaluator import UniformEvaluator
 from engine.game_table import Games, num_games, num_positions, write_games
 from engine.manifest import Manifest
 from engine.registry import load_game
 from engine.replay import Shard
 from engine.search import search_params
+from engine.settings_file import write_config
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -43,6 +44,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Games]]:
         name = f"{number:06d}.parquet"
         digest = write_games(path / "replay" / name, games, "connect4")
         shards.append(Shard(name, digest, num_games(games), num_positions(games)))
+    write_config(path, Config())
     Manifest(2, "connect4", tuple(shards), {}).write(path)
     return path, batches
 
@@ -104,9 +106,10 @@ def test_a_bad_run_or_game_is_refused(
 ) -> None:
     path, _ = run
     assert "has no game 999999" in refused("replay", str(path), "--game", "999999")
-    assert "is no run directory" in refused("replay", str(tmp_path))
-    assert "does not exist" in refused("replay", str(tmp_path / "nosuch"))
+    assert "is not a run directory" in refused("replay", str(tmp_path))
+    assert "is not a run directory" in refused("replay", str(tmp_path / "nosuch"))
     (tmp_path / "manifest").mkdir()
-    assert "committed nothing yet" in refused("replay", str(tmp_path))
+    write_config(tmp_path, Config())
+    assert "no checkpoint yet" in refused("replay", str(tmp_path))
     (tmp_path / "manifest" / "000001.json").write_text("{}")
     assert "damaged" in refused("replay", str(tmp_path))

@@ -68,6 +68,6 @@ def test_a_bad_settings_file_is_refused(
 
 
 def test_a_directory_in_use_is_not_overwritten(refused: Callable[..., str], tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    assert "not empty" in refused("train", "connect4", "--run", str(tmp_path))
-    assert "is a file" in refused("train", "connect4", "--run", str(tmp_path / "notes.txt"))
+    (tmp_path / "config.toml").write_text("mine")
+    assert "holds a run already" in refused("train", "connect4", "--run", str(tmp_path))
+    assert "is a file" in refused("train", "connect4", "--run", str(tmp_path / "config.toml"))

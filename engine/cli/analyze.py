@@ -28,8 +28,9 @@ def analyze(
     ] = 100,
     game: Annotated[str | None, typer.Option("--game", help="for mcts:SIMS")] = None,
 ) -> None:
-    """Search positions: JSON lines in, JSON lines out; lines that arrive together are searched together.
+    """Search positions, as JSON lines.
 
+    Lines that arrive together are searched together.
     In: {"id", "position"?, "moves"?, "simulations"?}.
     Out: {"id", "best", "value", "wdl", "visits", "prior", "pv", "simulations"}, or {"id", "error"}.
     """

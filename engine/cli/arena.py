@@ -47,7 +47,10 @@ def arena(
     threads: Annotated[int, typer.Option("--threads", min=0, max=1024, help="0: one a core")] = 0,
     json: JsonOption = False,
 ) -> None:
-    """Play a match of two players, or a round robin of more: each opening twice, colours swapped."""
+    """Play a match, or a round robin.
+
+    Each opening is played twice, with colours swapped.
+    """
     if len(players) < 2:
         raise UserError(f"arena: only '{players[0]}' is to play; name two players or more")
     if games % 2:

@@ -34,7 +34,7 @@ def bench(
     seconds: Seconds = 40,
     json: JsonOption = False,
 ) -> None:
-    """Measure the speed of each stage against its ceiling."""
+    """Measure each stage against its ceiling."""
     from engine.bench import run
     from engine.config import Config
 
@@ -52,7 +52,10 @@ def doctor(
     seconds: Seconds = 2,
     json: JsonOption = False,
 ) -> None:
-    """Show what this machine will really use, and why, with a short measurement."""
+    """Show what this machine will really use.
+
+    And why, with a short measurement, and what is missing.
+    """
     from engine.registry import load_game
 
     document = examine(load_game(game), seconds)

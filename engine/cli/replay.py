@@ -25,7 +25,10 @@ def replay(
     game: Annotated[int | None, typer.Option("--game", min=0, metavar="ID", help="show one game")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Look into a run's games: how many, how long, how they end, how many are alike; or one of them."""
+    """Look into a run's games.
+
+    How many there are, how long, how they end and how many are alike; or one of them, move by move.
+    """
     from engine.registry import load_game
 
     rules, batches, damaged = read_run_games(Path(run))
@@ -108,14 +111,14 @@ def describe_game(game: Game, batch: Games, index: int) -> dict[str, Any]:
 
 def read_run_games(run: Path) -> tuple[str, list[Games], list[str]]:
     """The game of a run with its options, its committed games, and a line for each damaged file."""
-    from engine.cli.run import newest_manifest
     from engine.game_table import read_games
+    from engine.rundir import REPLAY, read_run
 
-    manifest = newest_manifest(run)
+    _, manifest = read_run(run)
     batches, damaged = [], []
     for shard in manifest.shards:
         try:
-            batches.append(read_games(run / "replay" / shard.name, manifest.game, shard.digest))
+            batches.append(read_games(run / REPLAY / shard.name, manifest.game, shard.digest))
         except CorruptFileError as error:
             damaged.append(str(error))
     return manifest.game, batches, damaged

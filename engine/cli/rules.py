@@ -35,7 +35,7 @@ def games(json: JsonOption = False) -> None:
 
 
 def rules(game: GameArgument) -> None:
-    """Answer questions about positions: JSON lines in, JSON lines out.
+    """Apply the rules, as JSON lines.
 
     In: {"id", "position"?, "moves"?, "perft"?} and the game's options.
     Out: {"id", "to_play", "legal", "terminal", "outcome", "position", "text"}, or {"id", "error"}.
@@ -48,7 +48,7 @@ def rules(game: GameArgument) -> None:
 
 
 def solve(game: GameArgument) -> None:
-    """Solve positions exactly: JSON lines in, JSON lines out.
+    """Solve positions exactly, as JSON lines.
 
     In: {"id", "position"?, "moves"?}. Out: {"id", "score", "scores"}, scores by action, null where illegal.
     """
@@ -71,7 +71,7 @@ def perft(
     position: Annotated[str, typer.Option("--position", help="in the game's notation")] = "",
     json: JsonOption = False,
 ) -> None:
-    """Count the move paths of a length, move by move of the first ply."""
+    """Count the move paths of a length."""
     from engine.registry import load_game
 
     state = read_state(load_game(game), {"position": position})
@@ -106,7 +106,10 @@ def check(
     seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> None:
-    """Check that a game keeps the laws, on random games; exit code 1 where it breaks one."""
+    """Check that a game keeps the laws.
+
+    On random games; the exit code is 1 where it breaks one.
+    """
     from engine.laws import LawError, check_laws
     from engine.registry import load_game
 

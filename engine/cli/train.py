@@ -34,7 +34,10 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in DIR")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Train by self-play; without --minutes or --iterations until Ctrl-C. Ctrl-C keeps what was committed."""
+    """Train by self-play.
+
+    Without --minutes or --iterations it goes on until Ctrl-C, which keeps what was committed.
+    """
     if minutes is not None and iterations is not None:
         raise UserError(f"--minutes {minutes:g} and --iterations {iterations}: give one of them")
     from engine.registry import load_game
@@ -97,8 +100,9 @@ def resumed_config(
     """The settings of the run at `path`; UserError where it is of another game or `changes` differ."""
     from engine.config import build_config
     from engine.registry import load_game
+    from engine.settings_file import read_config
 
-    saved = read_run_config(path)
+    saved = read_config(path)
     if load_game(saved.game).name != game.name:
         raise UserError(f"run '{path}' plays {saved.game}, not {spec}; name its game")
     if preset is not None and preset != saved.preset:
@@ -115,14 +119,6 @@ def resumed_config(
     return saved
 
 
-def read_run_config(path: Path) -> Config:
-    """The settings in a run's config.toml, without what else it records."""
-    from engine.config import Config, build_config, read_toml
-
-    recorded = read_toml(path / "config.toml")
-    return build_config({key: value for key, value in recorded.items() if key in Config.model_fields})
-
-
 def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in settings.items():
@@ -135,9 +131,7 @@ def _run_to_resume(run: str | None) -> Path:
         raise UserError("--resume: name the run with --run DIR")
     path = Path(run)
     if not (path / "config.toml").is_file():
-        raise UserError(
-            f"--resume: '{run}' is no run directory (it has no config.toml); drop --resume to start one"
-        )
+        raise UserError(f"--resume: '{run}' is no run directory (no config.toml); drop --resume to start one")
     return path
 
 
@@ -147,8 +141,8 @@ def _new_run(run: str | None, game: str) -> Path:
         numbers = (Path("runs") / f"{name}-{number:03}" for number in range(1, 10**9))
         return next(path for path in numbers if not path.exists())
     path = Path(run)
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         raise UserError(f"--run '{run}' is a file; name a directory")
-    if path.is_dir() and any(path.iterdir()):
-        raise UserError(f"--run '{run}' is not empty; go on with --resume, or name another directory")
+    if (path / "config.toml").exists():
+        raise UserError(f"--run '{run}' holds a run already; go on with --resume, or name another directory")
     return path
