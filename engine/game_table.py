@@ -5,8 +5,9 @@ values of a ply are for its player to move:
 
     game_id int64 [G], seed uint64 [G], start list of str [G], outcome float32 [G] (for the first player, NaN
     while under way), truncated bool [G], opening_plies int32 [G], move_offsets int64 [G + 1]
-    moves int32 [M], visits int32 [M], full_search bool [M], weight float32 [M], checkpoint int32 [M],
-    kl float32 [M], root_wdl float32 [M, 3], raw_wdl float32 [M, 3], policy_offsets int64 [M + 1]
+    moves int32 [M], player int8 [M] (who moves), visits int32 [M], full_search bool [M], weight float32 [M],
+    checkpoint int32 [M], kl float32 [M] (from prior to policy target), root_wdl float32 [M, 3], raw_wdl
+    float32 [M, 3], policy_offsets int64 [M + 1]
     policy_action int32 [P], policy_prob float32 [P]
 """
 
@@ -45,6 +46,7 @@ GAME_SCHEMA = pa.schema(
         pa.field("opening_plies", pa.int32(), nullable=False),
         pa.field("moves", pa.list_(pa.int32()), nullable=False),
         pa.field("steps", pa.list_(pa.string())),
+        pa.field("player", pa.list_(pa.int8()), nullable=False),
         pa.field("visits", pa.list_(pa.int32()), nullable=False),
         pa.field("full_search", pa.list_(pa.bool_()), nullable=False),
         pa.field("weight", pa.list_(pa.float32()), nullable=False),
@@ -67,6 +69,7 @@ _GAME_COLUMNS = {
 }
 _PLY_COLUMNS = {
     "moves": np.int32,
+    "player": np.int8,
     "visits": np.int32,
     "full_search": np.bool_,
     "weight": np.float32,
