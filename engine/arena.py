@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -194,8 +194,13 @@ class Arena:
             game.play(action)
 
 
-def rate(pairings: Sequence[Pairing]) -> tuple[dict[str, Rating], bool]:
-    """Bradley-Terry ratings of all players, mean 0, and whether virtual draws had to keep them finite."""
+def rate(
+    pairings: Sequence[Pairing], anchors: Mapping[str, float] | None = None
+) -> tuple[dict[str, Rating], bool]:
+    """Bradley-Terry ratings of all players and whether virtual draws had to keep them finite.
+
+    Mean 0, or with the ratings of `anchors` given.
+    """
     names = list(
         dict.fromkeys(player.name for pairing in pairings for player in (pairing.first, pairing.second))
     )
@@ -206,7 +211,8 @@ def rate(pairings: Sequence[Pairing]) -> tuple[dict[str, Rating], bool]:
         points[first, second] += total
         points[second, first] += len(pairing.games) - total
     bounded = is_bounded(points)
-    ratings = bradley_terry(points, points + points.T, virtual_draws=0.0 if bounded else 1.0)
+    fixed = {names.index(name): rating for name, rating in (anchors or {}).items()}
+    ratings = bradley_terry(points, points + points.T, fixed, 0.0 if bounded else 1.0)
     return dict(zip(names, ratings, strict=True)), not bounded
 
 

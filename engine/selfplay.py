@@ -15,7 +15,7 @@ Games = dict[str, Any]
 """Games as columns; see engine.replay.GAME_SCHEMA."""
 
 
-class Interrupted(Exception):
+class StoppedError(Exception):
     """Play was stopped before its positions were played."""
 
 
@@ -45,12 +45,12 @@ class Caller:
         )
 
     def play(self, positions: int, stop: threading.Event) -> Games:
-        """Make `positions` searched moves; the games that ended meanwhile. Raise Interrupted on `stop`."""
+        """Make `positions` searched moves; the games that ended meanwhile. Raise StoppedError on `stop`."""
         pool, evaluate = self.pool, self.evaluator
         pool.start(positions)
         while requests := pool.select():
             if stop.is_set():
-                raise Interrupted
+                raise StoppedError
             start = time.perf_counter()
             reply = evaluate(requests)
             self.evaluate_s += time.perf_counter() - start

@@ -30,6 +30,7 @@ ENGINE_ORDER = [
     "player opening arena ratings truth",
     "actors",
     "metrics summary",
+    "truth_probe",
     "train bench doctor",
     "protocols",
     "web",

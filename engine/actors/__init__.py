@@ -41,7 +41,7 @@ class Actors(Protocol):
         """Counters since the start, summed over callers."""
 
     def stop(self) -> None:
-        """Make a `play` under way raise Interrupted soon."""
+        """Make a `play` under way raise StoppedError soon."""
 
     def close(self) -> None:
         """Give back threads, processes and devices."""

@@ -62,11 +62,11 @@ class InlineActors:
         total: Counter[str] = Counter()
         for caller in self.callers:
             total.update(caller.pool.stats())
-            total.update({"evaluate_s": caller.evaluate_s, "batches": caller.batches})  # type: ignore[dict-item]
+            total.update({"evaluate_s": caller.evaluate_s, "batches": caller.batches})
         return dict(total)
 
     def stop(self) -> None:
-        """Make a `play` under way raise Interrupted after its current batch."""
+        """Make a `play` under way raise StoppedError after its current batch."""
         self._stop.set()
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.cli import analyze, arena, machine, play, replay, rules, train
+from engine.cli import analyze, arena, evaluate, machine, play, replay, rules, train
 from engine.errors import InputError, UserError
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ for command in (
     machine.doctor,
 ):
     app.command()(command)
+app.command("eval")(evaluate.evaluate)
 
 
 @app.callback(invoke_without_command=True)

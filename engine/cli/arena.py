@@ -228,7 +228,7 @@ def _print(document: dict[str, Any]) -> None:
             {
                 "player": row["player"],
                 "Elo": round(row["elo"]),
-                "95%": _interval(row["elo_low"], row["elo_high"]),
+                "95%": format_interval(row["elo_low"], row["elo_high"]),
             }
             for row in document["ratings"]
         ]
@@ -246,12 +246,13 @@ def _row(match: dict[str, Any]) -> dict[str, Any]:
         "W-D-L": f"{match['wins']}-{match['draws']}-{match['losses']}",
         "score": f"{100 * match['score']:.1f} %",
         "Elo": sign if elo is None else f"{elo:+.0f}",
-        "95 %": _interval(match["elo_low"], match["elo_high"]),
+        "95 %": format_interval(match["elo_low"], match["elo_high"]),
         "LOS": f"{100 * match['los']:.1f} %",
         "distinct": match["distinct_games"],
     }
     return {**row, "forfeits": len(match["forfeits"])} if match["forfeits"] else row
 
 
-def _interval(low: float | None, high: float | None) -> str:
+def format_interval(low: float | None, high: float | None) -> str:
+    """Bounds of an Elo; None is infinite."""
     return f"[{'-inf' if low is None else f'{low:+.0f}'}, {'+inf' if high is None else f'{high:+.0f}'}]"

@@ -47,7 +47,7 @@ class Reporter:
     def iteration(self, metrics: Mapping[str, Any]) -> None:
         """An iteration has ended; `metrics` are its line in metrics.jsonl."""
         self._count += 1
-        minutes = (time.monotonic() - self._started) / 60
+        minutes = float(metrics.get("minutes", (time.monotonic() - self._started) / 60))
         number = metrics.get("iteration", self._count)
         parts = [f"iteration {number}", f"{minutes:.1f} min"]
         for name, key in SHOWN:

@@ -109,12 +109,12 @@ def resumed_config(
         raise UserError(
             f"--preset {preset}: run '{path}' was made with preset {saved.preset}; drop the option"
         )
-    asked = build_config(saved.model_dump(), changes)
-    for key, new in _flatten(asked.model_dump()).items():
-        old = _flatten(saved.model_dump())[key]
-        if new != old:
+    asked = _flatten(build_config(saved.model_dump(), changes).model_dump())
+    kept = _flatten(saved.model_dump())
+    for key, new in asked.items():
+        if new != kept[key]:
             raise UserError(
-                f"setting '{key}' = {new!r}, but run '{path}' has {old!r}; a resumed run keeps its own"
+                f"setting '{key}' = {new!r}: run '{path}' goes on with its own, {kept[key]!r}; drop it"
             )
     return saved
 

@@ -1,0 +1,240 @@
+"""The loop: play, learn, commit, measure, until the time or the iterations are used up."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from engine import _core
+from engine.actors import Actors, InFlight
+from engine.actors.inline import InlineActors, num_callers
+from engine.checkpoint import Checkpoint
+from engine.config import Config
+from engine.game_table import join_games
+from engine.learner import Learner, num_threads
+from engine.metrics import Metrics, sample_game
+from engine.replay import Replay
+from engine.rundir import Run
+from engine.selfplay import Games
+from engine.storage import atomic_write
+from engine.summary import games_summary, search_summary
+from engine.truth_probe import TruthProbe
+
+
+class Reporter(Protocol):
+    """Whoever is told about a run; engine.cli.progress has the one of the command line."""
+
+    def start(self, total_minutes: float | None, total_iterations: int | None, done: float = 0) -> None:
+        """A run begins with `done` minutes or iterations behind it."""
+
+    def iteration(self, metrics: Mapping[str, Any]) -> None:
+        """An iteration has ended with these metrics."""
+
+    def message(self, text: str) -> None:
+        """Something worth a line."""
+
+    def finish(self, table: Sequence[Mapping[str, Any]]) -> None:
+        """The run has ended with this result."""
+
+
+@dataclass
+class Progress:
+    """What the loop itself carries from commit to commit."""
+
+    iteration: int = 0
+    seconds: float = 0.0  # of wall time, over all resumes
+    truth_seconds: float = 0.0
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint | None) -> Progress:
+        """Where a checkpoint left off."""
+        return cls(checkpoint.iteration, **checkpoint.progress) if checkpoint else cls()
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything beside the iteration, which the checkpoint names itself."""
+        return {"seconds": self.seconds, "truth_seconds": self.truth_seconds}
+
+
+@dataclass
+class Parts:
+    """What the loop moves data between."""
+
+    game: _core.Game
+    config: Config
+    run: Run
+    actors: Actors
+    learner: Learner
+    replay: Replay
+    metrics: Metrics
+    truth: TruthProbe
+    reporter: Reporter
+    progress: Progress = field(default_factory=Progress)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """When to stop; both None: never."""
+
+    minutes: float | None
+    iterations: int | None
+
+    def reached(self, progress: Progress, iteration_s: float) -> bool:
+        """Whether another iteration of `iteration_s` would end nearer to the limit than none."""
+        if self.iterations is not None:
+            return progress.iteration >= self.iterations
+        return self.minutes is not None and progress.seconds + iteration_s / 2 >= 60 * self.minutes
+
+
+def train(
+    game: _core.Game,
+    config: Config,
+    run_path: Path,
+    *,
+    minutes: float | None,
+    iterations: int | None,
+    resume: bool,
+    reporter: Reporter,
+) -> None:
+    """Train in `run_path` until `minutes` or `iterations` in all; go on with what is there on `resume`.
+
+    Raises UserError for what the user can mend. KeyboardInterrupt (also on SIGTERM) drops the iteration
+    under way; everything up to the last commit stays.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_terminable())
+        warn = reporter.message
+        run = stack.enter_context(
+            Run.open(run_path, warn) if resume else Run.create(run_path, resolved(config), warn)
+        )
+        parts = _assemble(stack, game, run, reporter)
+        done = parts.progress.iteration if iterations is not None else parts.progress.seconds / 60
+        reporter.start(minutes, iterations, done)
+        loop(parts, Limit(minutes, iterations))
+        reporter.message("scoring the final network and an untrained one")
+        reporter.finish(parts.truth.final(parts.learner.playing_network(), run_path))
+
+
+def loop(parts: Parts, limit: Limit) -> None:
+    """Play, learn, commit and measure until `limit`."""
+    progress, actors, learner, replay = parts.progress, parts.actors, parts.learner, parts.replay
+    iteration_s = 0.0
+    clock = time.monotonic() - progress.seconds  # when the run would have begun without its breaks
+    before = actors.stats()
+    while not limit.reached(progress, iteration_s):
+        start = time.monotonic()
+        batches = actors.play(parts.config.loop.positions)
+        played_s = time.monotonic() - start
+        games = join_games(batches)
+        new = replay.add(games)
+        steps = learner.plan_steps(new)
+        values = learner.train(replay.window, steps)
+        learned_s = time.monotonic() - start - played_s
+        progress.iteration += 1
+        actors.load(learner.playing_network(), progress.iteration)
+        stats = actors.stats()
+        values |= games_summary(batches) | _search_summary(parts, before, stats, played_s)
+        values |= {"speed/learner_s": learned_s, **_replay_summary(parts, steps, new)}
+        before = stats
+        network, seconds = learner.playing_network(), time.monotonic() - clock
+        found, spent = parts.truth.measure(network, seconds, progress.truth_seconds)
+        values |= found
+        progress.truth_seconds += spent
+        progress.seconds = time.monotonic() - clock
+        values["minutes"] = progress.seconds / 60
+        _write(parts, values, games)
+        parts.run.commit(_checkpoint(parts), games, parts.game)
+        iteration_s = time.monotonic() - start
+        parts.reporter.iteration({"iteration": progress.iteration, **values})
+
+
+def resolved(config: Config) -> Config:
+    """Settings with every number that `0` leaves to the machine filled in, so that a resume repeats it."""
+    loop_config = config.loop.model_copy(update={"callers": num_callers(config)})
+    learner_config = config.learner.model_copy(update={"threads": num_threads(config.learner)})
+    return config.model_copy(update={"loop": loop_config, "learner": learner_config})
+
+
+def _assemble(stack: ExitStack, game: _core.Game, run: Run, reporter: Reporter) -> Parts:
+    config = run.config
+    checkpoint = run.latest()
+    learner = Learner(game, config, config.seed)
+    replay = Replay(game, config.replay, config.game)
+    if checkpoint:
+        learner.load_state(checkpoint.learner)
+        replay.load(run.path / "replay", run.shards(), reporter.message)
+    progress = Progress.of(checkpoint)
+    actors = InlineActors(game, config, learner.playing_network())
+    stack.callback(actors.close)
+    if checkpoint:
+        actors.restore(InFlight(checkpoint.games, checkpoint.next_ids))
+        actors.load(learner.playing_network(), progress.iteration)
+    metrics = stack.enter_context(Metrics(run.path, progress.iteration))
+    truth = TruthProbe(game, config)
+    return Parts(game, config, run, actors, learner, replay, metrics, truth, reporter, progress)
+
+
+def _checkpoint(parts: Parts) -> Checkpoint:
+    in_flight = parts.actors.snapshot()
+    return Checkpoint(
+        iteration=parts.progress.iteration,
+        config=parts.config,
+        learner=parts.learner.state(),
+        games=in_flight.games,
+        next_ids=in_flight.next_ids,
+        progress=parts.progress.to_json(),
+    )
+
+
+def _search_summary(
+    parts: Parts, before: Mapping[str, float], after: Mapping[str, float], seconds: float
+) -> dict[str, float]:
+    difference = {name: after[name] - before.get(name, 0) for name in after}
+    return search_summary(difference, seconds, parts.config.loop.callers, parts.config.selfplay.games)
+
+
+def _replay_summary(parts: Parts, steps: int, new_positions: int) -> dict[str, float]:
+    window = parts.replay.window
+    return {
+        "replay/positions": parts.replay.played,
+        "replay/window_positions": window.positions,
+        "replay/window_games": window.games,
+        "replay/samples_per_position": steps * parts.config.learner.batch_size / max(new_positions, 1),
+        "replay/damaged_shards": parts.replay.bad_shards,
+    }
+
+
+def _write(parts: Parts, values: Mapping[str, Any], games: Games) -> None:
+    iteration = parts.progress.iteration
+    parts.metrics.write(iteration, values)
+    if len(games["game_id"]) == 0:
+        return
+    moves = games["moves"][: games["move_offsets"][1]].tolist()
+    sample = sample_game(parts.game, games["start"][0], moves, f"game {games['game_id'][0]}")
+    parts.metrics.text(iteration, "selfplay/sample_game", sample)
+    folder = parts.run.path / "games"
+    folder.mkdir(exist_ok=True)
+    atomic_write(folder / f"{iteration:06}.md", sample.encode())
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Turn SIGTERM into KeyboardInterrupt, so that a run ends the same way on both."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
