@@ -89,7 +89,7 @@ def read_checkpoint(folder: Path, digests: Mapping[str, Digest]) -> Checkpoint:
     """Read all files of a checkpoint; raise CorruptFileError where one is not what `digests` says."""
     try:
         state = read_sealed(folder / STATE, digests[STATE])
-        config = build_config(state["config"])
+        config = _read_settings(folder / STATE, state)
         model, learner, optimizer = (
             read_tensors(folder / name, digests[name]) for name in (MODEL, LEARNER, OPTIMIZER)
         )
@@ -140,7 +140,7 @@ def load_network(folder: Path) -> tuple[str, Config, PolicyValueNetwork]:
         raise UserError(f"'{folder}' holds no checkpoint; give a run directory or one of its checkpoints")
     state = read_sealed(folder / STATE)
     try:
-        config = build_config(state["config"])
+        config = _read_settings(folder / STATE, state)
         channels, height, width = (int(size) for size in state["planes_shape"])
         num_actions = int(state["num_actions"])
         digest = read_digest(state["files"][MODEL])
@@ -175,6 +175,13 @@ def kept_checkpoints(run_path: Path, manifest: Manifest) -> list[Path]:
     """Folders of the checkpoints that a manifest names and that can play, oldest first."""
     folders = [checkpoint_folder(run_path, iteration) for iteration in sorted(manifest.checkpoints)]
     return [folder for folder in folders if (folder / MODEL).exists()]
+
+
+def _read_settings(path: Path, state: Mapping[str, Any]) -> Config:
+    try:
+        return build_config(dict(state["config"]))
+    except UserError as error:
+        raise UserError(f"'{path}': {error}; use the version of selfplay that wrote it") from error
 
 
 def _load_newest(run_path: Path) -> tuple[str, Config, PolicyValueNetwork]:
