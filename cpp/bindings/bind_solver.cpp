@@ -1,0 +1,41 @@
+#include "bindings/bindings.h"
+#include "games/connect4/solver.h"
+
+namespace selfplay {
+
+namespace {
+
+using connect4::Connect4State;
+using connect4::Solver;
+
+std::unique_ptr<Solver> make_solver(int table_mb) {
+  auto solver = std::make_unique<Solver>(table_mb);
+  solver->on_poll([] {
+    const py::gil_scoped_acquire acquire;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  });
+  return solver;
+}
+
+// Hands a parsed position to one of the solver's functions.
+template <auto solve>
+auto solve_text(Solver& solver, const std::string& text) {
+  const std::unique_ptr<State> state = connect4::Connect4().parse(text);
+  if (state->outcome()) throw InputError("position '" + text + "' is over; give one that still runs");
+  return (solver.*solve)(static_cast<const Connect4State&>(*state));
+}
+
+}  // namespace
+
+void register_solver(py::module_& module) {
+  using Unlocked = py::call_guard<py::gil_scoped_release>;
+  py::class_<Solver>(module, "Connect4Solver")
+      .def(py::init(&make_solver), py::arg("table_mb") = 128)
+      .def("score", &solve_text<&Solver::score>, py::arg("position"), Unlocked())
+      .def("scores", &solve_text<&Solver::scores>, py::arg("position"), Unlocked())
+      .def("outcomes", &solve_text<&Solver::outcomes>, py::arg("position"), Unlocked())
+      .def_property_readonly("nodes", py::cpp_function(&Solver::nodes, Unlocked()))
+      .def("clear", &Solver::clear, Unlocked());
+}
+
+}  // namespace selfplay
