@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -58,3 +59,38 @@ def ask() -> Callable[..., list[dict[str, Any]]]:
 def refused() -> Callable[..., str]:
     """Run a command that must fail as a user's mistake: one line, exit code 2; that line."""
     return refused_selfplay
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of Connect Four with three commits of untrained tiny networks; copy it before changing it."""
+    from engine import _core
+    from engine.checkpoint import Checkpoint
+    from engine.config import Config, build_config
+    from engine.evaluator import UniformEvaluator
+    from engine.learner import Learner
+    from engine.registry import load_game
+    from engine.rundir import Run
+    from engine.search import search_params
+
+    path = tmp_path_factory.mktemp("runs") / "tiny"
+    config: Config = build_config({"network": {"channels": 8, "blocks": 1, "head_channels": 4}, "seed": 5})
+    game = load_game("connect4")
+    play = _core.PlayParams(simulations=16, fast_simulations=8, max_opening_plies=2)
+    pool = _core.Pool(game, search_params(config.search, noise=True), play, seed=1, slots=8)
+    evaluate = UniformEvaluator()
+    with Run.create(path, config) as run:
+        for iteration in (1, 2, 3):
+            pool.start(400)
+            while requests := pool.select():
+                pool.backup(requests, evaluate(requests))
+            learner = Learner(game, config, seed=iteration).state()
+            games, under_way = pool.take_games(), pool.snapshot()
+            run.commit(Checkpoint(iteration, config, learner, [under_way], [pool.next_id]), games, game)
+    return path
+
+
+@pytest.fixture
+def run_copy(tiny_run: Path, tmp_path: Path) -> Path:
+    """A copy of `tiny_run` to damage."""
+    return Path(shutil.copytree(tiny_run, tmp_path / "run"))

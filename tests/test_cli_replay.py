@@ -7,53 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from engine import _core
-from engine.config import Config, SearchConfig
-from engine.evaluator import UniformEvaluator
-from engine.game_table import Games, num_games, num_positions, write_games
-from engine.manifest import Manifest
+from engine.config import Config
+from engine.game_table import Games, num_games, num_positions, read_games
 from engine.registry import load_game
-from engine.replay import Shard
-from engine.search import search_params
 from engine.settings_file import write_config
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def play(positions: int) -> list[Games]:
-    play_params = _core.PlayParams(simulations=16, fast_simulations=8, max_opening_plies=2)
-    pool = _core.Pool(
-        load_game("connect4"), search_params(SearchConfig(), noise=True), play_params, seed=1, slots=8
-    )
-    evaluate, batches = UniformEvaluator(), []
-    for _ in range(2):
-        pool.start(positions)
-        while requests := pool.select():
-            pool.backup(requests, evaluate(requests))
-        batches.append(pool.take_games())
-    return batches
-
-
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Games]]:
-    path = tmp_path_factory.mktemp("run")
-    (path / "replay").mkdir()
-    (path / "manifest").mkdir()
-    batches, shards = play(1000), []
-    for number, games in enumerate(batches):
-        name = f"{number:06d}.parquet"
-        digest = write_games(path / "replay" / name, games, "connect4")
-        shards.append(Shard(name, digest, num_games(games), num_positions(games)))
-    write_config(path, Config())
-    Manifest(2, "connect4", tuple(shards), {}).write(path)
-    return path, batches
+def run(tiny_run: Path) -> tuple[Path, list[Games]]:
+    return tiny_run, [read_games(path) for path in sorted((tiny_run / "replay").iterdir())]
 
 
 def test_the_summary_counts_what_is_there(selfplay: Run, run: tuple[Path, list[Games]]) -> None:
     path, batches = run
     document = json.loads(selfplay("replay", str(path), "--json").stdout)
     assert document["game"] == "connect4"
-    assert document["shards"] == 2
+    assert document["shards"] == 3
     assert document["games"] == sum(map(num_games, batches)) > 40
     assert document["positions"] == sum(map(num_positions, batches))
     assert sum(document["results"].values()) == document["games"]
@@ -61,7 +32,7 @@ def test_the_summary_counts_what_is_there(selfplay: Run, run: tuple[Path, list[G
     assert 7 <= document["length"]["min"] <= document["length"]["mean"] <= document["length"]["max"] <= 42
     firsts = sum(int((games["outcome"] > 0).sum()) for games in batches)
     assert document["results"]["first"] == firsts
-    assert f"games      {document['games']} in 2 files" in selfplay("replay", str(path)).stdout
+    assert f"games      {document['games']} in 3 files" in selfplay("replay", str(path)).stdout
 
 
 def test_one_game_move_by_move(selfplay: Run, run: tuple[Path, list[Games]]) -> None:
@@ -83,21 +54,14 @@ def test_one_game_move_by_move(selfplay: Run, run: tuple[Path, list[Games]]) -> 
 
 
 def test_a_damaged_file_is_named_and_the_rest_is_shown(
-    selfplay: Run, run: tuple[Path, list[Games]], tmp_path: Path
+    selfplay: Run, run: tuple[Path, list[Games]], run_copy: Path
 ) -> None:
-    path, batches = run
-    copy = tmp_path / "copy"
-    for file in path.rglob("*"):
-        if file.is_file():
-            target = copy / file.relative_to(path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(file.read_bytes())
-    shard = copy / "replay" / "000000.parquet"
+    shard = run_copy / "replay" / "000002.parquet"
     shard.write_bytes(shard.read_bytes()[:-10])
-    done = selfplay("replay", str(copy), "--json")
+    done = selfplay("replay", str(run_copy), "--json")
     document = json.loads(done.stdout)
-    assert document["games"] == num_games(batches[1])
-    assert "000000.parquet" in document["damaged"][0]
+    assert document["games"] == num_games(run[1][0]) + num_games(run[1][2])
+    assert "000002.parquet" in document["damaged"][0]
     assert "warning" in done.stderr
 
 
