@@ -176,7 +176,7 @@ def read_games(path: Path, rules: str | None = None, digest: Digest | None = Non
     try:
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
         _check_metadata(path, file.schema_arrow.metadata or {}, rules)
-        table = file.read()
+        table = file.read(use_threads=False)
         if not table.schema.equals(GAME_SCHEMA):
             raise CorruptFileError(f"'{path}' has other columns than replay files of format {FORMAT}")
         return from_table(table)

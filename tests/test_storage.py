@@ -14,7 +14,6 @@ from engine import storage
 from engine.errors import CorruptFileError, UserError
 from engine.storage import Digest, Lock, atomic_write, make_folder, move_aside, read_checked, remove
 
-
 HOLD = """
 import sys
 from pathlib import Path
@@ -84,7 +83,7 @@ def test_a_full_disk_leaves_the_old_content_and_says_so(
 
 def test_a_folder_that_cannot_be_made_is_the_users_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(UserError, match="cannot make folder '.*file'"):
+    with pytest.raises(UserError, match=r"cannot make folder '.*file'"):
         make_folder(tmp_path / "file" / "run")
     make_folder(tmp_path / "a" / "b")
     make_folder(tmp_path / "a" / "b")
