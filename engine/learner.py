@@ -63,6 +63,9 @@ class Learner:
         network = PolicyValueNetwork(game.planes_shape, game.num_actions, config.network, seed)
         self.network = to_channels_last(network.to(self.device))
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self._averaged = list(
+            zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True)
+        )
         self.optimizer = create_optimizer(self.network, self.config)
         self.replicas = Replicas(self.network, num_threads(self.config) if self.device.type == "cpu" else 1)
         self.step = 0
@@ -215,12 +218,11 @@ class Learner:
         # The decay grows from 0.1, so that the first weights are soon forgotten.
         updates = self.step - self.skipped
         decay = min(self.config.ema_decay, updates / (updates + 9))
-        current = self.network.state_dict()
-        for name, mean in self.average.state_dict().items():
+        for mean, value in self._averaged:
             if mean.is_floating_point():
-                mean.lerp_(current[name], 1 - decay)
+                mean.lerp_(value, 1 - decay)
             else:
-                mean.copy_(current[name])
+                mean.copy_(value)
 
     def _learning_rate(self, step: int) -> float:
         warmup = min(1.0, (step + 1) / (self.config.warmup_steps + 1))

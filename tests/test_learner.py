@@ -152,23 +152,56 @@ def test_it_learns_from_the_replay_window() -> None:
     assert metrics["loss/policy"] > metrics["policy/target_entropy"]
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("cut", [0, 1, 5])
-def test_going_on_from_a_saved_state_is_exact(cut: int) -> None:
-    window = PuzzleWindow(broken=frozenset({3}))
-    whole = Learner(GAME, settings(), seed=3)
+def test_going_on_from_a_saved_state_is_exact(cut: int, threads: int) -> None:
+    config = settings(threads=threads)
+    whole = Learner(GAME, config, seed=3)
     whole.plan_steps(101)
-    whole.train(window, 9)
-    first = Learner(GAME, settings(), seed=3)
+    whole.train(PuzzleWindow(broken=frozenset({3})), 9)
+    first = Learner(GAME, config, seed=3)
     first.plan_steps(101)
     window = PuzzleWindow(broken=frozenset({3}))
     first.train(window, cut)
     state = first.state()
     first.train(PuzzleWindow(), 2)
-    second = Learner(GAME, settings(), seed=3)
+    second = Learner(GAME, config, seed=3)
     second.load_state(state)
     second.train(window, 9 - cut)
     assert_same_state(second.state(), whole.state())
     assert whole.skipped == 1
+
+
+@pytest.mark.parametrize("batch_size", [16, 15])
+def test_parts_of_a_batch_make_one_gradient(batch_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With fixed statistics nothing couples the positions of a batch, so the parts must add up."""
+
+    def stay_in_evaluation(norm: torch.nn.Module, _: bool) -> torch.nn.Module:
+        norm.training = False
+        return norm
+
+    monkeypatch.setattr(torch.nn.BatchNorm2d, "train", stay_in_evaluation)
+    samples = PuzzleWindow().sample(batch_size, 1)
+    gradients = []
+    for threads in (1, 2, 3):
+        learner = Learner(GAME, settings(threads=threads, batch_size=batch_size), seed=1)
+        assert len(learner.replicas.networks) == threads
+        loss, _ = learner.replicas.backward(samples, learner._forward)
+        gradients.append([loss, *(weight.grad for weight in learner.network.parameters())])
+    for parts in gradients[1:]:
+        for ours, theirs in zip(parts, gradients[0], strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_parts_share_weights_and_statistics() -> None:
+    learner = Learner(GAME, settings(threads=2), seed=1)
+    learner.train(PuzzleWindow(), 3)
+    first, second = learner.replicas.networks
+    for ours, theirs in zip(first.parameters(), second.parameters(), strict=True):
+        assert ours.data_ptr() == theirs.data_ptr()
+    mean = first.state_dict()["stem.norm.running_mean"]
+    assert not torch.equal(mean, torch.zeros_like(mean))
+    assert learner.playing_network().state_dict()["stem.norm.num_batches_tracked"] == 3
 
 
 def test_samples_are_a_function_of_seed_and_step() -> None:
