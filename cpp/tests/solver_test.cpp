@@ -1,9 +1,11 @@
 #include "games/connect4/solver.h"
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
-#include <vector>
+#include <unordered_map>
 
 #include "core/random.h"
 #include "tests/test.h"
@@ -13,17 +15,19 @@ namespace selfplay::connect4 {
 namespace {
 
 // Score by plain search over all lines.
-int full_search(const Connect4State& state) {
-  if (state.ply() == kCells) return state.outcome() == -1.0f ? -1 : 0;
-  if (state.outcome()) return -(kCells + 2 - state.ply()) / 2;
+int full_search(const Connect4State& state, std::unordered_map<std::uint64_t, int>& known) {
+  if (const std::optional<float> outcome = state.outcome()) {
+    return *outcome == 0 ? 0 : -(kCells + 2 - state.ply()) / 2;
+  }
+  if (const auto found = known.find(state.key()); found != known.end()) return found->second;
   Action actions[kWidth];
   int best = -kCells;
   for (int i = state.legal_actions(actions); i-- > 0;) {
     Connect4State child = state;
     child.play(actions[i]);
-    best = std::max(best, -full_search(child));
+    best = std::max(best, -full_search(child, known));
   }
-  return best;
+  return known[state.key()] = best;
 }
 
 Connect4State random_position(Random& random, int plies) {
@@ -49,12 +53,19 @@ const Connect4State& board(const std::unique_ptr<State>& state) {
 TEST(solver_agrees_with_full_search) {
   Solver solver(1);
   Random random(1);
-  for (int plies = 32; plies < kCells; ++plies) {
-    for (int i = 0; i < 20; ++i) {
+  for (int plies = 27; plies < kCells; ++plies) {
+    for (int i = 0; i < 40; ++i) {
       const Connect4State state = random_position(random, plies);
-      CHECK_EQ(solver.score(state), full_search(state));
+      std::unordered_map<std::uint64_t, int> known;
+      CHECK_EQ(solver.score(state), full_search(state, known));
     }
   }
+}
+
+// The second player cannot answer a base cell in kind and still stop four upright on top of it.
+TEST(solver_sees_upright_fours_above_a_paired_cell) {
+  Solver solver(1);
+  CHECK_EQ(solver.score(board(at("2241134243166236342256655"))), -6);
 }
 
 TEST(solver_columns_hold_the_score) {

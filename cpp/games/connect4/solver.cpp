@@ -145,7 +145,7 @@ struct Solver::Moves {
   static bool leaves_no_win(Board first, const Lanes& moved, const Lanes& occupied, const Lanes& open) {
     const Lanes within = first | (kFull & ~occupied & kOddRows) | open;
     Lanes four = {};
-    for (const int step : {kHeight, kHeight + 1, kHeight + 2}) {
+    for (const int step : {1, kHeight, kHeight + 1, kHeight + 2}) {
       const Lanes pairs = within & (within >> step);
       four |= pairs & (pairs >> (2 * step));
     }
