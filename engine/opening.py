@@ -16,19 +16,19 @@ MAX_TRIES = 200
 """Draws in a row that bring nothing new before longer openings are tried."""
 
 
-def random_openings(game: Game, count: int, max_plies: int, seed: int) -> list[State]:
+def random_openings(game: Game, count: int, max_plies: int, seed: int, min_plies: int = 0) -> list[State]:
     """Draw `count` positions that no symmetry turns into each other, none of them over.
 
-    As many of each length from 0 to `max_plies` as there are, lengths taken in turn; where they run out,
-    longer ones. Raise UserError where the game has too few.
+    As many of each length from `min_plies` to `max_plies` as there are, lengths taken in turn; where they
+    run out, longer ones. Raise UserError where the game has too few.
     """
     generator = np.random.default_rng(seed)
     openings: list[State] = []
     seen: set[int] = set()
     exhausted: set[int] = set()
-    longest, plies = max_plies, 0
+    longest, plies = max_plies, min_plies
     while len(openings) < count:
-        if len(exhausted) > longest:
+        if len(exhausted) > longest - min_plies:
             longest += 1
             plies = longest
         if longest >= game.max_plies:
@@ -39,7 +39,7 @@ def random_openings(game: Game, count: int, max_plies: int, seed: int) -> list[S
                 exhausted.add(plies)
             else:
                 openings.append(state)
-        plies = (plies + 1) % (longest + 1)
+        plies = plies + 1 if plies < longest else min_plies
     return openings
 
 

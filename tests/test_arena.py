@@ -46,6 +46,11 @@ def test_openings_grow_longer_where_short_ones_run_out(game: Game) -> None:
     assert sorted(state.ply() for state in openings)[:5] == [0, 1, 1, 1, 1]
 
 
+def test_openings_keep_their_least_length(game: Game) -> None:
+    plies = [state.ply() for state in random_openings(game, 30, 9, seed=3, min_plies=8)]
+    assert sorted(plies) == [8] * 15 + [9] * 15
+
+
 def test_opening_files(game: Game, tmp_path: Path) -> None:
     path = tmp_path / "openings.txt"
     path.write_text("# comment\n44\n\n 1234 \n")

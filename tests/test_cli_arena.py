@@ -1,17 +1,19 @@
 """The commands arena, analyze and play, in real processes; players that need no training."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pexpect  # type: ignore[import-untyped]
 import pytest
+from pexpect import fdpexpect
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Ask = Callable[..., list[dict[str, Any]]]
@@ -69,6 +71,9 @@ def test_sprt_stops_and_says_why(selfplay: Run) -> None:
         (["random", "random", "--games", "0"], ["--games", "'0'"]),
         (["random", "random", "--sims", "0"], ["--sims", "'0'"]),
         (["random", "random", "mcts:3"], ["each player once"]),
+        (["random", "mcts:3", "--opening-plies", "x-3"], ["'x-3'", "A-B"]),
+        (["random", "mcts:3", "--opening-plies", "5-3"], ["5 is above 3"]),
+        (["random", "mcts:3", "--opening-plies", "4000"], ["'4000'"]),
         (["random", "mcts:3", "--sprt", "5"], ["'5'", "0,10"]),
         (["random", "mcts:3", "--sprt", "nan,10"], ["nan,10", "finite"]),
         (["random", "mcts:3", "--sprt", "10,0"], ["lower one first"]),
@@ -149,25 +154,39 @@ def test_a_bad_player_is_refused(refused: Callable[..., str], words: list[str], 
     assert wanted in refused(*words)
 
 
+@contextlib.contextmanager
+def terminal(*words: str) -> Iterator[tuple[Any, subprocess.Popen[bytes]]]:
+    """A command on a terminal of its own; pexpect's own spawn forks, which a process with threads may not."""
+    master, slave = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "engine.cli", *words],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        env={**os.environ, "TERM": "dumb"},
+    ) as process:
+        os.close(slave)
+        screen = fdpexpect.fdspawn(master, timeout=20, encoding="utf-8")
+        yield screen, process
+        screen.close()
+
+
 def test_play_in_a_terminal() -> None:
-    words = ["-m", "engine.cli", "play", "mcts:500", "--show", "--position", "121212"]
-    game = pexpect.spawn(
-        sys.executable, words, timeout=20, encoding="utf-8", env={**os.environ, "TERM": "dumb"}
-    )
-    game.expect("your move")
-    game.sendline("8")
-    game.expect("'8' is not a column from 1 to 7; a move, or: show")
-    game.sendline("undo")
-    game.expect("nothing to take back")
-    game.sendline("show")
-    game.expect("500 simulations, value .* for the player to move")
-    game.expect("line: 1")
-    game.sendline("7")
-    game.expect("plays 2")
-    game.expect("you lose")
-    game.expect(pexpect.EOF)
-    game.close()
-    assert game.exitstatus == 0
+    with terminal("play", "mcts:500", "--show", "--position", "121212") as (screen, process):
+        screen.expect("your move")
+        screen.sendline("8")
+        screen.expect("'8' is not a column from 1 to 7; a move, or: show")
+        screen.sendline("undo")
+        screen.expect("nothing to take back")
+        screen.sendline("show")
+        screen.expect("500 simulations, value .* for the player to move")
+        screen.expect("line: 1")
+        screen.sendline("7")
+        screen.expect("plays 2")
+        screen.expect("you lose")
+        screen.expect(pexpect.EOF)
+        assert process.wait(timeout=10) == 0
 
 
 def test_play_can_be_won_undone_and_left(selfplay: Run) -> None:
@@ -182,10 +201,18 @@ def test_play_can_be_won_undone_and_left(selfplay: Run) -> None:
 
 
 def test_ctrl_c_at_the_prompt() -> None:
-    game = pexpect.spawn(sys.executable, ["-m", "engine.cli", "play", "mcts:5"], timeout=20, encoding="utf-8")
-    game.expect("your move")
-    game.sendintr()
-    game.expect(pexpect.EOF)
-    game.close()
-    assert game.exitstatus == 130
-    assert "Traceback" not in str(game.before)
+    with terminal("play", "mcts:5") as (screen, process):
+        screen.expect("your move")
+        process.send_signal(signal.SIGINT)
+        screen.expect(pexpect.EOF)
+        assert process.wait(timeout=10) == 130
+        assert "Traceback" not in screen.before
+
+
+def test_a_match_shows_a_bar_on_a_terminal() -> None:
+    with terminal("arena", "mcts:300", "random", "--games", "200") as (screen, process):
+        screen.expect("arena")
+        screen.expect("200/200 games")
+        screen.expect("LOS")
+        screen.expect(pexpect.EOF)
+        assert process.wait(timeout=10) == 0

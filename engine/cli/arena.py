@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from engine.ratings import Rating, Sprt
 
 MAX_GAMES = 1_000_000
+PLIES = (0, 4)
+"""Lengths of random openings."""
+SOLVER_PLIES = (8, 12)
+"""The same where a solver plays: the first plies take it minutes each."""
 
 Players = Annotated[
     list[str],
@@ -37,8 +42,9 @@ def arena(
         str | None, typer.Option("--openings", help="file with a position a line; else random plies")
     ] = None,
     opening_plies: Annotated[
-        int, typer.Option("--opening-plies", min=0, max=100, help="random openings are up to this long")
-    ] = 4,
+        str | None,
+        typer.Option("--opening-plies", metavar="A-B", help="lengths of random openings [0-4; solver: 8-12]"),
+    ] = None,
     sprt: Annotated[
         str | None, typer.Option("--sprt", metavar="E0,E1", help="stop once one Elo difference is accepted")
     ] = None,
@@ -58,7 +64,8 @@ def arena(
     if len(players) > 2 and len(set(players)) < len(players):
         raise UserError("a round robin names each player once")
     test = _read_sprt(sprt, len(players))
-    document = _play(players, games // 2, sims, openings, opening_plies, test, game, seed, threads)
+    plies = read_plies(opening_plies, SOLVER_PLIES if "solver" in players else PLIES)
+    document = _play(players, games // 2, sims, openings, plies, test, game, seed, threads)
     if json:
         print_json(document)
     else:
@@ -70,7 +77,7 @@ def _play(
     pairs: int,
     simulations: int,
     openings: str | None,
-    opening_plies: int,
+    plies: tuple[int, int],
     sprt: Sprt | None,
     game_spec: str | None,
     seed: int,
@@ -81,7 +88,7 @@ def _play(
     from engine.player import load_player
 
     game = find_game(specs, game_spec)
-    starts = choose_openings(game, openings, pairs, opening_plies, seed)
+    starts = choose_openings(game, openings, pairs, plies, seed)
     entered = [load_player(spec, game, simulations) for spec in specs]
     bar = Bar("arena")
     bar.open(len(starts) * len(specs) * (len(specs) - 1), "games")
@@ -121,12 +128,27 @@ def find_game(specs: Sequence[str], named: str | None) -> Game:
     return load_game(names[0] if names else Config().game)
 
 
-def choose_openings(game: Game, path: str | None, pairs: int, plies: int, seed: int) -> list[State]:
+def read_plies(text: str | None, default: tuple[int, int]) -> tuple[int, int]:
+    """Read `A-B`, or `B` for 0-B: the lengths of random openings."""
+    if text is None:
+        return default
+    found = re.fullmatch(r"(?:([0-9]{1,3})-)?([0-9]{1,3})", text)
+    if found is None:
+        raise UserError(f"--opening-plies '{text}' is not of the form A-B, such as 0-4")
+    low, high = int(found[1] or 0), int(found[2])
+    if low > high:
+        raise UserError(f"--opening-plies '{text}': {low} is above {high}; put the smaller one first")
+    return low, high
+
+
+def choose_openings(
+    game: Game, path: str | None, pairs: int, plies: tuple[int, int], seed: int
+) -> list[State]:
     """Openings of a match: the first of a file, or random ones."""
     from engine.opening import random_openings, read_openings
 
     if path is None:
-        return random_openings(game, pairs, plies, seed)
+        return random_openings(game, pairs, plies[1], seed, plies[0])
     found = read_openings(game, Path(path))
     if len(found) < pairs:
         most = 2 * len(found)

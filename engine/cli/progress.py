@@ -54,9 +54,8 @@ class Reporter:
             if isinstance(metrics.get(key), int | float):
                 parts.append(f"{name} {metrics[key]:.4g}")
         line = ", ".join(parts)
-        self._bar.move(minutes if self._minutes is not None else self._count, line)
-        if not self._bar.live:
-            print(line, file=sys.stderr, flush=True)
+        self._bar.print(line)
+        self._bar.move(minutes if self._minutes is not None else self._count)
 
     def message(self, text: str) -> None:
         """Something worth a line."""
@@ -114,12 +113,11 @@ class Bar:
         self._progress.update(self._task, completed=done)
         self._progress.start()
 
-    def move(self, done: float, text: str | None = None) -> None:
-        """Stand at `done` units; `text` takes the place of the title."""
+    def move(self, done: float) -> None:
+        """Stand at `done` units."""
         self._done = done
         if self._progress is not None and self._task is not None:
-            name = text if text is not None else self._title
-            self._progress.update(self._task, completed=done, description=name, count=self._count_text())
+            self._progress.update(self._task, completed=done, count=self._count_text())
 
     def advance(self, units: float) -> None:
         """Go `units` on; prints a plain line every so often where there is no terminal."""

@@ -66,7 +66,6 @@ def _train(
     from engine.train import train as run_loop
 
     reporter = Reporter(quiet=json)
-    reporter.message(f"run {path}")
     try:
         run_loop(game, config, path, minutes=minutes, iterations=iterations, resume=resume, reporter=reporter)
     finally:
