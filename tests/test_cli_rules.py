@@ -181,3 +181,28 @@ def test_check_passes_a_lawful_game_and_fails_a_broken_one(selfplay: Run, tmp_pa
     done = selfplay("check", "broken:Endless", cwd=tmp_path)
     assert done.returncode == 1
     assert "breaks a law: a running game has plies left" in done.stderr
+
+
+def test_solve_scores_every_column(ask: Ask) -> None:
+    # X wins with its fourth stone, O with its fourth one later, or X loses to it.
+    won, over, bad, full = ask(
+        "solve",
+        "connect4",
+        requests=[
+            {"id": 1, "position": "121212"},
+            {"id": 2, "position": "1212121"},
+            {"id": 3, "position": "18"},
+            {"id": 4, "position": "1111112222223333334444", "moves": ["4"]},
+        ],
+    )
+    assert (won["id"], won["score"], won["scores"][0]) == (1, 18, 18)
+    assert max(won["scores"]) == 18
+    assert "over" in over["error"]
+    assert "'8'" in bad["error"]
+    assert full["scores"][:3] == [None, None, None]
+    assert full["score"] == max(score for score in full["scores"] if score is not None)
+
+
+def test_a_game_without_solver_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(BROKEN)
+    assert "has no exact solver" in refused("solve", "broken:Endless", cwd=tmp_path)

@@ -13,7 +13,7 @@ from engine.errors import InputError, UserError
 
 if TYPE_CHECKING:
     from engine._core import State
-    from engine.cli.thinker import Thinker
+    from engine.protocols.thinker import Thinker
 
 FIELDS = ("id", "position", "moves", "simulations")
 MAX_SIMULATIONS = 10_000_000
@@ -34,7 +34,7 @@ def analyze(
     In: {"id", "position"?, "moves"?, "simulations"?}.
     Out: {"id", "best", "value", "wdl", "visits", "prior", "pv", "simulations"}, or {"id", "error"}.
     """
-    from engine.cli.thinker import load_thinker
+    from engine.protocols.thinker import load_thinker
 
     thinker = load_thinker(run, game)
     serve(lambda requests: answer(thinker, requests, sims), BATCH)

@@ -16,7 +16,7 @@ from engine.errors import UserError
 
 if TYPE_CHECKING:
     from engine._core import Game, State
-    from engine.arena import Pairing
+    from engine.arena import ArenaGame, Pairing
     from engine.ratings import Rating, Sprt
 
 MAX_GAMES = 1_000_000
@@ -163,20 +163,9 @@ def describe_pairing(pairing: Pairing, sprt: Sprt | None = None) -> dict[str, An
     wins, draws, losses = pairing.results
     counts = pairing.counts
     estimate = estimate_elo(counts)
-    names = (pairing.first.name, pairing.second.name)
-    forfeits = [
-        {
-            "player": names[one.seats[0 if one.outcome == -1 else 1]],
-            "game": one.number,
-            "opening": one.opening,
-            "reason": one.forfeit,
-        }
-        for one in pairing.games
-        if one.forfeit is not None
-    ]
     document: dict[str, Any] = {
-        "first": names[0],
-        "second": names[1],
+        "first": pairing.first.name,
+        "second": pairing.second.name,
         "games": len(pairing.games),
         "wins": wins,
         "draws": draws,
@@ -189,7 +178,7 @@ def describe_pairing(pairing: Pairing, sprt: Sprt | None = None) -> dict[str, An
         "pentanomial": counts,
         "distinct_games": pairing.distinct_games,
         "first_mover_score": sum((one.outcome or 0) + 1 for one in pairing.games) / 2 / len(pairing.games),
-        "forfeits": forfeits,
+        "forfeits": [_describe_forfeit(pairing, one) for one in pairing.games if one.forfeit is not None],
     }
     if sprt is not None:
         low, high = sprt.bounds
@@ -202,6 +191,12 @@ def describe_pairing(pairing: Pairing, sprt: Sprt | None = None) -> dict[str, An
             "state": sprt.state(counts),
         }
     return document
+
+
+def _describe_forfeit(pairing: Pairing, one: ArenaGame) -> dict[str, Any]:
+    loser = one.seats[0 if one.outcome == -1 else 1]
+    player = (pairing.first, pairing.second)[loser]
+    return {"player": player.name, "game": one.number, "opening": one.opening, "reason": one.forfeit}
 
 
 def describe_ratings(ratings: dict[str, Rating]) -> list[dict[str, Any]]:

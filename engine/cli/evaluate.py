@@ -56,27 +56,39 @@ def evaluate(
         raise UserError(
             f"--ladder-games {ladder_games} is odd, and each opening is played twice; give an even number"
         )
-    from engine.registry import load_game
-
-    config, entrants, damaged = load_entrants(Path(run), checkpoints)
-    for line in damaged:
+    document = examine(run, counts, positions, checkpoints, ladder_games, ladder_sims, seed)
+    for line in document["damaged"]:
         typer.echo(f"warning: {line}; left out", err=True)
-    game = load_game(config.game)
-    document = {
-        "run": run,
-        "game": config.game,
-        "positions": positions,
-        "simulations": counts,
-        "truth": score_entrants(game, config, entrants, counts, positions),
-        "ladder": play_ladder(game, config, entrants, ladder_games, ladder_sims, seed)
-        if ladder_games
-        else [],
-        "damaged": damaged,
-    }
     if json:
         print_json(document)
     else:
         _print(document)
+
+
+def examine(
+    run: str,
+    simulations: Sequence[int],
+    positions: int,
+    checkpoints: int,
+    ladder_games: int,
+    ladder_sims: int,
+    seed: int,
+) -> dict[str, Any]:
+    """All that `eval` reports, as JSON."""
+    from engine.registry import load_game
+
+    config, entrants, damaged = load_entrants(Path(run), checkpoints)
+    game = load_game(config.game)
+    ladder = play_ladder(game, config, entrants, ladder_games, ladder_sims, seed) if ladder_games else []
+    return {
+        "run": run,
+        "game": config.game,
+        "positions": positions,
+        "simulations": list(simulations),
+        "truth": score_entrants(game, config, entrants, simulations, positions),
+        "ladder": ladder,
+        "damaged": damaged,
+    }
 
 
 def load_entrants(run: Path, limit: int) -> tuple[Config, list[Entrant], list[str]]:
@@ -168,6 +180,8 @@ def _print(document: dict[str, Any]) -> None:
     from engine.cli.arena import format_interval
     from engine.cli.progress import print_table
 
+    if not document["truth"]:
+        typer.echo(f"{document['game']} brings no positions of known value")
     for count in document["simulations"] if document["truth"] else []:
         rows = []
         for entry in document["truth"]:

@@ -11,7 +11,7 @@ from engine.errors import InputError, UserError
 
 if TYPE_CHECKING:
     from engine._core import State
-    from engine.cli.thinker import Thinker
+    from engine.protocols.thinker import Thinker
 
 HELP = "a move, or: show (what the search thinks), undo, quit"
 
@@ -27,7 +27,7 @@ def play(
     game: Annotated[str | None, typer.Option("--game", help="for mcts:SIMS")] = None,
 ) -> None:
     """Play against a run, a checkpoint, or mcts:SIMS."""
-    from engine.cli.thinker import load_thinker
+    from engine.protocols.thinker import load_thinker
 
     thinker = load_thinker(run, game)
     start = thinker.game.parse(position)

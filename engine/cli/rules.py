@@ -10,7 +10,6 @@ import typer
 from engine._core import Game, State
 from engine.cli.option import GameArgument, JsonOption, SeedOption
 from engine.cli.stream import check_fields, each, print_json, read_count, read_state, serve
-from engine.errors import UserError
 
 FIELDS = ("id", "position", "moves", "perft")
 MAX_GAMES = 64
@@ -52,6 +51,7 @@ def solve(game: GameArgument) -> None:
 
     In: {"id", "position"?, "moves"?}. Out: {"id", "score", "scores"}, scores by action, null where illegal.
     """
+    from engine.player import find_solver
     from engine.registry import load_game, position_text
 
     rules_of = load_game(game)
@@ -127,14 +127,6 @@ def check(
         typer.echo(f"{game} breaks a law: {broken}", err=True)
     if broken is not None:
         raise typer.Exit(1)
-
-
-def find_solver(game: Game) -> Any:
-    """The game's exact solver; raise UserError where it has none."""
-    make = getattr(game, "solver", None)
-    if make is None:
-        raise UserError(f"game '{game.name}' has no exact solver; connect4 has one")
-    return make()
 
 
 def count_paths(state: State, depth: int) -> int:

@@ -1,4 +1,4 @@
-"""The player that `play` and `analyze` search with: a run, a checkpoint, or `mcts:SIMS`."""
+"""The player behind `play` and `analyze`: a run, a checkpoint, or `mcts:SIMS`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,97 @@
+"""The commands doctor and bench, and a training run from the command line, in real processes."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+TINY = [
+    word
+    for setting in (
+        "network.channels=8",
+        "network.blocks=1",
+        "network.head_channels=2",
+        "selfplay.games=16",
+        "selfplay.simulations=8",
+        "selfplay.fast_simulations=4",
+        "loop.positions=300",
+        "loop.callers=1",
+        "truth.positions=0",
+        "truth.final_simulations=[]",
+    )
+    for word in ("--set", setting)
+]
+
+
+def test_doctor_says_what_is_used_and_how_fast(selfplay: Run) -> None:
+    document = json.loads(selfplay("doctor", "--seconds", "0.4", "--json").stdout)
+    assert document["cores"] >= 1
+    assert document["choice"]["backend"] in ("torch", "openvino")
+    assert document["choice"]["reason"]
+    stages = {row["stage"] for row in document["rates"]}
+    assert "search alone" in stages
+    assert all(row["rate"] > 0 for row in document["rates"])
+    shown = selfplay("doctor", "--seconds", "0.4").stdout
+    assert document["choice"]["reason"] in shown
+
+
+@pytest.mark.slow
+def test_bench_rows(selfplay: Run) -> None:
+    done = selfplay("bench", "connect4", "--seconds", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    columns = {"game", "stage", "metric", "value", "unit", "threads", "backend", "ceiling", "ratio"}
+    assert all(set(row) == columns for row in rows)
+    assert {"search_uniform", "inference", "selfplay", "learner", "encode"} <= {row["stage"] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["bench", "conect4"], "did you mean 'connect4'"),
+        (["bench", "--seconds", "0"], "--seconds 0.0"),
+        (["doctor", "--seconds", "inf"], "--seconds inf"),
+        (["doctor", "--game", "nosuch"], "'nosuch'"),
+    ],
+)
+def test_mistakes(refused: Callable[..., str], words: list[str], wanted: str) -> None:
+    assert wanted in refused(*words)
+
+
+def test_train_resume_and_read(selfplay: Run, tmp_path: Path) -> None:
+    run = str(tmp_path / "run")
+    first = selfplay("train", "connect4", "--run", run, "--iterations", "2", *TINY)
+    assert first.returncode == 0, first.stderr
+    assert first.stderr.count("\niteration ") == 2
+    again = selfplay("train", "connect4", "--run", run, "--iterations", "3", "--resume", "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["run"] == run
+    assert "iteration 3" in again.stderr
+    document = json.loads(selfplay("replay", run, "--json").stdout)
+    assert document["positions"] > 600
+    metrics = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["iteration"] for line in metrics] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_train_ends_cleanly_on_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+    run = tmp_path / "run"
+    words = [sys.executable, "-m", "engine.cli", "train", "connect4", "--run", str(run), *TINY]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while not list(run.glob("manifest/*.json")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(number)
+        started = time.monotonic()
+        out, errors = process.communicate(timeout=30)
+    assert time.monotonic() - started < 5
+    assert process.returncode == 130
+    assert out == b""
+    assert b"Traceback" not in errors
