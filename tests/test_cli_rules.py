@@ -184,7 +184,7 @@ def test_check_passes_a_lawful_game_and_fails_a_broken_one(selfplay: Run, tmp_pa
 
 
 def test_solve_scores_every_column(ask: Ask) -> None:
-    # X wins with its fourth stone, O with its fourth one later, or X loses to it.
+    # 22 minus the four stones that X will have played.
     won, over, bad, full = ask(
         "solve",
         "connect4",
@@ -192,14 +192,14 @@ def test_solve_scores_every_column(ask: Ask) -> None:
             {"id": 1, "position": "121212"},
             {"id": 2, "position": "1212121"},
             {"id": 3, "position": "18"},
-            {"id": 4, "position": "1111112222223333334444", "moves": ["4"]},
+            {"id": 4, "position": "444444153512767526", "moves": ["1"]},
         ],
     )
     assert (won["id"], won["score"], won["scores"][0]) == (1, 18, 18)
     assert max(won["scores"]) == 18
     assert "over" in over["error"]
     assert "'8'" in bad["error"]
-    assert full["scores"][:3] == [None, None, None]
+    assert [column for column, score in enumerate(full["scores"]) if score is None] == [3]
     assert full["score"] == max(score for score in full["scores"] if score is not None)
 
 
