@@ -94,7 +94,7 @@ class ReplayConfig(Section):
     window_exponent: float = Field(0.75, ge=0, le=1)
     window_scale: float = Field(0.4, ge=0, le=10)
     window_max: int = Field(5_000_000, ge=1)
-    value_mix: float = Field(0.0, ge=0, le=1)
+    value_mix: float = Field(0.5, ge=0, le=1)
     """Share of the search's root value in the value target; the rest is the game's outcome."""
     max_bad_fraction: float = Field(0.1, ge=0, le=1)
     """A run stops where more of its shards than this are damaged."""
@@ -105,16 +105,18 @@ class LearnerConfig(Section):
 
     batch_size: int = Field(256, ge=2, le=1_048_576)
     learning_rate: float = Field(2e-3, gt=0, le=10)
-    """Of AdamW, after warm-up."""
+    """Of AdamW, after warm-up and before decay."""
     warmup_steps: int = Field(200, ge=0)
+    decay_steps: int = Field(10_000, ge=1)
+    """The rate falls as 1 / sqrt(1 + step / decay_steps): it needs no end of the run to be known."""
     weight_decay: float = Field(1e-4, ge=0, le=1)
     gradient_clip: float = Field(1.0, gt=0)
     """Largest norm of a step's gradient."""
     value_weight: float = Field(1.0, ge=0, le=100)
     """Weight of the value loss against the policy loss."""
-    samples_per_position: float = Field(4.0, gt=0, le=1000)
+    samples_per_position: float = Field(6.0, gt=0, le=1000)
     """How often a new position is drawn on average."""
-    ema_decay: float = Field(0.995, ge=0, lt=1)
+    ema_decay: float = Field(0.998, ge=0, lt=1)
     """Per step, of the weights that play and their BatchNorm statistics."""
     precision: Literal["auto", "f32", "bf16"] = "auto"
     threads: int = Field(0, ge=0, le=1024)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -226,7 +227,8 @@ class Learner:
 
     def _learning_rate(self, step: int) -> float:
         warmup = min(1.0, (step + 1) / (self.config.warmup_steps + 1))
-        return self.config.learning_rate * warmup
+        decay = 1 / math.sqrt(1 + step / self.config.decay_steps)
+        return self.config.learning_rate * warmup * decay
 
     def _load_moments(self, tensors: Mapping[str, Tensor]) -> None:
         updates = self.step - self.skipped

@@ -116,6 +116,7 @@ def train(
         parts = _assemble(stack, game, run, reporter)
         done = parts.progress.iteration if iterations is not None else parts.progress.seconds / 60
         reporter.start(minutes, iterations, done)
+        reporter.message(f"run {run_path}")
         loop(parts, Limit(minutes, iterations))
         reporter.message("scoring the final network and an untrained one")
         reporter.finish(parts.truth.final(parts.learner.playing_network(), run_path))
