@@ -255,7 +255,8 @@ class ReplayWindow:
         """Draw plies by weight and decode them, each with a random symmetry.
 
         planes float32 [B, C, H, W], policy float32 [B, A], wdl float32 [B, 3] (outcome mixed with the
-        search's value by `value_mix`), legal bool [B, A], weight float32 [B], game_id int64 [B], ply int32 [B].
+        search's value by `value_mix`), legal bool [B, A], weight float32 [B], game_id int64 [B],
+        ply int32 [B].
         """
 
 class Connect4Solver:

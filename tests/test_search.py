@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from engine import _core
-from engine.search import search, search_params
 from engine.config import SearchConfig
+from engine.search import search, search_params
 from games.connect4 import Connect4
 
 GAME = Connect4()
@@ -308,11 +308,8 @@ def test_several_leaves_in_flight_do_the_simulations_asked_for() -> None:
 class Proposer:
     """Proposes the moves of a game: all of them in the game's order, or as many as asked for."""
 
-    def __init__(
-        self, game: _core.Game, position: str, value: Callable[[_core.State], tuple[float, ...]]
-    ) -> None:
+    def __init__(self, game: _core.Game, position: str) -> None:
         self.root = game.parse(position)
-        self.value = value
         self.asked: list[int] = []
 
     def __call__(self, requests: _core.Requests) -> _core.ProposalReply:
@@ -326,7 +323,7 @@ class Proposer:
             assert ended == (outcome is not None)
             self.asked.append(int(requests.counts[index]))
             if outcome is None:
-                wdl.append(self.value(state))
+                wdl.append((0.0, 1.0, 0.0))
                 for action in state.legal_actions()[: requests.counts[index]]:
                     child = state.clone()
                     child.play(action)
@@ -356,14 +353,14 @@ def proposed(position: str, simulations: int, evaluate: Proposer, **fields: obje
 @pytest.mark.parametrize("simulations", [1, 2, 64, 700])
 def test_proposing_every_move_equals_searching_the_game(position: str, simulations: int) -> None:
     fields = {"proofs": False, "initial_proposals": 7, "widening_exponent": 0.0}
-    proposer = Proposer(GAME, position, lambda state: (0.0, 1.0, 0.0))
+    proposer = Proposer(GAME, position)
     grown = proposed(position, simulations, proposer, **fields)
     assert visits(grown) == visits(searched(position, simulations, proofs=False))
     assert grown.root(0)["value"] == searched(position, simulations, proofs=False).root(0)["value"]
 
 
 def test_a_proposed_node_widens_with_its_visits() -> None:
-    proposer = Proposer(GAME, "", lambda state: (0.0, 1.0, 0.0))
+    proposer = Proposer(GAME, "")
     fields = {"proofs": False, "initial_proposals": 2, "widening_factor": 1.0, "widening_exponent": 0.5}
     few = proposed("", 4, proposer, max_proposals=5, **fields)
     assert len(visits(few)) == 2
