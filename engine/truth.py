@@ -6,8 +6,9 @@ the best exact score, which also counts how soon the game ends.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -79,33 +80,37 @@ def measure(
     Args:
         game: whose positions these are.
         sets: classes of positions; the first `positions` of each count, all of them by default.
-        evaluators: each works on a part of the positions in a thread of its own.
+        evaluators: each works in a thread of its own; a result does not depend on how many there are.
         simulations: new visits a move; 0 takes the highest prior.
         search_params: of a search without noise.
         positions: how many of each set.
     """
     chosen = [_first(truth, positions) for truth in sets]
     jobs = [
-        (truth, count, first)
+        _Job(truth, count, first)
         for truth in chosen
         for count in simulations
         for first in range(0, len(truth.positions), BATCH)
     ]
+    tallies = _run(game, evaluators, jobs, search_params)
     results: dict[tuple[str, int], list[_Tally]] = {}
-    with ThreadPoolExecutor(len(evaluators), "truth") as threads:
-        lanes = [
-            threads.submit(_lane, game, evaluator, jobs[lane :: len(evaluators)], search_params)
-            for lane, evaluator in enumerate(evaluators)
-        ]
-        for lane in lanes:
-            for name, count, tally in lane.result():
-                results.setdefault((name, count), []).append(tally)
+    for job, tally in zip(jobs, tallies, strict=True):
+        results.setdefault((job.truth.name, job.simulations), []).append(tally)
     return [
         _score(truth, count, results[truth.name, count])
         for truth in chosen
         for count in simulations
         if truth.positions
     ]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Up to BATCH positions of a set from `first` on."""
+
+    truth: TruthSet
+    simulations: int
+    first: int
 
 
 @dataclass
@@ -115,24 +120,42 @@ class _Tally:
     value_error: float = 0.0
 
 
-_Job = tuple[TruthSet, int, int]
+def _run(
+    game: _core.Game, evaluators: Sequence[Evaluator], jobs: Sequence[_Job], params: _core.SearchParams
+) -> list[_Tally]:
+    """Tallies in the order of the jobs; each evaluator's thread takes the next job that is left."""
+    left = deque(enumerate(jobs))
+    tallies = [_Tally() for _ in jobs]
+
+    def work(evaluate: Evaluator) -> None:
+        while True:
+            try:
+                index, job = left.popleft()
+            except IndexError:
+                return
+            tallies[index] = _tally(game, evaluate, job, params)
+
+    with ThreadPoolExecutor(len(evaluators), "truth") as threads:
+        lanes = [threads.submit(work, evaluate) for evaluate in evaluators]
+        try:
+            for lane in as_completed(lanes):
+                lane.result()
+        finally:
+            left.clear()  # after an error or Ctrl-C the other threads end with the job in hand
+    return tallies
 
 
-def _lane(
-    game: _core.Game, evaluate: Evaluator, jobs: Sequence[_Job], params: _core.SearchParams
-) -> list[tuple[str, int, _Tally]]:
-    done = []
-    for truth, simulations, first in jobs:
-        trees = _core.Trees(game, params)
-        last = min(first + BATCH, len(truth.positions))
-        for position in truth.positions[first:last]:
-            trees.add(game.parse(position))
-        search(trees, evaluate, max(1, simulations))
-        tally = _Tally()
-        for tree, index in enumerate(range(first, last)):
-            _count(tally, truth, index, trees.best_action(tree), trees.root(tree)["value"])
-        done.append((truth.name, simulations, tally))
-    return done
+def _tally(game: _core.Game, evaluate: Evaluator, job: _Job, params: _core.SearchParams) -> _Tally:
+    trees = _core.Trees(game, params)
+    indices = range(job.first, min(job.first + BATCH, len(job.truth.positions)))
+    for index in indices:
+        trees.add(game.parse(job.truth.positions[index]))
+    # One simulation evaluates the root alone; without visits the best action is that of the highest prior.
+    search(trees, evaluate, max(1, job.simulations))
+    tally = _Tally()
+    for tree, index in enumerate(indices):
+        _count(tally, job.truth, index, trees.best_action(tree), trees.root(tree)["value"])
+    return tally
 
 
 def _count(tally: _Tally, truth: TruthSet, index: int, action: int, value: float) -> None:

@@ -1,6 +1,16 @@
 """Connect Four: the C++ rules, and what the game brings for training and for truth."""
 
+from __future__ import annotations
+
+import csv
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
 from engine import _core
+
+if TYPE_CHECKING:
+    from engine.truth import TruthSet
 
 
 class Connect4(_core.Connect4):
@@ -9,3 +19,26 @@ class Connect4(_core.Connect4):
     def solver(self, table_mb: int = 128) -> _core.Connect4Solver:
         """A new exact solver with a transposition table of `table_mb` MB."""
         return _core.Connect4Solver(table_mb)
+
+    def truth_sets(self) -> list[TruthSet]:
+        """Six sets of random positions with the exact score of every column."""
+        return list(_read_truth_sets())
+
+
+@cache
+def _read_truth_sets() -> tuple[TruthSet, ...]:
+    import numpy as np
+
+    from engine.truth import ILLEGAL, TruthSet
+
+    text = (files("games") / "data" / "connect4_truth.csv").read_text(encoding="utf-8")
+    rows: dict[str, list[tuple[str, list[str]]]] = {}
+    for row in csv.DictReader(text.splitlines()):
+        rows.setdefault(row["set"], []).append((row["moves"], row["scores"].split()))
+    sets = []
+    for name, entries in rows.items():
+        full = np.array([[score == "." for score in row] for _, row in entries])
+        scores = np.array([[0 if score == "." else int(score) for score in row] for _, row in entries])
+        outcomes = np.where(full, ILLEGAL, np.sign(scores)).astype(np.int8)
+        sets.append(TruthSet(name, [moves for moves, _ in entries], outcomes, scores.astype(np.int16)))
+    return tuple(sets)
