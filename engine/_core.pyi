@@ -29,6 +29,8 @@ class State:
         """Raise InputError where the action is not legal."""
     def outcome(self) -> float | None:
         """For the player to move; None while the game runs."""
+    def winning_action(self) -> int:
+        """The lowest action that wins at once, -1 where there is none or the game does not look."""
     def clone(self) -> State: ...
     def encode(self) -> NDArray[np.float32]:
         """Planes [C, H, W]."""

@@ -44,6 +44,18 @@ def _require(state: State, law: str, holds: bool, seen: object = "") -> None:
         raise LawError(f"{law} (start '{start}', actions {actions}){detail}")
 
 
+def _check_winning_action(state: State, actions: list[int]) -> None:
+    claimed = state.winning_action()
+    if claimed < 0:
+        return
+    _require(state, "a winning action is legal", claimed in actions, claimed)
+    child = state.clone()
+    child.play(claimed)
+    outcome = child.outcome()
+    won = None if outcome is None else outcome if child.player() == state.player() else -outcome
+    _require(state, "a winning action wins at once", won == 1, claimed)
+
+
 def _check_position(game: Game, state: State, seen: dict[int, tuple[bytes, list[int], float | None]]) -> None:
     actions, outcome = state.legal_actions(), state.outcome()
     _require(state, "the player is 0 or 1", state.player() in (0, 1), state.player())
@@ -53,6 +65,7 @@ def _check_position(game: Game, state: State, seen: dict[int, tuple[bytes, list[
     _require(state, "an outcome is in [-1, 1]", outcome is None or -1 <= outcome <= 1, outcome)
     _require(state, "the game ends within max_plies", state.ply() <= game.max_plies, state.ply())
     _require(state, "a running game has plies left", bool(actions) <= (state.ply() < game.max_plies))
+    _check_winning_action(state, actions)
     planes = state.encode()
     _require(state, "planes have planes_shape", planes.shape == tuple(game.planes_shape), planes.shape)
     _require(state, "planes are float32", planes.dtype == np.float32, planes.dtype)

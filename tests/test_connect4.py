@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from engine._core import State
+from engine._core import State, rollout_moves
 from engine.errors import InputError
 from engine.registry import load_game
 from games.connect4 import Connect4
@@ -143,3 +143,21 @@ def test_a_state_outlives_the_names_of_its_game() -> None:
     del state
     clone.play(3)
     assert clone.ply() == 2
+
+
+def test_the_winning_action_is_the_lowest_that_wins_at_once() -> None:
+    found = 0
+    for seed in range(400):
+        state = GAME.initial()
+        for action in rollout_moves(GAME, seed, 42):
+            wins = []
+            for candidate in state.legal_actions():
+                child = state.clone()
+                child.play(candidate)
+                if child.outcome() == -1:
+                    wins.append(candidate)
+            assert state.winning_action() == (wins[0] if wins else -1), state.text()
+            found += bool(wins)
+            state.play(action)
+        assert state.winning_action() == -1 or state.outcome() is None
+    assert found > 500

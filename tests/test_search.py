@@ -111,6 +111,15 @@ def test_a_move_proven_lost_gets_no_share_of_the_target() -> None:
             assert share == 0
 
 
+def test_a_position_won_at_once_is_proven_without_an_evaluation() -> None:
+    # Every move of O but 4 lets X complete column 4: each is proven lost by its one visit.
+    trees = searched("41424", 100)
+    root = trees.root(0)
+    assert root["proof"].tolist() == [-1, -1, -1, 2, -1, -1, -1]
+    assert [count for action, count in visits(trees).items() if action != 3] == [1] * 6
+    assert trees.stats()["terminal_hits"] == 0
+
+
 def test_without_proofs_nothing_is_proven() -> None:
     root = searched("112233", 200, proofs=False).root(0)
     assert root["root_proof"] == 2

@@ -104,7 +104,8 @@ def test_records_hold_together() -> None:
                 assert set(actions) <= set(state.legal_actions())
                 assert games["moves"][ply] in actions
                 assert games["policy_prob"][share].sum() == pytest.approx(1, abs=1e-5)
-                assert games["root_wdl"][ply].sum() == pytest.approx(1, abs=1e-4)
+                known = games["root_wdl"][ply].sum()
+                assert known == pytest.approx(1, abs=1e-4) or (known == 0 and games["visits"][ply] == 0)
                 assert games["weight"][ply] == float(games["full_search"][ply])
                 assert games["visits"][ply] <= (16 if games["full_search"][ply] else 6)
                 assert games["kl"][ply] > -1e-5

@@ -47,6 +47,7 @@ void register_game(py::module_& module) {
       .def("legal_actions", &legal_actions)
       .def("play", &play, py::arg("action"))
       .def("outcome", &State::outcome)
+      .def("winning_action", &State::winning_action)
       .def("clone", &State::clone)
       .def("encode", &encode)
       .def("key", &State::key)

@@ -65,6 +65,9 @@ class State {
   virtual void play(Action action) = 0;
   // The result for the player to move; nothing while the game runs.
   virtual std::optional<float> outcome() const = 0;
+  // The lowest action that wins the game for the player to move at once; -1 where there is none, or
+  // where a game does not look, as the rules leave it free to. Search takes it as proof.
+  virtual Action winning_action() const { return -1; }
   virtual std::unique_ptr<State> clone() const = 0;
   // Becomes a copy of `other`, a state of the same game, without allocating where the game allows it.
   virtual void assign(const State& other) = 0;

@@ -108,6 +108,7 @@ void Tree::start_root() {
 
 // A node for `state`: ended, or unvisited with an edge for every legal action. 0 where memory is full.
 NodeRef Tree::add_game_node(const State& state, Action action) {
+  if (root_ && context_->params.proofs && state.winning_action() >= 0) return add_won_node(state, action);
   Action* legal = context_->scratch.data();
   const int count = state.legal_actions(legal);
   if (!fits(NodeArena::node_bytes(count))) return 0;
@@ -127,6 +128,20 @@ NodeRef Tree::add_game_node(const State& state, Action action) {
   node.status = NodeStatus::kUnvisited;
   std::uint32_t* link = arena_.edges(node).link;
   for (int i = 0; i < count; ++i) link[i] = kActionBit | static_cast<std::uint32_t>(legal[i]);
+  return ref;
+}
+
+// A node for a position that its player to move wins at once: proven without an evaluation.
+NodeRef Tree::add_won_node(const State& state, Action action) {
+  if (!fits(NodeArena::node_bytes(0))) return 0;
+  const NodeRef ref = arena_.add_node(0);
+  Node& node = arena_.node(ref);
+  node.action = action;
+  node.player = static_cast<std::uint8_t>(state.player());
+  node.status = NodeStatus::kUnvisited;
+  node.proven = true;
+  node.q = 1;
+  node.raw_win = 1;
   return ref;
 }
 
@@ -153,8 +168,9 @@ Tree::Step Tree::visit_child(Leaf& leaf, NodeRef parent, int edge) {
     return give_up(leaf);
   }
   arena_.edges(arena_.node(parent)).link[edge] = child;
-  if (arena_.node(child).status == NodeStatus::kEnded) {
-    ++context_->stats.terminal_hits;
+  if (arena_.node(child).proven) {
+    ++(arena_.node(child).status == NodeStatus::kEnded ? context_->stats.terminal_hits
+                                                       : context_->stats.proven_hits);
     leaf.node = child;
     complete(leaf);
     return Step::kDone;

@@ -99,6 +99,7 @@ class Tree {
   Step open_leaf(Leaf& leaf, NodeRef ref);
   Step visit_proposed(Leaf& leaf, NodeRef ref);
   NodeRef add_game_node(const State& state, Action action);
+  NodeRef add_won_node(const State& state, Action action);
   bool fits(std::size_t bytes);
   Step give_up(Leaf& leaf);
   void expand(NodeRef ref, int symmetry, const float* wdl, const float* logits);

@@ -1,6 +1,7 @@
 #include "games/connect4/connect4.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cstring>
 
@@ -56,8 +57,13 @@ std::optional<float> Connect4State::outcome() const {
   return std::nullopt;
 }
 
+Action Connect4State::winning_action() const {
+  const Board wins = lost_ ? 0 : winning_cells(own_) & playable(occupied_);
+  return wins ? std::countr_zero(wins) / 7 : -1;
+}
+
 void Connect4State::encode(float* planes) const {
-  const Board boards[kPlanes] = {own_, own_ ^ occupied_, (occupied_ + kBottom) & kFull & ~occupied_};
+  const Board boards[kPlanes] = {own_, own_ ^ occupied_, playable(occupied_)};
   for (const Board board : boards) {
     for (int row = kHeight - 1; row >= 0; --row) {
       for (int column = 0; column < kWidth; ++column) {

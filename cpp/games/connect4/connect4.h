@@ -36,6 +36,27 @@ constexpr bool has_four(Board stones) {
   return false;
 }
 
+// The cells that a stone dropped now can come to rest in.
+constexpr Board playable(Board occupied) { return (occupied + kBottom) & kFull; }
+
+// Cells that complete four with `stones`, taken or not. Works on one board or on lanes.
+template <typename T>
+inline __attribute__((always_inline)) void winning_cells(const T& stones, T& cells) {
+  cells = (stones << 1) & (stones << 2) & (stones << 3);
+  for (const int step : {kHeight, kHeight + 1, kHeight + 2}) {
+    T pairs = (stones << step) & (stones << (2 * step));
+    cells |= pairs & ((stones << (3 * step)) | (stones >> step));
+    pairs = (stones >> step) & (stones >> (2 * step));
+    cells |= pairs & ((stones >> (3 * step)) | (stones << step));
+  }
+}
+
+inline Board winning_cells(Board stones) {
+  Board cells;
+  winning_cells(stones, cells);
+  return cells;
+}
+
 // The board with its columns in reverse order.
 constexpr Board mirrored(Board board) {
   Board result = 0;
@@ -52,6 +73,7 @@ class Connect4State final : public State {
   int legal_actions(Action* out) const override;
   void play(Action action) override;
   std::optional<float> outcome() const override;
+  Action winning_action() const override;
   std::unique_ptr<State> clone() const override { return std::make_unique<Connect4State>(*this); }
   void assign(const State& other) override { *this = static_cast<const Connect4State&>(other); }
   void encode(float* planes) const override;

@@ -23,29 +23,9 @@ using Lanes = Board __attribute__((vector_size(64)));
 constexpr Lanes kColumnLanes = {column_mask(3), column_mask(2), column_mask(4), column_mask(1),
                                 column_mask(5), column_mask(0), column_mask(6), 0};
 
-constexpr Board playable(Board occupied) { return (occupied + kBottom) & kFull; }
-
 // Scores of a win and a loss on the stone that is `plies` after the next one.
 constexpr int win_in(int plies, int ply) { return (kCells + 1 - ply - plies) / 2; }
 constexpr int loss_in(int plies, int ply) { return -win_in(plies, ply); }
-
-// Cells that complete four with `stones`, taken or not. Works on one board or on lanes.
-template <typename T>
-inline __attribute__((always_inline)) void winning_cells(const T& stones, T& cells) {
-  cells = (stones << 1) & (stones << 2) & (stones << 3);
-  for (const int step : {kHeight, kHeight + 1, kHeight + 2}) {
-    T pairs = (stones << step) & (stones << (2 * step));
-    cells |= pairs & ((stones << (3 * step)) | (stones >> step));
-    pairs = (stones >> step) & (stones >> (2 * step));
-    cells |= pairs & ((stones >> (3 * step)) | (stones << step));
-  }
-}
-
-Board winning_cells(Board stones) {
-  Board cells;
-  winning_cells(stones, cells);
-  return cells;
-}
 
 // Unique to a position, 49 bits; mirrored positions share a key in the first plies.
 std::uint64_t table_key(Board own, Board occupied, int ply) {
