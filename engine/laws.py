@@ -65,7 +65,6 @@ def _check_position(game: Game, state: State, seen: dict[int, tuple[bytes, list[
     _require(state, "an outcome is in [-1, 1]", outcome is None or -1 <= outcome <= 1, outcome)
     _require(state, "the game ends within max_plies", state.ply() <= game.max_plies, state.ply())
     _require(state, "a running game has plies left", bool(actions) <= (state.ply() < game.max_plies))
-    _check_winning_action(state, actions)
     planes = state.encode()
     _require(state, "planes have planes_shape", planes.shape == tuple(game.planes_shape), planes.shape)
     _require(state, "planes are float32", planes.dtype == np.float32, planes.dtype)
@@ -77,6 +76,7 @@ def _check_position(game: Game, state: State, seen: dict[int, tuple[bytes, list[
     _check_copies(game, state)
     _check_notation(state, actions)
     _check_symmetries(game, state, planes)
+    _check_winning_action(state, actions)
 
 
 def _check_copies(game: Game, state: State) -> None:
