@@ -68,11 +68,13 @@ def noise(state: Any) -> Any:
 @pytest.mark.parametrize(
     ("faults", "law"),
     [
-        ({"outcome": lambda _: None}, "outcome or a legal action"),
+        ({"outcome": lambda _: None}, "wins at once"),
+        ({"winning_action": lambda _: 0}, "a winning action"),
+        ({"winning_action": lambda state: -1, "outcome": lambda _: None}, "outcome or a legal action"),
         ({"outcome": lambda _: 0.0}, "outcome or a legal action"),
         (
             {"outcome": lambda state: 2 * state.outcome() if state.outcome() else state.outcome()},
-            "in \\[-1, 1\\]",
+            "wins at once",
         ),
         ({"legal_actions": lambda state: state.legal_actions()[::-1]}, "ascend"),
         ({"legal_actions": lambda state: [a + 1 for a in state.legal_actions()]}, "num_actions"),
