@@ -70,7 +70,7 @@ def noise(state: Any) -> Any:
     [
         ({"outcome": lambda _: None}, "wins at once"),
         ({"winning_action": lambda _: 0}, "a winning action"),
-        ({"winning_action": lambda state: -1, "outcome": lambda _: None}, "outcome or a legal action"),
+        ({"winning_action": lambda _: -1, "outcome": lambda _: None}, "outcome or a legal action"),
         ({"outcome": lambda _: 0.0}, "outcome or a legal action"),
         (
             {"outcome": lambda state: 2 * state.outcome() if state.outcome() else state.outcome()},
