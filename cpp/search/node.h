@@ -6,6 +6,7 @@
 // Everything is addressed by the number of 16-byte units from the start of the tree's arena.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -48,6 +49,14 @@ struct Node {
   std::uint8_t fruitless;  // proposals in a row that brought nothing new
 };
 static_assert(sizeof(Node) == 48);
+
+// A proven node's probability of a draw follows from its value, which is 1, 0 or -1 in most games.
+inline float proven_draw(float value) { return 1.0f - std::abs(value); }
+
+// 1 where a child's value is in the same player's view as its parent's, else -1.
+inline float sign(const Node& parent, const Node& child) {
+  return parent.player == child.player ? 1.0f : -1.0f;
+}
 
 // Links above this bit hold the action of an edge whose end has no node yet.
 inline constexpr std::uint32_t kActionBit = 0x80000000U;

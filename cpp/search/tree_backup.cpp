@@ -1,0 +1,184 @@
+// The way up: an answer becomes priors and a value, and the value and its proof go up the path.
+#include <algorithm>
+#include <cmath>
+
+#include "search/tree.h"
+
+namespace selfplay {
+
+namespace {
+
+bool finite(const Wdl& wdl) {
+  return std::isfinite(wdl.win) && std::isfinite(wdl.draw) && std::isfinite(wdl.loss);
+}
+
+}  // namespace
+
+void Tree::answer(int index, const float* wdl, const float* logits) {
+  Leaf& leaf = leaves_[static_cast<std::size_t>(index)];
+  ++context_->stats.evaluations;
+  if (context_->cache.enabled() && finite({wdl[0], wdl[1], wdl[2]})) {
+    context_->cache.insert(leaf.canonical.key, wdl, logits);
+  }
+  expand(leaf.node, leaf.turned ? leaf.canonical.symmetry : 0, wdl, logits);
+  busy_[static_cast<std::size_t>(index)] = false;
+  --waiting_;
+  complete(leaf);
+}
+
+void Tree::answer(int index, const Wdl& wdl, const Proposals& proposals) {
+  Leaf& leaf = leaves_[static_cast<std::size_t>(index)];
+  ++context_->stats.evaluations;
+  busy_[static_cast<std::size_t>(index)] = false;
+  --waiting_;
+  if (leaf.widening) {
+    add_proposals(leaf.node, proposals);
+    release(leaf);
+    if (leaf.node == root_) shape_root();
+    return;
+  }
+  Node& node = arena_.node(leaf.node);
+  const bool usable = finite(wdl);
+  if (!usable) ++context_->stats.bad_replies;
+  node.raw_win = usable ? wdl.win : 0;
+  node.raw_draw = usable ? wdl.draw : 1;
+  if (leaf.kind == RequestKind::kValue) {
+    node.status = NodeStatus::kEnded;
+    node.q = 2 * node.raw_win + node.raw_draw - 1;
+    node.draw = node.raw_draw;
+    node.proven = proposals.exact && usable;
+  } else {
+    node.status = NodeStatus::kExpanded;
+    add_proposals(leaf.node, proposals);
+    if (leaf.node == root_) shape_root();
+  }
+  complete(leaf);
+}
+
+// Sets priors and value of a node from a dense row; not finite counts as equal priors and a draw.
+void Tree::expand(NodeRef ref, int symmetry, const float* wdl, const float* logits) {
+  Node& node = arena_.node(ref);
+  const Edges edges = arena_.edges(node);
+  const int count = node.num_edges;
+  const std::vector<Action>& turned =
+      context_->game->symmetries()[static_cast<std::size_t>(symmetry)].actions;
+  float highest = kNever;
+  for (int i = 0; i < count; ++i) {
+    const float logit = logits[turned[edges.link[i] & ~kActionBit]];
+    edges.prior[i] = logit;
+    highest = std::max(highest, logit);
+  }
+  float total = 0;
+  for (int i = 0; i < count; ++i) {
+    edges.prior[i] = edges.prior[i] == highest ? 1.0f : std::exp(edges.prior[i] - highest);
+    total += edges.prior[i];
+  }
+  const Wdl value{wdl[0], wdl[1], wdl[2]};
+  const bool usable = finite(value) && std::isfinite(total) && std::isfinite(highest);
+  for (int i = 0; i < count; ++i)
+    edges.prior[i] = usable ? edges.prior[i] / total : 1.0f / static_cast<float>(count);
+  if (!usable) ++context_->stats.bad_replies;
+  node.raw_win = usable ? value.win : 0;
+  node.raw_draw = usable ? value.draw : 1;
+  node.status = NodeStatus::kExpanded;
+  if (ref == root_) shape_root();
+}
+
+// Adds the moves of one reply to a node.
+void Tree::add_proposals(NodeRef ref, const Proposals& proposals) {
+  bool any = false;
+  for (int p = 0; p < proposals.count; ++p) {
+    const Action id = proposals.action[p];
+    const float weight = std::isfinite(proposals.prior[p]) ? std::max(proposals.prior[p], 0.0f) : 0.0f;
+    int at = 0;
+    const int known = arena_.node(ref).num_edges;
+    const Edges old = arena_.edges(arena_.node(ref));
+    while (at < known && arena_.node(old.link[at]).action != id) ++at;
+    if (at == known) {
+      if (known >= context_->params.max_proposals) continue;
+      if (known + 1 > arena_.node(ref).capacity) arena_.grow_edges(ref, known + 1);
+      const NodeRef child = arena_.add_node(0);
+      Node& fresh = arena_.node(child);
+      fresh.action = id;
+      fresh.player = static_cast<std::uint8_t>(proposals.player[p]);
+      fresh.status = proposals.ends[p] ? NodeStatus::kUnjudged : NodeStatus::kUnvisited;
+      Node& node = arena_.node(ref);
+      node.num_edges = static_cast<std::uint16_t>(known + 1);
+      const Edges edges = arena_.edges(node);
+      edges.prior[at] = 0;
+      edges.link[at] = child;
+      any = true;
+    }
+    // Priors are kept normalised; prior_weight remembers what they summed to.
+    Node& node = arena_.node(ref);
+    const Edges edges = arena_.edges(node);
+    const float total = node.prior_weight + weight;
+    for (int i = 0; i < node.num_edges; ++i) {
+      const float part = edges.prior[i] * node.prior_weight + (i == at ? weight : 0.0f);
+      edges.prior[i] = total > 0 ? part / total : 0.0f;
+    }
+    node.prior_weight = total;
+  }
+  Node& node = arena_.node(ref);
+  node.fruitless = any ? 0 : static_cast<std::uint8_t>(node.fruitless + 1);
+}
+
+void Tree::backup(Leaf& leaf) {
+  const bool proofs = context_->params.proofs;
+  Node* child = &arena_.node(leaf.node);
+  float value = child->q;
+  float draw = child->draw;
+  ++child->visits;
+  if (!child->proven && child->status != NodeStatus::kEnded) {
+    value = 2 * child->raw_win + child->raw_draw - 1;
+    draw = child->raw_draw;
+    const float part = 1.0f / static_cast<float>(child->visits);
+    child->q += (value - child->q) * part;
+    child->draw += (draw - child->draw) * part;
+  }
+  for (auto step = leaf.path.rbegin(); step != leaf.path.rend(); ++step) {
+    Node& node = arena_.node(step->node);
+    const Edges edges = arena_.edges(node);
+    const float turn = sign(node, *child);
+    value *= turn;
+    --node.in_flight;
+    ++node.visits;
+    if (child->visits == 1) node.visited_prior += edges.prior[step->edge];
+    const float child_q = turn * child->q;
+    edges.q[step->edge] = proofs && child->proven && child_q <= -1 ? kNever : child_q;
+    if (proofs && child->proven && !node.proven) prove(node, edges);
+    if (proofs && node.proven) {
+      value = node.q;
+      draw = node.draw;
+    } else {
+      const float part = 1.0f / static_cast<float>(node.visits);
+      node.q += (value - node.q) * part;
+      node.draw += (draw - node.draw) * part;
+    }
+    child = &node;
+  }
+}
+
+// A proven win proves the node; so do proofs of every move, but only where the moves are all there are.
+void Tree::prove(Node& node, const Edges& edges) {
+  float best = kNever;
+  bool all = context_->game != nullptr;
+  for (int i = 0; i < node.num_edges; ++i) {
+    if (edges.link[i] & kActionBit) {
+      all = false;
+      continue;
+    }
+    const Node& child = arena_.node(edges.link[i]);
+    if (child.proven) {
+      best = std::max(best, sign(node, child) * child.q);
+    } else {
+      all = false;
+    }
+  }
+  if (best < 1 && !all) return;
+  node.proven = true;
+  node.q = best;
+  node.draw = proven_draw(best);
+}
+
+}  // namespace selfplay
