@@ -197,6 +197,8 @@ class PlayParams:
     fast_simulations: int
     full_search_fraction: float
     max_opening_plies: int
+    wide_opening_fraction: float
+    wide_opening_plies: int
     temperature: float
     final_temperature: float
     temperature_half_life: float

@@ -55,6 +55,11 @@ class SelfplayConfig(Section):
     """Share of moves with a full search (playout cap randomization, Wu 2019, section 3.1)."""
     max_opening_plies: int = Field(2, ge=0, le=100)
     """Each game starts with 0 to this many uniformly random moves."""
+    wide_opening_fraction: float = Field(0.0, ge=0, le=1)
+    """Share of games that start with more random moves instead, so that the network meets positions
+    that good play seldom reaches."""
+    wide_opening_plies: int = Field(16, ge=0, le=1000)
+    """Those start with 0 to this many random moves, fewer where the game would end."""
     temperature: float = Field(1.0, ge=0, le=10)
     """Moves are drawn in proportion to visits to the power 1 / temperature, at the start of a game."""
     final_temperature: float = Field(0.2, ge=0, le=10)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from engine import _core
 
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 class Connect4(_core.Connect4):
     """Connect Four, seven columns of six; a move is a column from 1 to 7."""
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "default": {"selfplay": {"wide_opening_fraction": 0.75, "wide_opening_plies": 16}},
+    }
+    """Settings over the defaults of engine.config, by name."""
 
     def solver(self, table_mb: int = 128) -> _core.Connect4Solver:
         """A new exact solver with a transposition table of `table_mb` MB."""

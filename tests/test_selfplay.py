@@ -129,6 +129,15 @@ def test_openings_differ_and_games_are_distinct() -> None:
     assert len(moves) >= 0.95 * len(games["game_id"])
 
 
+def test_wide_openings_are_longer_for_their_share_of_games() -> None:
+    games = run(make_pool(64, wide_opening_fraction=0.5, wide_opening_plies=20), 6000)
+    plies = games["opening_plies"]
+    assert 0.3 < (plies > 2).mean() < 0.5
+    assert plies.max() > 12
+    assert plies.max() <= 20
+    assert (plies < np.diff(games["move_offsets"])).all(), "an opening does not end the game"
+
+
 def test_no_temperature_and_no_opening_plays_the_most_visited_move() -> None:
     games = run(make_pool(4, max_opening_plies=0, temperature=0.0, final_temperature=0.0), 200)
     for ply, move in enumerate(games["moves"].tolist()):

@@ -182,6 +182,8 @@ void register_pool(py::module_& module) {
       .def_readwrite("fast_simulations", &PlayParams::fast_simulations)
       .def_readwrite("full_search_fraction", &PlayParams::full_search_fraction)
       .def_readwrite("max_opening_plies", &PlayParams::max_opening_plies)
+      .def_readwrite("wide_opening_fraction", &PlayParams::wide_opening_fraction)
+      .def_readwrite("wide_opening_plies", &PlayParams::wide_opening_plies)
       .def_readwrite("temperature", &PlayParams::temperature)
       .def_readwrite("final_temperature", &PlayParams::final_temperature)
       .def_readwrite("temperature_half_life", &PlayParams::temperature_half_life)

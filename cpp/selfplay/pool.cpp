@@ -50,7 +50,9 @@ void Pool::new_game(Slot& slot) {
   slot.record.seed = derive_seed(seed_, {static_cast<std::uint64_t>(next_id_)});
   next_id_ += stride_;
   Random random(derive_seed(slot.record.seed, {kOpening}));
-  const int wanted = static_cast<int>(random.below(static_cast<std::uint32_t>(play_.max_opening_plies + 1)));
+  const bool wide = random.uniform() < play_.wide_opening_fraction;
+  const int longest = wide ? play_.wide_opening_plies : play_.max_opening_plies;
+  const int wanted = static_cast<int>(random.below(static_cast<std::uint32_t>(longest + 1)));
   std::unique_ptr<State> state = game_.initial();
   std::vector<Action> legal(static_cast<std::size_t>(game_.num_actions()));
   for (int ply = 0; ply < wanted; ++ply) {

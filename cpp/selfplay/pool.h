@@ -19,6 +19,8 @@ struct PlayParams {
   int fast_simulations = 20;
   double full_search_fraction = 1;
   int max_opening_plies = 2;
+  double wide_opening_fraction = 0;
+  int wide_opening_plies = 16;
   double temperature = 1;
   double final_temperature = 0.2;
   double temperature_half_life = 8;
