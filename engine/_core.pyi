@@ -136,6 +136,7 @@ class SearchParams:
 
     def __init__(self, **fields: Any) -> None: ...
     rule: str  # "puct" or "uct"
+    policy_temperature: float
     c_puct: float
     fpu_reduction: float
     noise_fraction: float

@@ -26,13 +26,16 @@ class SearchConfig(Section):
 
     c_puct: float = Field(1.5, ge=0, le=100)
     """Weight of the prior against the value in PUCT (Silver et al. 2017, methods, "Search")."""
+    policy_temperature: float = Field(1.5, gt=0, le=100)
+    """Softmax temperature of the network's priors at every node; above 1 it guards against their
+    overconfidence, in self-play and in play."""
     fpu_reduction: float = Field(0.2, ge=0, le=2)
     """An unvisited move counts as the node's value less this times the root of the visited prior."""
     noise_fraction: float = Field(0.25, ge=0, le=1)
     """Share of Dirichlet noise in the root's priors."""
     noise_alpha_total: float = Field(10.0, gt=0, le=1000)
     """Dirichlet concentration summed over the legal moves; each gets an equal part."""
-    root_temperature: float = Field(1.1, gt=0, le=100)
+    root_temperature: float = Field(1.0, gt=0, le=100)
     """Priors at the root are flattened by this softmax temperature."""
     proofs: bool = True
     """Back up proven wins, draws and losses and stop searching what is proven."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from engine import _core
@@ -24,6 +25,10 @@ class Connect4(_core.Connect4):
     def solver(self, table_mb: int = 128) -> _core.Connect4Solver:
         """A new exact solver with a transposition table of `table_mb` MB."""
         return _core.Connect4Solver(table_mb)
+
+    def bench_checkpoint(self) -> Path:
+        """A trained checkpoint to measure self-play with, and to play against before training one."""
+        return Path(str(files("games") / "data" / "connect4_checkpoint"))
 
     def truth_sets(self) -> list[TruthSet]:
         """Six sets of random positions with the exact score of every column."""

@@ -281,6 +281,16 @@ def test_root_temperature_flattens_the_priors() -> None:
     assert trees.root(0)["prior"] == pytest.approx(expected / expected.sum(), abs=1e-6)
 
 
+def test_policy_temperature_flattens_the_priors_of_every_node() -> None:
+    evaluate = constant((0, 1, 0), [2.0, 0, 0, 0, 0, 0, 0])
+    trees = searched("", 40, evaluate, policy_temperature=2.0)
+    expected = np.exp([1.0, 0, 0, 0, 0, 0, 0])
+    assert trees.root(0)["raw_prior"] == pytest.approx(expected / expected.sum(), abs=1e-6)
+    trees.advance(0, 0)
+    search(trees, evaluate, 1)
+    assert trees.root(0)["raw_prior"] == pytest.approx(expected / expected.sum(), abs=1e-6)
+
+
 def test_uct_visits_every_move_once_first() -> None:
     trees = searched("", 8, lambda requests: _core.rollout(requests, 3), rule="uct", c_puct=1.4, proofs=False)
     assert set(visits(trees).values()) == {1}

@@ -167,6 +167,7 @@ void register_params(py::module_& module) {
       .def_property(
           "rule", [](const SearchParams& params) { return params.rule == Rule::kUct ? "uct" : "puct"; },
           &set_rule)
+      .def_readwrite("policy_temperature", &SearchParams::policy_temperature)
       .def_readwrite("c_puct", &SearchParams::c_puct)
       .def_readwrite("fpu_reduction", &SearchParams::fpu_reduction)
       .def_readwrite("noise_fraction", &SearchParams::noise_fraction)

@@ -7,6 +7,7 @@ enum class Rule { kPuct, kUct };
 
 struct SearchParams {
   Rule rule = Rule::kPuct;
+  float policy_temperature = 1.0f;  // of every node's priors
   float c_puct = 1.5f;              // exploration constant of either rule
   float fpu_reduction = 0.2f;       // times the root of the visited prior, below the node's own value
   float noise_fraction = 0.0f;      // of Dirichlet noise in the root's priors

@@ -62,9 +62,10 @@ void Tree::expand(NodeRef ref, int symmetry, const float* wdl, const float* logi
   const int count = node.num_edges;
   const std::vector<Action>& turned =
       context_->game->symmetries()[static_cast<std::size_t>(symmetry)].actions;
+  const float sharpness = 1 / context_->params.policy_temperature;
   float highest = kNever;
   for (int i = 0; i < count; ++i) {
-    const float logit = logits[turned[edges.link[i] & ~kActionBit]];
+    const float logit = logits[turned[edges.link[i] & ~kActionBit]] * sharpness;
     edges.prior[i] = logit;
     highest = std::max(highest, logit);
   }

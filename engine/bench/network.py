@@ -9,7 +9,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ import torch.nn.functional as F
 from engine import _core
 from engine.backends import FloatArray, create_backend
 from engine.bench.rate import Clock, Row, Work, make_row, median_rate, rate
+from engine.checkpoint import load_network
 from engine.config import Config, NetworkConfig, build_config
 from engine.evaluator import NetworkEvaluator
 from engine.learner import Learner, create_optimizer
@@ -187,7 +189,7 @@ def _playing_network(game: _core.Game, learner: Learner) -> tuple[PolicyValueNet
     checkpoint = getattr(game, "bench_checkpoint", None)
     if checkpoint is None:
         return learner.playing_network(), " (seeded network)"
-    return cast(PolicyValueNetwork, checkpoint()), ""
+    return load_network(Path(checkpoint()))[2], ""
 
 
 def _bare_training(learner: Learner, samples: dict[str, Any]) -> Work:

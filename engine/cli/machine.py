@@ -44,7 +44,12 @@ def bench(
         return
     from engine.cli.progress import print_table
 
-    print_table([{**row, "value": f"{row['value']:,.0f}"} for row in rows])
+    print_table([{**row, "value": _number(row["value"])} for row in rows])
+
+
+def _number(value: float) -> str:
+    """Counts without decimals, shares with three digits."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def doctor(
