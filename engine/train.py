@@ -118,41 +118,35 @@ def train(
         reporter.start(minutes, iterations, done)
         reporter.message(f"run {run_path}")
         loop(parts, Limit(minutes, iterations))
-        reporter.message("scoring the final network and an untrained one")
+        if parts.truth.sets:
+            reporter.message("scoring the final network and an untrained one")
         reporter.finish(parts.truth.final(parts.learner.playing_network(), run_path))
 
 
 def loop(parts: Parts, limit: Limit) -> None:
-    """Play, learn, commit and measure until `limit`."""
+    """Play, learn, measure and commit until `limit`."""
     progress, actors, learner, replay = parts.progress, parts.actors, parts.learner, parts.replay
-    iteration_s = 0.0
     clock = time.monotonic() - progress.seconds  # when the run would have begun without its breaks
-    before = actors.stats()
+    iteration_s = 0.0
     while not limit.reached(progress, iteration_s):
-        start = time.monotonic()
+        start, before = time.monotonic(), actors.stats()
         batches = actors.play(parts.config.loop.positions)
-        played_s = time.monotonic() - start
+        played = time.monotonic()
         games = join_games(batches)
-        new = replay.add(games)
-        steps = learner.plan_steps(new)
+        new_positions = replay.add(games)
+        steps = learner.plan_steps(new_positions)
         values = learner.train(replay.window, steps)
-        learned_s = time.monotonic() - start - played_s
+        values["speed/learner_s"] = time.monotonic() - played
         progress.iteration += 1
         actors.load(learner.playing_network(), progress.iteration)
-        stats = actors.stats()
-        values |= games_summary(batches) | _search_summary(parts, before, stats, played_s)
-        values |= {"speed/learner_s": learned_s, **_replay_summary(parts, steps, new)}
-        before = stats
-        network, seconds = learner.playing_network(), time.monotonic() - clock
-        found, spent = parts.truth.measure(network, seconds, progress.truth_seconds)
-        values |= found
-        progress.truth_seconds += spent
+        values |= games_summary(batches) | _search_summary(parts, before, played - start)
+        values |= _replay_summary(parts, steps, new_positions) | _truth(parts, time.monotonic() - clock)
         progress.seconds = time.monotonic() - clock
         values["minutes"] = progress.seconds / 60
         _write(parts, values, games)
         parts.run.commit(_checkpoint(parts), games, parts.game)
-        iteration_s = time.monotonic() - start
         parts.reporter.iteration({"iteration": progress.iteration, **values})
+        iteration_s = time.monotonic() - start
 
 
 def resolved(config: Config) -> Config:
@@ -193,11 +187,17 @@ def _checkpoint(parts: Parts) -> Checkpoint:
     )
 
 
-def _search_summary(
-    parts: Parts, before: Mapping[str, float], after: Mapping[str, float], seconds: float
-) -> dict[str, float]:
-    difference = {name: after[name] - before.get(name, 0) for name in after}
+def _search_summary(parts: Parts, before: Mapping[str, float], seconds: float) -> dict[str, float]:
+    difference = {name: value - before.get(name, 0) for name, value in parts.actors.stats().items()}
     return search_summary(difference, seconds, parts.config.loop.callers, parts.config.selfplay.games)
+
+
+def _truth(parts: Parts, seconds: float) -> dict[str, float]:
+    """Metrics of the newest network, `seconds` into the run."""
+    progress = parts.progress
+    values, spent = parts.truth.measure(parts.learner.playing_network(), seconds, progress.truth_seconds)
+    progress.truth_seconds += spent
+    return values
 
 
 def _replay_summary(parts: Parts, steps: int, new_positions: int) -> dict[str, float]:
