@@ -167,9 +167,12 @@ def terminal(*words: str) -> Iterator[tuple[Any, subprocess.Popen[bytes]]]:
         env={**os.environ, "TERM": "dumb"},
     ) as process:
         os.close(slave)
-        screen = fdpexpect.fdspawn(master, timeout=20, encoding="utf-8")
-        yield screen, process
-        screen.close()
+        screen = fdpexpect.fdspawn(master, timeout=60, encoding="utf-8")
+        try:
+            yield screen, process
+        finally:
+            process.kill()
+            screen.close()
 
 
 def test_play_in_a_terminal() -> None:
