@@ -291,7 +291,7 @@ def test_the_window_after_a_stop_is_that_of_a_run_without_one(config: ReplayConf
 def shards(tmp_path: Path) -> list[Shard]:
     player, result = Player(), []
     for index in range(10):
-        games = player.play(60)
+        games = player.play(120)
         name = f"{index:06}.parquet"
         digest = write_games(tmp_path / name, games, RULES)
         result.append(Shard(name, digest, num_games(games), num_positions(games)))

@@ -40,7 +40,7 @@ def two_games(first_id: int) -> Games:
     pool = _core.Pool(
         GAME, _core.SearchParams(), _core.PlayParams(simulations=2), seed=1, slots=2, first_id=first_id
     )
-    pool.start(80)
+    pool.start(160)  # two games of at most 42 plies have ended by then, whatever they are
     while requests := pool.select():
         pool.backup(requests, _core.uniform(requests))
     games = pool.take_games()
