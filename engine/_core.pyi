@@ -203,7 +203,6 @@ class PlayParams:
     temperature: float
     final_temperature: float
     temperature_half_life: float
-    fast_weight: float
 
 class Pool:
     """Games side by side, each with its own tree, played by one caller.

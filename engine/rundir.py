@@ -93,21 +93,6 @@ class Run:
             make_folder(path / name)
         return cls(path, config, lock, warn)
 
-    def change_settings(self, config: Config) -> None:
-        """Go on with other settings; raise UserError where they are of another game or network."""
-        if config.game != self.config.game:
-            raise UserError(f"run '{self.path}' is of {self.config.game}, not of {config.game}; name another")
-        for name, value in config.network:
-            old = getattr(self.config.network, name)
-            if value != old:
-                raise UserError(
-                    f"run '{self.path}' has network.{name} = {old}, not {value}; "
-                    "leave it as it is, or start another with --run"
-                )
-        if config != self.config:
-            write_config(self.path, config)
-            self.config = config
-
     def latest(self) -> Checkpoint | None:
         """The newest commit that is whole, None before the first; sweeps what it does not name.
 

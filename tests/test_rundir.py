@@ -337,19 +337,6 @@ def test_damaged_and_newer_settings_are_refused(tmp_path: Path) -> None:
             Run.open(tmp_path / "run")
 
 
-def test_another_game_or_network_is_refused(tmp_path: Path) -> None:
-    make_run(tmp_path / "run", 1)
-    with Run.open(tmp_path / "run") as run:
-        with pytest.raises(UserError, match="is of connect4, not of chess"):
-            run.change_settings(CONFIG.model_copy(update={"game": "chess"}))
-        network = CONFIG.network.model_copy(update={"channels": 3})
-        with pytest.raises(UserError, match=r"network\.channels = 2, not 3"):
-            run.change_settings(CONFIG.model_copy(update={"network": network}))
-        changed = CONFIG.model_copy(update={"seed": 5})
-        run.change_settings(changed)
-        assert read_config(run.path) == run.config == changed
-
-
 def test_a_replay_file_of_another_game_does_not_pass(tmp_path: Path) -> None:
     make_run(tmp_path / "run", 1)
     path = tmp_path / "run" / REPLAY / "000001.parquet"

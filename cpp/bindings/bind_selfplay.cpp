@@ -186,8 +186,7 @@ void register_pool(py::module_& module) {
       .def_readwrite("wide_opening_plies", &PlayParams::wide_opening_plies)
       .def_readwrite("temperature", &PlayParams::temperature)
       .def_readwrite("final_temperature", &PlayParams::final_temperature)
-      .def_readwrite("temperature_half_life", &PlayParams::temperature_half_life)
-      .def_readwrite("fast_weight", &PlayParams::fast_weight);
+      .def_readwrite("temperature_half_life", &PlayParams::temperature_half_life);
 
   py::class_<PyPool>(module, "Pool")
       .def(py::init<const Game&, const SearchParams&, const PlayParams&, std::uint64_t, int, std::int64_t,

@@ -136,7 +136,7 @@ PlyRecord Pool::ply_record(const Slot& slot, const Tree& tree, const std::vector
   ply.player = static_cast<std::int8_t>(tree.root_state().player());
   ply.visits = static_cast<std::int32_t>(tree.new_visits());
   ply.full_search = slot.full && slot.budget > 0;
-  ply.weight = slot.budget == 0 ? 0.0f : slot.full ? 1.0f : play_.fast_weight;
+  ply.weight = ply.full_search ? 1.0f : 0.0f;
   ply.checkpoint = checkpoint_;
   if (tree.has_root()) {
     const Node& root = tree.root();

@@ -24,7 +24,6 @@ struct PlayParams {
   double temperature = 1;
   double final_temperature = 0.2;
   double temperature_half_life = 8;
-  float fast_weight = 0;
 };
 
 class Pool {
