@@ -113,11 +113,15 @@ class LearnerConfig(Section):
 
     batch_size: int = Field(256, ge=2, le=1_048_576)
     learning_rate: float = Field(2e-3, gt=0, le=10)
-    """Of AdamW, after warm-up and before decay."""
+    """Of AdamW, which trains the first and last layers, norms and biases; after warm-up and before decay."""
+    muon_learning_rate: float = Field(0.02, gt=0, le=10)
+    """Of Muon, which trains the weights of hidden layers (Jordan et al. 2024); likewise."""
+    muon_momentum: float = Field(0.95, ge=0, lt=1)
     warmup_steps: int = Field(200, ge=0)
     decay_steps: int = Field(10_000, ge=1)
-    """The rate falls as 1 / sqrt(1 + step / decay_steps): it needs no end of the run to be known."""
-    weight_decay: float = Field(1e-4, ge=0, le=1)
+    """The rates fall as 1 / sqrt(1 + step / decay_steps): it needs no end of the run to be known."""
+    weight_decay: float = Field(0.01, ge=0, le=1)
+    """Times the rate, what the weights of layers lose in a step."""
     gradient_clip: float = Field(1.0, gt=0)
     """Largest norm of a step's gradient."""
     value_weight: float = Field(1.0, ge=0, le=100)

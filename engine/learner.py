@@ -21,12 +21,11 @@ from engine.config import Config, LearnerConfig
 from engine.errors import CorruptFileError, UserError
 from engine.loss import TrainingBatch, losses, summarise
 from engine.network import PolicyValueNetwork
+from engine.optimizer import AdamW, Muon, create_optimizers
 from engine.replicas import Replicas
 
 MAX_SKIPPED = 20
 """Steps in a row without a finite loss and gradient after which a run stops."""
-
-_MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class SampleWindow(Protocol):
@@ -42,12 +41,12 @@ class LearnerState:
 
     model: dict[str, Tensor]  # averaged weights and BatchNorm statistics
     learner: dict[str, Tensor]  # the weights that gradient steps change
-    optimizer: dict[str, Tensor]  # AdamW's moments: `exp_avg.NAME` and `exp_avg_sq.NAME`
+    optimizer: dict[str, Tensor]  # `momentum.NAME` of Muon, `exp_avg.NAME` and `exp_avg_sq.NAME` of AdamW
     numbers: dict[str, int | float]
 
 
 class Learner:
-    """A network in training: float32 weights, AdamW, and their moving average, which plays.
+    """A network in training: float32 weights, Muon and AdamW, and their moving average, which plays.
 
     Args:
         game: whose planes and actions the network takes.
@@ -67,7 +66,7 @@ class Learner:
         self._averaged = list(
             zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True)
         )
-        self.optimizer = create_optimizer(self.network, self.config)
+        self.optimizers = create_optimizers(self.network, self.config)
         self.replicas = Replicas(self.network, num_threads(self.config) if self.device.type == "cpu" else 1)
         self.step = 0
         self.skipped = 0
@@ -107,7 +106,7 @@ class Learner:
         means = summarise(totals, taken)
         seconds = time.perf_counter() - start
         return means | {
-            "loss/learning_rate": self._learning_rate(self.step - 1),
+            "loss/learning_rate": self.config.learning_rate * self._schedule(self.step - 1),
             "loss/steps": self.step,
             "loss/skipped_steps": self.skipped,
             "speed/samples_per_s": steps * self.config.batch_size / seconds,
@@ -117,10 +116,11 @@ class Learner:
     def state(self) -> LearnerState:
         """A copy of everything that training goes on from."""
         moments = {
-            f"{moment}.{name}": self.optimizer.state[parameter][moment]
-            for name, parameter in self.network.named_parameters()
-            for moment in _MOMENTS
-            if parameter in self.optimizer.state
+            f"{moment}.{name}": optimizer.state[parameter][moment]
+            for optimizer in self.optimizers
+            for name, parameter in self._trained_by(optimizer)
+            for moment in optimizer.moments
+            if parameter in optimizer.state
         }
         return LearnerState(
             model=_copies(self.average.state_dict()),
@@ -145,22 +145,23 @@ class Learner:
         self._load_moments(state.optimizer)
 
     def bare_rate(self, samples: dict[str, Any], steps: int = 10) -> float:
-        """Samples a second of forward pass, backward pass and AdamW alone, on one decoded batch.
+        """Samples a second of forward pass, backward pass and optimizers alone, on one decoded batch.
 
         What `train` is measured against; works on a copy of the network.
         """
         torch.set_num_threads(num_threads(self.config))
         network = copy.deepcopy(self.network).train()
-        optimizer = create_optimizer(network, self.config)
+        optimizers = create_optimizers(network, self.config)
         batch = TrainingBatch.from_samples(samples, self.device)
         start = 0.0
         for step in range(steps + 1):
             if step == 1:
                 self._synchronize()
                 start = time.perf_counter()
-            optimizer.zero_grad()
+            network.zero_grad()
             torch.autograd.backward(self._loss(network, batch)[0])
-            optimizer.step()
+            for optimizer in optimizers:
+                optimizer.step()
         self._synchronize()
         return steps * len(batch.planes) / (time.perf_counter() - start)
 
@@ -180,8 +181,9 @@ class Learner:
 
     def _train_step(self, samples: Mapping[str, Any]) -> dict[str, Tensor] | None:
         statistics = [buffer.clone() for buffer in self.network.buffers()]
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate(self.step)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * self._schedule(self.step)
         self.step += 1
         loss, sums = self.replicas.backward(samples, self._forward)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
@@ -189,7 +191,8 @@ class Learner:
             self._skip(statistics)
             return None
         self._skipped_in_row = 0
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self._update_average()
         return sums | {"loss/gradient_norm": norm.detach()}
 
@@ -225,41 +228,36 @@ class Learner:
             else:
                 mean.copy_(value)
 
-    def _learning_rate(self, step: int) -> float:
+    def _schedule(self, step: int) -> float:
         warmup = min(1.0, (step + 1) / (self.config.warmup_steps + 1))
-        decay = 1 / math.sqrt(1 + step / self.config.decay_steps)
-        return self.config.learning_rate * warmup * decay
+        return warmup / math.sqrt(1 + step / self.config.decay_steps)
+
+    def _trained_by(self, optimizer: Muon | AdamW) -> list[tuple[str, nn.Parameter]]:
+        trained = {parameter for group in optimizer.param_groups for parameter in group["params"]}
+        return [
+            (name, parameter) for name, parameter in self.network.named_parameters() if parameter in trained
+        ]
 
     def _load_moments(self, tensors: Mapping[str, Tensor]) -> None:
         updates = self.step - self.skipped
-        self.optimizer.state.clear()
-        if updates == 0:
-            return
-        for name, parameter in self.network.named_parameters():
-            state: dict[str, Tensor] = {"step": torch.tensor(float(updates), device=self.device)}
-            for moment in _MOMENTS:
-                saved = tensors.get(f"{moment}.{name}")
-                if saved is None or saved.shape != parameter.shape:
-                    raise CorruptFileError(
-                        f"optimizer state lacks '{moment}.{name}' {tuple(parameter.shape)}"
-                    )
-                state[moment] = torch.empty_like(parameter).copy_(saved)
-            self.optimizer.state[parameter] = state
+        for optimizer in self.optimizers:
+            optimizer.state.clear()
+            if updates == 0:
+                continue
+            for name, parameter in self._trained_by(optimizer):
+                state: dict[str, Tensor] = {"step": torch.tensor(float(updates), device=self.device)}
+                for moment in optimizer.moments:
+                    saved = tensors.get(f"{moment}.{name}")
+                    if saved is None or saved.shape != parameter.shape:
+                        raise CorruptFileError(
+                            f"optimizer state lacks '{moment}.{name}' {tuple(parameter.shape)}"
+                        )
+                    state[moment] = torch.empty_like(parameter).copy_(saved)
+                optimizer.state[parameter] = state
 
     def _synchronize(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-
-
-def create_optimizer(network: nn.Module, config: LearnerConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019); the weights of convolutions and linear layers decay, no others."""
-    decaying = [parameter for parameter in network.parameters() if parameter.dim() >= 2]
-    others = [parameter for parameter in network.parameters() if parameter.dim() < 2]
-    groups = [
-        {"params": decaying, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
 
 
 def num_threads(config: LearnerConfig) -> int:

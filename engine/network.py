@@ -22,6 +22,9 @@ NUM_OUTCOMES = 3
 MAX_PARAMETERS = 1_000_000_000
 """A larger network is a slip of the settings."""
 
+OUTER_LAYERS = ("stem.conv", "policy_out", "value_out")
+"""Layers that read the planes or write the logits."""
+
 _FINAL_SCALE = 0.1
 """Standard deviation of an untrained network's logits is about this times the size of its features."""
 

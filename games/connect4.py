@@ -18,7 +18,10 @@ class Connect4(_core.Connect4):
     """Connect Four, seven columns of six; a move is a column from 1 to 7."""
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "default": {"selfplay": {"wide_opening_fraction": 0.75, "wide_opening_plies": 16}},
+        "default": {
+            "network": {"blocks": 3},
+            "selfplay": {"wide_opening_fraction": 0.75, "wide_opening_plies": 16},
+        },
     }
     """Settings over the defaults of engine.config, by name."""
 

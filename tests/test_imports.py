@@ -23,7 +23,7 @@ ENGINE_ORDER = [
     "selfplay",
     "game_table",
     "replay",
-    "loss replicas learner",
+    "optimizer loss replicas learner",
     "manifest settings_file",
     "checkpoint",
     "rundir",

@@ -160,15 +160,19 @@ TEST(connect4_canonical_joins_a_position_and_its_mirror) {
   }
 }
 
-TEST(connect4_encodes_own_their_and_playable_cells) {
-  const auto state = at("443");  // the second player is to move
+TEST(connect4_encodes_stones_playable_cells_and_threats) {
+  const auto state = at("44352535");  // the first player is to move
   const std::string expected[kPlanes] = {
-      // own: the stone on top of column 4
-      "....... ....... ....... ....... ...x... .......",
+      // own
+      "....... ....... ....... ....... ..x.... .xxx...",
       // theirs
-      "....... ....... ....... ....... ....... ..xx...",
+      "....... ....... ....... ....x.. ...xx.. ....x..",
       // where a stone can land
-      "....... ....... ....... ...x... ..x.... xx..xxx",
+      "....... ....... ....x.. ..xx... .x..... x....xx",
+      // what completes four for the player to move
+      "....... ....... ....... ....... ....... x......",
+      // and for the other one: above the stones of column 5
+      "....... ....... ....x.. ....... ....... .......",
   };
   const std::vector<float> found = planes(*state);
   for (int plane = 0; plane < kPlanes; ++plane) {

@@ -22,7 +22,7 @@ from engine.bench.rate import Clock, Row, Work, make_row, median_rate, rate
 from engine.checkpoint import load_network
 from engine.config import Config, NetworkConfig, build_config
 from engine.evaluator import NetworkEvaluator
-from engine.learner import Learner, create_optimizer
+from engine.learner import Learner
 from engine.loss import TrainingBatch
 from engine.network import PolicyValueNetwork, forward_flops
 from engine.registry import preset
@@ -193,18 +193,19 @@ def _playing_network(game: _core.Game, learner: Learner) -> tuple[PolicyValueNet
 
 
 def _bare_training(learner: Learner, samples: dict[str, Any]) -> Work:
-    """Forward pass, cross entropies, backward pass and AdamW on one batch that stays where it is."""
+    """Forward pass, cross entropies, backward pass and optimizers on one batch that stays where it is."""
     network = copy.deepcopy(learner.network).train()
-    optimizer = create_optimizer(network, learner.config)
+    optimizers = create_optimizers(network, learner.config)
     batch = TrainingBatch.from_samples(samples, learner.device)
 
     def work() -> int:
-        optimizer.zero_grad()
+        network.zero_grad()
         with torch.autocast(learner.device.type, torch.bfloat16, enabled=learner.precision == "bf16"):
             policy, wdl = network(batch.planes)
         loss = F.cross_entropy(policy.float(), batch.policy) + F.cross_entropy(wdl.float(), batch.wdl)
         loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         if learner.device.type == "cuda":
             torch.cuda.synchronize(learner.device)
         return len(batch.planes)

@@ -63,7 +63,9 @@ Action Connect4State::winning_action() const {
 }
 
 void Connect4State::encode(float* planes) const {
-  const Board boards[kPlanes] = {own_, own_ ^ occupied_, playable(occupied_)};
+  const Board theirs = own_ ^ occupied_;
+  const Board boards[kPlanes] = {own_, theirs, playable(occupied_), winning_cells(own_) & kFull & ~occupied_,
+                                 winning_cells(theirs) & kFull & ~occupied_};
   for (const Board board : boards) {
     for (int row = kHeight - 1; row >= 0; --row) {
       for (int column = 0; column < kWidth; ++column) {

@@ -19,7 +19,7 @@ namespace selfplay::connect4 {
 inline constexpr int kWidth = 7;
 inline constexpr int kHeight = 6;
 inline constexpr int kCells = kWidth * kHeight;
-inline constexpr int kPlanes = 3;
+inline constexpr int kPlanes = 5;
 using Board = std::uint64_t;
 
 inline constexpr Board kBottom = 0x0000040810204081ULL;  // the lowest cell of every column
