@@ -88,7 +88,8 @@ def orthogonalised(matrices: Tensor) -> Tensor:
         factor = a * identity + b * gram + c * gram @ gram
         product = factor @ product
         gram = factor @ gram @ factor
-    return product @ unit
+    result: Tensor = product @ unit
+    return result
 
 
 def create_optimizers(network: PolicyValueNetwork, config: LearnerConfig) -> tuple[Muon, AdamW]:

@@ -19,7 +19,8 @@ def matrices(*shape: int, seed: int = 1) -> torch.Tensor:
 def test_singular_values_end_near_one_and_vectors_are_kept(shape: tuple[int, ...]) -> None:
     given = matrices(*shape)
     left, values, right = torch.linalg.svd(given, full_matrices=False)
-    keep = values > 0.02 * values.amax(1, keepdim=True)  # the iteration lifts smaller ones only part of the way
+    # Five iterations lift smaller ones only part of the way.
+    keep = values > 0.02 * values.amax(1, keepdim=True)
     found = left.mT @ orthogonalised(given) @ right.mT
     diagonal = found.diagonal(dim1=1, dim2=2)
     assert bool((diagonal[keep] > 0.5).all() and (diagonal[keep] < 1.3).all())
@@ -79,7 +80,8 @@ def test_weights_without_gradients_stay() -> None:
 def test_every_weight_has_one_optimizer_and_only_those_of_layers_decay() -> None:
     network = PolicyValueNetwork((3, 6, 7), 7, NetworkConfig(channels=8, blocks=1))
     muon, adamw = create_optimizers(network, build_config({"learner": {"weight_decay": 0.5}}).learner)
-    assert isinstance(muon, Muon) and isinstance(adamw, AdamW)
+    assert isinstance(muon, Muon)
+    assert isinstance(adamw, AdamW)
     owners: dict[int, tuple[object, float]] = {}
     for optimizer in (muon, adamw):
         for group in optimizer.param_groups:

@@ -25,6 +25,7 @@ from engine.evaluator import NetworkEvaluator
 from engine.learner import Learner
 from engine.loss import TrainingBatch
 from engine.network import PolicyValueNetwork, forward_flops
+from engine.optimizer import create_optimizers
 from engine.registry import preset
 from engine.selfplay import Caller, Games
 
