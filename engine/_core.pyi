@@ -70,6 +70,51 @@ class Connect4(Game):
 
     def __init__(self) -> None: ...
 
+class CustomGame(Game):
+    """A game of a user: `PythonGame` or `FunctionGame`. Positions are written as action names."""
+
+    @property
+    def action_names(self) -> list[str]: ...
+    def position_text(self, state: State) -> str: ...
+
+class PythonGame(CustomGame):
+    """Rules in Python; engine.game.PythonGame is what users derive from.
+
+    symmetries: (cells, actions) of each, the identity first.
+    start: a weak reference to what makes the first position, an engine.game.PythonState.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        num_actions: int,
+        planes_shape: tuple[int, int, int],
+        max_plies: int,
+        action_names: Sequence[str],
+        symmetries: Sequence[tuple[Sequence[int], Sequence[int]]],
+        start: Any,
+    ) -> None: ...
+
+class FunctionGame(CustomGame):
+    """Rules as C functions; engine.numba_game.NumbaGame is what users derive from.
+
+    addresses: of the functions of `Functions` in cpp/games/custom/function_game.h, by name.
+    text: a weak reference to what draws the bytes of a state, uint8 [state_bytes].
+    """
+
+    def __init__(
+        self,
+        name: str,
+        num_actions: int,
+        planes_shape: tuple[int, int, int],
+        max_plies: int,
+        action_names: Sequence[str],
+        symmetries: Sequence[tuple[Sequence[int], Sequence[int]]],
+        state_bytes: int,
+        addresses: dict[str, int],
+        text: Any,
+    ) -> None: ...
+
 class DenseReply:
     """Answers to EVALUATE requests, in request order and orientation.
 

@@ -64,7 +64,8 @@ def _check_position(game: Game, state: State, seen: dict[int, tuple[bytes, list[
     _require(state, "actions are below num_actions", all(0 <= a < game.num_actions for a in actions), actions)
     _require(state, "an outcome is in [-1, 1]", outcome is None or -1 <= outcome <= 1, outcome)
     _require(state, "the game ends within max_plies", state.ply() <= game.max_plies, state.ply())
-    _require(state, "a running game has plies left", bool(actions) <= (state.ply() < game.max_plies))
+    has_plies_left = bool(actions) <= (state.ply() < game.max_plies)
+    _require(state, "a running game has plies left", has_plies_left, _where_moves_are_made(game, state))
     planes = state.encode()
     _require(state, "planes have planes_shape", planes.shape == tuple(game.planes_shape), planes.shape)
     _require(state, "planes are float32", planes.dtype == np.float32, planes.dtype)
@@ -77,6 +78,12 @@ def _check_position(game: Game, state: State, seen: dict[int, tuple[bytes, list[
     _check_notation(state, actions)
     _check_symmetries(game, state, planes)
     _check_winning_action(state, actions)
+
+
+def _where_moves_are_made(game: Game, state: State) -> str:
+    source = getattr(game, "source", None)
+    where = f"; moves are made at {source()}" if source is not None else ""
+    return f"the game still runs after {state.ply()} plies{where}; end it there, or raise max_plies"
 
 
 def _check_copies(game: Game, state: State) -> None:
@@ -104,7 +111,10 @@ def _check_notation(state: State, actions: list[int]) -> None:
 
 
 def _check_symmetries(game: Game, state: State, planes: np.ndarray) -> None:
-    """Every symmetry at positions reached from the usual start; a game played from elsewhere is skipped."""
+    """Every symmetry that keeps the usual start, at positions reached from there.
+
+    Others, such as the quarter turns of Othello, lead to positions that no game reaches.
+    """
     key, symmetry = state.canonical()
     count = len(game.cell_symmetries)
     _require(state, "canonical() names a symmetry", 0 <= symmetry < count, symmetry)
@@ -113,6 +123,8 @@ def _check_symmetries(game: Game, state: State, planes: np.ndarray) -> None:
         return
     for turn in range(1, count):
         twin = game.initial()
+        if not np.array_equal(_flat(twin)[:, game.cell_symmetries[turn]], _flat(twin)):
+            continue
         for action in (int(game.action_symmetries[turn, action]) for action in actions):
             _require(state, "a turned move is legal when turned", action in twin.legal_actions(), action)
             twin.play(action)

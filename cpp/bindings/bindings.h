@@ -12,6 +12,7 @@ namespace selfplay {
 namespace py = pybind11;
 
 void register_game(py::module_& module);
+void register_custom(py::module_& module);
 void register_solver(py::module_& module);
 void register_search(py::module_& module);
 void register_selfplay(py::module_& module);

@@ -3,6 +3,7 @@
 PYBIND11_MODULE(_core, module) {
   module.doc() = "Rules, search, self-play and record decoding.";
   selfplay::register_game(module);
+  selfplay::register_custom(module);
   selfplay::register_solver(module);
   selfplay::register_search(module);
   selfplay::register_selfplay(module);

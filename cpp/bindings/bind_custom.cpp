@@ -1,0 +1,89 @@
+// Games of users: rules in Python, or as C functions that Numba has compiled.
+#include "bindings/python_game.h"
+#include "games/custom/function_game.h"
+
+namespace selfplay {
+
+namespace {
+
+using custom::Description;
+using custom::FunctionGame;
+using Cells = std::vector<std::int32_t>;
+using Symmetries = std::vector<std::pair<Cells, std::vector<Action>>>;
+
+Description description(std::string name, int num_actions, const std::array<int, 3>& planes_shape,
+                        int max_plies, std::vector<std::string> action_names, const Symmetries& symmetries) {
+  Description result;
+  result.name = std::move(name);
+  result.num_actions = num_actions;
+  result.planes = {planes_shape[0], planes_shape[1], planes_shape[2]};
+  result.max_plies = max_plies;
+  result.action_names = std::move(action_names);
+  for (const auto& [cells, actions] : symmetries) result.symmetries.push_back({cells, actions});
+  return result;
+}
+
+template <typename Pointer>
+void take(const py::dict& addresses, const char* name, Pointer& pointer) {
+  if (!addresses.contains(name)) return;
+  pointer = reinterpret_cast<Pointer>(addresses[name].cast<std::uintptr_t>());
+}
+
+custom::Functions functions(const py::dict& addresses) {
+  custom::Functions result{};
+  take(addresses, "start", result.start);
+  take(addresses, "legal_actions", result.legal_actions);
+  take(addresses, "play", result.play);
+  take(addresses, "player", result.player);
+  take(addresses, "outcome", result.outcome);
+  take(addresses, "encode", result.encode);
+  take(addresses, "winning_action", result.winning_action);
+  take(addresses, "turn", result.turn);
+  if (!result.start || !result.legal_actions || !result.play || !result.player || !result.outcome ||
+      !result.encode) {
+    throw InputError("a game of functions needs start, legal_actions, play, player, outcome and encode");
+  }
+  return result;
+}
+
+// `text` is a weak reference to a method that draws a state's bytes.
+custom::Drawing drawing(const py::object& text, int state_bytes) {
+  return [text, state_bytes](const std::uint8_t* state) {
+    const py::gil_scoped_acquire lock;
+    return text()(py::array_t<std::uint8_t>(state_bytes, state)).cast<std::string>();
+  };
+}
+
+}  // namespace
+
+void register_custom(py::module_& module) {
+  py::class_<custom::CustomGame, Game>(module, "CustomGame")
+      .def_property_readonly("action_names", &custom::CustomGame::action_names)
+      .def("position_text", &custom::CustomGame::position_text, py::arg("state"));
+
+  py::class_<PythonGame, custom::CustomGame>(module, "PythonGame")
+      .def(py::init([](std::string name, int num_actions, const std::array<int, 3>& planes_shape,
+                       int max_plies, std::vector<std::string> action_names, const Symmetries& symmetries,
+                       py::object start) {
+             return std::make_unique<PythonGame>(description(std::move(name), num_actions, planes_shape,
+                                                             max_plies, std::move(action_names), symmetries),
+                                                 std::move(start));
+           }),
+           py::arg("name"), py::arg("num_actions"), py::arg("planes_shape"), py::arg("max_plies"),
+           py::arg("action_names"), py::arg("symmetries"), py::arg("start"));
+
+  py::class_<FunctionGame, custom::CustomGame>(module, "FunctionGame")
+      .def(py::init([](std::string name, int num_actions, const std::array<int, 3>& planes_shape,
+                       int max_plies, std::vector<std::string> action_names, const Symmetries& symmetries,
+                       int state_bytes, const py::dict& addresses, const py::object& text) {
+             return std::make_unique<FunctionGame>(
+                 description(std::move(name), num_actions, planes_shape, max_plies, std::move(action_names),
+                             symmetries),
+                 state_bytes, functions(addresses), drawing(text, state_bytes));
+           }),
+           py::arg("name"), py::arg("num_actions"), py::arg("planes_shape"), py::arg("max_plies"),
+           py::arg("action_names"), py::arg("symmetries"), py::arg("state_bytes"), py::arg("addresses"),
+           py::arg("text"));
+}
+
+}  // namespace selfplay

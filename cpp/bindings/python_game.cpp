@@ -1,0 +1,100 @@
+#include "bindings/python_game.h"
+
+#include <algorithm>
+
+namespace selfplay {
+
+namespace {
+
+[[noreturn]] void refuse(const Game& game, const char* method, const py::handle& result,
+                         const std::string& expected) {
+  throw InputError("game '" + game.name() + "': " + method + "() gives " +
+                   py::repr(result).cast<std::string>().substr(0, 100) + "; expected " + expected);
+}
+
+template <typename T>
+T converted(const Game& game, const char* method, const py::object& result) {
+  try {
+    return result.cast<T>();
+  } catch (const py::cast_error&) {
+    refuse(game, method, result, "another type (see games/README.md)");
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<State> PythonGame::initial() const {
+  const py::gil_scoped_acquire lock;
+  return std::make_unique<PythonState>(*this, start_()());
+}
+
+PythonState::PythonState(const PythonState& other) : CustomState(other) {
+  const py::gil_scoped_acquire lock;
+  position_ = other.position_.attr("clone")();
+}
+
+PythonState::~PythonState() {
+  const py::gil_scoped_acquire lock;
+  position_ = py::object();
+}
+
+template <typename T>
+T PythonState::call(const char* method) const {
+  const py::gil_scoped_acquire lock;
+  return converted<T>(game(), method, position_.attr(method)());
+}
+
+int PythonState::legal_actions(Action* out) const {
+  const py::gil_scoped_acquire lock;
+  const py::object result = position_.attr("legal_actions")();
+  const auto actions = converted<std::vector<Action>>(game(), "legal_actions", result);
+  const bool ascend =
+      std::adjacent_find(actions.begin(), actions.end(), std::greater_equal<>()) == actions.end();
+  if (!ascend || (!actions.empty() && (actions.front() < 0 || actions.back() >= game().num_actions()))) {
+    refuse(game(), "legal_actions", result,
+           "ascending actions from 0 to " + std::to_string(game().num_actions() - 1));
+  }
+  std::copy(actions.begin(), actions.end(), out);
+  return static_cast<int>(actions.size());
+}
+
+void PythonState::play(Action action) {
+  const py::gil_scoped_acquire lock;
+  position_.attr("play")(action);
+  record(action);
+}
+
+void PythonState::assign(const State& other) {
+  const auto& from = static_cast<const PythonState&>(other);
+  CustomState::operator=(from);
+  const py::gil_scoped_acquire lock;
+  position_ = from.position_.attr("clone")();
+}
+
+void PythonState::encode(float* planes) const {
+  const py::gil_scoped_acquire lock;
+  const py::object result = position_.attr("encode")();
+  using Planes = py::array_t<float, py::array::c_style | py::array::forcecast>;
+  const auto array = converted<Planes>(game(), "encode", result);
+  const PlanesShape shape = game().planes_shape();
+  const std::string expected =
+      "an array of shape " +
+      py::repr(py::make_tuple(shape.planes, shape.height, shape.width)).cast<std::string>();
+  if (array.ndim() != 3 || array.shape(0) != shape.planes || array.shape(1) != shape.height ||
+      array.shape(2) != shape.width) {
+    refuse(game(), "encode", result.attr("shape"), expected);
+  }
+  std::copy_n(array.data(), shape.size(), planes);
+}
+
+std::uint64_t PythonState::key() const {
+  const auto key = call<std::optional<std::uint64_t>>("key");
+  return key ? *key : visible_key();
+}
+
+Canonical PythonState::canonical() const {
+  const auto canonical = call<std::optional<std::pair<std::uint64_t, int>>>("canonical");
+  return canonical ? Canonical{canonical->first, canonical->second} : lowest_visible_key();
+}
+
+}  // namespace selfplay

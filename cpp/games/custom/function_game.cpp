@@ -1,0 +1,76 @@
+#include "games/custom/function_game.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/random.h"
+
+namespace selfplay::custom {
+
+namespace {
+
+constexpr int kMostStateBytes = 1 << 16;
+
+}  // namespace
+
+FunctionGame::FunctionGame(Description description, int state_bytes, const Functions& functions,
+                           Drawing drawing)
+    : CustomGame(std::move(description)),
+      state_bytes_(state_bytes),
+      functions_(functions),
+      drawing_(std::move(drawing)) {
+  if (state_bytes < 1 || state_bytes > kMostStateBytes) {
+    throw InputError("game '" + name() + "': state_bytes is " + std::to_string(state_bytes) + "; give 1 to " +
+                     std::to_string(kMostStateBytes));
+  }
+}
+
+std::unique_ptr<State> FunctionGame::initial() const { return std::make_unique<FunctionState>(*this); }
+
+FunctionState::FunctionState(const FunctionGame& game)
+    : CustomState(game), words_(static_cast<std::size_t>((game.state_bytes() + 7) / 8)) {
+  rules().start(bytes());
+}
+
+void FunctionState::play(Action action) {
+  rules().play(bytes(), action);
+  record(action);
+}
+
+std::optional<float> FunctionState::outcome() const {
+  const float result = rules().outcome(bytes());
+  return std::isnan(result) ? std::nullopt : std::optional(result);
+}
+
+Action FunctionState::winning_action() const {
+  return rules().winning_action ? rules().winning_action(bytes()) : -1;
+}
+
+void FunctionState::encode(float* planes) const {
+  std::fill_n(planes, game().planes_shape().size(), 0.0f);
+  rules().encode(bytes(), planes);
+}
+
+std::uint64_t FunctionState::hash(const Words& words) {
+  std::uint64_t result = words.size();
+  for (const std::uint64_t word : words) result = mix(result ^ word);
+  return result;
+}
+
+Canonical FunctionState::canonical() const {
+  if (!rules().turn) return lowest_visible_key();
+  Canonical lowest{key(), 0};
+  Words turned(words_.size());
+  const auto count = static_cast<std::int32_t>(game().symmetries().size());
+  for (std::int32_t symmetry = 1; symmetry < count; ++symmetry) {
+    std::fill(turned.begin(), turned.end(), 0);
+    rules().turn(bytes(), symmetry, reinterpret_cast<std::uint8_t*>(turned.data()));
+    const std::uint64_t found = hash(turned);
+    if (found < lowest.key) lowest = {found, symmetry};
+  }
+  return lowest;
+}
+
+std::string FunctionState::text() const { return function_game().drawing()(bytes()); }
+
+}  // namespace selfplay::custom

@@ -1,0 +1,165 @@
+"""Games whose rules are Numba functions over a state of fixed size.
+
+They are compiled to C functions that search, self-play and the decoding of records call without Python.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numba import carray, cfunc, types  # type: ignore[attr-defined]
+from numba.core.errors import NumbaError
+from numpy.typing import NDArray
+
+from engine import _core
+from engine.errors import UserError
+from engine.game import Symmetry, draw_planes, identity, numbers, source_of
+
+_STATE = types.CPointer(types.uint8)  # type: ignore[no-untyped-call]
+_ACTIONS = types.CPointer(types.int32)  # type: ignore[no-untyped-call]
+_PLANES = types.CPointer(types.float32)  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Functions under `@numba.njit`. `state` is uint8 [state_bytes], which `view` reads as wider numbers.
+
+    Only `start` and `play` may change it, and two positions must be the same exactly where their bytes are.
+    Numbers that are not of the types below are converted.
+    """
+
+    start: Callable[..., Any]
+    """start(state): write the position before the first move over zeros."""
+    legal_actions: Callable[..., Any]
+    """legal_actions(state, out): write them, ascending, to int32 [num_actions]; return how many, 0 at the
+    end."""
+    play: Callable[..., Any]
+    """play(state, action): make a legal move."""
+    player: Callable[..., Any]
+    """player(state): 0 for the player who moves first in the game, 1 for the other."""
+    outcome: Callable[..., Any]
+    """outcome(state): 1.0 won, 0.0 drawn, -1.0 lost, for the player to move; NaN while the game runs."""
+    encode: Callable[..., Any]
+    """encode(state, planes): write what the network sees over zeros, float32 [C, H, W]."""
+    winning_action: Callable[..., Any] | None = None
+    """winning_action(state): the lowest action that wins at once, or -1."""
+    turn: Callable[..., Any] | None = None
+    """turn(state, symmetry, out): write the state turned by the symmetry over zeros. With it turned positions
+    share their evaluation."""
+
+
+class NumbaGame(_core.FunctionGame):
+    """A game of Numba functions. A subclass calls this constructor; arguments as for PythonGame.
+
+    Args:
+        state_bytes: size of a state, 1 to 65,536; a multiple of 8 suits 64-bit numbers.
+        rules: the functions.
+
+    Raises UserError where a function does not compile, with Numba's reason.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        num_actions: int,
+        planes_shape: tuple[int, int, int],
+        max_plies: int,
+        state_bytes: int,
+        rules: Rules,
+        action_names: Sequence[str] | None = None,
+        symmetries: Sequence[Symmetry] = (),
+    ) -> None:
+        self._rules = rules
+        self._planes_shape = planes_shape
+        self._compiled = _compile(name, rules, state_bytes, num_actions, planes_shape)
+        super().__init__(
+            name=name,
+            num_actions=num_actions,
+            planes_shape=planes_shape,
+            max_plies=max_plies,
+            action_names=numbers(num_actions) if action_names is None else list(action_names),
+            symmetries=[identity(planes_shape, num_actions), *symmetries],
+            state_bytes=state_bytes,
+            addresses={role: function.address for role, function in self._compiled.items()},
+            text=weakref.WeakMethod(self.text),
+        )
+
+    def text(self, state: NDArray[np.uint8]) -> str:
+        """A drawing for terminals and logs; by default the planes, a letter each."""
+        planes = np.zeros(self._planes_shape, np.float32)
+        self._rules.encode(state, planes)
+        return draw_planes(planes)
+
+    def source(self) -> str:
+        """Where the moves are made, as file:line."""
+        return source_of(getattr(self._rules.play, "py_func", self._rules.play))
+
+
+def _compile(
+    name: str, rules: Rules, state_bytes: int, num_actions: int, planes_shape: tuple[int, int, int]
+) -> dict[str, Any]:
+    """Each given function as a C function, by the name of its field."""
+    wrap = _wrappers(rules, state_bytes, num_actions, planes_shape)
+    compiled = {}
+    for field in fields(rules):
+        function = getattr(rules, field.name)
+        if function is None:
+            continue
+        signature, wrapper = wrap[field.name]
+        try:
+            compiled[field.name] = cfunc(signature)(wrapper)
+        except NumbaError as error:
+            reason = " ".join(str(error).split())[:600]
+            where = source_of(getattr(function, "py_func", function))
+            raise UserError(f"game '{name}': {field.name} ({where}) does not compile: {reason}") from error
+    return compiled
+
+
+def _wrappers(
+    rules: Rules, state_bytes: int, num_actions: int, planes_shape: tuple[int, int, int]
+) -> dict[str, tuple[Any, Callable[..., Any]]]:
+    """Signature of each C function, and what turns its pointers into arrays."""
+    start, legal_actions, play, player = rules.start, rules.legal_actions, rules.play, rules.player
+    outcome, encode = rules.outcome, rules.encode
+    winning_action: Any = rules.winning_action
+    turn: Any = rules.turn
+
+    def call_start(state: Any) -> None:
+        start(carray(state, state_bytes))
+
+    def call_legal_actions(state: Any, out: Any) -> Any:
+        return legal_actions(carray(state, state_bytes), carray(out, num_actions))
+
+    def call_play(state: Any, action: Any) -> None:
+        play(carray(state, state_bytes), action)
+
+    def call_player(state: Any) -> Any:
+        return player(carray(state, state_bytes))
+
+    def call_outcome(state: Any) -> Any:
+        return outcome(carray(state, state_bytes))
+
+    def call_encode(state: Any, planes: Any) -> None:
+        encode(carray(state, state_bytes), carray(planes, planes_shape))
+
+    def call_winning_action(state: Any) -> Any:
+        return winning_action(carray(state, state_bytes))
+
+    def call_turn(state: Any, symmetry: Any, out: Any) -> None:
+        turn(carray(state, state_bytes), symmetry, carray(out, state_bytes))
+
+    return {
+        "start": (types.void(_STATE), call_start),
+        "legal_actions": (types.int32(_STATE, _ACTIONS), call_legal_actions),
+        "play": (types.void(_STATE, types.int32), call_play),
+        "player": (types.int32(_STATE), call_player),
+        "outcome": (types.float32(_STATE), call_outcome),
+        "encode": (types.void(_STATE, _PLANES), call_encode),
+        "winning_action": (types.int32(_STATE), call_winning_action),
+        "turn": (types.void(_STATE, types.int32, _STATE), call_turn),
+    }
