@@ -5,6 +5,7 @@ They are compiled to C functions that search, self-play and the decoding of reco
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -100,6 +101,7 @@ class NumbaGame(_core.FunctionGame):
         return source_of(getattr(self._rules.play, "py_func", self._rules.play))
 
 
+@functools.cache
 def _compile(
     name: str, rules: Rules, state_bytes: int, num_actions: int, planes_shape: tuple[int, int, int]
 ) -> dict[str, Any]:

@@ -30,7 +30,7 @@ for _bit in range(64):
     _BIT_OF[((int(_DE_BRUIJN) << _bit) & int(_ALL)) >> 58] = _bit
 
 
-@njit
+@njit(cache=True)
 def _moves(own: Any, other: Any) -> Any:
     """Empty cells at the end of a run of the other's stones that starts beside one of ours."""
     found = np.uint64(0)
@@ -45,7 +45,7 @@ def _moves(own: Any, other: Any) -> Any:
     return found & ~(own | other)
 
 
-@njit
+@njit(cache=True)
 def _flipped(own: Any, other: Any, move: Any) -> Any:
     """The other's stones between the move and ours."""
     found = np.uint64(0)
@@ -63,7 +63,7 @@ def _flipped(own: Any, other: Any, move: Any) -> Any:
     return found
 
 
-@njit
+@njit(cache=True)
 def _count(board: Any) -> Any:
     count = 0
     while board:
@@ -72,7 +72,7 @@ def _count(board: Any) -> Any:
     return count
 
 
-@njit
+@njit(cache=True)
 def start(state: Any) -> None:
     """Black, who moves first, on e4 and d5; White on d4 and e5."""
     words = state.view(np.uint64)
@@ -80,7 +80,7 @@ def start(state: Any) -> None:
     words[1] = (_ONE << np.uint64(27)) | (_ONE << np.uint64(36))
 
 
-@njit
+@njit(cache=True)
 def legal_actions(state: Any, out: Any) -> Any:
     """Cells that turn at least one stone; a pass where there is none and the other can move."""
     words = state.view(np.uint64)
@@ -99,7 +99,7 @@ def legal_actions(state: Any, out: Any) -> Any:
     return count
 
 
-@njit
+@njit(cache=True)
 def play(state: Any, action: Any) -> None:
     """Place a stone and turn what it closes in, or pass."""
     words = state.view(np.uint64)
@@ -114,13 +114,13 @@ def play(state: Any, action: Any) -> None:
     words[2] ^= _ONE
 
 
-@njit
+@njit(cache=True)
 def player(state: Any) -> Any:
     """Black is the first."""
     return state[16]
 
 
-@njit
+@njit(cache=True)
 def outcome(state: Any) -> Any:
     """More stones win once neither can move."""
     words = state.view(np.uint64)
@@ -129,7 +129,7 @@ def outcome(state: Any) -> Any:
     return float(np.sign(_count(words[0]) - _count(words[1])))
 
 
-@njit
+@njit(cache=True)
 def encode(state: Any, planes: Any) -> None:
     """Own stones, the other's stones, cells to move to."""
     words = state.view(np.uint64)
@@ -141,14 +141,14 @@ def encode(state: Any, planes: Any) -> None:
         planes[2, cell >> 3, cell & 7] = (moves >> bit) & _ONE
 
 
-@njit
+@njit(cache=True)
 def _swapped(board: Any, mask: Any, step: Any) -> Any:
     """The bits under the mask change places with those `step` higher."""
     change = (board ^ (board >> step)) & mask
     return board ^ change ^ (change << step)
 
 
-@njit
+@njit(cache=True)
 def _turned(board: Any, symmetry: Any) -> Any:
     """As engine.game.board_symmetries numbers them: transpose, reverse rows, reverse columns."""
     if symmetry & 1:
@@ -166,7 +166,7 @@ def _turned(board: Any, symmetry: Any) -> Any:
     return board
 
 
-@njit
+@njit(cache=True)
 def turn(state: Any, symmetry: Any, out: Any) -> None:
     """Both sides' stones turned, the mover kept."""
     words, result = state.view(np.uint64), out.view(np.uint64)

@@ -1,0 +1,1 @@
+"""Every registered game as an environment: Gymnasium for one agent, PettingZoo for two."""

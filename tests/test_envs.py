@@ -1,0 +1,126 @@
+"""Games as Gymnasium and PettingZoo environments, judged by those packages' own checkers."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.metadata import entry_points
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from custom_connect4 import PythonConnect4
+from gymnasium.utils.env_checker import check_env
+from pettingzoo.test import api_test, seed_test
+
+from engine.errors import UserError
+from engine.registry import GROUP, load_game
+from games.envs.gymnasium import GameEnv
+from games.envs.pettingzoo import env as two_player_env
+from games.envs.picture import CELL, STONES, draw_board
+
+ENTRIES = {entry.name: entry.attr for entry in entry_points(group=GROUP)}
+
+
+@pytest.mark.parametrize("name", sorted(ENTRIES))
+@pytest.mark.parametrize("opponent", [None, "random"])
+def test_every_game_passes_the_checker_of_gymnasium(name: str, opponent: str | None) -> None:
+    env = gymnasium.make(f"selfplay/{ENTRIES[name]}-v0", opponent=opponent)
+    check_env(env.unwrapped, skip_render_check=False)
+
+
+@pytest.mark.parametrize("name", sorted(ENTRIES))
+def test_every_game_passes_the_tests_of_pettingzoo(name: str) -> None:
+    with warnings.catch_warnings():
+        # It names what it likes: an observation that is not a dictionary of images, and planes below 0.
+        warnings.simplefilter("ignore", UserWarning)
+        api_test(two_player_env(name), num_cycles=200)
+        seed_test(lambda: two_player_env(name), num_cycles=100)
+
+
+def play(env: Any, seed: int, random: np.random.Generator) -> tuple[float, int]:
+    """(sum of rewards, the agent's moves) of a random game."""
+    _, info = env.reset(seed=seed)
+    total, moves, over = 0.0, 0, False
+    while not over:
+        action = random.choice(np.flatnonzero(info["action_mask"]))
+        _, reward, terminated, truncated, info = env.step(action)
+        total, moves, over = total + reward, moves + 1, terminated or truncated
+    return total, moves
+
+
+def test_rewards_are_the_agents_whatever_its_colour() -> None:
+    def win_at_once(state: Any) -> int:
+        winning = state.winning_action()
+        return winning if winning >= 0 else state.legal_actions()[0]
+
+    for player in (0, 1):
+        env = GameEnv("connect4", opponent=win_at_once, agent_player=player)
+        random = np.random.default_rng(1)
+        results = [play(env, seed, random)[0] for seed in range(30)]
+        assert set(results) <= {-1.0, 0.0, 1.0}
+        assert sum(results) < -15
+
+
+def test_an_agent_that_plays_itself_is_rewarded_for_the_last_move() -> None:
+    env = GameEnv("connect4", opponent=None)
+    env.reset(options={"position": "112233"})
+    _, reward, terminated, _, _ = env.step(np.int64(3))
+    assert (reward, terminated) == (1.0, True)
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.step(np.int64(0))
+
+
+def test_an_illegal_action_loses() -> None:
+    env = GameEnv("connect4", opponent=None)
+    env.reset(options={"position": "444444"})
+    _, reward, terminated, _, info = env.step(np.int64(3))
+    assert (reward, terminated, info["illegal"]) == (-1.0, True, True)
+
+
+def test_the_same_seed_plays_the_same_game() -> None:
+    env = GameEnv("othello")
+    games = [[play(env, 5, np.random.default_rng(3)) for _ in range(2)] for _ in range(2)]
+    assert games[0] == games[1]
+
+
+def test_a_game_of_ones_own_is_an_environment() -> None:
+    check_env(GameEnv(PythonConnect4()), skip_render_check=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"opponent": "strong"}, "'strong' is neither"),
+        ({"agent_player": 2}, "agent_player 2"),
+        ({"render_mode": "3d"}, "render_mode '3d'"),
+        ({"size": 3}, "no option 'size'"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises((ValueError, UserError), match=message):
+        GameEnv("connect4", **arguments)
+
+
+def test_pictures_show_stones_where_they_stand() -> None:
+    picture = draw_board(load_game("connect4").parse("4435").text())
+    middle = CELL // 2
+    assert picture.shape == (7 * CELL, 7 * CELL, 3)
+    assert tuple(picture[5 * CELL + middle, 3 * CELL + middle]) == STONES["X"]
+    assert tuple(picture[4 * CELL + middle, 3 * CELL + middle]) == STONES["O"]
+    assert tuple(picture[0 + middle, middle]) not in STONES.values()
+
+
+@pytest.mark.parametrize("make", [GameEnv, two_player_env])
+def test_render_modes(make: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    for mode in ("ansi", "rgb_array", "human"):
+        env = make("othello", render_mode=mode)
+        env.reset(seed=1)
+        shown = env.render()
+        if mode == "ansi":
+            assert "O" in shown
+        elif mode == "rgb_array":
+            assert shown.dtype == np.uint8
+        else:
+            assert shown is None
+            assert "O" in capsys.readouterr().out
