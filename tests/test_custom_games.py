@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from custom_connect4 import DESCRIPTION, NumbaConnect4, PythonConnect4, PythonConnect4State
 from numba import njit
+from pseudo import even_handed
 
 from engine import _core
 from engine.config import build_config
@@ -32,20 +33,6 @@ GAMES = {"python": PythonConnect4, "numba": NumbaConnect4}
 def twin(request: pytest.FixtureRequest) -> _core.Game:
     """Connect Four not in C++."""
     return GAMES[request.param]()
-
-
-def even_handed(requests: _core.Requests) -> _core.DenseReply:
-    """A pseudo-random function of the position that turns with it, so that orientation plays no part."""
-
-    def half(planes: np.ndarray) -> np.ndarray:
-        flat = planes.reshape(len(planes), -1).astype(np.float64)
-        weights = np.sin(np.arange(flat.shape[1] * 10).reshape(flat.shape[1], 10) * 12.9898) * 3
-        return np.sin(flat @ weights)
-
-    straight, mirrored = half(requests.planes), half(requests.planes[..., ::-1])
-    wdl = np.exp(straight[:, :3] + mirrored[:, :3])
-    logits = straight[:, 3:] + mirrored[:, :2:-1]
-    return _core.DenseReply((wdl / wdl.sum(1, keepdims=True)).astype(np.float32), logits.astype(np.float32))
 
 
 def visits(game: _core.Game, position: str, simulations: int, cache_mb: float = 0) -> dict[int, int]:

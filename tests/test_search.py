@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from pseudo import pseudo
 
 from engine import _core
 from engine.config import SearchConfig
@@ -183,16 +184,6 @@ def test_search_in_parts_equals_search_in_one_go() -> None:
     for simulations in (10, 100, 333):
         search(parts, pseudo, simulations)
     assert visits(parts) == visits(searched("4", 333, pseudo))
-
-
-def pseudo(requests: _core.Requests) -> _core.DenseReply:
-    """A fixed pseudo-random function of the position: the same whatever the batch."""
-    planes = requests.planes.reshape(len(requests), -1).astype(np.float64)
-    weights = np.sin(np.arange(planes.shape[1] * 10).reshape(planes.shape[1], 10) * 12.9898) * 3
-    mixed = np.sin((planes[:, :, None] * weights[None]).sum(axis=1))
-    wdl = np.exp(mixed[:, :3])
-    wdl /= wdl.sum(axis=1, keepdims=True)
-    return _core.DenseReply(wdl.astype(np.float32), mixed[:, 3:].astype(np.float32))
 
 
 def test_a_tree_is_the_same_alone_and_among_others() -> None:

@@ -6,21 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pseudo import pseudo
 
 from engine import _core
 from games.connect4 import Connect4
 
 GAME = Connect4()
-
-
-def pseudo(requests: _core.Requests) -> _core.DenseReply:
-    """A fixed pseudo-random function of the position: the same whatever the batch."""
-    planes = requests.planes.reshape(len(requests), -1).astype(np.float64)
-    weights = np.sin(np.arange(planes.shape[1] * 10).reshape(planes.shape[1], 10) * 12.9898) * 3
-    mixed = np.sin((planes[:, :, None] * weights[None]).sum(axis=1))
-    wdl = np.exp(mixed[:, :3])
-    wdl /= wdl.sum(axis=1, keepdims=True)
-    return _core.DenseReply(wdl.astype(np.float32), mixed[:, 3:].astype(np.float32))
 
 
 def make_pool(slots: int, first_id: int = 0, stride: int = 1, seed: int = 5, **play: Any) -> _core.Pool:
