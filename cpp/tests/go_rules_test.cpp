@@ -45,6 +45,24 @@ bool allows(const Go& game, const std::string& position, const std::string& move
   return legal;
 }
 
+// Black's best area score less White's, within (alpha, beta), by alpha-beta.
+double best_score(const GoState& state, double alpha, double beta) {
+  if (state.is_over()) return state.area_score();
+  const bool black = state.player() == 0;
+  double best = black ? -100 : 100;
+  std::vector<Action> actions = legal(state);
+  std::reverse(actions.begin(), actions.end());  // a pass refutes most
+  for (const Action action : actions) {
+    GoState child = state;
+    child.play(action);
+    const double score = best_score(child, alpha, beta);
+    best = black ? std::max(best, score) : std::min(best, score);
+    (black ? alpha : beta) = black ? std::max(alpha, best) : std::min(beta, best);
+    if (alpha >= beta) break;
+  }
+  return best;
+}
+
 }  // namespace
 
 TEST(go_simple_ko_forbids_to_take_back_at_once) {
@@ -204,7 +222,8 @@ TEST(go_komi_decides_and_whole_komi_can_draw) {
 }
 
 TEST(go_empty_board_is_nobodys) {
-  const auto state = at(square(7), "pass pass");
+  const Go game = square(7);
+  const auto state = at(game, "pass pass");
   CHECK_EQ(state->area_score(), -7.5);
   CHECK_EQ(state->outcome().value_or(9), -1.0f);  // Black is to move
   CHECK(state->area_owners() == std::vector<std::int8_t>(49, 0));
@@ -306,6 +325,16 @@ TEST(go_legal_positions_are_as_many_as_tromp_counted) {
       }
     }
     CHECK_EQ(count, expected);
+  }
+}
+
+TEST(go_smallest_board_is_won_by_a_point) {
+  for (const std::string rules : {"tromp-taylor", "chinese-ogs", "aga"}) {
+    GoOptions options{2, 2, parse_rules(rules), 100, {}};
+    options.rules.komi = 0;
+    const Go game(options);
+    CHECK(best_score(*at(game, ""), 0.5, 1) >= 1);
+    CHECK(best_score(*at(game, ""), 1, 1.5) <= 1);
   }
 }
 
