@@ -1,0 +1,26 @@
+// Moves as text: UCI and SAN.
+#pragma once
+
+#include <string>
+
+#include "games/chess/board.h"
+
+namespace selfplay::chess {
+
+// The start of a text of any length in quotes, for error messages.
+std::string quoted(const std::string& text);
+
+std::string square_text(int square);  // as White sees it
+
+bool is_castling(const Board& board, Move move);
+
+// Castling is the king's own step (e1g1), or the king taking its rook (e1h1) as Chess960 needs.
+std::string uci_text(const Board& board, Move move, bool takes_rook);
+
+// With the marks of check and mate.
+std::string san_text(const Board& board, Move move);
+
+// A legal move in UCI, castling in either form, or in SAN. Throws InputError.
+Move parse_move(const Board& board, const std::string& text);
+
+}  // namespace selfplay::chess
