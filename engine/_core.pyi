@@ -31,6 +31,8 @@ class State:
         """For the player to move; None while the game runs."""
     def winning_action(self) -> int:
         """The lowest action that wins at once, -1 where there is none or the game does not look."""
+    def perft(self, depth: int) -> int:
+        """The number of move paths of `depth` plies; chess counts past draws that its history makes."""
     def clone(self) -> State: ...
     def encode(self) -> NDArray[np.float32]:
         """Planes [C, H, W]."""
@@ -69,6 +71,73 @@ class Connect4(Game):
     """Connect Four, seven columns of six; actions are columns 0-6."""
 
     def __init__(self) -> None: ...
+
+class ChessState(State):
+    """A position of chess."""
+
+    def fen(self, shredder: bool = False) -> str:
+        """FEN; castling as KQkq, file letters where those are not plain (X-FEN), or always (`shredder`)."""
+    def san(self, action: int) -> str: ...
+    def repetitions(self) -> int:
+        """How often the position has been on the board before."""
+
+class Chess(Game):
+    """Chess by FIDE's rules, Chess960, or Gardner's chess on five by five.
+
+    variant: "standard", "chess960" or "gardner".
+    draws: "threefold" ends at the third occurrence and after 50 moves, "fide" at the fifth and after 75.
+    start: number of the Chess960 start, 0 to 959.
+    history: earlier positions in the planes.
+    max_plies: a draw after so many; 0 for as many as the rules allow.
+    """
+
+    def __init__(
+        self,
+        variant: str = "standard",
+        draws: str = "threefold",
+        start: int = 518,
+        history: int = 1,
+        max_plies: int = 0,
+    ) -> None: ...
+
+class GoState(State):
+    """A position of Go. Scores are Black's less White's, komi and handicap bonus included; owners are 1 for
+    Black, -1 for White, 0 for nobody, row by row from the top."""
+
+    def area_score(self) -> float: ...
+    def area_owners(self) -> list[int]: ...
+    def territory_score(self, dead: Sequence[str]) -> float:
+        """With prisoners, after the strings at the points `dead` have been taken off."""
+    def territory_owners(self, dead: Sequence[str]) -> list[int]: ...
+    def captures(self) -> tuple[int, int]:
+        """Stones that Black and White have taken."""
+
+class Go(Game):
+    """Go on 2x2 to 25x25.
+
+    rules: the name of a rule set, over which ko, suicide, scoring, komi and handicap_bonus go.
+    handicap: a number of stones on the fixed points, or points with + between them.
+    max_plies: the game is scored after so many; 0 for three a point and 20.
+    """
+
+    def __init__(
+        self,
+        columns: int,
+        rows: int,
+        rules: str = "tromp-taylor",
+        ko: str | None = None,
+        suicide: bool | None = None,
+        scoring: str | None = None,
+        komi: float | None = None,
+        handicap_bonus: str | None = None,
+        handicap: str = "",
+        max_plies: int = 0,
+    ) -> None: ...
+    @property
+    def komi(self) -> float: ...
+    @property
+    def needs_agreement(self) -> bool:
+        """Whether the result rests on an agreement about dead stones; not for self-play."""
 
 class CustomGame(Game):
     """A game of a user: `PythonGame` or `FunctionGame`. Positions are written as action names."""

@@ -48,6 +48,7 @@ void register_game(py::module_& module) {
       .def("play", &play, py::arg("action"))
       .def("outcome", &State::outcome)
       .def("winning_action", &State::winning_action)
+      .def("perft", &State::perft, py::arg("depth"), py::call_guard<py::gil_scoped_release>())
       .def("clone", &State::clone)
       .def("encode", &encode)
       .def("key", &State::key)

@@ -12,6 +12,8 @@ namespace selfplay {
 namespace py = pybind11;
 
 void register_game(py::module_& module);
+void register_chess(py::module_& module);
+void register_go(py::module_& module);
 void register_custom(py::module_& module);
 void register_solver(py::module_& module);
 void register_search(py::module_& module);

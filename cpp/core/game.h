@@ -68,6 +68,9 @@ class State {
   // The lowest action that wins the game for the player to move at once; -1 where there is none, or
   // where a game does not look, as the rules leave it free to. Search takes it as proof.
   virtual Action winning_action() const { return -1; }
+  // The number of move paths of `depth` plies. A game may count past draws that only its history makes,
+  // as chess does by custom.
+  virtual std::uint64_t perft(int depth) const;
   virtual std::unique_ptr<State> clone() const = 0;
   // Becomes a copy of `other`, a state of the same game, without allocating where the game allows it.
   virtual void assign(const State& other) = 0;

@@ -80,7 +80,7 @@ def perft(
     for action in state.legal_actions() if depth else []:
         child = state.clone()
         child.play(action)
-        moves[state.action_text(action)] = count_paths(child, depth - 1)
+        moves[state.action_text(action)] = child.perft(depth - 1)
     nodes = sum(moves.values()) if depth else 1
     seconds = time.monotonic() - started
     if json:
@@ -129,19 +129,6 @@ def check(
         raise typer.Exit(1)
 
 
-def count_paths(state: State, depth: int) -> int:
-    """Number of move sequences of exactly `depth` plies (perft)."""
-    actions = state.legal_actions() if depth else []
-    if depth <= 1:
-        return len(actions) if depth else 1
-    nodes = 0
-    for action in actions:
-        child = state.clone()
-        child.play(action)
-        nodes += count_paths(child, depth - 1)
-    return nodes
-
-
 class RulesService:
     """Answers requests about positions; a request may carry options of the game."""
 
@@ -167,7 +154,7 @@ class RulesService:
         describe = getattr(game, "describe", None)
         if describe is not None:
             answer.update(describe(state))
-        return answer if depth is None else {**answer, "nodes": count_paths(state, depth)}
+        return answer if depth is None else {**answer, "nodes": state.perft(depth)}
 
     def _game(self, options: dict[str, Any]) -> Game:
         from json import dumps

@@ -6,6 +6,7 @@
 #include "core/game.h"
 #include "games/chess/board.h"
 #include "games/chess/fen.h"
+#include "games/chess/movegen.h"
 #include "games/chess/policy_index.h"
 
 namespace selfplay::chess {
@@ -39,6 +40,8 @@ class ChessState final : public State {
   int legal_actions(Action* out) const override;
   void play(Action action) override;
   std::optional<float> outcome() const override;
+  // Past draws by repetition, moves and material, as is the custom.
+  std::uint64_t perft(int depth) const override { return chess::perft(board_, depth); }
   std::unique_ptr<State> clone() const override { return std::make_unique<ChessState>(*this); }
   void assign(const State& other) override { *this = static_cast<const ChessState&>(other); }
   void encode(float* planes) const override;

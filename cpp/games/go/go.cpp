@@ -34,8 +34,10 @@ std::string Go::name() const {
   if (max_plies_ != 3 * geometry_.points + 20) text += ",max_plies=" + std::to_string(max_plies_);
   if (start_.is_handicap) {
     std::string points;
-    start_.stones[kBlack].for_each(
-        [&](int point) { points += (points.empty() ? "" : "+") + point_text(geometry_, point); });
+    start_.stones[kBlack].for_each([&](int point) {
+      if (!points.empty()) points += '+';
+      points += point_text(geometry_, point);
+    });
     text += ",handicap=" + points;
   }
   return text;

@@ -1,0 +1,73 @@
+"""Chess: the C++ rules of the standard game, Chess960 and Gardner's game, and their presets."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from engine import _core
+
+
+class Chess(_core.Chess):
+    """Chess; moves in UCI or SAN, positions in FEN.
+
+    Args:
+        draws: `threefold` ends the game at the third occurrence of a position and after 50 moves, `fide` at
+            the fifth and after 75.
+        history: earlier positions in the planes, 0 to 7.
+        max_plies: a draw after so many; 0 for as many as the rules allow.
+    """
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "default": {
+            "network": {"channels": 96, "blocks": 6},
+            "selfplay": {"max_opening_plies": 4, "temperature_half_life": 15.0},
+        },
+    }
+    """Settings over the defaults of engine.config, by name."""
+
+    def __init__(self, draws: str = "threefold", history: int = 1, max_plies: int = 0) -> None:
+        super().__init__("standard", draws, history=history, max_plies=max_plies)
+
+    def describe(self, state: _core.State) -> dict[str, Any]:
+        """What the rules service adds."""
+        return _describe(state)
+
+
+class Chess960(_core.Chess):
+    """Chess960; castling is the king taking its rook. `start` is the number of the start, 0 to 959."""
+
+    presets = Chess.presets
+    """Settings over the defaults of engine.config, by name."""
+
+    def __init__(
+        self, start: int = 518, draws: str = "threefold", history: int = 1, max_plies: int = 0
+    ) -> None:
+        super().__init__("chess960", draws, start, history, max_plies)
+
+    def describe(self, state: _core.State) -> dict[str, Any]:
+        """What the rules service adds."""
+        return _describe(state)
+
+
+class Gardner(_core.Chess):
+    """Gardner's chess on five by five: no castling, no double step, otherwise as chess."""
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "default": {
+            "network": {"blocks": 4},
+            "selfplay": {"max_opening_plies": 4},
+        },
+    }
+    """Settings over the defaults of engine.config, by name."""
+
+    def __init__(self, draws: str = "threefold", history: int = 1, max_plies: int = 0) -> None:
+        super().__init__("gardner", draws, history=history, max_plies=max_plies)
+
+    def describe(self, state: _core.State) -> dict[str, Any]:
+        """What the rules service adds."""
+        return _describe(state)
+
+
+def _describe(state: _core.State) -> dict[str, Any]:
+    assert isinstance(state, _core.ChessState)
+    return {"fen": state.fen(), "repetitions": state.repetitions()}

@@ -1,0 +1,84 @@
+"""Go: the C++ rules under the options of the command line, and presets by size of the board."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import _core
+from engine.errors import InputError
+
+
+class Go(_core.Go):
+    """Go; a move is a point such as D4, or pass.
+
+    Args:
+        size: of the board, 2 to 25, or columns and rows such as `7x5`.
+        rules: `tromp-taylor`, `chinese`, `aga`, `new-zealand`, `japanese` and others, or an object with
+            `ko`, `suicide` and `scoring`.
+        ko: `simple`, `positional` or `situational`, over the rule set's; so the next four.
+        suicide: whether it is allowed.
+        scoring: `area` or `territory`.
+        komi: points for White, whole or half.
+        handicap_bonus: what White gets for a handicap: `none`, `stones` or `stones-1`.
+        handicap: a number of stones on the fixed points, or points such as `C3+G7`.
+        max_plies: the game is scored as it stands after so many; 0 for three a point and 20.
+    """
+
+    def __init__(
+        self,
+        size: int | str = 19,
+        rules: str | dict[str, Any] = "tromp-taylor",
+        ko: str | None = None,
+        suicide: bool | None = None,
+        scoring: str | None = None,
+        komi: float | None = None,
+        handicap_bonus: str | None = None,
+        handicap: int | str = 0,
+        max_plies: int = 0,
+    ) -> None:
+        columns, rows = _sides(size)
+        over: dict[str, Any] = {"ko": ko, "suicide": suicide, "scoring": scoring}
+        if isinstance(rules, dict):
+            unknown = sorted(rules.keys() - over.keys())
+            if unknown:
+                raise InputError(f"rules: unknown key '{unknown[0]}'; known are ko, suicide, scoring")
+            over = {key: rules.get(key) if value is None else value for key, value in over.items()}
+            rules = "tromp-taylor"
+        super().__init__(
+            columns, rows, rules, **over, komi=komi, handicap_bonus=handicap_bonus, handicap=str(handicap),
+            max_plies=max_plies,
+        )  # fmt: skip
+        self.presets = {"default": _preset(max(columns, rows))}
+
+    def describe(self, state: _core.State) -> dict[str, Any]:
+        """What the rules service adds: score (Black's less White's, komi included), owners, captures."""
+        assert isinstance(state, _core.GoState)
+        black, white = state.captures()
+        return {
+            "score": state.area_score(),
+            "owner": state.area_owners(),
+            "captures": {"black": black, "white": white},
+        }
+
+
+def _sides(size: int | str) -> tuple[int, int]:
+    columns, _, rows = str(size).partition("x")
+    if not columns.isdecimal() or not (rows or columns).isdecimal():
+        raise InputError(f"size '{size}' is neither a number nor columns and rows such as 7x5")
+    return int(columns[:9]), int((rows or columns)[:9])
+
+
+def _preset(side: int) -> dict[str, Any]:
+    """Larger boards get a larger network and more plies of random opening."""
+    if side <= 6:
+        network, opening = {"channels": 64, "blocks": 4}, 2
+    elif side <= 9:
+        network, opening = {"channels": 64, "blocks": 6}, 4
+    elif side <= 13:
+        network, opening = {"channels": 96, "blocks": 8}, 6
+    else:
+        network, opening = {"channels": 128, "blocks": 10}, 8
+    return {
+        "network": network,
+        "selfplay": {"max_opening_plies": opening, "temperature_half_life": float(side)},
+    }
