@@ -11,6 +11,7 @@ A tag is `group/name`; TensorBoard shows one section a group, in the order of th
     truth/     mistakes and optimal moves where the exact value is known
     arena/     results of matches
     speed/     positions, evaluations and samples a second, and where the time goes
+    machine/   memory of the process
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import resource
 import socket
 import sys
 import time
@@ -30,7 +32,17 @@ from engine.errors import CorruptFileError, UserError
 if TYPE_CHECKING:
     from engine._core import Game, State
 
-GROUPS = ("selfplay", "search", "replay", "loss", "policy", "value", "truth", "arena", "speed")
+GROUPS = ("selfplay", "search", "replay", "loss", "policy", "value", "truth", "arena", "speed", "machine")
+
+
+def resident_mb() -> float:
+    """Memory of this process in MB; its peak where the system does not tell the present."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except (OSError, ValueError, IndexError):
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 class Metrics:

@@ -17,9 +17,10 @@ from engine.actors import Actors, InFlight
 from engine.actors.inline import InlineActors, num_callers
 from engine.checkpoint import Checkpoint
 from engine.config import Config
+from engine.errors import UserError
 from engine.game_table import join_games
 from engine.learner import Learner, num_threads
-from engine.metrics import Metrics, sample_game
+from engine.metrics import Metrics, resident_mb, sample_game
 from engine.replay import Replay
 from engine.rundir import Run
 from engine.selfplay import Games
@@ -107,6 +108,11 @@ def train(
     Raises UserError for what the user can mend. KeyboardInterrupt (also on SIGTERM) drops the iteration
     under way; everything up to the last commit stays.
     """
+    if getattr(game, "needs_agreement", False):
+        raise UserError(
+            f"game '{game.name}' is scored by agreement about dead stones, which self-play has nobody for; "
+            "train under rules=tromp-taylor or chinese"
+        )
     with ExitStack() as stack:
         stack.enter_context(_terminable())
         warn = reporter.message
@@ -142,7 +148,7 @@ def loop(parts: Parts, limit: Limit) -> None:
         values |= games_summary(batches) | _search_summary(parts, before, played - start)
         values |= _replay_summary(parts, steps, new_positions) | _truth(parts, time.monotonic() - clock)
         progress.seconds = time.monotonic() - clock
-        values["minutes"] = progress.seconds / 60
+        values |= {"machine/memory_mb": resident_mb(), "minutes": progress.seconds / 60}
         _write(parts, values, games)
         parts.run.commit(_checkpoint(parts), games, parts.game)
         parts.reporter.iteration({"iteration": progress.iteration, **values})

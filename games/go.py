@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from engine import _core
@@ -62,10 +63,10 @@ class Go(_core.Go):
 
 
 def _sides(size: int | str) -> tuple[int, int]:
-    columns, _, rows = str(size).partition("x")
-    if not columns.isdecimal() or not (rows or columns).isdecimal():
+    match = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", str(size))
+    if match is None:
         raise InputError(f"size '{size}' is neither a number nor columns and rows such as 7x5")
-    return int(columns[:9]), int((rows or columns)[:9])
+    return int(match[1]), int(match[2] or match[1])
 
 
 def _preset(side: int) -> dict[str, Any]:
