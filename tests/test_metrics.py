@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from engine._core import Connect4
 from engine.errors import CorruptFileError, UserError
-from engine.metrics import GROUPS, Metrics, cut_back, read_metrics, sample_game
+from engine.metrics import GROUPS, Metrics, cut_back, read_metrics, resident_mb, sample_game
 
 
 def scalars(run: Path, tag: str) -> dict[int, float]:
@@ -138,3 +138,10 @@ def test_sample_game_draws_the_end() -> None:
     )
     assert "second player won" in sample_game(Connect4(), "", [6, 0, 0, 1, 1, 2, 2, 3])
     assert "not finished" in sample_game(Connect4(), "", [3])
+
+
+def test_memory_is_that_of_this_process() -> None:
+    before = resident_mb()
+    block = np.ones(64 * 1024 * 1024, np.uint8)
+    assert 48 < resident_mb() - before < 96
+    assert block.all()
