@@ -286,3 +286,30 @@ def test_a_strangers_game_is_checked_and_trained(tmp_path: Path, selfplay: Any) 
         cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+ENDLESS = """
+import numpy as np
+from engine.game import PythonGame, PythonState
+
+class State(PythonState):
+    turn = 0
+    def player(self): return self.turn
+    def legal_actions(self): return [0, 1]
+    def play(self, action): self.turn = 1 - self.turn
+    def outcome(self): return None
+    def encode(self): return np.full((1, 1, 1), self.turn, np.float32)
+
+class Endless(PythonGame):
+    def __init__(self):
+        super().__init__(name="endless", num_actions=2, planes_shape=(1, 1, 1), max_plies=50)
+    def start(self): return State()
+"""
+
+
+def test_training_refuses_a_game_without_end(tmp_path: Path, refused: Any) -> None:
+    (tmp_path / "endless.py").write_text(ENDLESS, encoding="utf-8")
+    error = refused("train", "endless:Endless", "--run", "run", "--iterations", "1", cwd=tmp_path)
+    assert "moves are made at" in error
+    assert "endless.py:9" in error
+    assert not (tmp_path / "run").exists()

@@ -43,6 +43,7 @@ def train(
     from engine.registry import load_game
 
     rules = load_game(game)
+    _require_lawful(rules)
     changes = read_changes(rules, preset, config, assignments or [])
     if resume:
         path = _run_to_resume(run)
@@ -51,6 +52,22 @@ def train(
         path = _new_run(run, rules.name)
         settings = resolve(rules, game, preset or "default", changes)
     _train(rules, settings, path, minutes, iterations, resume, json)
+
+
+def _require_lawful(game: Game) -> None:
+    """Play a few random games of a user's game first: a slip in its rules would be trained on for hours."""
+    from engine._core import CustomGame
+    from engine.laws import LawError, check_laws
+
+    if not isinstance(game, CustomGame):
+        return
+    try:
+        check_laws(game, walks=3)
+    except LawError as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"game '{game.name}' breaks a law: {reason}; 'selfplay check' shows others"
+        ) from error
 
 
 def _train(
