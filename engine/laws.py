@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +12,15 @@ import numpy as np
 from engine._core import Game, InputError, State
 from engine.registry import position_text
 
+ALL_CHECKED = 40
+"""Plies up to which most positions are also parsed and replayed; half of those at this ply."""
+
+ILLEGAL_TRIED = 16
+"""Illegal actions tried at a position."""
+
+Seen = dict[int, tuple[bytes, list[int], float | None]]
+"""By key: a digest of the planes, the legal actions, the outcome."""
+
 
 class LawError(AssertionError):
     """A game breaks a law; the message names the law, the moves that lead there and what was seen."""
@@ -19,21 +29,28 @@ class LawError(AssertionError):
 def check_laws(game: Game, walks: int = 100, seed: int = 0) -> int:
     """Check the laws on every position of `walks` random games; the number of positions checked.
 
-    The laws stand in cpp/core/game.h. Raise LawError at the first position that breaks one.
+    The laws stand in cpp/core/game.h. In long games what takes as long as the game so far is checked on a
+    random part of the positions. Raise LawError at the first position that breaks one.
     """
     _check_symmetry_tables(game)
     source = random.Random(seed)
-    seen: dict[int, tuple[bytes, list[int], float | None]] = {}
+    seen: Seen = {}
     positions = 0
     for _ in range(walks):
         state = game.initial()
+        twins = _twins(game)
         while True:
             _check_position(game, state, seen)
+            _check_twins(game, state, twins)
+            if source.random() < ALL_CHECKED / (ALL_CHECKED + state.ply()):
+                _check_copies(game, state)
             positions += 1
             actions = state.legal_actions()
             if not actions:
                 break
-            state = _checked_move(game, state, source.choice(actions))
+            action = source.choice(actions)
+            state = _checked_move(game, state, action, source)
+            _move_twins(game, state, twins, action)
     return positions
 
 
@@ -56,7 +73,7 @@ def _check_winning_action(state: State, actions: list[int]) -> None:
     _require(state, "a winning action wins at once", won == 1, claimed)
 
 
-def _check_position(game: Game, state: State, seen: dict[int, tuple[bytes, list[int], float | None]]) -> None:
+def _check_position(game: Game, state: State, seen: Seen) -> None:
     actions, outcome = state.legal_actions(), state.outcome()
     _require(state, "the player is 0 or 1", state.player() in (0, 1), state.player())
     _require(state, "there is an outcome or a legal action, never both", (outcome is None) == bool(actions))
@@ -71,12 +88,10 @@ def _check_position(game: Game, state: State, seen: dict[int, tuple[bytes, list[
     _require(state, "planes are float32", planes.dtype == np.float32, planes.dtype)
     _require(state, "planes are finite", bool(np.isfinite(planes).all()))
     _require(state, "there is a drawing", bool(state.text().strip()))
-    summary = (planes.tobytes(), actions, outcome)
+    summary = (hashlib.blake2b(planes.tobytes(), digest_size=16).digest(), actions, outcome)
     same = seen.setdefault(state.key(), summary) == summary
     _require(state, "an equal key means equal planes, legal actions and outcome", same)
-    _check_copies(game, state)
     _check_notation(state, actions)
-    _check_symmetries(game, state, planes)
     _check_winning_action(state, actions)
 
 
@@ -110,25 +125,31 @@ def _check_notation(state: State, actions: list[int]) -> None:
     _require(state, "parse_action refuses nonsense with InputError", refused)
 
 
-def _check_symmetries(game: Game, state: State, planes: np.ndarray) -> None:
-    """Every symmetry that keeps the usual start, at positions reached from there.
+def _twins(game: Game) -> dict[int, State]:
+    """The start under every symmetry that keeps it.
 
     Others, such as the quarter turns of Othello, lead to positions that no game reaches.
     """
+    start = _flat(game.initial())
+    turns = range(1, len(game.cell_symmetries))
+    return {
+        turn: game.initial() for turn in turns if np.array_equal(start[:, game.cell_symmetries[turn]], start)
+    }
+
+
+def _move_twins(game: Game, state: State, twins: dict[int, State], action: int) -> None:
+    for turn, twin in twins.items():
+        turned = int(game.action_symmetries[turn, action])
+        _require(state, "a turned move is legal when turned", turned in twin.legal_actions(), turned)
+        twin.play(turned)
+
+
+def _check_twins(game: Game, state: State, twins: dict[int, State]) -> None:
     key, symmetry = state.canonical()
-    count = len(game.cell_symmetries)
-    _require(state, "canonical() names a symmetry", 0 <= symmetry < count, symmetry)
-    start, actions = state.position()
-    if start:
-        return
-    for turn in range(1, count):
-        twin = game.initial()
-        if not np.array_equal(_flat(twin)[:, game.cell_symmetries[turn]], _flat(twin)):
-            continue
-        for action in (int(game.action_symmetries[turn, action]) for action in actions):
-            _require(state, "a turned move is legal when turned", action in twin.legal_actions(), action)
-            twin.play(action)
-        turned = planes.reshape(planes.shape[0], -1)[:, game.cell_symmetries[turn]]
+    _require(state, "canonical() names a symmetry", 0 <= symmetry < len(game.cell_symmetries), symmetry)
+    planes = _flat(state)
+    for turn, twin in twins.items():
+        turned = planes[:, game.cell_symmetries[turn]]
         _require(state, "a turned position has the turned planes", np.array_equal(_flat(twin), turned), turn)
         _require(state, "a turned position has the same canonical key", twin.canonical()[0] == key, turn)
 
@@ -138,14 +159,15 @@ def _flat(state: State) -> np.ndarray:
     return planes.reshape(planes.shape[0], -1)
 
 
-def _checked_move(game: Game, state: State, action: int) -> State:
+def _checked_move(game: Game, state: State, action: int, source: random.Random) -> State:
     before = (state.key(), state.ply(), state.legal_actions(), state.encode().tobytes())
     child = state.clone()
     child.play(action)
     after = (state.key(), state.ply(), state.legal_actions(), state.encode().tobytes())
     _require(state, "clone() then play() leaves the original untouched", before == after)
     _require(state, "a move adds one ply", child.ply() == state.ply() + 1)
-    for illegal in {-1, *range(game.num_actions + 1)}.difference(before[2]):
+    illegal_actions = sorted({-1, *range(game.num_actions + 1)}.difference(before[2]))
+    for illegal in source.sample(illegal_actions, min(ILLEGAL_TRIED, len(illegal_actions))):
         refused = _raises(partial(state.clone().play, illegal))
         _require(state, "play() refuses an illegal action", refused, illegal)
     return child
