@@ -51,7 +51,10 @@ Bits parse_points(const Geometry& geometry, const std::string& text, const Bits&
 
 std::string points_list(const Geometry& geometry, const Bits& points) {
   std::string text;
-  points.for_each([&](int point) { text += (text.empty() ? "" : ",") + point_text(geometry, point); });
+  points.for_each([&](int point) {
+    if (!text.empty()) text += ',';
+    text += point_text(geometry, point);
+  });
   return text;
 }
 
