@@ -1,5 +1,4 @@
 // Moves, ko and the end of the game.
-#include <algorithm>
 #include <cassert>
 
 #include "games/go/go.h"
@@ -18,7 +17,7 @@ GoState::GoState(const Go& game, const Start& start)
     start.stones[color].for_each([&](int point) {
       // A part of a position in which all strings have liberties is another one.
       if (board_.play(color, point) > 0) {
-        throw InputError("start '" + start_ + "': a string has no liberty");
+        throw InputError("start " + quoted(start_) + ": a string has no liberty");
       }
     });
   }
@@ -121,10 +120,11 @@ Bits GoState::recurring(const Bits& moves) const {
 Bits GoState::recurring_stones(const Bits& moves) const {
   const auto& keys = board_.geometry().stone_keys;
   Bits result;
+  // No earlier position has a string without liberties: a suicide is never among those found.
   moves.for_each([&](int point) {
     if (is_known(board_.hash() ^ keys[point][to_move_])) result.set(point);
   });
-  return result & board_.legal_points(to_move_, false);
+  return result;
 }
 
 Bits GoState::forbidden_suicides() const {
