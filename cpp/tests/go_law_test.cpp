@@ -152,6 +152,11 @@ TEST(go_key_names_the_position_and_what_is_forbidden) {
   CHECK(ko->forbidden().test(taken) && !none->forbidden().test(taken));
   CHECK(ko->key() != none->key());
   CHECK(ko->canonical().key != none->canonical().key);
+  // The same position at the end of a game that is too long, and before.
+  const Go brief(GoOptions{5, 5, {}, 4, {}});
+  const auto ended = at(brief, "A1 C3 B1 D4"), running = at(brief, "B:A1,B1 W:C3 turn:W; D4");
+  CHECK(ended->outcome().has_value() && !running->outcome().has_value());
+  CHECK(ended->key() != running->key());
   // Territory: prisoners belong to the position.
   const Go japanese = square(5, "japanese");
   CHECK(at(japanese, "B:A4 W:A5; B5 pass")->key() != at(japanese, "B:A4,B5; pass pass")->key());

@@ -106,7 +106,7 @@ TEST(go_random_games_on_tiny_boards_match_the_naive_game) {
   std::uint64_t seed = 1;
   for (const auto& [columns, rows] : sizes) {
     for (const Rules& rules : all_rules()) {
-      for (int game = 0; game < 20; ++game) compare_game(columns, rows, rules, seed++, 1);
+      for (int game = 0; game < 50; ++game) compare_game(columns, rows, rules, seed++, 1);
     }
   }
 }
@@ -116,7 +116,7 @@ TEST(go_random_games_on_larger_boards_match_the_naive_game) {
     int columns, rows, stride;
   };
   std::uint64_t seed = 1001;
-  for (const Size& size : {Size{9, 9, 2}, Size{7, 11, 2}, Size{13, 13, 20}, Size{19, 19, 100}}) {
+  for (const Size& size : {Size{9, 9, 1}, Size{7, 11, 1}, Size{13, 13, 10}, Size{19, 19, 50}}) {
     for (const Rules& rules : all_rules()) compare_game(size.columns, size.rows, rules, seed++, size.stride);
   }
   compare_game(25, 25, rules_of(Ko::kPositional, true), seed, 300);

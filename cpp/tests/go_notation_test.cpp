@@ -10,7 +10,8 @@ std::string handicap(int columns, int rows, int stones) {
   const Geometry geometry(columns, rows);
   std::string text;
   for (const int point : fixed_handicap(geometry, stones)) {
-    text += (text.empty() ? "" : " ") + point_text(geometry, point);
+    if (!text.empty()) text += ' ';
+    text += point_text(geometry, point);
   }
   return text;
 }

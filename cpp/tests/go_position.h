@@ -58,7 +58,8 @@ inline std::string position_text(const State& state) {
   const Position position = state.position();
   std::string text = position.start;
   for (const Action action : position.moves) {
-    text += (text.empty() ? "" : " ") + state.action_text(action);
+    if (!text.empty()) text += ' ';
+    text += state.action_text(action);
   }
   return text;
 }

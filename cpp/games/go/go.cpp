@@ -29,17 +29,15 @@ Go::Go(const GoOptions& options)
 
 std::string Go::name() const {
   std::string text = "go:size=" + std::to_string(geometry_.columns);
-  if (geometry_.rows != geometry_.columns) text += "x" + std::to_string(geometry_.rows);
+  if (geometry_.rows != geometry_.columns) text.append("x").append(std::to_string(geometry_.rows));
   text += rules_options(rules_);
-  if (max_plies_ != 3 * geometry_.points + 20) text += ",max_plies=" + std::to_string(max_plies_);
-  if (start_.is_handicap) {
-    std::string points;
-    start_.stones[kBlack].for_each([&](int point) {
-      if (!points.empty()) points += '+';
-      points += point_text(geometry_, point);
-    });
-    text += ",handicap=" + points;
-  }
+  if (max_plies_ != 3 * geometry_.points + 20) text.append(",max_plies=").append(std::to_string(max_plies_));
+  char mark = '=';
+  if (start_.is_handicap) text += ",handicap";
+  start_.stones[kBlack].for_each([&](int point) {
+    text.append(1, mark).append(point_text(geometry_, point));
+    mark = '+';
+  });
   return text;
 }
 

@@ -6,7 +6,7 @@
 //
 // A move that ko or superko forbids is not legal. It is recognized without being played: a stone can bring
 // an earlier position back only where its color has lost one since, and unless it captures only if the
-// last stone played also stands where its color had lost one; what is left is looked up by its hash.
+// last stone played also stands where its color had lost one; these and suicides are looked up by hash.
 //
 // Planes, for the player to move; all but the komi are 0 or 1:
 //
@@ -98,7 +98,12 @@ class GoState final : public State {
   void place(int point);
   // The key of a position in the history: of the board, and under situational superko of who moves next.
   std::uint64_t history_key(std::uint64_t hash, Color next) const;
-  bool recurs(int point) const;
+  // Whether the game has been through a board with this hash and the opponent to move.
+  bool is_known(std::uint64_t hash) const;
+  // Those of `moves` that bring an earlier position back.
+  Bits recurring(const Bits& moves) const;
+  // The same for moves that take nothing, suicides left out.
+  Bits recurring_stones(const Bits& moves) const;
   Bits forbidden_suicides() const;
   // What the key depends on beside the marks on points.
   std::uint64_t status_key() const;

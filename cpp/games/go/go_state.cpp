@@ -1,5 +1,4 @@
 // Moves, ko and the end of the game.
-#include <algorithm>
 #include <cassert>
 
 #include "games/go/go.h"
@@ -18,7 +17,7 @@ GoState::GoState(const Go& game, const Start& start)
     start.stones[color].for_each([&](int point) {
       // A part of a position in which all strings have liberties is another one.
       if (board_.play(color, point) > 0) {
-        throw InputError("start '" + start_ + "': a string has no liberty");
+        throw InputError("start " + quoted(start_) + ": a string has no liberty");
       }
     });
   }
@@ -100,27 +99,41 @@ Bits GoState::forbidden() const {
     if (ko_point_ >= 0) result.set(ko_point_);
     return result;
   }
-  if (go_->rules().suicide) result = forbidden_suicides();
-  Bits candidates = board_.empty() & lost_[to_move_];
-  if (!candidates.any()) return result;
-  candidates &= refilled_ ? board_.legal_points(to_move_, false) : board_.capture_points(to_move_);
-  candidates.for_each([&](int point) {
-    if (recurs(point)) result.set(point);
+  const Bits candidates = board_.empty() & lost_[to_move_];
+  if (candidates.any()) {
+    const Bits captures = board_.capture_points(to_move_);
+    result = recurring(candidates & captures);
+    if (refilled_) result |= recurring_stones(candidates.without(captures));
+  }
+  if (go_->rules().suicide) result |= forbidden_suicides();
+  return result;
+}
+
+Bits GoState::recurring(const Bits& moves) const {
+  Bits result;
+  moves.for_each([&](int point) {
+    if (is_known(board_.hash_after(to_move_, point))) result.set(point);
+  });
+  return result;
+}
+
+Bits GoState::recurring_stones(const Bits& moves) const {
+  const auto& keys = board_.geometry().stone_keys;
+  Bits result;
+  // No earlier position has a string without liberties: a suicide is never among those found.
+  moves.for_each([&](int point) {
+    if (is_known(board_.hash() ^ keys[point][to_move_])) result.set(point);
   });
   return result;
 }
 
 Bits GoState::forbidden_suicides() const {
-  Bits result;
   const Bits suicides = board_.empty().without(board_.legal_points(to_move_, false));
-  if (!suicides.any()) return result;
-  const Bits joined = board_.geometry().adjacent(board_.stones(to_move_));
+  if (!suicides.any()) return {};
   // The suicide of a single stone leaves the board as it is: one answer for all of them.
-  const Bits alone = suicides.without(joined);
-  if (alone.any() && history_.contains(history_key(board_.hash(), opposite(to_move_)))) result = alone;
-  (suicides & joined).for_each([&](int point) {
-    if (recurs(point)) result.set(point);
-  });
+  const Bits joined = board_.geometry().adjacent(board_.stones(to_move_));
+  Bits result = recurring(suicides & joined);
+  if (is_known(board_.hash())) result |= suicides.without(joined);
   return result;
 }
 
@@ -128,8 +141,8 @@ std::uint64_t GoState::history_key(std::uint64_t hash, Color next) const {
   return go_->rules().ko == Ko::kSituational && next == kWhite ? hash ^ kWhiteToMove : hash;
 }
 
-bool GoState::recurs(int point) const {
-  return history_.contains(history_key(board_.hash_after(to_move_, point), opposite(to_move_)));
+bool GoState::is_known(std::uint64_t hash) const {
+  return history_.contains(history_key(hash, opposite(to_move_)));
 }
 
 std::string GoState::refusal(int point) const {

@@ -82,7 +82,8 @@ std::string GoState::text() const {
   std::string drawing;
   for (int row = 0; row < geometry.rows; ++row) {
     const int number = geometry.rows - row;
-    drawing += (number < 10 && geometry.rows >= 10 ? " " : "") + std::to_string(number);
+    if (number < 10 && geometry.rows >= 10) drawing += ' ';
+    drawing += std::to_string(number);
     for (int column = 0; column < geometry.columns; ++column) {
       const Color there = board_.at(row * geometry.columns + column);
       drawing += there == kBlack ? " X" : there == kWhite ? " O" : " .";
@@ -91,7 +92,7 @@ std::string GoState::text() const {
   }
   drawing += geometry.rows >= 10 ? "  " : " ";
   for (int column = 0; column < geometry.columns; ++column) {
-    drawing += std::string(" ") + point_text(geometry, column)[0];
+    drawing.append(1, ' ').append(1, point_text(geometry, column)[0]);
   }
   return drawing + "\n";
 }
