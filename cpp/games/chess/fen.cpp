@@ -126,6 +126,9 @@ class FenReader {
   }
 
   void check_checks() const {
+    if ((kAttacks.king[board_.king_square()] & board_.theirs & board_.pieces[kKing]) != 0) {
+      fail_placement("has the kings side by side");
+    }
     if (in_check(passed(board_))) fail_placement("has the side that is not to move in check");
     if (count_checkers(board_) > 2) fail_placement("has a king in check from more than two men");
   }
