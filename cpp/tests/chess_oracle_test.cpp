@@ -68,10 +68,12 @@ struct Oracle {
   }
 
   int king_file(bool of_black) const {
-    return static_cast<int>(std::find(cells.begin(), cells.end(), coloured('K', of_black)) - cells.begin()) % 8;
+    return static_cast<int>(std::find(cells.begin(), cells.end(), coloured('K', of_black)) - cells.begin()) %
+           8;
   }
   int king_rank(bool of_black) const {
-    return static_cast<int>(std::find(cells.begin(), cells.end(), coloured('K', of_black)) - cells.begin()) / 8;
+    return static_cast<int>(std::find(cells.begin(), cells.end(), coloured('K', of_black)) - cells.begin()) /
+           8;
   }
 
   std::string named_rook(char letter) const {
