@@ -49,7 +49,9 @@ std::string drawing(const State& state, int plane) {
     for (int file = 0; file < shape.width; ++file) {
       const float value = *(first + (shape.height - 1 - rank) * shape.width + file);
       CHECK(value == 0.0f || value == 1.0f);
-      if (value == 1.0f) squares += (squares.empty() ? "" : " ") + square_text(square_at(file, rank));
+      if (value != 1.0f) continue;
+      if (!squares.empty()) squares += ' ';
+      squares += square_text(square_at(file, rank));
     }
   }
   return squares;

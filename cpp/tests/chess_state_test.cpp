@@ -193,6 +193,45 @@ TEST(chess_positions_read_starts_and_moves) {
            std::string("bbqnnrkr/pppppppp/8/8/8/2N5/PPPPPPPP/BBQ1NRKR b KQkq - 1 1"));
 }
 
+TEST(chess_positions_round_trip_along_random_games) {
+  for (const Variant variant : {Variant::kStandard, Variant::kChess960, Variant::kGardner}) {
+    Options options;
+    options.variant = variant;
+    options.history = 2;
+    options.max_plies = 150;
+    const Chess game(options);
+    const auto assigned = game.initial();
+    for (std::uint64_t seed = 0; seed < 3; ++seed) {
+      Random random(seed);
+      const auto state = game.parse(variant == Variant::kChess960 ? std::to_string(300 * seed) : "");
+      std::string text = state->position().start;
+      while (true) {
+        const std::vector<Action> actions = legal(*state);
+        CHECK_EQ(actions.empty(), state->outcome().has_value());
+        CHECK(actions.empty() || state->ply() < game.max_plies());
+        assigned->assign(*state);
+        CHECK_EQ(assigned->key(), state->key());
+        if (actions.empty() || state->ply() % 16 == 0) {
+          const auto parsed = game.parse(text), copy = state->clone();
+          for (const State* other : {parsed.get(), copy.get(), assigned.get()}) {
+            CHECK_EQ(other->key(), state->key());
+            CHECK_EQ(other->ply(), state->ply());
+            CHECK_EQ(other->text(), state->text());
+            CHECK_EQ(other->position().start, state->position().start);
+            CHECK(other->position().moves == state->position().moves);
+            CHECK(legal(*other) == actions);
+          }
+        }
+        if (actions.empty()) break;
+        const Action action = actions[random.below(static_cast<std::uint32_t>(actions.size()))];
+        if (!text.empty()) text += ' ';
+        text += state->action_text(action);
+        state->play(action);
+      }
+    }
+  }
+}
+
 TEST(chess_position_errors_name_the_ply) {
   const Chess game;
   CHECK_THROWS(game.parse("moves e2e4 e2e4"), InputError, "ply 2: move 'e2e4' is illegal here");
