@@ -96,8 +96,9 @@ TEST(chess_notation_reads_lenient_forms) {
   for (const char* text : {"g1f3", "Nf3", "Ng1f3", "Ng1-f3", "Ngf3", "N1f3", "Nf3!?", "Nf3+"}) {
     CHECK_EQ(both(start, text), std::string("g1f3 Nf3"));
   }
-  for (const char* text : {"e2e4", "e4", "e2-e4", "e2e4!"})
+  for (const char* text : {"e2e4", "e4", "e2-e4", "e2e4!"}) {
     CHECK_EQ(both(start, text), std::string("e2e4 e4"));
+  }
   const Board castling = at("r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 0 1");
   for (const char* text : {"e1g1", "e1h1", "O-O", "0-0", "O-O!"}) {
     CHECK_EQ(both(castling, text), std::string("e1g1 O-O"));

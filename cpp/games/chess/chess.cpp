@@ -168,8 +168,9 @@ std::string ChessState::text() const {
     }
     drawing += '\n';
   }
-  for (int file = 0; file < white.size; ++file)
+  for (int file = 0; file < white.size; ++file) {
     drawing += std::string(file ? " " : "  ") + static_cast<char>('a' + file);
+  }
   return drawing + "\n" + fen() + "\n";
 }
 
