@@ -92,8 +92,9 @@ Board after(const Board& board, Move move) {
   Board next;
   next.own = G::flip(board.theirs & ~step.gone);
   next.theirs = G::flip((board.own & ~step.gone) | step.placed | step.rook);
-  for (int piece = 0; piece < kPieces; ++piece)
+  for (int piece = 0; piece < kPieces; ++piece) {
     next.pieces[piece] = G::flip(board.pieces[piece] & ~step.gone);
+  }
   next.pieces[step.arrived] |= G::flip(step.placed);
   next.pieces[kRook] |= G::flip(step.rook);
   next.castling = G::flip(board.castling & ~step.rights_lost);

@@ -18,7 +18,7 @@ namespace {
 // one evaluation.
 constexpr int kClockStep = 8;
 
-constexpr int kMinIrreversible = 4;  // plies after which a position can first come back
+constexpr int kShortestCycle = 4;  // plies
 
 std::vector<std::string> words_of(const std::string& text) {
   std::istringstream stream(text);
@@ -108,8 +108,9 @@ void ChessState::play(Action action) {
 int ChessState::count_repetitions() const {
   int found = 0;
   const int last = static_cast<int>(keys_.size()) - 1;
-  for (int i = last - kMinIrreversible; i >= 0; i -= 2)
-    found += keys_[static_cast<std::size_t>(i)] == board_.key;
+  for (int i = last - kShortestCycle; i >= 0; i -= 2) {
+    found += keys_[static_cast<std::size_t>(i)] == board_.key ? 1 : 0;
+  }
   return found;
 }
 
@@ -167,8 +168,9 @@ std::string ChessState::text() const {
     }
     drawing += '\n';
   }
-  for (int file = 0; file < white.size; ++file)
+  for (int file = 0; file < white.size; ++file) {
     drawing += std::string(file ? " " : "  ") + static_cast<char>('a' + file);
+  }
   return drawing + "\n" + fen() + "\n";
 }
 
@@ -194,6 +196,7 @@ Chess::Chess(const Options& options)
                  numbered ? kChess960Starts - 1 : kUsualStart);
   require_option("history", options.history, 0, kMaxHistory);
   require_option("max_plies", options.max_plies, 0, longest_game());
+  max_plies_ = options.max_plies > 0 ? options.max_plies : longest_game();
   start_ = start_setup(options.variant, options.start);
   symmetries_.push_back(identity(size() * size(), num_actions()));
 }
@@ -210,8 +213,6 @@ std::string Chess::name() const {
 }
 
 PlanesShape Chess::planes_shape() const { return {count_planes(size(), options_.history), size(), size()}; }
-
-int Chess::max_plies() const { return options_.max_plies > 0 ? options_.max_plies : longest_game(); }
 
 int Chess::longest_game() const {
   const int pawn_moves = 2 * size() * (size() - 2), captures = 4 * size() - 2;

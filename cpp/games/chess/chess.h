@@ -87,7 +87,7 @@ class Chess : public Game {
   PlanesShape planes_shape() const override;
   // After these a game is drawn. No game lasts longer than every man captured and every pawn moved to
   // the end as late as the draw by moves allows.
-  int max_plies() const override;
+  int max_plies() const override { return max_plies_; }
   std::unique_ptr<State> initial() const override;
   // "", a FEN, or in Chess960 the number of a start; then moves in UCI or SAN, after "moves" or at once.
   std::unique_ptr<State> parse(const std::string& position) const override;
@@ -105,6 +105,7 @@ class Chess : public Game {
 
   Options options_;
   PolicyIndex index_;
+  int max_plies_;
   Setup start_;
   std::vector<Symmetry> symmetries_;
 };

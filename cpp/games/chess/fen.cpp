@@ -32,8 +32,8 @@ class FenReader {
   Setup read() {
     if (fields_.size() < 4 || fields_.size() > 6) {
       throw InputError("FEN " + quoted(text_) +
-                       " has not 4 to 6 fields (placement, side to move, castling, " +
-                       "en passant, half-move clock, move number)");
+                       " has not 4 to 6 fields: placement, side to move, castling, " +
+                       "en passant, half-move clock, move number");
     }
     board_.size = variant_ == Variant::kGardner ? 5 : 8;
     read_placement();
@@ -110,8 +110,9 @@ class FenReader {
                                 : "has " + std::to_string(kings) + " kings of " + colour);
     }
     const Bitboard ends = kRank1 | kRank1 << (8 * (size - 1));
-    if ((men(black, kPawn) & ends) != 0)
+    if ((men(black, kPawn) & ends) != 0) {
       fail_placement("has a pawn of " + colour + " on the first or last rank");
+    }
     if (std::popcount(men(black)) > 2 * size) {
       fail_placement("has more than " + std::to_string(2 * size) + " men of " + colour);
     }
@@ -126,6 +127,9 @@ class FenReader {
   }
 
   void check_checks() const {
+    if ((kAttacks.king[board_.king_square()] & board_.theirs & board_.pieces[kKing]) != 0) {
+      fail_placement("has the kings side by side");
+    }
     if (in_check(passed(board_))) fail_placement("has the side that is not to move in check");
     if (count_checkers(board_) > 2) fail_placement("has a king in check from more than two men");
   }
@@ -133,8 +137,9 @@ class FenReader {
   void read_castling() {
     const std::string& field = fields_[2];
     if (field == "-") return;
-    if (variant_ == Variant::kGardner)
+    if (variant_ == Variant::kGardner) {
       fail("castling", field, "is not -: there is no castling in Gardner chess");
+    }
     for (const char letter : field) {
       const bool black = letter >= 'a' && letter <= 'z';
       const char upper = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
@@ -182,8 +187,9 @@ class FenReader {
   void read_passant() {
     const std::string& field = fields_[3];
     if (field == "-") return;
-    if (variant_ == Variant::kGardner)
+    if (variant_ == Variant::kGardner) {
       fail("en passant", field, "is not -: no pawn steps twice in Gardner chess");
+    }
     const char rank = board_.black ? '3' : '6';
     if (field.size() != 2 || field[0] < 'a' || field[0] > 'h' || field[1] != rank) {
       fail("en passant", field, std::string("is neither - nor a square on rank ") + rank);

@@ -24,7 +24,8 @@ struct Bonds {
   Bitboard diagonal = 0;
 };
 
-// Takes the men at the first of theirs on a ray, through any number of one's own.
+// A sniper is the first of their men on a ray from the king and attacks along it: it gives check where
+// none of one's own men stands between, and pins where one does.
 inline void add_snipers(const Board& board, int king, Bitboard snipers, Bitboard& pins, Bitboard& checkers) {
   while (snipers != 0) {
     const int sniper = pop_lowest(snipers);

@@ -124,7 +124,10 @@ bool fits_promotion(const Board& board, Move move, const Pattern& pattern) {
 
 std::string listed(const Board& board, const std::vector<Move>& moves) {
   std::string text;
-  for (const Move move : moves) text += (text.empty() ? "" : " or ") + uci_text(board, move, true);
+  for (const Move move : moves) {
+    if (!text.empty()) text += " or ";
+    text += uci_text(board, move, true);
+  }
   return text;
 }
 
