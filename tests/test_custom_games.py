@@ -152,7 +152,7 @@ def test_a_game_without_end_is_refused_with_the_line_of_its_moves() -> None:
         ),
         ("legal_actions", [7], r"gives \[7\]"),
         ("legal_actions", ["a"], r"gives \['a'\]"),
-        ("player", "first", r"player\(\) gives 'first'"),
+        ("player", 0.5, r"player\(\) gives 0\.5"),
         ("outcome", "won", r"outcome\(\) gives 'won'"),
         ("encode", np.zeros((2, 2)), r"encode\(\) gives \(2, 2\); expected an array of shape \(5, 6, 7\)"),
     ],

@@ -63,7 +63,7 @@ def test_area_and_owners() -> None:
     assert state.area_owners() == [1, 1, -1, -1] * 4
     # Dead, the four white stones leave twelve points of territory and are four prisoners.
     assert state.territory_score(["C1"]) == 12 + 4 - 0.5
-    assert state.territory_owners(["C1"]) == [1] * 16
+    assert state.territory_owners(["C1"]) == [1, 0, 1, 1] * 4
 
 
 def test_kinds_of_ko_differ_on_the_smallest_board() -> None:
