@@ -24,7 +24,7 @@ Go::Go(const GoOptions& options)
       max_plies_(longest_game(options, geometry_.points)) {
   if (options.handicap.empty()) return;
   start_ = handicap_start(geometry_, options.handicap);
-  initial();  // which throws where the stones leave no liberty
+  GoState(*this, start_);  // which throws where the stones have no liberty
 }
 
 std::string Go::name() const {
