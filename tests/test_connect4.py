@@ -59,7 +59,7 @@ def perft(state: State, depth: int) -> int:
 
 def test_registered_by_its_name() -> None:
     assert isinstance(load_game("connect4"), Connect4)
-    assert (GAME.name, GAME.num_actions, GAME.planes_shape, GAME.max_plies) == ("connect4", 7, (3, 6, 7), 42)
+    assert (GAME.name, GAME.num_actions, GAME.planes_shape, GAME.max_plies) == ("connect4", 7, (5, 6, 7), 42)
 
 
 def test_perft() -> None:
@@ -87,7 +87,7 @@ def test_a_full_column_is_closed() -> None:
 
 
 def test_planes_are_seen_by_the_player_to_move() -> None:
-    own, theirs, playable = GAME.parse("443").encode()
+    own, theirs, playable, own_threats, their_threats = GAME.parse("443").encode()
     assert own.sum() == 1
     assert own[4, 3] == 1
     assert theirs.sum() == 2
@@ -101,6 +101,14 @@ def test_planes_are_seen_by_the_player_to_move() -> None:
         (5, 5),
         (5, 6),
     ]
+    assert not own_threats.any()
+    assert not their_threats.any()
+
+
+def test_threats_are_the_cells_that_complete_four() -> None:
+    own, theirs = GAME.parse("44352535").encode()[3:]
+    assert list(zip(*np.nonzero(own), strict=True)) == [(5, 0)]  # beside three in the bottom row
+    assert list(zip(*np.nonzero(theirs), strict=True)) == [(2, 4)]  # above three in column 5
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -21,7 +21,7 @@ def test_registered_games_are_listed_and_load() -> None:
     [
         ("conect4", ["'conect4'", "did you mean 'connect4'"]),
         ("", ["unknown game ''", "connect4"]),
-        ("chess960", ["'chess960'", "known: connect4"]),
+        ("backgammon", ["'backgammon'", "known: ", "connect4"]),
         ("connect4:size=9", ["no option 'size'"]),
         ("connect4:size", ["'size'", "name=value"]),
         ("connect4:=9", ["'=9'", "name=value"]),
