@@ -130,7 +130,8 @@ TEST(pool_plays_records_and_the_window_decodes_them) {
   }
   window.trim(window.positions() / 2);
   const int rows = 64;
-  std::vector<float> planes(rows * 126), policy(rows * 7), wdl(rows * 3), weight(rows);
+  std::vector<float> planes(static_cast<std::size_t>(rows * kGame.planes_shape().size()));
+  std::vector<float> policy(rows * 7), wdl(rows * 3), weight(rows);
   std::vector<std::uint8_t> legal(rows * 7);
   std::vector<std::int64_t> id(rows);
   std::vector<std::int32_t> ply(rows);
