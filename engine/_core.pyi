@@ -134,16 +134,12 @@ class Go(Game):
         max_plies: int = 0,
     ) -> None: ...
     @property
-    def komi(self) -> float: ...
-    @property
     def needs_agreement(self) -> bool:
         """Whether the result rests on an agreement about dead stones; not for self-play."""
 
 class CustomGame(Game):
     """A game of a user: `PythonGame` or `FunctionGame`. Positions are written as action names."""
 
-    @property
-    def action_names(self) -> list[str]: ...
     def position_text(self, state: State) -> str: ...
 
 class PythonGame(CustomGame):

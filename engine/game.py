@@ -82,7 +82,8 @@ class PythonGame(_core.PythonGame):
         planes_shape: (C, H, W) of PythonState.encode.
         max_plies: no game is longer.
         action_names: how moves are written and read; their numbers by default.
-        symmetries: without the identity; `board_symmetries` makes those of a board.
+        symmetries: without the identity; `board_symmetries` makes those of a board. Where one of them turns
+            the position before the first move into another, the class says `start_is_symmetric = False`.
     """
 
     def __init__(
@@ -95,15 +96,8 @@ class PythonGame(_core.PythonGame):
         action_names: Sequence[str] | None = None,
         symmetries: Sequence[Symmetry] = (),
     ) -> None:
-        super().__init__(
-            name=name,
-            num_actions=num_actions,
-            planes_shape=planes_shape,
-            max_plies=max_plies,
-            action_names=numbers(num_actions) if action_names is None else list(action_names),
-            symmetries=[identity(planes_shape, num_actions), *symmetries],
-            start=weakref.WeakMethod(self.start),
-        )
+        described = description(name, num_actions, planes_shape, max_plies, action_names, symmetries)
+        super().__init__(**described, start=weakref.WeakMethod(self.start))
 
     def start(self) -> PythonState:
         """The position before the first move."""
@@ -114,14 +108,25 @@ class PythonGame(_core.PythonGame):
         return source_of(type(self.start()).play)
 
 
-def numbers(count: int) -> list[str]:
-    """Names of actions that have no better ones."""
-    return [str(action) for action in range(count)]
-
-
-def identity(planes_shape: tuple[int, int, int], num_actions: int) -> Symmetry:
-    """The symmetry that leaves everything where it is."""
-    return list(range(planes_shape[1] * planes_shape[2])), list(range(num_actions))
+def description(
+    name: str,
+    num_actions: int,
+    planes_shape: tuple[int, int, int],
+    max_plies: int,
+    action_names: Sequence[str] | None,
+    symmetries: Sequence[Symmetry],
+) -> dict[str, Any]:
+    """What the core wants to know of any user's game, with the defaults and the identity filled in."""
+    numbers = [str(action) for action in range(num_actions)]
+    identity = (list(range(planes_shape[1] * planes_shape[2])), list(range(num_actions)))
+    return {
+        "name": name,
+        "num_actions": num_actions,
+        "planes_shape": planes_shape,
+        "max_plies": max_plies,
+        "action_names": numbers if action_names is None else list(action_names),
+        "symmetries": [identity, *symmetries],
+    }
 
 
 def board_symmetries(height: int, width: int, other_actions: int = 0) -> list[Symmetry]:

@@ -16,7 +16,7 @@ ALL_CHECKED = 40
 """Plies up to which most positions are also parsed and replayed; half of those at this ply."""
 
 ILLEGAL_TRIED = 16
-"""Illegal actions tried at a position."""
+"""Illegal actions tried at a position beside the two just out of range: most of chess's 1,858 are illegal."""
 
 Seen = dict[int, tuple[bytes, list[int], float | None]]
 """By key: a digest of the planes, the legal actions, the outcome."""
@@ -36,6 +36,8 @@ def check_laws(game: Game, walks: int = 100, seed: int = 0) -> int:
     source = random.Random(seed)
     seen: Seen = {}
     positions = 0
+    for _ in range(2):
+        _check_position(game, game.initial(), seen)
     for _ in range(walks):
         state = game.initial()
         twins = _twins(game)
@@ -126,15 +128,18 @@ def _check_notation(state: State, actions: list[int]) -> None:
 
 
 def _twins(game: Game) -> dict[int, State]:
-    """The start under every symmetry that keeps it.
+    """The start under every symmetry.
 
-    Others, such as the quarter turns of Othello, lead to positions that no game reaches.
+    Symmetries that turn the start into another position lead to positions that no game reaches; a game that
+    has such says so with `start_is_symmetric = False`.
     """
-    start = _flat(game.initial())
-    turns = range(1, len(game.cell_symmetries))
-    return {
-        turn: game.initial() for turn in turns if np.array_equal(start[:, game.cell_symmetries[turn]], start)
-    }
+    start = game.initial()
+    planes, cells = _flat(start), game.cell_symmetries
+    turns = range(1, len(cells))
+    keeping = [turn for turn in turns if np.array_equal(planes[:, cells[turn]], planes)]
+    symmetric = not getattr(game, "start_is_symmetric", True) or keeping == list(turns)
+    _require(start, "symmetries keep the start, unless start_is_symmetric is False", symmetric, keeping)
+    return {turn: game.initial() for turn in keeping}
 
 
 def _move_twins(game: Game, state: State, twins: dict[int, State], action: int) -> None:
@@ -166,8 +171,9 @@ def _checked_move(game: Game, state: State, action: int, source: random.Random) 
     after = (state.key(), state.ply(), state.legal_actions(), state.encode().tobytes())
     _require(state, "clone() then play() leaves the original untouched", before == after)
     _require(state, "a move adds one ply", child.ply() == state.ply() + 1)
-    illegal_actions = sorted({-1, *range(game.num_actions + 1)}.difference(before[2]))
-    for illegal in source.sample(illegal_actions, min(ILLEGAL_TRIED, len(illegal_actions))):
+    illegal_actions = sorted(set(range(game.num_actions)).difference(before[2]))
+    tried = source.sample(illegal_actions, min(ILLEGAL_TRIED, len(illegal_actions)))
+    for illegal in [-1, *tried, game.num_actions]:
         refused = _raises(partial(state.clone().play, illegal))
         _require(state, "play() refuses an illegal action", refused, illegal)
     return child

@@ -144,27 +144,6 @@ class Learner:
         self._owed_steps = float(state.numbers["owed_steps"])
         self._load_moments(state.optimizer)
 
-    def bare_rate(self, samples: dict[str, Any], steps: int = 10) -> float:
-        """Samples a second of forward pass, backward pass and optimizers alone, on one decoded batch.
-
-        What `train` is measured against; works on a copy of the network.
-        """
-        torch.set_num_threads(num_threads(self.config))
-        network = copy.deepcopy(self.network).train()
-        optimizers = create_optimizers(network, self.config)
-        batch = TrainingBatch.from_samples(samples, self.device)
-        start = 0.0
-        for step in range(steps + 1):
-            if step == 1:
-                self._synchronize()
-                start = time.perf_counter()
-            network.zero_grad()
-            torch.autograd.backward(self._loss(network, batch)[0])
-            for optimizer in optimizers:
-                optimizer.step()
-        self._synchronize()
-        return steps * len(batch.planes) / (time.perf_counter() - start)
-
     def _samples(self, window: SampleWindow, steps: int) -> Iterator[tuple[dict[str, Any], float]]:
         """Each step's samples and the seconds waited for them; the next are decoded during the step."""
         size = self.config.batch_size
@@ -242,22 +221,10 @@ class Learner:
         updates = self.step - self.skipped
         for optimizer in self.optimizers:
             optimizer.state.clear()
-            if updates == 0:
-                continue
-            for name, parameter in self._trained_by(optimizer):
-                state: dict[str, Tensor] = {"step": torch.tensor(float(updates), device=self.device)}
-                for moment in optimizer.moments:
-                    saved = tensors.get(f"{moment}.{name}")
-                    if saved is None or saved.shape != parameter.shape:
-                        raise CorruptFileError(
-                            f"optimizer state lacks '{moment}.{name}' {tuple(parameter.shape)}"
-                        )
-                    state[moment] = torch.empty_like(parameter).copy_(saved)
-                optimizer.state[parameter] = state
-
-    def _synchronize(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+            for name, parameter in self._trained_by(optimizer) if updates else ():
+                moments = {key: _moment(tensors, f"{key}.{name}", parameter) for key in optimizer.moments}
+                steps = torch.tensor(float(updates), device=self.device)
+                optimizer.state[parameter] = {"step": steps, **moments}
 
 
 def num_threads(config: LearnerConfig) -> int:
@@ -288,6 +255,13 @@ def to_channels_last(network: PolicyValueNetwork) -> PolicyValueNetwork:
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return network
+
+
+def _moment(tensors: Mapping[str, Tensor], name: str, parameter: Tensor) -> Tensor:
+    saved = tensors.get(name)
+    if saved is None or saved.shape != parameter.shape:
+        raise CorruptFileError(f"optimizer state lacks '{name}' {tuple(parameter.shape)}")
+    return torch.empty_like(parameter).copy_(saved)
 
 
 def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from engine import _core
 from engine.errors import UserError
-from engine.game import Symmetry, draw_planes, identity, numbers, source_of
+from engine.game import Symmetry, description, draw_planes, source_of
 
 _STATE = types.CPointer(types.uint8)  # type: ignore[no-untyped-call]
 _ACTIONS = types.CPointer(types.int32)  # type: ignore[no-untyped-call]
@@ -79,12 +79,7 @@ class NumbaGame(_core.FunctionGame):
         self._planes_shape = planes_shape
         self._compiled = _compile(name, rules, state_bytes, num_actions, planes_shape)
         super().__init__(
-            name=name,
-            num_actions=num_actions,
-            planes_shape=planes_shape,
-            max_plies=max_plies,
-            action_names=numbers(num_actions) if action_names is None else list(action_names),
-            symmetries=[identity(planes_shape, num_actions), *symmetries],
+            **description(name, num_actions, planes_shape, max_plies, action_names, symmetries),
             state_bytes=state_bytes,
             addresses={role: function.address for role, function in self._compiled.items()},
             text=weakref.WeakMethod(self.text),

@@ -48,12 +48,16 @@ class Muon(torch.optim.Optimizer):
                 if parameter.grad is not None:
                     same_shape[tuple(parameter.shape)].append(parameter)
             for parameters in same_shape.values():
-                updates = torch.stack([self._direction(each, group["momentum"]) for each in parameters])
-                updates = orthogonalised(updates)
-                scale = group["lr"] * _RMS * max(updates.shape[1:]) ** 0.5
-                for parameter, update in zip(parameters, updates, strict=True):
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    parameter.add_(update.reshape(parameter.shape), alpha=-scale)
+                self._change(parameters, group["lr"], group["momentum"], group["weight_decay"])
+
+    def _change(
+        self, parameters: list[nn.Parameter], lr: float, momentum: float, weight_decay: float
+    ) -> None:
+        updates = orthogonalised(torch.stack([self._direction(each, momentum) for each in parameters]))
+        scale = lr * _RMS * max(updates.shape[1:]) ** 0.5
+        for parameter, update in zip(parameters, updates, strict=True):
+            parameter.mul_(1 - lr * weight_decay)
+            parameter.add_(update.reshape(parameter.shape), alpha=-scale)
 
     def _direction(self, parameter: nn.Parameter, momentum: float) -> Tensor:
         gradient = parameter.grad

@@ -7,7 +7,14 @@ from typing import Any, ClassVar
 from engine import _core
 
 
-class Chess(_core.Chess):
+class _Describing(_core.Chess):
+    def describe(self, state: _core.State) -> dict[str, Any]:
+        """What the rules service adds."""
+        assert isinstance(state, _core.ChessState)
+        return {"fen": state.fen(), "repetitions": state.repetitions()}
+
+
+class Chess(_Describing):
     """Chess; moves in UCI or SAN, positions in FEN.
 
     Args:
@@ -28,12 +35,8 @@ class Chess(_core.Chess):
     def __init__(self, draws: str = "threefold", history: int = 1, max_plies: int = 0) -> None:
         super().__init__("standard", draws, history=history, max_plies=max_plies)
 
-    def describe(self, state: _core.State) -> dict[str, Any]:
-        """What the rules service adds."""
-        return _describe(state)
 
-
-class Chess960(_core.Chess):
+class Chess960(_Describing):
     """Chess960; castling is the king taking its rook. `start` is the number of the start, 0 to 959."""
 
     presets = Chess.presets
@@ -44,12 +47,8 @@ class Chess960(_core.Chess):
     ) -> None:
         super().__init__("chess960", draws, start, history, max_plies)
 
-    def describe(self, state: _core.State) -> dict[str, Any]:
-        """What the rules service adds."""
-        return _describe(state)
 
-
-class Gardner(_core.Chess):
+class Gardner(_Describing):
     """Gardner's chess on five by five: no castling, no double step, otherwise as chess."""
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -62,12 +61,3 @@ class Gardner(_core.Chess):
 
     def __init__(self, draws: str = "threefold", history: int = 1, max_plies: int = 0) -> None:
         super().__init__("gardner", draws, history=history, max_plies=max_plies)
-
-    def describe(self, state: _core.State) -> dict[str, Any]:
-        """What the rules service adds."""
-        return _describe(state)
-
-
-def _describe(state: _core.State) -> dict[str, Any]:
-    assert isinstance(state, _core.ChessState)
-    return {"fen": state.fen(), "repetitions": state.repetitions()}

@@ -49,6 +49,7 @@ class Go(_core.Go):
             columns, rows, rules, **over, komi=komi, handicap_bonus=handicap_bonus, handicap=str(handicap),
             max_plies=max_plies,
         )  # fmt: skip
+        self.start_is_symmetric = str(handicap) in ("", "0")
         self.presets = {"default": _preset(max(columns, rows))}
 
     def describe(self, state: _core.State) -> dict[str, Any]:

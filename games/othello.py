@@ -31,16 +31,22 @@ for _bit in range(64):
 
 
 @njit(cache=True)
+def _runs(crossed: Any, seeds: Any, step: Any) -> Any:
+    """Stones of `crossed` in unbroken lines from beside the seeds, towards higher and lower bits."""
+    up = crossed & (seeds << step)
+    down = crossed & (seeds >> step)
+    for _ in range(5):
+        up |= crossed & (up << step)
+        down |= crossed & (down >> step)
+    return up, down
+
+
+@njit(cache=True)
 def _moves(own: Any, other: Any) -> Any:
-    """Empty cells at the end of a run of the other's stones that starts beside one of ours."""
+    """Empty cells at the end of a line of the other's stones that starts beside one of ours."""
     found = np.uint64(0)
     for step, mask in zip(_STEPS, _MASKS):  # noqa: B905
-        crossed = other & mask
-        up = crossed & (own << step)
-        down = crossed & (own >> step)
-        for _ in range(5):
-            up |= crossed & (up << step)
-            down |= crossed & (down >> step)
+        up, down = _runs(other & mask, own, step)
         found |= (up << step) | (down >> step)
     return found & ~(own | other)
 
@@ -50,12 +56,7 @@ def _flipped(own: Any, other: Any, move: Any) -> Any:
     """The other's stones between the move and ours."""
     found = np.uint64(0)
     for step, mask in zip(_STEPS, _MASKS):  # noqa: B905
-        crossed = other & mask
-        up = crossed & (move << step)
-        down = crossed & (move >> step)
-        for _ in range(5):
-            up |= crossed & (up << step)
-            down |= crossed & (down >> step)
+        up, down = _runs(other & mask, move, step)
         if (up << step) & own:
             found |= up
         if (down >> step) & own:
@@ -185,6 +186,9 @@ class Othello(NumbaGame):
         },
     }
     """Settings over the defaults of engine.config, by name."""
+
+    start_is_symmetric = False
+    """Quarter turns exchange the colours of the first four stones."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from engine.game import PythonGame, PythonState, Symmetry
@@ -26,6 +27,7 @@ DESCRIPTION: dict[str, Any] = {
 }
 
 
+@register_jitable
 def completes_four(board: Any, row: int, column: int, stone: int) -> Any:
     """Whether a stone in a cell, taken or not, makes four of its colour; rows from the top."""
     for down, right in DIRECTIONS:
@@ -40,11 +42,29 @@ def completes_four(board: Any, row: int, column: int, stone: int) -> Any:
     return False
 
 
+@register_jitable
 def landing_row(board: Any, column: int) -> Any:
     row = HEIGHT - 1
     while row >= 0 and board[row, column] != 0:
         row -= 1
     return row
+
+
+@register_jitable
+def fill_planes(board: Any, stone: int, planes: Any) -> None:
+    for row in range(HEIGHT):
+        for column in range(WIDTH):
+            if board[row, column] == stone:
+                planes[0, row, column] = 1
+            elif board[row, column] != 0:
+                planes[1, row, column] = 1
+            else:
+                if landing_row(board, column) == row:
+                    planes[2, row, column] = 1
+                if completes_four(board, row, column, stone):
+                    planes[3, row, column] = 1
+                if completes_four(board, row, column, 3 - stone):
+                    planes[4, row, column] = 1
 
 
 class PythonConnect4State(PythonState):
@@ -85,22 +105,6 @@ class PythonConnect4State(PythonState):
         return copy
 
 
-def fill_planes(board: Any, stone: int, planes: Any) -> None:
-    for row in range(HEIGHT):
-        for column in range(WIDTH):
-            if board[row, column] == stone:
-                planes[0, row, column] = 1
-            elif board[row, column] != 0:
-                planes[1, row, column] = 1
-            else:
-                if landing_row(board, column) == row:
-                    planes[2, row, column] = 1
-                if completes_four(board, row, column, stone):
-                    planes[3, row, column] = 1
-                if completes_four(board, row, column, 3 - stone):
-                    planes[4, row, column] = 1
-
-
 class PythonConnect4(PythonGame):
     def __init__(self) -> None:
         super().__init__(name="python-connect4", **DESCRIPTION)
@@ -112,9 +116,6 @@ class PythonConnect4(PythonGame):
 # In Numba a state is the board, whether the game is lost, and the plies played.
 CELLS = HEIGHT * WIDTH
 LOST, PLIES = CELLS, CELLS + 1
-
-_completes_four = njit(completes_four)
-_landing_row = njit(landing_row)
 
 
 @njit
@@ -146,8 +147,8 @@ def player(state: Any) -> Any:
 @njit
 def play(state: Any, action: Any) -> None:
     board, stone = _board(state), (state[PLIES] & 1) + 1
-    row = _landing_row(board, action)
-    state[LOST] = _completes_four(board, row, action, stone)
+    row = landing_row(board, action)
+    state[LOST] = completes_four(board, row, action, stone)
     board[row, action] = stone
     state[PLIES] += 1
 
@@ -164,24 +165,14 @@ def winning_action(state: Any) -> Any:
     board, stone = _board(state), (state[PLIES] & 1) + 1
     for column in range(WIDTH):
         is_open = state[LOST] == 0 and board[0, column] == 0
-        if is_open and _completes_four(board, _landing_row(board, column), column, stone):
+        if is_open and completes_four(board, landing_row(board, column), column, stone):
             return column
     return -1
 
 
 @njit
 def encode(state: Any, planes: Any) -> None:
-    board, stone = _board(state), (state[PLIES] & 1) + 1
-    for row in range(HEIGHT):
-        for column in range(WIDTH):
-            if board[row, column] == stone:
-                planes[0, row, column] = 1
-            elif board[row, column] != 0:
-                planes[1, row, column] = 1
-            else:
-                planes[2, row, column] = _landing_row(board, column) == row
-                planes[3, row, column] = _completes_four(board, row, column, stone)
-                planes[4, row, column] = _completes_four(board, row, column, 3 - stone)
+    fill_planes(_board(state), (state[PLIES] & 1) + 1, planes)
 
 
 class NumbaConnect4(NumbaGame):

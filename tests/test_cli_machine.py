@@ -95,3 +95,15 @@ def test_train_ends_cleanly_on_a_signal(tmp_path: Path, number: signal.Signals) 
     assert process.returncode == 130
     assert out == b""
     assert b"Traceback" not in errors
+
+
+def test_perft_hears_ctrl_c() -> None:
+    words = [sys.executable, "-m", "engine.cli", "perft", "connect4", "14"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - started < 5
+    assert process.returncode == 130
+    assert b"Traceback" not in errors

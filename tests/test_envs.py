@@ -76,6 +76,10 @@ def test_an_illegal_action_loses() -> None:
     env.reset(options={"position": "444444"})
     _, reward, terminated, _, info = env.step(np.int64(3))
     assert (reward, terminated, info["illegal"]) == (-1.0, True, True)
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.step(np.int64(0))
+    env.reset()
+    env.step(np.int64(0))
 
 
 def test_the_same_seed_plays_the_same_game() -> None:

@@ -119,6 +119,7 @@ def test_a_broken_state_is_found(faults: dict[str, Any], law: str) -> None:
         ({"action_symmetries": np.array([[6, 5, 4, 3, 2, 1, 0]] * 2, np.int32)}, "identity"),
         ({"cell_symmetries": np.array([range(42), [0] * 42], np.int32)}, "permutation"),
         ({"cell_symmetries": np.array([range(42)] * 2, np.int32)}, "turned planes"),
+        ({"cell_symmetries": np.array([range(42), range(41, -1, -1)], np.int32)}, "keep the start"),
     ],
 )
 def test_a_broken_game_is_found(attributes: dict[str, Any], law: str) -> None:

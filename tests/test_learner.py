@@ -306,11 +306,3 @@ def test_an_error_in_the_window_comes_through() -> None:
 
     with pytest.raises(ValueError, match=r"nothing to draw: 16 by \d+, \d\.\d"):
         Learner(GAME, settings(), seed=1).train(Broken(), 3)
-
-
-def test_bare_rate_leaves_the_learner_alone() -> None:
-    learner = Learner(GAME, settings(), seed=1)
-    learner.train(PuzzleWindow(), 2)
-    before = learner.state()
-    assert learner.bare_rate(PuzzleWindow().sample(16, 1), steps=2) > 0
-    assert_same_state(learner.state(), before)

@@ -58,7 +58,6 @@ custom::Drawing drawing(const py::object& text, int state_bytes) {
 
 void register_custom(py::module_& module) {
   py::class_<custom::CustomGame, Game>(module, "CustomGame")
-      .def_property_readonly("action_names", &custom::CustomGame::action_names)
       .def("position_text", &custom::CustomGame::position_text, py::arg("state"));
 
   py::class_<PythonGame, custom::CustomGame>(module, "PythonGame")

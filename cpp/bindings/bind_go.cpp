@@ -83,7 +83,6 @@ void register_go(py::module_& module) {
            py::arg("ko") = py::none(), py::arg("suicide") = py::none(), py::arg("scoring") = py::none(),
            py::arg("komi") = py::none(), py::arg("handicap_bonus") = py::none(), py::arg("handicap") = "",
            py::arg("max_plies") = 0)
-      .def_property_readonly("komi", [](const Go& game) { return game.rules().komi / 2.0; })
       .def_property_readonly("needs_agreement",
                              [](const Go& game) { return game.rules().needs_agreement(); });
 }

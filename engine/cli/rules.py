@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
 import typer
@@ -80,7 +81,7 @@ def perft(
     for action in state.legal_actions() if depth else []:
         child = state.clone()
         child.play(action)
-        moves[state.action_text(action)] = child.perft(depth - 1)
+        moves[state.action_text(action)] = count_paths(child, depth - 1)
     nodes = sum(moves.values()) if depth else 1
     seconds = time.monotonic() - started
     if json:
@@ -129,6 +130,15 @@ def check(
         raise typer.Exit(1)
 
 
+def count_paths(state: State, depth: int) -> int:
+    """Perft on a thread of its own: the core hears no Ctrl-C, the thread that waits for it does."""
+    executor = ThreadPoolExecutor(1, "perft")
+    try:
+        return executor.submit(state.perft, depth).result()
+    finally:
+        executor.shutdown(wait=False)
+
+
 class RulesService:
     """Answers requests about positions; a request may carry options of the game."""
 
@@ -154,7 +164,7 @@ class RulesService:
         describe = getattr(game, "describe", None)
         if describe is not None:
             answer.update(describe(state))
-        return answer if depth is None else {**answer, "nodes": state.perft(depth)}
+        return answer if depth is None else {**answer, "nodes": count_paths(state, depth)}
 
     def _game(self, options: dict[str, Any]) -> Game:
         from json import dumps

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine._core import Game, State
 from engine.registry import GROUP, load_game
+from games.envs.picture import RENDER_MODES, render_board
 
 Observation = NDArray[np.float32]
 Opponent = Callable[[State], int]
@@ -38,7 +39,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
         options: of the game, such as `size=9`.
     """
 
-    metadata = {"render_modes": ["ansi", "rgb_array", "human"], "render_fps": 2}  # noqa: RUF012
+    metadata = {"render_modes": RENDER_MODES, "render_fps": 2}  # noqa: RUF012
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
         self._opponent = opponent
         self._wanted_player = agent_player
         self._agent_player = 0
+        self._forfeited = False
         self.state: State = self.game.initial()
 
     def reset(
@@ -68,6 +70,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Start a game, from `options["position"]` in the game's notation where given."""
         super().reset(seed=seed)
+        self._forfeited = False
         self.state = self.game.parse((options or {}).get("position", ""))
         lot = int(self.np_random.integers(2)) if self._wanted_player is None else self._wanted_player
         self._agent_player = lot
@@ -82,6 +85,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
             raise gymnasium.error.ResetNeeded("the game is over; call reset()")
         mover = self.state.player()
         if int(action) not in self.state.legal_actions():
+            self._forfeited = True
             return self.state.encode(), -1.0, True, False, {**self._info(), "illegal": True}
         self.state.play(int(action))
         self._show()
@@ -94,14 +98,8 @@ class GameEnv(gymnasium.Env[Any, Any]):
         return self.state.encode(), reward, outcome is not None, truncated, self._info()
 
     def render(self) -> Any:
-        """The board as text or as a picture [H, W, 3]; nothing to return for `human`."""
-        if self.render_mode == "ansi":
-            return self.state.text()
-        if self.render_mode == "rgb_array":
-            from games.envs.picture import draw_board
-
-            return draw_board(self.state.text())
-        return None
+        """The board as text or as a picture [H, W, 3]; `human` prints it."""
+        return render_board(self.state.text(), self.render_mode)
 
     def _answer(self) -> None:
         if callable(self._opponent):
@@ -111,14 +109,15 @@ class GameEnv(gymnasium.Env[Any, Any]):
         self._show()
 
     def _is_over(self) -> bool:
-        return self.state.outcome() is not None or self.state.ply() >= self.game.max_plies
+        is_full = self.state.ply() >= self.game.max_plies
+        return self._forfeited or is_full or self.state.outcome() is not None
 
     def _info(self) -> dict[str, Any]:
         return {"action_mask": action_mask(self.game, self.state), "player": self.state.player()}
 
     def _show(self) -> None:
         if self.render_mode == "human":
-            print(self.state.text())
+            self.render()
 
 
 def planes_space(game: Game) -> spaces.Box:

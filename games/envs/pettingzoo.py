@@ -12,6 +12,7 @@ from pettingzoo.utils import wrappers
 from engine._core import Game, State
 from engine.registry import load_game
 from games.envs.gymnasium import action_mask, planes_space
+from games.envs.picture import RENDER_MODES, render_board
 
 AGENTS = ["player_0", "player_1"]
 
@@ -39,7 +40,7 @@ class TwoPlayerEnv(AECEnv):  # type: ignore[misc]
         self.game = load_game(game, **options) if isinstance(game, str) else game
         self.metadata = {
             "name": f"selfplay_{self.game.name}",
-            "render_modes": ["ansi", "rgb_array", "human"],
+            "render_modes": RENDER_MODES,
             "is_parallelizable": False,
             "render_fps": 2,
         }
@@ -105,15 +106,7 @@ class TwoPlayerEnv(AECEnv):  # type: ignore[misc]
 
     def render(self) -> Any:
         """The board as text or as a picture [H, W, 3]; `human` prints it."""
-        if self.render_mode == "ansi":
-            return self.state_.text()
-        if self.render_mode == "rgb_array":
-            from games.envs.picture import draw_board
-
-            return draw_board(self.state_.text())
-        if self.render_mode == "human":
-            print(self.state_.text())
-        return None
+        return render_board(self.state_.text(), self.render_mode)
 
     def close(self) -> None:
         """Nothing is held open."""

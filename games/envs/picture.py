@@ -14,6 +14,20 @@ STONES = {"X": (30, 30, 30), "O": (245, 245, 240)}
 """X, the first player's mark, and O are drawn as stones."""
 
 
+RENDER_MODES = ["ansi", "rgb_array", "human"]
+
+
+def render_board(text: str, mode: str | None) -> str | NDArray[np.uint8] | None:
+    """A game's drawing as it is (`ansi`), as a picture (`rgb_array`), or printed (`human`)."""
+    if mode == "ansi":
+        return text
+    if mode == "rgb_array":
+        return draw_board(text)
+    if mode == "human":
+        print(text)
+    return None
+
+
 def draw_board(text: str) -> NDArray[np.uint8]:
     """A picture [H, W, 3] of rows of marks with spaces between them; `.` is an empty cell."""
     rows = [line.split() for line in text.splitlines() if line.strip()]
