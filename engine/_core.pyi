@@ -31,6 +31,9 @@ class State:
         """For the player to move; None while the game runs."""
     def winning_action(self) -> int:
         """The lowest action that wins at once, -1 where there is none or the game does not look."""
+    def score(self) -> tuple[float, NDArray[np.float32]] | None:
+        """(points by which the player to move leads as the board stands, owner of each cell [H, W]: 1 the
+        player to move, -1 the other, 0 nobody); None where the game has no score."""
     def perft(self, depth: int) -> int:
         """The number of move paths of `depth` plies; chess counts past draws that its history makes."""
     def clone(self) -> State: ...
@@ -57,6 +60,9 @@ class Game:
     def planes_shape(self) -> tuple[int, int, int]: ...
     @property
     def max_plies(self) -> int: ...
+    @property
+    def has_score(self) -> bool:
+        """Whether points on the board decide the game."""
     @property
     def action_symmetries(self) -> NDArray[np.int32]:
         """[S, A]; action a of a position is action_symmetries[s, a] of the position turned by s."""
@@ -157,6 +163,7 @@ class PythonGame(CustomGame):
         max_plies: int,
         action_names: Sequence[str],
         symmetries: Sequence[tuple[Sequence[int], Sequence[int]]],
+        has_score: bool,
         start: Any,
     ) -> None: ...
 
@@ -175,6 +182,7 @@ class FunctionGame(CustomGame):
         max_plies: int,
         action_names: Sequence[str],
         symmetries: Sequence[tuple[Sequence[int], Sequence[int]]],
+        has_score: bool,
         state_bytes: int,
         addresses: dict[str, int],
         text: Any,
@@ -370,7 +378,8 @@ class ReplayWindow:
 
         planes float32 [B, C, H, W], policy float32 [B, A], wdl float32 [B, 3] (outcome mixed with the
         search's value by `value_mix`), legal bool [B, A], weight float32 [B], game_id int64 [B],
-        ply int32 [B].
+        ply int32 [B]. Where the game has a score, at the game's end but for the sample's player to
+        move: owner float32 [B, H * W] (1, 0 or -1), score float32 [B] in points.
         """
 
 class Connect4Solver:

@@ -149,7 +149,9 @@ def load_network(folder: Path) -> tuple[str, Config, PolicyValueNetwork]:
     if min(channels, height, width, num_actions) < 1:
         raise CorruptFileError(f"'{folder / STATE}' names planes of size {(channels, height, width)}")
     tensors = read_tensors(folder / MODEL, digest)
-    network = PolicyValueNetwork((channels, height, width), num_actions, config.network)
+    network = PolicyValueNetwork(
+        (channels, height, width), num_actions, config.network, has_score="score_out.weight" in tensors
+    )
     try:
         load_weights(network, tensors)
     except CorruptFileError as error:

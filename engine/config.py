@@ -126,6 +126,10 @@ class LearnerConfig(Section):
     """Largest norm of a step's gradient."""
     value_weight: float = Field(1.0, ge=0, le=100)
     """Weight of the value loss against the policy loss."""
+    owner_weight: float = Field(1.0, ge=0, le=100)
+    """Weight of the cells' owners at the end, in games with a score."""
+    score_weight: float = Field(0.1, ge=0, le=100)
+    """Weight of the final score, likewise."""
     samples_per_position: float = Field(6.0, gt=0, le=1000)
     """How often a new position is drawn on average."""
     ema_decay: float = Field(0.998, ge=0, lt=1)

@@ -61,6 +61,14 @@ class PythonState:
         """The lowest action that wins at once, -1 where there is none; the default does not look."""
         return -1
 
+    def score(self) -> tuple[float, NDArray[np.float32]]:
+        """(points by which the player to move leads as the board stands, owner of each cell [H, W]).
+
+        Owners are 1 for the player to move, -1 for the other and 0 for nobody. Called at the end of games
+        made with `has_score`: the learner has the network foretell both.
+        """
+        raise NotImplementedError
+
     def key(self) -> int | None:
         """A hash below 2**64, equal for positions with equal planes, player, legal actions and outcome.
 
@@ -84,6 +92,7 @@ class PythonGame(_core.PythonGame):
         action_names: how moves are written and read; their numbers by default.
         symmetries: without the identity; `board_symmetries` makes those of a board. Where one of them turns
             the position before the first move into another, the class says `start_is_symmetric = False`.
+        has_score: points on the board decide the game, and PythonState.score tells them.
     """
 
     def __init__(
@@ -95,8 +104,11 @@ class PythonGame(_core.PythonGame):
         max_plies: int,
         action_names: Sequence[str] | None = None,
         symmetries: Sequence[Symmetry] = (),
+        has_score: bool = False,
     ) -> None:
-        described = description(name, num_actions, planes_shape, max_plies, action_names, symmetries)
+        described = description(
+            name, num_actions, planes_shape, max_plies, action_names, symmetries, has_score
+        )
         super().__init__(**described, start=weakref.WeakMethod(self.start))
 
     def start(self) -> PythonState:
@@ -115,6 +127,7 @@ def description(
     max_plies: int,
     action_names: Sequence[str] | None,
     symmetries: Sequence[Symmetry],
+    has_score: bool,
 ) -> dict[str, Any]:
     """What the core wants to know of any user's game, with the defaults and the identity filled in."""
     numbers = [str(action) for action in range(num_actions)]
@@ -126,6 +139,7 @@ def description(
         "max_plies": max_plies,
         "action_names": numbers if action_names is None else list(action_names),
         "symmetries": [identity, *symmetries],
+        "has_score": has_score,
     }
 
 

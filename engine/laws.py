@@ -90,11 +90,24 @@ def _check_position(game: Game, state: State, seen: Seen) -> None:
     _require(state, "planes are float32", planes.dtype == np.float32, planes.dtype)
     _require(state, "planes are finite", bool(np.isfinite(planes).all()))
     _require(state, "there is a drawing", bool(state.text().strip()))
+    _check_score(game, state)
     summary = (hashlib.blake2b(planes.tobytes(), digest_size=16).digest(), actions, outcome)
     same = seen.setdefault(state.key(), summary) == summary
     _require(state, "an equal key means equal planes, legal actions and outcome", same)
     _check_notation(state, actions)
     _check_winning_action(state, actions)
+
+
+def _check_score(game: Game, state: State) -> None:
+    scored = state.score() if game.has_score else None
+    if scored is None:
+        return
+    points, owner = scored
+    _require(state, "owners are 1, 0 or -1", bool(np.isin(owner, (-1, 0, 1)).all()))
+    _require(state, "a score is finite", bool(np.isfinite(points)), points)
+    outcome = state.outcome()
+    agrees = outcome is None or np.sign(points) == np.sign(outcome)
+    _require(state, "the score at the end has the sign of the outcome", bool(agrees), (points, outcome))
 
 
 def _where_moves_are_made(game: Game, state: State) -> str:
@@ -157,6 +170,19 @@ def _check_twins(game: Game, state: State, twins: dict[int, State]) -> None:
         turned = planes[:, game.cell_symmetries[turn]]
         _require(state, "a turned position has the turned planes", np.array_equal(_flat(twin), turned), turn)
         _require(state, "a turned position has the same canonical key", twin.canonical()[0] == key, turn)
+        _require(
+            state, "a turned position has the turned owners", _owners_turn(game, state, twin, turn), turn
+        )
+
+
+def _owners_turn(game: Game, state: State, twin: State, turn: int) -> bool:
+    if not game.has_score:
+        return True
+    ours, turned = state.score(), twin.score()
+    assert ours is not None
+    assert turned is not None
+    cells = game.cell_symmetries[turn]
+    return ours[0] == turned[0] and np.array_equal(ours[1].ravel()[cells], turned[1].ravel())
 
 
 def _flat(state: State) -> np.ndarray:

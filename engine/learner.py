@@ -60,7 +60,9 @@ class Learner:
         self.value_mix = config.replay.value_mix
         self.device = torch.device(resolve_device(config.evaluator.device))
         self.precision = resolve_precision(config.learner.precision, self.device.type)
-        network = PolicyValueNetwork(game.planes_shape, game.num_actions, config.network, seed)
+        network = PolicyValueNetwork(
+            game.planes_shape, game.num_actions, config.network, seed, has_score=game.has_score
+        )
         self.network = to_channels_last(network.to(self.device))
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self._averaged = list(
@@ -182,8 +184,8 @@ class Learner:
 
     def _loss(self, network: PolicyValueNetwork, batch: TrainingBatch) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            policy_logits, wdl_logits = network(batch.planes)
-        return losses(policy_logits.float(), wdl_logits.float(), batch, self.config.value_weight)
+            prediction = network.predict(batch.planes)
+        return losses(prediction, batch, self.config)
 
     def _skip(self, statistics: list[Tensor]) -> None:
         for buffer, before in zip(self.network.buffers(), statistics, strict=True):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from engine.config import LearnerConfig
+from engine.network import Prediction
 
 NUM_BINS = 10
 """Of expected scores, for the calibration error."""
@@ -24,39 +27,44 @@ class TrainingBatch:
     policy: Tensor  # float32 [B, A]; a row of zeros has no policy target
     wdl: Tensor  # float32 [B, 3], win, draw, loss
     legal: Tensor  # bool [B, A]
+    owner: Tensor | None = None  # float32 [B, H * W], 1 our cell at the end of the game, -1 the other's
+    score: Tensor | None = None  # float32 [B], our lead in points at the end
 
     @classmethod
     def from_samples(cls, samples: Mapping[str, Any], device: torch.device) -> TrainingBatch:
         """Arrays of `_core.ReplayWindow.sample` as tensors on `device`."""
-        planes, policy, wdl, legal = (
-            torch.from_numpy(samples[name]).to(device, non_blocking=True)
-            for name in ("planes", "policy", "wdl", "legal")
-        )
-        return cls(planes.contiguous(memory_format=torch.channels_last), policy, wdl, legal)
+        names = [field.name for field in fields(cls) if field.name in samples]
+        tensors = {name: torch.from_numpy(samples[name]).to(device, non_blocking=True) for name in names}
+        tensors["planes"] = tensors["planes"].contiguous(memory_format=torch.channels_last)
+        return cls(**tensors)
 
 
 def losses(
-    policy_logits: Tensor, wdl_logits: Tensor, batch: TrainingBatch, value_weight: float
+    prediction: Prediction, batch: TrainingBatch, config: LearnerConfig
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Cross entropy of policy and value, and sums for `summarise`.
+    """Cross entropy of policy and value, the losses of owners and score, and sums for `summarise`.
 
     Args:
-        policy_logits: float32 [B, A]; those of illegal actions are ignored.
-        wdl_logits: float32 [B, 3].
+        prediction: the network's; logits of illegal actions are ignored.
         batch: the targets.
-        value_weight: of the value's cross entropy against the policy's.
+        config: weights of the parts against the policy's.
     """
-    log_policy = F.log_softmax(policy_logits.masked_fill(~batch.legal, _ILLEGAL), 1)
-    log_wdl = F.log_softmax(wdl_logits, 1)
+    log_policy = F.log_softmax(prediction.policy.float().masked_fill(~batch.legal, _ILLEGAL), 1)
+    log_wdl = F.log_softmax(prediction.wdl.float(), 1)
     policy_rows = -(batch.policy * log_policy).sum(1)
     value_rows = -(batch.wdl * log_wdl).sum(1)
     with_policy = batch.policy.sum(1) > 0
     policy_loss = policy_rows.sum() / with_policy.sum().clamp(min=1)
     value_loss = value_rows.mean()
-    total = policy_loss + value_weight * value_loss
+    total = policy_loss + config.value_weight * value_loss
+    score_losses = _score_losses(prediction, batch)
+    if score_losses:
+        total = total + config.owner_weight * score_losses["loss/owner"]
+        total = total + config.score_weight * score_losses["loss/score"]
     with torch.no_grad():
         sums = {
             "loss/total": total.detach(),
+            **{name: loss.detach() for name, loss in score_losses.items()},
             "loss/policy": policy_loss.detach(),
             "loss/value": value_loss.detach(),
             **_policy_sums(log_policy, batch.policy, with_policy),
@@ -76,6 +84,17 @@ def summarise(totals: Mapping[str, Tensor], steps: int) -> dict[str, float]:
     if bins is not None and float(bins[0].sum()) > 0:
         means["value/calibration_error"] = float((bins[1] - bins[2]).abs().sum() / bins[0].sum())
     return means
+
+
+def _score_losses(prediction: Prediction, batch: TrainingBatch) -> dict[str, Tensor]:
+    """Cross entropy of each cell's owner, and of the score Huber's loss in units of the root of the cells."""
+    if prediction.owner is None or prediction.score is None or batch.owner is None or batch.score is None:
+        return {}
+    points = batch.score / batch.owner.shape[1] ** 0.5
+    return {
+        "loss/owner": F.binary_cross_entropy_with_logits(prediction.owner.float(), (batch.owner + 1) / 2),
+        "loss/score": F.huber_loss(prediction.score.float(), points),
+    }
 
 
 def _policy_sums(log_policy: Tensor, target: Tensor, with_policy: Tensor) -> dict[str, Tensor]:

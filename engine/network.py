@@ -7,6 +7,7 @@ A post-activation tower, so that every BatchNorm follows a convolution and folds
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -22,7 +23,7 @@ NUM_OUTCOMES = 3
 MAX_PARAMETERS = 1_000_000_000
 """A larger network is a slip of the settings."""
 
-OUTER_LAYERS = ("stem.conv", "policy_out", "value_out")
+OUTER_LAYERS = ("stem.conv", "policy_out", "value_out", "owner_out", "score_out")
 """Layers that read the planes or write the logits."""
 
 _FINAL_SCALE = 0.1
@@ -66,6 +67,16 @@ class ResidualBlock(nn.Module):
         return F.relu(x + self.second(F.relu(self.first(x))))
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """What the learner compares with its targets, for the player to move."""
+
+    policy: Tensor  # logits [B, A]
+    wdl: Tensor  # logits [B, 3]
+    owner: Tensor | None = None  # [B, H * W], logits of each cell being ours at the end of the game
+    score: Tensor | None = None  # [B], points at the end divided by the root of the number of cells
+
+
 class PolicyValueNetwork(nn.Module):
     """Planes to policy logits and win/draw/loss logits for the player to move.
 
@@ -74,15 +85,24 @@ class PolicyValueNetwork(nn.Module):
         num_actions: A, the game's number of actions.
         config: widths and depth.
         seed: of the first weights; the global generator is left alone.
+        has_score: with heads that foretell owners and score, which only the learner asks (Wu 2019,
+            section 4.1).
     """
 
     def __init__(
-        self, planes_shape: tuple[int, int, int], num_actions: int, config: NetworkConfig, seed: int = 0
+        self,
+        planes_shape: tuple[int, int, int],
+        num_actions: int,
+        config: NetworkConfig,
+        seed: int = 0,
+        *,
+        has_score: bool = False,
     ) -> None:
         super().__init__()
         self.planes_shape = planes_shape
         self.num_actions = num_actions
         self.config = config
+        self.has_score = has_score
         _check_size(planes_shape, num_actions, config)
         planes, height, width = planes_shape
         features = config.head_channels * height * width
@@ -95,14 +115,34 @@ class PolicyValueNetwork(nn.Module):
             self.value_conv = ConvNorm(config.channels, config.head_channels, 1)
             self.value_hidden = nn.Linear(features, config.value_hidden)
             self.value_out = nn.Linear(config.value_hidden, NUM_OUTCOMES)
+            if has_score:
+                self.owner_out = nn.Conv2d(config.channels, 1, 1)
+                self.score_out = nn.Linear(config.value_hidden, 1)
             self._initialise()
 
     def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
         """planes [B, C, H, W] to (policy logits [B, A], win/draw/loss logits [B, 3])."""
-        trunk = self.tower(F.relu(self.stem(planes)))
-        policy = F.relu(self.policy_conv(trunk)).flatten(1)
+        trunk = self._trunk(planes)
+        return self._policy(trunk), self.value_out(self._value_features(trunk))
+
+    def predict(self, planes: Tensor) -> Prediction:
+        """planes [B, C, H, W] to all that the network knows to say."""
+        trunk = self._trunk(planes)
+        features = self._value_features(trunk)
+        policy, wdl = self._policy(trunk), self.value_out(features)
+        if not self.has_score:
+            return Prediction(policy, wdl)
+        return Prediction(policy, wdl, self.owner_out(trunk).flatten(1), self.score_out(features).flatten())
+
+    def _trunk(self, planes: Tensor) -> Tensor:
+        return cast(Tensor, self.tower(F.relu(self.stem(planes))))
+
+    def _policy(self, trunk: Tensor) -> Tensor:
+        return cast(Tensor, self.policy_out(F.relu(self.policy_conv(trunk)).flatten(1)))
+
+    def _value_features(self, trunk: Tensor) -> Tensor:
         value = F.relu(self.value_conv(trunk)).flatten(1)
-        return self.policy_out(policy), self.value_out(F.relu(self.value_hidden(value)))
+        return F.relu(self.value_hidden(value))
 
     def _initialise(self) -> None:
         """He et al. 2015; blocks start as the identity (Goyal et al. 2017); near-even priors and values."""
@@ -111,8 +151,9 @@ class PolicyValueNetwork(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        for final in (self.policy_out, self.value_out):
-            nn.init.normal_(final.weight, std=_FINAL_SCALE / final.in_features**0.5)
+        finals = [getattr(self, name) for name in OUTER_LAYERS[1:] if hasattr(self, name)]
+        for final in finals:
+            nn.init.normal_(final.weight, std=_FINAL_SCALE / final.weight[0].numel() ** 0.5)
         for block in self.tower:
             nn.init.zeros_(cast(nn.BatchNorm2d, cast(ResidualBlock, block).second.norm).weight)
 
@@ -127,7 +168,7 @@ def fold_norms(network: PolicyValueNetwork) -> PolicyValueNetwork:
 
 
 def num_parameters(planes_shape: tuple[int, int, int], num_actions: int, config: NetworkConfig) -> int:
-    """Weights of the network, BatchNorm statistics left out."""
+    """Weights of the network that plays: without BatchNorm statistics and the heads of owners and score."""
     planes, height, width = planes_shape
     channels, head, hidden = config.channels, config.head_channels, config.value_hidden
     features = head * height * width

@@ -51,6 +51,10 @@ class Rules:
     turn: Callable[..., Any] | None = None
     """turn(state, symmetry, out): write the state turned by the symmetry over zeros. With it turned positions
     share their evaluation."""
+    score: Callable[..., Any] | None = None
+    """score(state, owner): points by which the player to move leads as the board stands; the owner of each
+    cell, float32 [H, W], over zeros: 1 the player to move, -1 the other. The learner has the network foretell
+    both as they are at the end."""
 
 
 class NumbaGame(_core.FunctionGame):
@@ -79,7 +83,9 @@ class NumbaGame(_core.FunctionGame):
         self._planes_shape = planes_shape
         self._compiled = _compile(name, rules, state_bytes, num_actions, planes_shape)
         super().__init__(
-            **description(name, num_actions, planes_shape, max_plies, action_names, symmetries),
+            **description(
+                name, num_actions, planes_shape, max_plies, action_names, symmetries, rules.score is not None
+            ),
             state_bytes=state_bytes,
             addresses={role: function.address for role, function in self._compiled.items()},
             text=weakref.WeakMethod(self.text),
@@ -125,6 +131,7 @@ def _wrappers(
     outcome, encode = rules.outcome, rules.encode
     winning_action: Any = rules.winning_action
     turn: Any = rules.turn
+    score: Any = rules.score
 
     def call_start(state: Any) -> None:
         start(carray(state, state_bytes))
@@ -150,6 +157,9 @@ def _wrappers(
     def call_turn(state: Any, symmetry: Any, out: Any) -> None:
         turn(carray(state, state_bytes), symmetry, carray(out, state_bytes))
 
+    def call_score(state: Any, owner: Any) -> Any:
+        return score(carray(state, state_bytes), carray(owner, planes_shape[1:]))
+
     return {
         "start": (types.void(_STATE), call_start),
         "legal_actions": (types.int32(_STATE, _ACTIONS), call_legal_actions),
@@ -159,4 +169,5 @@ def _wrappers(
         "encode": (types.void(_STATE, _PLANES), call_encode),
         "winning_action": (types.int32(_STATE), call_winning_action),
         "turn": (types.void(_STATE, types.int32, _STATE), call_turn),
+        "score": (types.float32(_STATE, _PLANES), call_score),
     }

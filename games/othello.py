@@ -131,6 +131,16 @@ def outcome(state: Any) -> Any:
 
 
 @njit(cache=True)
+def score(state: Any, owner: Any) -> Any:
+    """Stones, and whose they are."""
+    words = state.view(np.uint64)
+    for cell in range(64):
+        bit = np.uint64(cell)
+        owner[cell >> 3, cell & 7] = np.int64((words[0] >> bit) & _ONE) - np.int64((words[1] >> bit) & _ONE)
+    return _count(words[0]) - _count(words[1])
+
+
+@njit(cache=True)
 def encode(state: Any, planes: Any) -> None:
     """Own stones, the other's stones, cells to move to."""
     words = state.view(np.uint64)
@@ -197,7 +207,7 @@ class Othello(NumbaGame):
             planes_shape=(3, 8, 8),
             max_plies=120,  # 60 stones, and never two passes in a row
             state_bytes=24,
-            rules=Rules(start, legal_actions, play, player, outcome, encode, turn=turn),
+            rules=Rules(start, legal_actions, play, player, outcome, encode, turn=turn, score=score),
             action_names=[f"{'abcdefgh'[cell % 8]}{cell // 8 + 1}" for cell in range(64)] + ["pass"],
             symmetries=board_symmetries(8, 8, other_actions=1),
         )

@@ -127,6 +127,25 @@ def test_a_broken_game_is_found(attributes: dict[str, Any], law: str) -> None:
         check_laws(cast(Game, BrokenGame({}, **attributes)), walks=20)
 
 
+def first_stones(state: Any) -> Any:
+    """The player's stones in the left half: what does not turn with the board."""
+    return state.encode()[0] * (np.arange(7) < 3)
+
+
+@pytest.mark.parametrize(
+    ("score", "law"),
+    [
+        (lambda _: (1.0, np.zeros((6, 7))), "sign of the outcome"),
+        (lambda _: (0.0, np.full((6, 7), 0.5)), "owners are"),
+        (lambda _: (np.inf, np.zeros((6, 7))), "finite"),
+        (lambda state: (state.outcome() or 0.0, first_stones(state)), "turned owners"),
+    ],
+)
+def test_a_broken_score_is_found(score: Any, law: str) -> None:
+    with pytest.raises(LawError, match=law):
+        check_laws(cast(Game, BrokenGame({"score": score}, has_score=True)), walks=20)
+
+
 def test_the_message_leads_to_the_position() -> None:
     with pytest.raises(LawError, match=r"actions \[.+\]"):
         check_laws(cast(Game, BrokenGame({"key": lambda state: state.ply()})), walks=20)

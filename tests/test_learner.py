@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import Any
 
@@ -10,12 +11,14 @@ import pytest
 import torch
 
 from engine import _core
-from engine.config import Config, build_config
+from engine.config import Config, LearnerConfig, build_config
 from engine.errors import CorruptFileError, UserError
 from engine.learner import MAX_SKIPPED, Learner, LearnerState, sample_seed
 from engine.loss import TrainingBatch, losses, summarise
+from engine.network import Prediction
 from engine.search import search_params
 from games.connect4 import Connect4
+from games.go import Go
 
 GAME = Connect4()
 BASE = {
@@ -76,7 +79,7 @@ def test_losses_by_hand() -> None:
     batch = batch_of([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]], [[1.0, 0.0, 0.0], [0.0, 0.25, 0.75]])
     policy = torch.tensor([[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]])
     wdl = torch.log(torch.tensor([[0.5, 0.25, 0.25], [0.2, 0.2, 0.6]]))
-    total, sums = losses(policy, wdl, batch, value_weight=2.0)
+    total, sums = losses(Prediction(policy, wdl), batch, LearnerConfig(value_weight=2.0))
     by_hand = (np.log(3) + np.log(np.exp([1, 2, 3]).sum()) - 2) / 2
     value_by_hand = (-np.log(0.5) - 0.25 * np.log(0.2) - 0.75 * np.log(0.6)) / 2
     assert float(sums["loss/policy"]) == pytest.approx(by_hand, rel=1e-5)
@@ -96,7 +99,7 @@ def test_illegal_moves_and_rows_without_policy_do_not_count() -> None:
     )
     policy = torch.tensor([[0.0, 0.0, 50.0], [9.0, -9.0, 3.0]], requires_grad=True)
     wdl = torch.zeros(2, 3, requires_grad=True)
-    total, sums = losses(policy, wdl, batch, 1.0)
+    total, sums = losses(Prediction(policy, wdl), batch, LearnerConfig())
     torch.autograd.backward(total)
     assert policy.grad is not None
     assert wdl.grad is not None
@@ -107,12 +110,59 @@ def test_illegal_moves_and_rows_without_policy_do_not_count() -> None:
     assert (wdl.grad != 0).all()
 
 
+def test_owner_and_score_by_hand() -> None:
+    batch = dataclasses.replace(
+        batch_of([[1.0, 0.0]], [[0.0, 1.0, 0.0]]),
+        owner=torch.tensor([[1.0, -1.0, 0.0, 0.0]]),
+        score=torch.tensor([3.0]),
+    )
+    owner = torch.tensor([[2.0, 2.0, 0.0, 1.0]])
+    prediction = Prediction(torch.zeros(1, 2), torch.zeros(1, 3), owner, torch.tensor([0.5]))
+    total, sums = losses(prediction, batch, LearnerConfig(owner_weight=2.0, score_weight=0.5))
+    ours = -np.log(1 / (1 + np.exp(-owner[0].numpy())))
+    others = ours + owner[0].numpy()
+    share = (np.array([1, -1, 0, 0]) + 1) / 2
+    by_hand = (share * ours + (1 - share) * others).mean()
+    assert float(sums["loss/owner"]) == pytest.approx(by_hand, rel=1e-5)
+    assert float(sums["loss/score"]) == pytest.approx(0.5, rel=1e-5)  # |0.5 - 3 / 2| is 1
+    rest = float(sums["loss/policy"] + sums["loss/value"])
+    assert float(total) == pytest.approx(rest + 2 * by_hand + 0.5 * 0.5, rel=1e-5)
+
+
+def test_it_learns_owners_and_scores() -> None:
+    game = Go(size=3, komi=0)
+    config = build_config(
+        {"network": {"channels": 16, "blocks": 1}, "learner": {"batch_size": 64, "warmup_steps": 5}}
+    )
+    learner = Learner(game, config, seed=1)
+    window = random_games(game, 200)
+    first = learner.train(window, 5)
+    for _ in range(6):
+        last = learner.train(window, 20)
+    assert last["loss/owner"] < 0.8 * first["loss/owner"]
+    assert last["loss/score"] < 0.8 * first["loss/score"]
+    state = learner.state()
+    again = Learner(game, config, seed=2)
+    again.load_state(state)
+    assert_same_state(state, again.state())
+
+
+def random_games(game: _core.Game, positions: int) -> _core.ReplayWindow:
+    pool = _core.Pool(game, _core.SearchParams(), _core.PlayParams(simulations=4), seed=1, slots=8)
+    pool.start(positions)
+    while requests := pool.select():
+        pool.backup(requests, _core.uniform(requests))
+    window = _core.ReplayWindow(game)
+    window.append(pool.take_games())
+    return window
+
+
 def test_calibration_error() -> None:
     def error(predicted: float, true: float) -> float:
         wdl = torch.tensor([[predicted, 0.0, 1 - predicted]]).clamp(1e-7).log().repeat(100, 1)
         won = torch.arange(100) < round(100 * true)
         batch = batch_of(np.eye(3)[[0] * 100], torch.stack((won, won & False, ~won), 1).float().tolist())
-        _, sums = losses(torch.zeros(100, 3), wdl, batch, 1.0)
+        _, sums = losses(Prediction(torch.zeros(100, 3), wdl), batch, LearnerConfig())
         return summarise({name: 2 * value for name, value in sums.items()}, 2)["value/calibration_error"]
 
     assert error(0.75, 0.75) == pytest.approx(0, abs=1e-5)

@@ -10,6 +10,8 @@ from pseudo import pseudo
 
 from engine import _core
 from games.connect4 import Connect4
+from games.go import Go
+from games.othello import Othello
 
 GAME = Connect4()
 
@@ -24,10 +26,10 @@ def make_pool(slots: int, first_id: int = 0, stride: int = 1, seed: int = 5, **p
     )
 
 
-def run(pool: _core.Pool, positions: int) -> dict[str, Any]:
+def run(pool: _core.Pool, positions: int, evaluate: Any = pseudo) -> dict[str, Any]:
     pool.start(positions)
     while requests := pool.select():
-        pool.backup(requests, pseudo(requests))
+        pool.backup(requests, evaluate(requests))
     return pool.take_games()
 
 
@@ -194,6 +196,44 @@ def test_samples_are_the_positions_of_the_games() -> None:
         assert batch["wdl"][row].tolist() == [float(result == 1), float(result == 0), float(result == -1)]
         assert games["weight"][ply] > 0
     assert 60 < turned < 200
+
+
+@pytest.mark.parametrize("game", [Go(size="4x3", komi=2.5), Othello()])
+def test_samples_foretell_owners_and_score_at_the_end(game: _core.Game) -> None:
+    search, play = _core.SearchParams(), _core.PlayParams(simulations=4)
+    pool = _core.Pool(game, search, play, seed=1, slots=4)
+    games = run(pool, 500, _core.uniform)
+    window = _core.ReplayWindow(game)
+    window.append(games)
+    batch = window.sample(64, 1)
+    turned = 0
+    for row in range(64):
+        index = int(np.flatnonzero(games["game_id"] == batch["game_id"][row])[0])
+        moves = games["moves"][games["move_offsets"][index] : games["move_offsets"][index + 1]].tolist()
+        state, end = game.initial(), game.initial()
+        for move in moves[: int(batch["ply"][row])]:
+            state.play(move)
+        for move in moves:
+            end.play(move)
+        final = end.score()
+        assert final is not None
+        sign = 1 if state.player() == end.player() else -1
+        planes = state.encode().reshape(game.planes_shape[0], -1)
+        drawn = batch["planes"][row].reshape(planes.shape)
+        fitting = [cells for cells in game.cell_symmetries if np.array_equal(planes[:, cells], drawn)]
+        owners = [(sign * final[1].ravel()[cells]).tolist() for cells in fitting]
+        assert batch["owner"][row].tolist() in owners
+        turned += fitting[0][0] > 0
+        assert batch["score"][row] == sign * final[0]
+        assert np.sign(batch["score"][row]) == batch["wdl"][row][0] - batch["wdl"][row][2]
+    assert turned > 10
+    assert "owner" not in _window_of(run(make_pool(2), 50)).sample(4, 1)
+
+
+def _window_of(games: Any) -> _core.ReplayWindow:
+    window = _core.ReplayWindow(GAME)
+    window.append(games)
+    return window
 
 
 def test_samples_are_a_function_of_the_seed_and_cover_the_window() -> None:

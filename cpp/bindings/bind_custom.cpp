@@ -12,7 +12,8 @@ using Cells = std::vector<std::int32_t>;
 using Symmetries = std::vector<std::pair<Cells, std::vector<Action>>>;
 
 Description description(std::string name, int num_actions, const std::array<int, 3>& planes_shape,
-                        int max_plies, std::vector<std::string> action_names, const Symmetries& symmetries) {
+                        int max_plies, std::vector<std::string> action_names, const Symmetries& symmetries,
+                        bool has_score) {
   Description result;
   result.name = std::move(name);
   result.num_actions = num_actions;
@@ -20,6 +21,7 @@ Description description(std::string name, int num_actions, const std::array<int,
   result.max_plies = max_plies;
   result.action_names = std::move(action_names);
   for (const auto& [cells, actions] : symmetries) result.symmetries.push_back({cells, actions});
+  result.has_score = has_score;
   return result;
 }
 
@@ -39,6 +41,7 @@ custom::Functions functions(const py::dict& addresses) {
   take(addresses, "encode", result.encode);
   take(addresses, "winning_action", result.winning_action);
   take(addresses, "turn", result.turn);
+  take(addresses, "score", result.score);
   if (!result.start || !result.legal_actions || !result.play || !result.player || !result.outcome ||
       !result.encode) {
     throw InputError("a game of functions needs start, legal_actions, play, player, outcome and encode");
@@ -63,26 +66,27 @@ void register_custom(py::module_& module) {
   py::class_<PythonGame, custom::CustomGame>(module, "PythonGame")
       .def(py::init([](std::string name, int num_actions, const std::array<int, 3>& planes_shape,
                        int max_plies, std::vector<std::string> action_names, const Symmetries& symmetries,
-                       py::object start) {
-             return std::make_unique<PythonGame>(description(std::move(name), num_actions, planes_shape,
-                                                             max_plies, std::move(action_names), symmetries),
-                                                 std::move(start));
+                       bool has_score, py::object start) {
+             return std::make_unique<PythonGame>(
+                 description(std::move(name), num_actions, planes_shape, max_plies, std::move(action_names),
+                             symmetries, has_score),
+                 std::move(start));
            }),
            py::arg("name"), py::arg("num_actions"), py::arg("planes_shape"), py::arg("max_plies"),
-           py::arg("action_names"), py::arg("symmetries"), py::arg("start"));
+           py::arg("action_names"), py::arg("symmetries"), py::arg("has_score"), py::arg("start"));
 
   py::class_<FunctionGame, custom::CustomGame>(module, "FunctionGame")
       .def(py::init([](std::string name, int num_actions, const std::array<int, 3>& planes_shape,
                        int max_plies, std::vector<std::string> action_names, const Symmetries& symmetries,
-                       int state_bytes, const py::dict& addresses, const py::object& text) {
+                       bool has_score, int state_bytes, const py::dict& addresses, const py::object& text) {
              return std::make_unique<FunctionGame>(
                  description(std::move(name), num_actions, planes_shape, max_plies, std::move(action_names),
-                             symmetries),
+                             symmetries, has_score),
                  state_bytes, functions(addresses), drawing(text, state_bytes));
            }),
            py::arg("name"), py::arg("num_actions"), py::arg("planes_shape"), py::arg("max_plies"),
-           py::arg("action_names"), py::arg("symmetries"), py::arg("state_bytes"), py::arg("addresses"),
-           py::arg("text"));
+           py::arg("action_names"), py::arg("symmetries"), py::arg("has_score"), py::arg("state_bytes"),
+           py::arg("addresses"), py::arg("text"));
 }
 
 }  // namespace selfplay

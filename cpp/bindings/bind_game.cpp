@@ -28,6 +28,14 @@ py::array_t<float> encode(const State& state) {
   return planes;
 }
 
+py::object score(const State& state) {
+  if (!state.game().has_score()) return py::none();
+  const PlanesShape shape = state.game().planes_shape();
+  py::array_t<float> owner({shape.height, shape.width});
+  const float points = state.score(owner.mutable_data());
+  return py::make_tuple(points, owner);
+}
+
 template <typename T>
 py::array_t<T> table(const std::vector<Symmetry>& symmetries, std::vector<T> Symmetry::* field) {
   const std::size_t width = (symmetries.front().*field).size();
@@ -48,6 +56,7 @@ void register_game(py::module_& module) {
       .def("play", &play, py::arg("action"))
       .def("outcome", &State::outcome)
       .def("winning_action", &State::winning_action)
+      .def("score", &score)
       .def("perft", &State::perft, py::arg("depth"), py::call_guard<py::gil_scoped_release>())
       .def("clone", &State::clone)
       .def("encode", &encode)
@@ -76,6 +85,7 @@ void register_game(py::module_& module) {
                                return py::make_tuple(shape.planes, shape.height, shape.width);
                              })
       .def_property_readonly("max_plies", &Game::max_plies)
+      .def_property_readonly("has_score", &Game::has_score)
       .def_property_readonly("action_symmetries",
                              [](const Game& game) { return table(game.symmetries(), &Symmetry::actions); })
       .def_property_readonly("cell_symmetries",

@@ -151,9 +151,18 @@ py::dict sample(const ReplayWindow& window, const Game& game, int count, std::ui
   py::array_t<float> weight(count);
   py::array_t<std::int64_t> game_id(count);
   py::array_t<std::int32_t> ply(count);
-  const SampleBuffers out{planes.mutable_data(), policy.mutable_data(), wdl.mutable_data(),
-                          legal.mutable_data(),  weight.mutable_data(), game_id.mutable_data(),
-                          ply.mutable_data()};
+  const py::ssize_t scored = game.has_score() ? count : 0;
+  py::array_t<float> owner({scored, py::ssize_t{shape.cells()}});
+  py::array_t<float> score(scored);
+  const SampleBuffers out{planes.mutable_data(),
+                          policy.mutable_data(),
+                          wdl.mutable_data(),
+                          legal.mutable_data(),
+                          weight.mutable_data(),
+                          game_id.mutable_data(),
+                          ply.mutable_data(),
+                          scored ? owner.mutable_data() : nullptr,
+                          scored ? score.mutable_data() : nullptr};
   {
     py::gil_scoped_release release;
     window.sample(count, seed, value_mix, out);
@@ -166,6 +175,10 @@ py::dict sample(const ReplayWindow& window, const Game& game, int count, std::ui
   result["weight"] = weight;
   result["game_id"] = game_id;
   result["ply"] = ply;
+  if (scored) {
+    result["owner"] = owner;
+    result["score"] = score;
+  }
   return result;
 }
 

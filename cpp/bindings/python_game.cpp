@@ -71,6 +71,21 @@ void PythonState::assign(const State& other) {
   position_ = from.position_.attr("clone")();
 }
 
+float PythonState::score(float* owner) const {
+  const py::gil_scoped_acquire lock;
+  const py::object result = position_.attr("score")();
+  using Cells = py::array_t<float, py::array::c_style | py::array::forcecast>;
+  const auto [points, cells] = converted<std::pair<float, Cells>>(game(), "score", result);
+  const PlanesShape shape = game().planes_shape();
+  if (cells.ndim() != 2 || cells.shape(0) != shape.height || cells.shape(1) != shape.width) {
+    refuse(game(), "score", result,
+           "points and an array of shape " +
+               py::repr(py::make_tuple(shape.height, shape.width)).cast<std::string>());
+  }
+  std::copy_n(cells.data(), shape.cells(), owner);
+  return points;
+}
+
 void PythonState::encode(float* planes) const {
   const py::gil_scoped_acquire lock;
   const py::object result = position_.attr("encode")();

@@ -32,6 +32,7 @@ class PythonState final : public custom::CustomState {
   void play(Action action) override;
   std::optional<float> outcome() const override { return call<std::optional<float>>("outcome"); }
   Action winning_action() const override { return call<Action>("winning_action"); }
+  float score(float* owner) const override;
   std::unique_ptr<State> clone() const override { return std::make_unique<PythonState>(*this); }
   void assign(const State& other) override;
   void encode(float* planes) const override;

@@ -68,6 +68,9 @@ class State {
   // The lowest action that wins the game for the player to move at once; -1 where there is none, or
   // where a game does not look, as the rules leave it free to. Search takes it as proof.
   virtual Action winning_action() const { return -1; }
+  // Where Game::has_score(): the points by which the player to move leads as the board stands, and who
+  // owns each cell of the planes, 1 the player to move, -1 the other, 0 nobody.
+  virtual float score(float* /*owner*/) const { return 0; }
   // The number of move paths of `depth` plies. A game may count past draws that only its history makes,
   // as chess does by custom.
   virtual std::uint64_t perft(int depth) const;
@@ -100,6 +103,8 @@ class Game {
   virtual int num_actions() const = 0;
   virtual PlanesShape planes_shape() const = 0;
   virtual int max_plies() const = 0;
+  // Whether points on the board decide the game: its state gives a score, and the learner trains on it.
+  virtual bool has_score() const { return false; }
   virtual std::unique_ptr<State> initial() const = 0;
   // A position in the game's own notation; "" is the usual start. Throws InputError.
   virtual std::unique_ptr<State> parse(const std::string& position) const = 0;

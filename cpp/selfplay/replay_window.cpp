@@ -93,6 +93,23 @@ void ReplayWindow::decode(const Batch& batch, std::size_t ply, int symmetry, flo
   out.weight[row] = games.weight[ply];
   out.game_id[row] = games.game_id[g];
   out.ply[row] = static_cast<std::int32_t>(ply - first);
+  if (out.score) decode_score(batch, ply, symmetry, *state, out, row, scratch);
+}
+
+void ReplayWindow::decode_score(const Batch& batch, std::size_t ply, int symmetry, State& state,
+                                const SampleBuffers& out, int row, std::vector<float>& scratch) const {
+  const GameColumns& games = batch.games;
+  const auto end = static_cast<std::size_t>(games.move_offsets[batch.game_of[ply] + 1]);
+  const int mover = state.player();
+  for (std::size_t m = ply; m < end; ++m) state.play(games.moves[m]);
+  const float sign = state.player() == mover ? 1.0f : -1.0f;
+  out.score[row] = sign * state.score(scratch.data());
+  const int cells = game_.planes_shape().cells();
+  float* owner = out.owner + std::int64_t{row} * cells;
+  const std::vector<std::int32_t>& turned = game_.symmetries()[static_cast<std::size_t>(symmetry)].cells;
+  for (int cell = 0; cell < cells; ++cell) {
+    owner[cell] = sign * scratch[static_cast<std::size_t>(turned[static_cast<std::size_t>(cell)])];
+  }
 }
 
 }  // namespace selfplay

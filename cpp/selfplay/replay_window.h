@@ -19,6 +19,9 @@ struct SampleBuffers {
   float* weight;          // [B]
   std::int64_t* game_id;  // [B]
   std::int32_t* ply;      // [B]
+  // Where the game has a score, else null: at the end of the game, for the player to move in the sample.
+  float* owner;  // [B, H * W]
+  float* score;  // [B]
 };
 
 class ReplayWindow {
@@ -42,6 +45,9 @@ class ReplayWindow {
     std::int64_t positions = 0;
   };
 
+  // Plays `state`, the position of a sample, on to its game's end and writes what the board is then.
+  void decode_score(const Batch& batch, std::size_t ply, int symmetry, State& state, const SampleBuffers& out,
+                    int row, std::vector<float>& scratch) const;
   void decode(const Batch& batch, std::size_t ply, int symmetry, float value_mix, const SampleBuffers& out,
               int row, std::vector<float>& scratch) const;
 

@@ -17,6 +17,7 @@ struct Description {
   int max_plies = 0;
   std::vector<std::string> action_names;  // num_actions of them, no two alike, none with a space
   std::vector<Symmetry> symmetries;       // the identity first
+  bool has_score = false;
 };
 
 class CustomGame : public Game {
@@ -28,6 +29,7 @@ class CustomGame : public Game {
   int num_actions() const override { return description_.num_actions; }
   PlanesShape planes_shape() const override { return description_.planes; }
   int max_plies() const override { return description_.max_plies; }
+  bool has_score() const override { return description_.has_score; }
   const std::vector<Symmetry>& symmetries() const override { return description_.symmetries; }
   // Action names in the order played, side by side where each is one letter, else with spaces between.
   std::unique_ptr<State> parse(const std::string& position) const override;

@@ -46,6 +46,11 @@ Action FunctionState::winning_action() const {
   return rules().winning_action ? rules().winning_action(bytes()) : -1;
 }
 
+float FunctionState::score(float* owner) const {
+  std::fill_n(owner, game().planes_shape().cells(), 0.0f);
+  return rules().score ? rules().score(bytes(), owner) : 0;
+}
+
 void FunctionState::encode(float* planes) const {
   std::fill_n(planes, game().planes_shape().size(), 0.0f);
   rules().encode(bytes(), planes);

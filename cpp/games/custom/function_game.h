@@ -17,6 +17,7 @@ struct Functions {
   void (*encode)(const std::uint8_t* state, float* planes);       // `planes` come as zeros
   Action (*winning_action)(const std::uint8_t* state) = nullptr;  // or none
   void (*turn)(const std::uint8_t* state, std::int32_t symmetry, std::uint8_t* out) = nullptr;  // or none
+  float (*score)(const std::uint8_t* state, float* owner) = nullptr;  // or none; `owner` comes as zeros
 };
 
 using Drawing = std::function<std::string(const std::uint8_t* state)>;
@@ -46,6 +47,7 @@ class FunctionState final : public CustomState {
   void play(Action action) override;
   std::optional<float> outcome() const override;
   Action winning_action() const override;
+  float score(float* owner) const override;
   std::unique_ptr<State> clone() const override { return std::make_unique<FunctionState>(*this); }
   void assign(const State& other) override { *this = static_cast<const FunctionState&>(other); }
   void encode(float* planes) const override;

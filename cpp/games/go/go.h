@@ -65,6 +65,7 @@ class GoState final : public State {
   std::optional<float> outcome() const override;
   // Looks at a pass that answers a pass, under area scoring.
   Action winning_action() const override;
+  float score(float* owner) const override;
   std::unique_ptr<State> clone() const override;
   void assign(const State& other) override { *this = static_cast<const GoState&>(other); }
   void encode(float* planes) const override;
@@ -139,6 +140,8 @@ class Go : public Game {
   int num_actions() const override { return geometry_.points + 1; }
   PlanesShape planes_shape() const override { return {kPlanes, geometry_.rows, geometry_.columns}; }
   int max_plies() const override { return max_plies_; }
+  // Where the result rests on an agreement, what stands on the board does not tell it.
+  bool has_score() const override { return !rules_.needs_agreement(); }
   std::unique_ptr<State> initial() const override { return std::make_unique<GoState>(*this, start_); }
   // The notation is in notation.h; "" is the start that the options give.
   std::unique_ptr<State> parse(const std::string& position) const override;

@@ -189,6 +189,15 @@ int GoState::territory_half_points(const Bits& dead) const {
   return 2 * (points[kBlack] - points[kWhite]) - go_->rules().komi - bonus_;
 }
 
+float GoState::score(float* owner) const {
+  const Owners owners = area(board_);
+  std::fill_n(owner, go_->geometry().points, 0.0f);
+  owners.of[to_move_].for_each([owner](int point) { owner[point] = 1; });
+  owners.of[opposite(to_move_)].for_each([owner](int point) { owner[point] = -1; });
+  const double black = area_score();
+  return static_cast<float>(to_move_ == kBlack ? black : -black);
+}
+
 double GoState::area_score() const { return area_half_points() / 2.0; }
 
 double GoState::territory_score(const std::vector<int>& dead) const {
