@@ -26,8 +26,19 @@ class Chess(_Describing):
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "default": {
-            "network": {"channels": 96, "blocks": 6},
-            "selfplay": {"max_opening_plies": 4, "temperature_half_life": 15.0},
+            "network": {"blocks": 4},
+            "selfplay": {
+                "simulations": 80,
+                "fast_simulations": 16,
+                "full_search_fraction": 0.5,
+                "max_opening_plies": 4,
+                "temperature_half_life": 15.0,
+            },
+            "loop": {"positions": 4096},
+        },
+        "large": {
+            "network": {"channels": 128, "blocks": 10},
+            "selfplay": {"simulations": 400, "max_opening_plies": 4, "temperature_half_life": 15.0},
         },
     }
     """Settings over the defaults of engine.config, by name."""
@@ -54,7 +65,7 @@ class Gardner(_Describing):
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "default": {
             "network": {"blocks": 4},
-            "selfplay": {"max_opening_plies": 4},
+            "selfplay": {"full_search_fraction": 0.5, "max_opening_plies": 4},
         },
     }
     """Settings over the defaults of engine.config, by name."""

@@ -73,7 +73,7 @@ def _sides(size: int | str) -> tuple[int, int]:
 def _preset(side: int) -> dict[str, Any]:
     """Larger boards get a larger network and more plies of random opening."""
     if side <= 6:
-        network, opening = {"channels": 64, "blocks": 4}, 2
+        network, opening = {"channels": 64, "blocks": 4}, 4
     elif side <= 9:
         network, opening = {"channels": 64, "blocks": 6}, 4
     elif side <= 13:
@@ -82,5 +82,9 @@ def _preset(side: int) -> dict[str, Any]:
         network, opening = {"channels": 128, "blocks": 10}, 8
     return {
         "network": network,
-        "selfplay": {"max_opening_plies": opening, "temperature_half_life": float(side)},
+        "selfplay": {
+            "full_search_fraction": 0.5,
+            "max_opening_plies": opening,
+            "temperature_half_life": float(side),
+        },
     }

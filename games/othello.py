@@ -192,7 +192,7 @@ class Othello(NumbaGame):
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "default": {
             "network": {"blocks": 4},
-            "selfplay": {"max_opening_plies": 8},
+            "selfplay": {"full_search_fraction": 0.5, "max_opening_plies": 8},
         },
     }
     """Settings over the defaults of engine.config, by name."""
