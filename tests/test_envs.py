@@ -17,7 +17,7 @@ from engine.errors import UserError
 from engine.registry import GROUP, load_game
 from games.envs.gymnasium import GameEnv
 from games.envs.pettingzoo import env as two_player_env
-from games.envs.picture import CELL, STONES, draw_board
+from games.envs.picture import BOARD, CELL, DARK, STONES, draw_board, read_drawing
 
 ENTRIES = {entry.name: entry.attr for entry in entry_points(group=GROUP)}
 
@@ -107,7 +107,7 @@ def test_wrong_arguments_are_named(arguments: dict[str, Any], message: str) -> N
 
 
 def test_pictures_show_stones_where_they_stand() -> None:
-    picture = draw_board(load_game("connect4").parse("4435").text())
+    picture = draw_board(load_game("connect4").parse("4435").text(), 7)
     middle = CELL // 2
     assert picture.shape == (7 * CELL, 7 * CELL, 3)
     assert tuple(picture[5 * CELL + middle, 3 * CELL + middle]) == STONES["X"]
@@ -128,3 +128,26 @@ def test_render_modes(make: Any, capsys: pytest.CaptureFixture[str]) -> None:
         else:
             assert shown is None
             assert "O" in capsys.readouterr().out
+
+
+def test_pictures_of_chess_have_pieces_on_squares_and_names_beside_them() -> None:
+    picture = draw_board(load_game("chess").initial().text(), 8)
+    assert picture.shape == (9 * CELL, 9 * CELL, 3)  # the FEN below the board is not drawn
+    corner = CELL // 12
+
+    def square(column: int, row: int) -> tuple[int, ...]:
+        return tuple(picture[CELL * row + corner, CELL * (column + 1) + corner])
+
+    assert square(0, 7) == DARK
+    assert square(1, 7) == BOARD
+    assert square(0, 0) == BOARD
+    rooks = [picture[CELL * row + CELL // 2, CELL + CELL // 2] for row in (0, 7)]
+    assert rooks[0].max() < 60
+    assert rooks[1].min() > 230
+
+
+def test_a_drawing_that_is_no_board_is_written_as_it_is() -> None:
+    drawing = read_drawing("to move: X\na b\n", 3)
+    assert drawing.marks == [["to", "move:", "X"]]
+    assert read_drawing("1 2\n", 3).marks == [["1", "2"]]
+    assert draw_board("", 3).shape == (CELL, CELL, 3)

@@ -99,7 +99,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
 
     def render(self) -> Any:
         """The board as text or as a picture [H, W, 3]; `human` prints it."""
-        return render_board(self.state.text(), self.render_mode)
+        return render_board(self.state.text(), self.game.planes_shape[2], self.render_mode)
 
     def _answer(self) -> None:
         if callable(self._opponent):

@@ -106,7 +106,7 @@ class TwoPlayerEnv(AECEnv):  # type: ignore[misc]
 
     def render(self) -> Any:
         """The board as text or as a picture [H, W, 3]; `human` prints it."""
-        return render_board(self.state_.text(), self.render_mode)
+        return render_board(self.state_.text(), self.game.planes_shape[2], self.render_mode)
 
     def close(self) -> None:
         """Nothing is held open."""

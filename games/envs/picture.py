@@ -2,55 +2,124 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from games.envs.piece import LETTERS, draw_piece
+
 CELL = 48
 """Pixels of a cell."""
 
-BOARD, LINES, LETTERS = (222, 184, 135), (150, 111, 51), (60, 40, 20)
-STONES = {"X": (30, 30, 30), "O": (245, 245, 240)}
-"""X, the first player's mark, and O are drawn as stones."""
-
+SCALE = 3
+"""Pictures are drawn this much larger and then made smaller, for smooth edges."""
 
 RENDER_MODES = ["ansi", "rgb_array", "human"]
 
+BOARD, DARK, GRID, INK = (222, 184, 135), (181, 136, 99), (150, 111, 51), (60, 40, 20)
+MARGIN = (245, 238, 225)
+STONES = {"X": (30, 30, 30), "O": (245, 245, 240)}
+"""X, the first player's mark, and O are drawn as stones."""
 
-def render_board(text: str, mode: str | None) -> str | NDArray[np.uint8] | None:
+Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
+
+_PIECES = {*LETTERS, *LETTERS.upper()}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A board taken from text: rows of marks, and what stands beside them."""
+
+    marks: list[list[str]]
+    row_names: list[str]  # one a row, or none at all
+    column_names: list[str]  # one a column, or none at all
+    names_below: bool = True
+
+    @property
+    def is_chess(self) -> bool:
+        """Whether the marks are letters of chess pieces."""
+        seen = {mark for row in self.marks for mark in row} - {"."}
+        return {"k", "K"} <= seen <= _PIECES
+
+
+def render_board(text: str, width: int, mode: str | None) -> str | NDArray[np.uint8] | None:
     """A game's drawing as it is (`ansi`), as a picture (`rgb_array`), or printed (`human`)."""
     if mode == "ansi":
         return text
     if mode == "rgb_array":
-        return draw_board(text)
+        return draw_board(text, width)
     if mode == "human":
         print(text)
     return None
 
 
-def draw_board(text: str) -> NDArray[np.uint8]:
-    """A picture [H, W, 3] of rows of marks with spaces between them; `.` is an empty cell."""
-    rows = [line.split() for line in text.splitlines() if line.strip()]
-    width, height = max(map(len, rows)), len(rows)
-    # Lines that are shorter, such as a heading, stand to the right: over the columns they name.
-    image = Image.new("RGB", (CELL * width, CELL * height), BOARD)
+def draw_board(text: str, width: int) -> NDArray[np.uint8]:
+    """A picture uint8 [H, W, 3] of the rows of `width` marks in `text`; `.` is an empty cell."""
+    drawing = read_drawing(text, width)
+    side = CELL * SCALE
+    columns = max(map(len, drawing.marks), default=1)
+    left = side * bool(drawing.row_names)
+    top = side * (bool(drawing.column_names) and not drawing.names_below)
+    size = (
+        left + side * columns,
+        max(side, side * (len(drawing.marks) + bool(drawing.column_names))),
+    )
+    image = Image.new("RGB", size, MARGIN)
     canvas = ImageDraw.Draw(image)
-    font = ImageFont.load_default(CELL // 2)
-    for row, marks in enumerate(rows):
-        for column, mark in enumerate(marks, start=width - len(marks)):
-            _draw_mark(canvas, font, mark, CELL * column, CELL * row)
-    return np.asarray(image)
+    font = ImageFont.load_default(side // 2)
+    for row, marks in enumerate(drawing.marks):
+        for column, mark in enumerate(marks):
+            x, y = left + side * column, top + side * row
+            is_dark = drawing.is_chess and (row + column + len(drawing.marks)) % 2 == 1
+            canvas.rectangle(
+                (x, y, x + side, y + side), fill=DARK if is_dark else BOARD, outline=GRID, width=SCALE
+            )
+            _draw_mark(canvas, font, mark, x, y, drawing.is_chess)
+    for row, name in enumerate(drawing.row_names):
+        _write(canvas, font, name, 0, top + side * row)
+    below = top + side * len(drawing.marks) if drawing.names_below else 0
+    for column, name in enumerate(drawing.column_names):
+        _write(canvas, font, name, left + side * column, below)
+    return np.asarray(image.resize((size[0] // SCALE, size[1] // SCALE), Image.Resampling.LANCZOS))
 
 
-def _draw_mark(
-    canvas: ImageDraw.ImageDraw, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, mark: str, x: int, y: int
-) -> None:
-    middle, edge = CELL // 2, CELL // 10
-    canvas.rectangle((x, y, x + CELL - 1, y + CELL - 1), outline=LINES)
-    if mark in STONES:
-        box = (x + edge, y + edge, x + CELL - edge, y + CELL - edge)
-        canvas.ellipse(box, fill=STONES[mark], outline=LETTERS)
+def read_drawing(text: str, width: int) -> Drawing:
+    """Find the board in a game's drawing: rows of `width` marks, maybe after a number, and column names.
+
+    Other lines, such as a position in the game's notation, are left out; where no line fits, all of them
+    are marks.
+    """
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    numbered = [line for line in lines if len(line) == width + 1 and line[0].isdecimal()]
+    plain = [line for line in lines if len(line) == width]
+    if numbered:
+        names = plain[0] if plain else []
+        first = lines.index(numbered[0])
+        return Drawing(
+            [line[1:] for line in numbered], [line[0] for line in numbered], names,
+            names_below=not names or lines.index(names) > first,
+        )  # fmt: skip
+    names = plain[-1] if plain and plain[-1] == [str(column + 1) for column in range(width)] else []
+    marks = plain[:-1] if names else plain
+    return Drawing(marks or lines, [], names if marks else [])
+
+
+def _draw_mark(canvas: ImageDraw.ImageDraw, font: Font, mark: str, x: int, y: int, is_chess: bool) -> None:
+    side = CELL * SCALE
+    middle, edge, dot = side // 2, side // 10, side // 12
+    if is_chess and mark in _PIECES:
+        draw_piece(canvas, mark, x, y, side)
+    elif mark in STONES:
+        box = (x + edge, y + edge, x + side - edge, y + side - edge)
+        canvas.ellipse(box, fill=STONES[mark], outline=INK, width=SCALE)
     elif mark == "·":
-        canvas.ellipse((x + middle - 4, y + middle - 4, x + middle + 4, y + middle + 4), fill=LINES)
+        canvas.ellipse((x + middle - dot, y + middle - dot, x + middle + dot, y + middle + dot), fill=GRID)
     elif mark != ".":
-        canvas.text((x + middle, y + middle), mark, fill=LETTERS, font=font, anchor="mm")
+        _write(canvas, font, mark, x, y)
+
+
+def _write(canvas: ImageDraw.ImageDraw, font: Font, text: str, x: int, y: int) -> None:
+    middle = CELL * SCALE // 2
+    canvas.text((x + middle, y + middle), text, fill=INK, font=font, anchor="mm")
