@@ -396,5 +396,8 @@ class Connect4Solver:
     def nodes(self) -> int: ...
     def clear(self) -> None: ...
 
+def playouts(game: Game, seed: int, games: int) -> int:
+    """Play random games to their ends; the plies of all of them."""
+
 def rollout_moves(game: Game, seed: int, plies: int) -> Sequence[int]:
     """Actions of a uniformly random game, at most `plies` of them."""

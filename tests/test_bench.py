@@ -88,6 +88,34 @@ def test_search_counts_new_simulations_only(monkeypatch: pytest.MonkeyPatch) -> 
     assert (row["metric"], row["backend"], row["ceiling"]) == ("simulations_50", "uniform", None)
 
 
+def test_rules_count_moves_and_paths() -> None:
+    assert _core.playouts(GAME, 3, 10) == _core.playouts(GAME, 3, 10)
+    plies = _core.playouts(GAME, 3, 200) / 200
+    assert 18 < plies < 25  # random games of Connect Four take 21 plies on average
+    moves, nodes = core.measure_rules(GAME, 0.1)
+    assert (moves["metric"], nodes["metric"][:19]) == ("random_moves", "perft_nodes (depth ")
+    assert moves["value"] > 1
+    assert nodes["value"] > 1
+
+
+def test_long_searches_are_for_games_of_few_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    class StoppedError(Exception):
+        pass
+
+    def stop(*_: Any) -> None:
+        raise StoppedError
+
+    searched: list[int] = []
+    monkeypatch.setattr(engine.bench, "measure_rules", lambda *_: [])
+    monkeypatch.setattr(
+        engine.bench, "measure_search", lambda _, simulations, __: searched.append(simulations)
+    )
+    monkeypatch.setattr(network, "NetworkBench", stop)
+    with pytest.raises(StoppedError):
+        engine.bench.run(["chess"])
+    assert searched == [200, 800]
+
+
 @pytest.mark.usefixtures("_small")
 def test_all_stages_give_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     searched: list[int] = []
@@ -99,8 +127,10 @@ def test_all_stages_give_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.bench, "measure_search", fake_search)
     told: list[str] = []
     rows = engine.bench.run(["connect4"], seconds=0.5, report=told.append)
-    assert searched == [200, 20_000]
+    assert searched == [200, 800, 20_000]
     assert [text.split(": ")[1].split(",")[0] for text in told] == [
+        "rules",
+        "search alone",
         "search alone",
         "search alone",
         "inference",
@@ -111,7 +141,8 @@ def test_all_stages_give_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     json.dumps(rows, allow_nan=False)
     assert all(list(row) == KEYS and row["game"] == "connect4" and row["threads"] == 1 for row in rows)
     assert all(math.isfinite(row["value"]) and row["value"] > 0 for row in rows)
-    assert {row["stage"] for row in rows} == {"search_uniform", "inference", "selfplay", "learner", "encode"}
+    stages = ["rules", "search_uniform", "inference", "selfplay", "learner", "encode"]
+    assert list(dict.fromkeys(row["stage"] for row in rows)) == stages
     values = {row["metric"].split(" (")[0]: row for row in rows}
     for metric in ("evaluations", "samples", "positions_batch_64"):
         row = values[metric]

@@ -114,13 +114,20 @@ DenseReply uniform(const Batch& batch) {
   return {wdl, logits};
 }
 
+// Plays at random to the end; how many plies that took.
+std::int64_t play_out(State& state, std::vector<Action>& legal, Random& random) {
+  std::int64_t plies = 0;
+  while (const int count = state.legal_actions(legal.data())) {
+    state.play(legal[random.below(static_cast<std::uint32_t>(count))]);
+    ++plies;
+  }
+  return plies;
+}
+
 // The result of one random game from `state`, for its player to move.
 float random_result(const State& from, State& state, std::vector<Action>& legal, Random& random) {
   state.assign(from);
-  int count;
-  while ((count = state.legal_actions(legal.data())) > 0) {
-    state.play(legal[random.below(static_cast<std::uint32_t>(count))]);
-  }
+  play_out(state, legal, random);
   const float outcome = state.outcome().value_or(0.0f);
   return state.player() == from.player() ? outcome : -outcome;
 }
@@ -154,6 +161,18 @@ std::vector<Action> rollout_moves(const Game& game, std::uint64_t seed, int plie
     state->play(moves.back());
   }
   return moves;
+}
+
+std::int64_t playouts(const Game& game, std::uint64_t seed, int games) {
+  const std::unique_ptr<State> start = game.initial(), state = start->clone();
+  std::vector<Action> legal(static_cast<std::size_t>(game.num_actions()));
+  Random random(seed);
+  std::int64_t plies = 0;
+  for (int i = 0; i < games; ++i) {
+    state->assign(*start);
+    plies += play_out(*state, legal, random);
+  }
+  return plies;
 }
 
 void set_rule(SearchParams& params, const std::string& rule) {
@@ -214,6 +233,8 @@ void register_seam(py::module_& module) {
 
   module.def("uniform", &uniform, py::arg("requests"));
   module.def("rollout", &rollout, py::arg("requests"), py::arg("seed"));
+  module.def("playouts", &playouts, py::arg("game"), py::arg("seed"), py::arg("games"),
+             py::call_guard<py::gil_scoped_release>());
   module.def("rollout_moves", &rollout_moves, py::arg("game"), py::arg("seed"), py::arg("plies"));
 }
 

@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from engine.bench.core import measure_decode, measure_encode, measure_search
+from engine.bench.core import measure_decode, measure_encode, measure_rules, measure_search
 from engine.bench.rate import Row
 from engine.registry import load_game
 
 __all__ = ["run"]
+
+SEARCHES = ((200, 0.05), (800, 0.05), (20_000, 0.15))
+"""Simulations a move of the searches measured, and their shares of the time."""
+
+MAX_LONG_ACTIONS = 16
+"""Games of more actions are left out of the longest: hundreds of trees of theirs take many GB."""
 
 
 def run(games: Sequence[str], seconds: float = 40, report: Callable[[str], None] | None = None) -> list[Row]:
@@ -26,7 +32,9 @@ def run(games: Sequence[str], seconds: float = 40, report: Callable[[str], None]
     rows: list[Row] = []
     for spec in games:
         game = load_game(spec)
-        for simulations, share in ((200, 0.05), (20_000, 0.2)):
+        tell(f"{game.name}: rules")
+        rows += measure_rules(game, seconds * 0.05)
+        for simulations, share in SEARCHES if game.num_actions <= MAX_LONG_ACTIONS else SEARCHES[:2]:
             tell(f"{game.name}: search alone, {simulations} simulations a move")
             rows.append(measure_search(game, simulations, seconds * share))
 

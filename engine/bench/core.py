@@ -1,4 +1,4 @@
-"""The stages without a network: the search alone, and positions to planes."""
+"""The stages without a network: the rules, the search alone, and positions to planes."""
 
 from __future__ import annotations
 
@@ -38,6 +38,29 @@ def bench_roots(game: _core.Game, count: int) -> list[_core.State]:
             break
     found = list(roots.values()) or [game.initial()]
     return [found[index % len(found)] for index in range(count)]
+
+
+def measure_rules(game: _core.Game, seconds: float) -> list[Row]:
+    """Moves a second of random games; nodes a second of the first perft that takes a tenth of `seconds`."""
+    seed = 0
+
+    def play() -> int:
+        nonlocal seed
+        seed += 1
+        return _core.playouts(game, seed, 4)
+
+    moves = median_rate(play, time.process_time, seconds / 2)
+    depth, nodes, spent = 0, 1, 0.0
+    state = game.initial()
+    while spent < seconds / 10 and depth < game.max_plies:
+        depth += 1
+        start = time.process_time()
+        nodes = state.perft(depth)
+        spent = time.process_time() - start
+    return [
+        make_row(game, "rules", "random_moves", moves, "1/cpu_s", "core"),
+        make_row(game, "rules", f"perft_nodes (depth {depth})", nodes / max(spent, 1e-9), "1/cpu_s", "core"),
+    ]
 
 
 def measure_search(game: _core.Game, simulations: int, seconds: float) -> Row:

@@ -1,4 +1,4 @@
-"""OpenSpiel's Python tree search with a uniform evaluator on Connect Four, as a JSON row a line.
+"""OpenSpiel's Python tree search with a uniform evaluator, as a JSON row a line.
 
 Runs in an environment of its own: pip install numpy open_spiel
 """
@@ -13,6 +13,14 @@ from open_spiel.python.algorithms import mcts
 
 REPETITIONS = 5
 
+MEASURED = {
+    "connect4": ("connect_four", ((200, 20), (20_000, 1))),
+    "go:size=9": ("go(board_size=9)", ((800, 4),)),
+    "go": ("go(board_size=19)", ((800, 1),)),
+    "chess": ("chess", ((800, 4),)),
+}
+"""By our name: OpenSpiel's, and (simulations, searches) of each row."""
+
 
 class Uniform(mcts.Evaluator):
     """A draw and equal priors, without a network."""
@@ -25,8 +33,8 @@ class Uniform(mcts.Evaluator):
         return [(action, 1 / len(actions)) for action in actions]
 
 
-def simulations_per_cpu_s(simulations: int, searches: int) -> float:
-    game = pyspiel.load_game("connect_four")
+def simulations_per_cpu_s(name: str, simulations: int, searches: int) -> float:
+    game = pyspiel.load_game(name)
     rates = []
     for repetition in range(REPETITIONS + 1):
         random = np.random.RandomState(repetition)
@@ -46,12 +54,14 @@ def simulations_per_cpu_s(simulations: int, searches: int) -> float:
     return statistics.median(rates[1:])
 
 
-for simulations, searches in ((200, 20), (20_000, 1)):
-    row = {
-        "rival": "OpenSpiel Python",
-        "stage": "search_uniform",
-        "metric": f"simulations_{simulations}",
-        "value": simulations_per_cpu_s(simulations, searches),
-        "unit": "1/cpu_s",
-    }
-    print(json.dumps(row), flush=True)
+for game, (name, rows) in MEASURED.items():
+    for simulations, searches in rows:
+        row = {
+            "rival": "OpenSpiel Python",
+            "game": game,
+            "stage": "search_uniform",
+            "metric": f"simulations_{simulations}",
+            "value": simulations_per_cpu_s(name, simulations, searches),
+            "unit": "1/cpu_s",
+        }
+        print(json.dumps(row), flush=True)

@@ -101,7 +101,14 @@ def per_cpu_s(evaluate, weights, simulations, units):
 
 
 def report(stage, metric, value):
-    row = {"rival": "pgx + mctx", "stage": stage, "metric": metric, "value": value, "unit": "1/cpu_s"}
+    row = {
+        "rival": "pgx + mctx",
+        "game": "connect4",
+        "stage": stage,
+        "metric": metric,
+        "value": value,
+        "unit": "1/cpu_s",
+    }
     print(json.dumps(row), flush=True)
 
 

@@ -22,7 +22,8 @@ def number(value: float | None) -> str:
 
 
 def measured_alike(ours: dict, rival: dict) -> bool:
-    return ours["stage"] == rival["stage"] and ours["metric"].split(" (")[0] == rival["metric"]
+    same = all(ours[key] == rival[key] for key in ("game", "stage"))
+    return same and ours["metric"].split(" (")[0] == rival["metric"]
 
 
 def main() -> None:
@@ -32,14 +33,16 @@ def main() -> None:
         return
     names = sorted({row["rival"] for row in rivals})
     table = Table()
-    for heading in ("stage", "metric", "unit", "limit", "ours", "of limit", *names, "ours : best"):
-        table.add_column(heading, justify="left" if heading in ("stage", "metric", "unit") else "right")
+    words = ("game", "stage", "metric", "unit")
+    for heading in (*words, "limit", "ours", "of limit", *names, "ours : best"):
+        table.add_column(heading, justify="left" if heading in words else "right")
     for row in ours:
         alike = {rival["rival"]: rival["value"] for rival in rivals if measured_alike(row, rival)}
         share = "" if row["ratio"] is None else f"{row['ratio']:.1%}"
         best = f"{row['value'] / max(alike.values()):.1f}x" if alike else ""
         others = [number(alike.get(name)) for name in names]
-        cells = [row["stage"], row["metric"], row["unit"], number(row["ceiling"]), number(row["value"])]
+        texts = [row[word] for word in words]
+        cells = [*texts, number(row["ceiling"]), number(row["value"])]
         table.add_row(*cells, share, *others, best)
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
