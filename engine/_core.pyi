@@ -253,12 +253,23 @@ class SearchParams:
     """Settings of a search; every field is a keyword argument and an attribute."""
 
     def __init__(self, **fields: Any) -> None: ...
-    rule: str  # "puct" or "uct"
+    rule: str  # "puct", "uct", "gumbel" or "gumbel-full"
     policy_temperature: float
     c_puct: float
+    c_puct_growth: float
+    c_puct_base: float
+    c_puct_spread: float
     fpu_reduction: float
     noise_fraction: float
     noise_alpha_total: float
+    noise_shaped: bool
+    forced_playouts: float
+    considered_actions: int
+    gumbel_scale: float
+    c_visit: float
+    c_scale: float
+    lcb_deviations: float
+    early_stop: bool
     root_temperature: float
     proofs: bool
     reuse: bool
@@ -292,7 +303,7 @@ class Trees:
         raw_wdl [3], root_proof int, simulations int (new ones since the root was set), bytes int.
         """
     def best_action(self, tree: int) -> int:
-        """Most visits, lowest action on ties; never gives a proven result away."""
+        """Most visits or the rule's own choice, lowest action on ties; never gives a proven result away."""
     def principal_variation(self, tree: int, max_plies: int = 20) -> list[int]: ...
     def advance(self, tree: int, action: int) -> None:
         """Play `action` at the root; keeps its subtree where `reuse` is set."""

@@ -24,8 +24,17 @@ class Section(BaseModel):
 class SearchConfig(Section):
     """The tree search in self-play; the arena and the protocols take it without noise."""
 
+    rule: Literal["puct", "gumbel", "gumbel-full"] = "puct"
+    """PUCT; or at the root Gumbel noise with sequential halving, the improved policy as target (Danihelka
+    et al. 2022), and below it PUCT or, `gumbel-full`, the deterministic rule of the same paper."""
     c_puct: float = Field(1.5, ge=0, le=100)
     """Weight of the prior against the value in PUCT (Silver et al. 2017, methods, "Search")."""
+    c_puct_growth: float = Field(0.0, ge=0, le=100)
+    """Growth of c_puct with ln((visits + c_puct_base) / c_puct_base) (Silver et al. 2018)."""
+    c_puct_base: float = Field(500.0, gt=0, le=1e9)
+    c_puct_spread: float = Field(0.0, ge=0, le=1)
+    """Share of c_puct that follows the spread of the values found below a node (KataGo's "dynamic
+    variance-scaled cPUCT"; there 0.85)."""
     policy_temperature: float = Field(1.5, gt=0, le=100)
     """Softmax temperature of the network's priors at every node; above 1 it guards against their
     overconfidence, in self-play and in play."""
@@ -35,8 +44,25 @@ class SearchConfig(Section):
     """Share of Dirichlet noise in the root's priors."""
     noise_alpha_total: float = Field(10.0, gt=0, le=1000)
     """Dirichlet concentration summed over the legal moves; each gets an equal part."""
+    noise_shaped: bool = False
+    """Deal half of that to moves whose prior stands out (KataGo's "shaped Dirichlet noise")."""
     root_temperature: float = Field(1.0, gt=0, le=100)
     """Priors at the root are flattened by this softmax temperature."""
+    forced_playouts: float = Field(0.0, ge=0, le=100)
+    """k: in full searches a move at the root that has any visits gets at least sqrt(k prior visits), and the
+    policy target leaves out those that only force explains (Wu 2019, section 3.2; there 2)."""
+    considered_actions: int = Field(16, ge=1, le=100_000)
+    """Gumbel: moves that sequential halving starts with."""
+    gumbel_scale: float = Field(1.0, ge=0, le=100)
+    """Gumbel: of the noise that draws them."""
+    c_visit: float = Field(50.0, ge=0, le=1e6)
+    """Gumbel: values count (c_visit + most visits) c_scale against logits (equation 8)."""
+    c_scale: float = Field(1.0, gt=0, le=1e6)
+    lcb_deviations: float = Field(0.0, ge=0, le=100)
+    """Play the move of the highest value less this times its standard error, among those with visits enough;
+    0 plays the most visited."""
+    early_stop: bool = False
+    """End a search that gives no policy target once no visits left could change the move."""
     proofs: bool = True
     """Back up proven wins, draws and losses and stop searching what is proven."""
     reuse: bool = True

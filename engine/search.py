@@ -20,5 +20,10 @@ def search_params(config: SearchConfig, *, noise: bool = False) -> _core.SearchP
     """Settings for the core; without `noise` the root's priors stay as the network gives them."""
     fields = config.model_dump()
     if not noise:
-        fields |= {"noise_fraction": 0.0, "root_temperature": 1.0}
+        fields |= {
+            "noise_fraction": 0.0,
+            "root_temperature": 1.0,
+            "gumbel_scale": 0.0,
+            "forced_playouts": 0.0,
+        }
     return _core.SearchParams(**fields)

@@ -19,6 +19,13 @@ def even_handed(requests: _core.Requests) -> _core.DenseReply:
     return _reply(straight + np.concatenate([mirrored[:, :3], mirrored[:, :2:-1]], axis=1))
 
 
+def even_handed_answer(planes: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What `even_handed` says of one position's planes: win, draw and loss [3], logits [7]."""
+    straight, mirrored = _waves(planes[None]), _waves(planes[None, ..., ::-1])
+    reply = _reply(straight + np.concatenate([mirrored[:, :3], mirrored[:, :2:-1]], axis=1))
+    return reply.wdl[0], reply.logits[0]
+
+
 def _waves(planes: NDArray[np.float32]) -> NDArray[np.float64]:
     flat = planes.reshape(len(planes), -1).astype(np.float64)
     weights = np.sin(np.arange(flat.shape[1] * 10).reshape(flat.shape[1], 10) * 12.9898) * 3

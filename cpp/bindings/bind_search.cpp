@@ -61,7 +61,11 @@ class Trees {
  private:
   NoiseSeed noise_seed(std::size_t tree, int ply) const {
     const SearchParams& params = forest_.context().params;
-    if (params.noise_fraction <= 0 && params.root_temperature == 1) return std::nullopt;
+    const bool is_gumbel = params.rule >= Rule::kGumbel && params.gumbel_scale > 0;
+    if (params.noise_fraction <= 0 && params.root_temperature == 1 && params.forced_playouts <= 0 &&
+        !is_gumbel) {
+      return std::nullopt;
+    }
     return derive_seed(seed_, {tree, static_cast<std::uint64_t>(ply)});
   }
 
@@ -175,19 +179,34 @@ std::int64_t playouts(const Game& game, std::uint64_t seed, int games) {
   return plies;
 }
 
+constexpr const char* kRules[] = {"puct", "uct", "gumbel", "gumbel-full"};  // in the order of Rule
+
 void set_rule(SearchParams& params, const std::string& rule) {
-  if (rule != "puct" && rule != "uct") throw py::value_error("rule '" + rule + "' is neither puct nor uct");
-  params.rule = rule == "uct" ? Rule::kUct : Rule::kPuct;
+  const auto found = std::find(std::begin(kRules), std::end(kRules), rule);
+  if (found == std::end(kRules)) {
+    throw py::value_error("rule '" + rule + "' is none of puct, uct, gumbel, gumbel-full");
+  }
+  params.rule = static_cast<Rule>(found - std::begin(kRules));
 }
 
 void register_params(py::module_& module) {
   py::class_<SearchParams>(module, "SearchParams")
       .def(py::init(&from_keywords<SearchParams>))
       .def_property(
-          "rule", [](const SearchParams& params) { return params.rule == Rule::kUct ? "uct" : "puct"; },
-          &set_rule)
+          "rule", [](const SearchParams& params) { return kRules[static_cast<int>(params.rule)]; }, &set_rule)
       .def_readwrite("policy_temperature", &SearchParams::policy_temperature)
       .def_readwrite("c_puct", &SearchParams::c_puct)
+      .def_readwrite("c_puct_growth", &SearchParams::c_puct_growth)
+      .def_readwrite("c_puct_base", &SearchParams::c_puct_base)
+      .def_readwrite("c_puct_spread", &SearchParams::c_puct_spread)
+      .def_readwrite("forced_playouts", &SearchParams::forced_playouts)
+      .def_readwrite("noise_shaped", &SearchParams::noise_shaped)
+      .def_readwrite("considered_actions", &SearchParams::considered_actions)
+      .def_readwrite("gumbel_scale", &SearchParams::gumbel_scale)
+      .def_readwrite("c_visit", &SearchParams::c_visit)
+      .def_readwrite("c_scale", &SearchParams::c_scale)
+      .def_readwrite("lcb_deviations", &SearchParams::lcb_deviations)
+      .def_readwrite("early_stop", &SearchParams::early_stop)
       .def_readwrite("fpu_reduction", &SearchParams::fpu_reduction)
       .def_readwrite("noise_fraction", &SearchParams::noise_fraction)
       .def_readwrite("noise_alpha_total", &SearchParams::noise_alpha_total)

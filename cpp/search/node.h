@@ -40,7 +40,12 @@ struct Node {
   float visited_prior;  // sum of the priors of edges visited at least once
   float raw_win;        // the evaluation of this position, for its player to move
   float raw_draw;
-  float prior_weight;  // what the priors summed to before normalisation (proposed trees)
+  // Proposed trees: what the priors summed to before normalisation. Games: mean of the squared values, where
+  // the settings need it.
+  union {
+    float prior_weight;
+    float squared_value;
+  };
   std::uint16_t num_edges;
   std::uint16_t capacity;  // lanes in each edge array
   std::uint8_t player;

@@ -1,6 +1,8 @@
 // Which edge to walk. Notation: N visits, P prior, Q mean value, c the exploration constant.
 //
 //   PUCT (Silver et al. 2017):  Q(a) + c P(a) sqrt(N) / (1 + N(a))
+//         where c may grow with the visits, by c_puct_growth ln((N + base) / base) (Silver et al. 2018), and
+//         follow the spread of the values below the node (Wu 2019ff, "dynamic variance-scaled cPUCT")
 //   UCT  (Kocsis & Szepesvari 2006, UCB1):  Q(a) + c sqrt(ln N / N(a)), unvisited edges first
 //
 // Ties go to the first edge, which has the lowest action.
@@ -10,6 +12,7 @@
 #include <immintrin.h>
 #endif
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -71,11 +74,33 @@ inline int best_uct_edge(const Edges& edges, int num_edges, float c, double visi
   return best;
 }
 
+// Standard deviation of the values below a node, one of kUsualSpread counting as kUsualVisits visits of it.
+inline constexpr float kUsualSpread = 0.4f;
+inline constexpr float kUsualVisits = 2.0f;
+inline float value_spread(const Node& node) {
+  const float visits = static_cast<float>(node.visits);
+  const float variance = std::max(0.0f, node.squared_value - node.q * node.q);
+  const float usual = kUsualSpread * kUsualSpread;
+  return std::sqrt((usual * kUsualVisits + variance * visits) / (kUsualVisits + visits));
+}
+
+inline float exploration(const Node& node, const SearchParams& params, float visits) {
+  float c = params.c_puct;
+  if (params.c_puct_growth > 0) {
+    c += params.c_puct_growth * std::log((visits + params.c_puct_base) / params.c_puct_base);
+  }
+  if (params.c_puct_spread > 0) {
+    c *= 1 + params.c_puct_spread * (value_spread(node) / kUsualSpread - 1);
+  }
+  return c;
+}
+
 inline int best_edge(const Node& node, const Edges& edges, const SearchParams& params) {
   const float visits = static_cast<float>(node.visits + node.in_flight);
   if (params.rule == Rule::kUct) return best_uct_edge(edges, node.num_edges, params.c_puct, visits);
   const float unvisited_q = node.q - params.fpu_reduction * std::sqrt(node.visited_prior);
-  return best_puct_edge(edges, node.capacity, params.c_puct * std::sqrt(visits), unvisited_q);
+  return best_puct_edge(edges, node.capacity, exploration(node, params, visits) * std::sqrt(visits),
+                        unvisited_q);
 }
 
 }  // namespace selfplay

@@ -30,7 +30,8 @@ Tree::Tree(SearchContext& context, int player, NoiseSeed noise_seed)
 bool Tree::finished(std::uint32_t simulations) const {
   if (new_visits_ >= simulations || capped_) return true;
   if (!root_) return root_state_ && root_state_->outcome().has_value();
-  return root().status == NodeStatus::kEnded || (root().proven && context_->params.proofs);
+  if (root().status == NodeStatus::kEnded || (root().proven && context_->params.proofs)) return true;
+  return context_->params.early_stop && !noise_seed_ && is_choice_certain(simulations);
 }
 
 Tree::Step Tree::step(std::uint32_t simulations) {
@@ -58,7 +59,9 @@ Tree::Step Tree::step(std::uint32_t simulations) {
     if (asked != Step::kDown) return asked;
   }
   const Edges edges = arena_.edges(node);
-  const int edge = best_edge(node, edges, context_->params);
+  const bool is_special = ref == root_ || context_->params.rule == Rule::kGumbelFull;
+  const int edge = is_special ? choose_edge(ref, node, edges, simulations)
+                              : best_edge(node, edges, context_->params);
   if (edges.visits[edge] == 0) {
     edges.q[edge] = node.q - context_->params.fpu_reduction * std::sqrt(node.visited_prior);
   }
@@ -66,6 +69,21 @@ Tree::Step Tree::step(std::uint32_t simulations) {
   ++node.in_flight;
   leaf.path.push_back({ref, static_cast<std::uint32_t>(edge)});
   return visit_child(leaf, ref, edge);
+}
+
+int Tree::choose_edge(NodeRef ref, const Node& node, const Edges& edges, std::uint32_t simulations) {
+  const SearchParams& params = context_->params;
+  if (ref == root_) {
+    if (is_gumbel()) return halving_edge(node, edges, simulations);
+    if (params.forced_playouts > 0 && noise_seed_) {
+      const int forced = forced_edge(node, edges);
+      if (forced >= 0) return forced;
+    }
+  } else if (params.rule == Rule::kGumbelFull) {
+    context_->logits.resize(node.num_edges);
+    return gumbel_edge(node, edges, params, context_->logits.data());
+  }
+  return best_edge(node, edges, params);
 }
 
 Tree::Step Tree::begin() {
@@ -88,6 +106,8 @@ Tree::Step Tree::begin() {
 
 void Tree::start_root() {
   arena_.reset();
+  reused_visits_.clear();
+  root_evaluations_ = 1;
   if (context_->game) {
     root_ = add_game_node(*root_state_, -1);
   } else {

@@ -8,6 +8,7 @@
 
 #include "core/random.h"
 #include "search/cache.h"
+#include "search/gumbel.h"
 #include "search/node.h"
 #include "search/params.h"
 #include "search/request.h"
@@ -34,6 +35,8 @@ struct SearchContext {
   SearchStats stats;
   std::vector<Action> scratch;  // legal actions of one node
   NodeArena spare;              // where a subtree is copied to when a move is played
+  HalvingTable halving;
+  std::vector<float> logits;  // of one node's edges
 };
 
 // Seeds the noise of one root; nothing: its priors stay as the evaluator gave them.
@@ -48,6 +51,7 @@ struct RootEdge {
   float q;          // NaN where unvisited
   int proof;        // sign of the proven value, or kNotProven
   float target;     // policy target
+  float rating;     // the highest is the move to play
 };
 inline constexpr int kNotProven = 2;
 
@@ -80,7 +84,8 @@ class Tree {
   const State& root_state() const { return *root_state_; }
   std::vector<RootEdge> root_edges() const;
   std::vector<Action> principal_variation(int max_plies) const;
-  // Most visits (most prior before any), lowest action on ties; keeps a proven result.
+  // By the rule: most visits (most prior before any) or the best lower confidence bound, or what sequential
+  // halving leaves over; the lowest action on ties. Keeps a proven result.
   Action best_action() const;
 
   // Plays `action` at the root.
@@ -107,7 +112,21 @@ class Tree {
   void complete(Leaf& leaf);
   void backup(Leaf& leaf);
   void prove(Node& node, const Edges& edges);
+  bool is_gumbel() const { return context_->params.rule >= Rule::kGumbel; }
+  bool is_choice_certain(std::uint32_t simulations) const;
+  int choose_edge(NodeRef ref, const Node& node, const Edges& edges, std::uint32_t simulations);
+  int halving_edge(const Node& node, const Edges& edges, std::uint32_t simulations);
+  int forced_edge(const Node& node, const Edges& edges) const;
+  // Visits of a root edge in the present search, those handed out included.
+  std::uint32_t fresh_visits(const Edges& edges, int edge) const;
+  float forced_visits(float prior) const;
+  std::vector<float> pruned_visits(const std::vector<RootEdge>& edges) const;
+  void rate_by_visits(std::vector<RootEdge>& result, const std::vector<bool>& allowed) const;
+  void rate_by_bound(std::vector<RootEdge>& result, const std::vector<bool>& allowed) const;
+  void rate_by_gumbel(std::vector<RootEdge>& result, const std::vector<bool>& allowed) const;
   void shape_root();
+  void draw_gumbels(int count);
+  std::vector<double> noise_alphas(const Node& node, const Edges& edges) const;
   void add_noise(const Node& node, const Edges& edges);
   NodeRef copy_subtree(NodeRef from, NodeArena& to) const;
   void release(Leaf& leaf);
@@ -125,7 +144,10 @@ class Tree {
   std::unique_ptr<State> root_state_;
   std::vector<Leaf> leaves_;
   std::vector<bool> busy_;
-  std::vector<float> raw_priors_;  // of the root, before noise and temperature
+  std::vector<float> raw_priors_;             // of the root, before noise and temperature
+  std::vector<float> gumbels_;                // noise of the root's edges, zeros without a seed
+  std::vector<std::uint32_t> reused_visits_;  // of the root's edges when the search began
+  std::uint32_t root_evaluations_ = 0;        // simulations of this search that evaluated the root: 0 or 1
 };
 
 }  // namespace selfplay

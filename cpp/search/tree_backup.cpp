@@ -125,7 +125,9 @@ void Tree::add_proposals(NodeRef ref, const Proposals& proposals) {
 }
 
 void Tree::backup(Leaf& leaf) {
-  const bool proofs = context_->params.proofs;
+  const SearchParams& params = context_->params;
+  const bool proofs = params.proofs;
+  const bool squares = context_->game && (params.c_puct_spread > 0 || params.lcb_deviations > 0);
   Node* child = &arena_.node(leaf.node);
   float value = child->q;
   float draw = child->draw;
@@ -136,6 +138,7 @@ void Tree::backup(Leaf& leaf) {
     const float part = 1.0f / static_cast<float>(child->visits);
     child->q += (value - child->q) * part;
     child->draw += (draw - child->draw) * part;
+    if (squares) child->squared_value += (value * value - child->squared_value) * part;
   }
   for (auto step = leaf.path.rbegin(); step != leaf.path.rend(); ++step) {
     Node& node = arena_.node(step->node);
@@ -155,6 +158,7 @@ void Tree::backup(Leaf& leaf) {
       const float part = 1.0f / static_cast<float>(node.visits);
       node.q += (value - node.q) * part;
       node.draw += (draw - node.draw) * part;
+      if (squares) node.squared_value += (value * value - node.squared_value) * part;
     }
     child = &node;
   }

@@ -1,4 +1,4 @@
-// The root: its noise, what the search found there, and the move to the next one.
+// The root: its noise, and the move to the next one.
 #include <algorithm>
 #include <cassert>
 #include <cmath>
@@ -7,19 +7,53 @@
 
 namespace selfplay {
 
-// Keeps the root's priors aside, then flattens them and mixes in Dirichlet noise.
+// Keeps the root's priors aside, then flattens them and mixes in Dirichlet noise; Gumbel noise instead
+// stays beside them.
 void Tree::shape_root() {
   Node& node = arena_.node(root_);
   const Edges edges = arena_.edges(node);
   const int count = node.num_edges;
   raw_priors_.assign(edges.prior, edges.prior + count);
   if (count == 0) return;
-  if (noise_seed_) add_noise(node, edges);
+  if (is_gumbel()) {
+    draw_gumbels(count);
+  } else if (noise_seed_) {
+    add_noise(node, edges);
+  }
   node.visited_prior = 0;
   for (int i = 0; i < count; ++i) {
     if (edges.link[i] & kActionBit) continue;
     if (arena_.node(edges.link[i]).visits > 0) node.visited_prior += edges.prior[i];
   }
+}
+
+void Tree::draw_gumbels(int count) {
+  gumbels_.assign(static_cast<std::size_t>(count), 0.0f);
+  if (!noise_seed_ || !context_->game) return;
+  Random random(*noise_seed_);
+  for (float& gumbel : gumbels_) {
+    const double uniform = std::max(random.uniform(), 1e-300);
+    gumbel = static_cast<float>(-std::log(-std::log(uniform))) * context_->params.gumbel_scale;
+  }
+}
+
+// Dirichlet's alpha of each edge. Shaped: half is dealt evenly, half to moves whose log prior, cut off at
+// 0.01, is above the mean of all (Wu 2019ff, "shaped Dirichlet noise").
+std::vector<double> Tree::noise_alphas(const Node& node, const Edges& edges) const {
+  const auto count = static_cast<std::size_t>(node.num_edges);
+  const double total = context_->params.noise_alpha_total;
+  std::vector<double> alphas(count, total / static_cast<double>(count));
+  if (!context_->params.noise_shaped) return alphas;
+  std::vector<double> above(count);
+  double mean = 0, sum = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    above[i] = std::log(std::min(static_cast<double>(edges.prior[i]), 0.01) + 1e-20);
+    mean += above[i] / static_cast<double>(count);
+  }
+  for (double& part : above) sum += part = std::max(0.0, part - mean);
+  if (sum <= 0) return alphas;
+  for (std::size_t i = 0; i < count; ++i) alphas[i] = (alphas[i] + total * above[i] / sum) / 2;
+  return alphas;
 }
 
 void Tree::add_noise(const Node& node, const Edges& edges) {
@@ -35,97 +69,15 @@ void Tree::add_noise(const Node& node, const Edges& edges) {
   }
   if (params.noise_fraction > 0 && context_->game && count > 1) {
     Random random(*noise_seed_);
-    std::vector<double> noise(static_cast<std::size_t>(count));
+    std::vector<double> noise = noise_alphas(node, edges);
     double total = 0;
-    for (double& part : noise) total += part = random.gamma(params.noise_alpha_total / count);
+    for (double& part : noise) total += part = random.gamma(part);
     for (int i = 0; i < count; ++i) {
       const double part = total > 0 ? noise[static_cast<std::size_t>(i)] / total : 1.0 / count;
       edges.prior[i] =
           static_cast<float>((1 - params.noise_fraction) * edges.prior[i] + params.noise_fraction * part);
     }
   }
-}
-
-std::vector<RootEdge> Tree::root_edges() const {
-  std::vector<RootEdge> result;
-  if (!root_ || root().status == NodeStatus::kUnvisited || root().status == NodeStatus::kWaiting)
-    return result;
-  const Node& node = root();
-  const Edges edges = arena_.edges(node);
-  const bool proofs = context_->params.proofs;
-  for (int i = 0; i < node.num_edges; ++i) {
-    const std::uint32_t link = edges.link[i];
-    const float raw = raw_priors_[static_cast<std::size_t>(i)];
-    RootEdge edge{
-        static_cast<Action>(link & ~kActionBit), edges.visits[i], edges.prior[i], raw, NAN, kNotProven, 0};
-    if (!(link & kActionBit)) {
-      const Node& child = arena_.node(link);
-      edge.action = child.action;
-      if (child.visits > 0) edge.q = sign(node, child) * child.q;
-      if (proofs && child.proven && child.visits > 0) edge.proof = (edge.q > 0) - (edge.q < 0);
-    }
-    result.push_back(edge);
-  }
-  const auto allowed = [&](const RootEdge& edge) {
-    if (!proofs) return true;
-    if (node.proven) return edge.proof != kNotProven && edge.q == node.q;
-    return !(edge.proof == -1 && edge.q <= -1);
-  };
-  const bool none = std::none_of(result.begin(), result.end(), allowed);
-  double visits = 0, prior = 0;
-  for (const RootEdge& edge : result) {
-    if (!none && !allowed(edge)) continue;
-    visits += edge.visits;
-    prior += edge.raw_prior;
-  }
-  for (RootEdge& edge : result) {
-    if (!none && !allowed(edge)) continue;
-    edge.target = static_cast<float>(visits > 0  ? edge.visits / visits
-                                     : prior > 0 ? edge.raw_prior / prior
-                                                 : 0);
-  }
-  return result;
-}
-
-Action Tree::best_action() const {
-  Action best = -1;
-  float most = -1;
-  for (const RootEdge& edge : root_edges()) {
-    if (edge.target > most) {
-      most = edge.target;
-      best = edge.action;
-    }
-  }
-  return best;
-}
-
-std::vector<Action> Tree::principal_variation(int max_plies) const {
-  std::vector<Action> line;
-  if (!root_ || root_edges().empty()) return line;
-  const Action first = best_action();
-  NodeRef at = 0;
-  const Edges top = arena_.edges(root());
-  for (int i = 0; i < root().num_edges; ++i) {
-    if (!(top.link[i] & kActionBit) && arena_.node(top.link[i]).action == first) at = top.link[i];
-  }
-  if (first >= 0) line.push_back(first);
-  while (at && static_cast<int>(line.size()) < max_plies) {
-    const Node& node = arena_.node(at);
-    if (node.num_edges == 0 || node.status != NodeStatus::kExpanded) break;
-    const Edges edges = arena_.edges(node);
-    NodeRef next = 0;
-    std::uint32_t most = 0;
-    for (int i = 0; i < node.num_edges; ++i) {
-      if (edges.visits[i] <= most || (edges.link[i] & kActionBit)) continue;
-      if (node.proven && sign(node, arena_.node(edges.link[i])) * arena_.node(edges.link[i]).q != node.q)
-        continue;
-      most = edges.visits[i];
-      next = edges.link[i];
-    }
-    if (next) line.push_back(arena_.node(next).action);
-    at = next;
-  }
-  return line;
 }
 
 std::vector<Action> Tree::path_actions(const Leaf& leaf) const {
@@ -186,6 +138,7 @@ void Tree::advance(Action action, NoiseSeed noise_seed) {
   if (context_->game) root_state_->play(action);
   noise_seed_ = noise_seed;
   new_visits_ = 0;
+  root_evaluations_ = 0;
   capped_ = false;
   at_ = 0;
   if (!child) {
@@ -197,6 +150,8 @@ void Tree::advance(Action action, NoiseSeed noise_seed) {
   spare.reset();
   root_ = copy_subtree(child, spare);
   arena_.swap(spare);
+  const Edges kept = arena_.edges(root());
+  reused_visits_.assign(kept.visits, kept.visits + root().num_edges);
   shape_root();
 }
 

@@ -107,7 +107,7 @@ bool Pool::play_move(std::size_t index) {
   if (edges.empty()) {
     Action* legal = forest_.context().scratch.data();
     tree.root_state().legal_actions(legal);
-    edges.push_back({legal[0], 0, 1, 1, NAN, kNotProven, 1});
+    edges.push_back({legal[0], 0, 1, 1, NAN, kNotProven, 1, 1});
   }
   PlyRecord ply = ply_record(slot, tree, edges);
   ply.move = pick(slot, edges);
@@ -154,7 +154,8 @@ PlyRecord Pool::ply_record(const Slot& slot, const Tree& tree, const std::vector
   return ply;
 }
 
-// Draws a move in proportion to target^(1 / temperature); the best one where that is close to 0.
+// Draws a move in proportion to target^(1 / temperature); the best one where that is close to 0, and under
+// Gumbel's rules, whose noise at the root has drawn already.
 Action Pool::pick(const Slot& slot, const std::vector<RootEdge>& edges) const {
   const double ply = static_cast<double>(slot.record.plies.size());
   const double cooling = std::exp2(-ply / play_.temperature_half_life);
@@ -162,13 +163,15 @@ Action Pool::pick(const Slot& slot, const std::vector<RootEdge>& edges) const {
       play_.final_temperature + (play_.temperature - play_.final_temperature) * cooling;
   const RootEdge* best = &edges.front();
   for (const RootEdge& edge : edges) {
-    if (edge.target > best->target) best = &edge;
+    if (edge.rating > best->rating) best = &edge;
   }
-  if (temperature < 0.01) return best->action;
+  if (temperature < 0.01 || forest_.context().params.rule >= Rule::kGumbel) return best->action;
+  float highest = 0;
+  for (const RootEdge& edge : edges) highest = std::max(highest, edge.target);
   std::vector<double> weights;
   double total = 0;
   for (const RootEdge& edge : edges) {
-    weights.push_back(edge.target > 0 ? std::pow(edge.target / best->target, 1 / temperature) : 0.0);
+    weights.push_back(edge.target > 0 ? std::pow(edge.target / highest, 1 / temperature) : 0.0);
     total += weights.back();
   }
   double draw = Random(ply_seed(slot.record, kPick)).uniform() * total;
