@@ -185,7 +185,10 @@ class LoopConfig(Section):
     """Searched moves of one iteration, all callers together."""
     callers: int = Field(0, ge=0, le=1024)
     """Threads that play, each with its own one-thread evaluator; 0 takes one a core."""
-    actors: Literal["inline"] = "inline"
+    actors: Literal["inline", "process"] = "inline"
+    """Callers in threads, or each in a process of its own, started again where it dies or hangs."""
+    stall_s: float = Field(60.0, gt=0, le=1e6)
+    """Seconds without any progress after which a process is taken to hang."""
     checkpoints: int = Field(20, ge=1)
     """Checkpoints kept on disk beside every tenth."""
 

@@ -53,6 +53,7 @@ def search_summary(stats: Mapping[str, float], seconds: float, callers: int, slo
         "speed/positions_per_s": stats["positions"] / seconds,
         "speed/simulations_per_s": stats["simulations"] / seconds,
         "speed/evaluations_per_s": stats["evaluations"] / seconds,
+        "speed/restarts": stats.get("restarts", 0),
         "speed/evaluate_share": stats["evaluate_s"] / (seconds * callers),
     }
 

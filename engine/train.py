@@ -21,6 +21,7 @@ from engine.errors import UserError
 from engine.game_table import join_games
 from engine.learner import Learner, num_threads
 from engine.metrics import Metrics, resident_mb, sample_game
+from engine.network import PolicyValueNetwork
 from engine.replay import Replay
 from engine.rundir import Run
 from engine.selfplay import Games
@@ -171,7 +172,7 @@ def _assemble(stack: ExitStack, game: _core.Game, run: Run, reporter: Reporter) 
         learner.load_state(checkpoint.learner)
         replay.load(run.path / "replay", run.shards(), reporter.message)
     progress = Progress.of(checkpoint)
-    actors = InlineActors(game, config, learner.playing_network())
+    actors = create_actors(game, config, learner.playing_network())
     stack.callback(actors.close)
     if checkpoint:
         actors.restore(InFlight(checkpoint.games, checkpoint.next_ids))
@@ -179,6 +180,15 @@ def _assemble(stack: ExitStack, game: _core.Game, run: Run, reporter: Reporter) 
     metrics = stack.enter_context(Metrics(run.path, progress.iteration))
     truth = TruthProbe(game, config)
     return Parts(game, config, run, actors, learner, replay, metrics, truth, reporter, progress)
+
+
+def create_actors(game: _core.Game, config: Config, network: PolicyValueNetwork) -> Actors:
+    """The actors that `loop.actors` names."""
+    if config.loop.actors == "process":
+        from engine.actors.process import ProcessActors
+
+        return ProcessActors(config, network)
+    return InlineActors(game, config, network)
 
 
 def _checkpoint(parts: Parts) -> Checkpoint:
