@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -87,6 +88,26 @@ class NetworkEvaluator:
         compute = self.backend.bind(planes)
         compute()
         return max(_rate(compute, batch, seconds / 5) for _ in range(5))
+
+
+class SplitEvaluator:
+    """Evaluators of one thread each that share every batch: what one tree gives a whole machine to do.
+
+    The answers are those of one evaluator where they do not depend on the batch.
+    """
+
+    def __init__(self, evaluators: Sequence[NetworkEvaluator]) -> None:
+        self._backends = [evaluator.backend for evaluator in evaluators]
+        self._threads = ThreadPoolExecutor(len(evaluators), thread_name_prefix="evaluator")
+
+    def __call__(self, requests: _core.Requests) -> _core.DenseReply:
+        """Compute the network on the planes of the requests."""
+        parts = np.array_split(requests.planes, min(len(self._backends), len(requests)))
+        futures = [
+            self._threads.submit(backend, part) for backend, part in zip(self._backends, parts, strict=False)
+        ]
+        wdl, logits = zip(*(future.result() for future in futures), strict=True)
+        return _core.DenseReply(np.concatenate(wdl), np.concatenate(logits))
 
 
 def _rate(compute: Callable[[], None], batch: int, seconds: float) -> float:

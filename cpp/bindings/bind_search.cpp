@@ -267,6 +267,12 @@ void register_search(py::module_& module) {
            py::arg("params"), py::arg("seed") = 0, py::arg("cache_mb") = 0.0, py::keep_alive<1, 2>())
       .def("add", &Trees::add, py::arg("state"), py::keep_alive<1, 2>())
       .def("add_proposed", &Trees::add_proposed, py::arg("player") = 0)
+      .def_property(
+          "max_in_flight", [](Trees& trees) { return trees.forest().context().params.max_in_flight; },
+          [](Trees& trees, int leaves) {
+            if (leaves < 1) throw py::value_error("max_in_flight is below 1");
+            trees.forest().context().params.max_in_flight = leaves;
+          })
       .def("clear", [](Trees& trees) { trees.forest().clear(); })
       .def("__len__", [](Trees& trees) { return trees.forest().size(); })
       .def("select", &Trees::select, py::arg("simulations"), py::return_value_policy::reference_internal)

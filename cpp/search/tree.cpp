@@ -60,8 +60,8 @@ Tree::Step Tree::step(std::uint32_t simulations) {
   }
   const Edges edges = arena_.edges(node);
   const bool is_special = ref == root_ || context_->params.rule == Rule::kGumbelFull;
-  const int edge = is_special ? choose_edge(ref, node, edges, simulations)
-                              : best_edge(node, edges, context_->params);
+  const int edge =
+      is_special ? choose_edge(ref, node, edges, simulations) : best_edge(node, edges, context_->params);
   if (edges.visits[edge] == 0) {
     edges.q[edge] = node.q - context_->params.fpu_reduction * std::sqrt(node.visited_prior);
   }
@@ -87,9 +87,10 @@ int Tree::choose_edge(NodeRef ref, const Node& node, const Edges& edges, std::ui
 }
 
 Tree::Step Tree::begin() {
+  const int leaves = std::min(static_cast<int>(leaves_.size()), context_->params.max_in_flight);
   current_ = 0;
-  while (current_ < static_cast<int>(leaves_.size()) && busy_[static_cast<std::size_t>(current_)]) ++current_;
-  if (current_ == static_cast<int>(leaves_.size())) return Step::kIdle;
+  while (current_ < leaves && busy_[static_cast<std::size_t>(current_)]) ++current_;
+  if (current_ == leaves) return Step::kIdle;
   Leaf& leaf = leaves_[static_cast<std::size_t>(current_)];
   leaf.path.clear();
   leaf.turned = false;

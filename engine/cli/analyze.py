@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.option import RunArgument
+from engine.cli.option import RunArgument, ThreadsOption
 from engine.cli.stream import Answer, Request, check_fields, read_count, read_state, serve
 from engine.errors import InputError, UserError
 
@@ -27,6 +27,7 @@ def analyze(
         int, typer.Option("--sims", min=1, max=MAX_SIMULATIONS, help="where a line brings no simulations")
     ] = 100,
     game: Annotated[str | None, typer.Option("--game", help="for mcts:SIMS")] = None,
+    threads: ThreadsOption = 1,
 ) -> None:
     """Search positions, as JSON lines.
 
@@ -36,7 +37,7 @@ def analyze(
     """
     from engine.protocols.thinker import load_thinker
 
-    thinker = load_thinker(run, game)
+    thinker = load_thinker(run, game, threads=threads)
     serve(lambda requests: answer(thinker, requests, sims), BATCH)
 
 

@@ -15,6 +15,9 @@ GameArgument = Annotated[
 ]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="a run directory or one of its checkpoints")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON document on stdout")]
+ThreadsOption = Annotated[
+    int, typer.Option("--threads", min=1, max=256, help="that compute the network; several share one tree")
+]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="of all randomness")]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.option import RunArgument
+from engine.cli.option import RunArgument, ThreadsOption
 from engine.errors import InputError, UserError
 
 if TYPE_CHECKING:
@@ -25,11 +25,12 @@ def play(
     show: Annotated[bool, typer.Option("--show", help="print what the search thinks at each move")] = False,
     position: Annotated[str, typer.Option("--position", help="to start from, in the game's notation")] = "",
     game: Annotated[str | None, typer.Option("--game", help="for mcts:SIMS")] = None,
+    threads: ThreadsOption = 1,
 ) -> None:
     """Play against a run, a checkpoint, or mcts:SIMS."""
     from engine.protocols.thinker import load_thinker
 
-    thinker = load_thinker(run, game)
+    thinker = load_thinker(run, game, threads=threads)
     start = thinker.game.parse(position)
     if start.outcome() is not None:
         raise UserError(f"--position '{position}': the game is over there; give one that runs")

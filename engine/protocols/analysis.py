@@ -13,17 +13,29 @@ MAX_NODES = 1_000_000
 """Simulations side by side; bounds the memory of trees."""
 
 
+SIMULATIONS_A_LEAF = 32
+"""A tree has one leaf in flight for so many simulations at most."""
+
+
 class Analyst:
     """Searches positions from fresh trees, without noise.
 
     Args:
         evaluate: answers the search; one analyst serves one thread.
         cache_mb: evaluation cache, which stays from one call to the next.
+        batch: positions that it likes to be asked about at a time. A tree that is searched alone has several
+            leaves in flight to fill it, as far as its simulations make up for their being chosen blindly.
     """
 
     def __init__(
-        self, game: _core.Game, params: _core.SearchParams, evaluate: Evaluator, cache_mb: float = 0.0
+        self,
+        game: _core.Game,
+        params: _core.SearchParams,
+        evaluate: Evaluator,
+        cache_mb: float = 0.0,
+        batch: int = 1,
     ) -> None:
+        self._batch = batch
         self._trees = _core.Trees(game, params, cache_mb=cache_mb)
         self._evaluate = evaluate
 
@@ -38,6 +50,8 @@ class Analyst:
     def _analyze_some(self, states: Sequence[_core.State], simulations: int) -> list[dict[str, Any]]:
         trees = self._trees
         try:
+            wanted = min(self._batch // len(states), simulations // SIMULATIONS_A_LEAF)
+            trees.max_in_flight = max(1, wanted)
             for state in states:
                 trees.add(state)
             search(trees, self._evaluate, simulations)

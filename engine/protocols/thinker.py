@@ -21,12 +21,19 @@ class Thinker:
     simulations: int | None
 
 
-def load_thinker(spec: str, game_spec: str | None = None, seed: int = 1) -> Thinker:
-    """Load a run, a checkpoint, or `mcts:SIMS` of the game named; raise UserError."""
+BATCH_A_THREAD = 16
+"""Leaves of one tree that each thread computes at a time."""
+
+
+def load_thinker(spec: str, game_spec: str | None = None, seed: int = 1, threads: int = 1) -> Thinker:
+    """Load a run, a checkpoint, or `mcts:SIMS` of the game named; raise UserError.
+
+    `threads` compute the network; above 1 a tree that is searched alone keeps all of them busy.
+    """
     from engine.player import is_checkpoint
 
     if is_checkpoint(spec):
-        return _load_network(spec, game_spec)
+        return _load_network(spec, game_spec, threads)
     if not spec.startswith("mcts:"):
         raise UserError(f"player '{spec}' does not search; give a run, a checkpoint or mcts:SIMS")
     from engine.config import Config
@@ -40,8 +47,8 @@ def load_thinker(spec: str, game_spec: str | None = None, seed: int = 1) -> Thin
     return Thinker(game, Analyst(game, uct_params(), RolloutEvaluator(seed)), simulations)
 
 
-def _load_network(spec: str, game_spec: str | None) -> Thinker:
-    from engine.evaluator import NetworkEvaluator
+def _load_network(spec: str, game_spec: str | None, threads: int) -> Thinker:
+    from engine.evaluator import NetworkEvaluator, SplitEvaluator
     from engine.player import CACHE_MB, check_game, play_params, read_checkpoint
     from engine.protocols.analysis import Analyst
     from engine.registry import load_game
@@ -49,5 +56,9 @@ def _load_network(spec: str, game_spec: str | None) -> Thinker:
     config, network = read_checkpoint(spec)
     game = load_game(game_spec or config.game)
     check_game(spec, config, game)
-    evaluate = NetworkEvaluator(game, network, config.evaluator)
-    return Thinker(game, Analyst(game, play_params(config), evaluate, CACHE_MB), None)
+    evaluators = [NetworkEvaluator(game, network, config.evaluator) for _ in range(threads)]
+    params = play_params(config)
+    if threads == 1:
+        return Thinker(game, Analyst(game, params, evaluators[0], CACHE_MB), None)
+    analyst = Analyst(game, params, SplitEvaluator(evaluators), CACHE_MB, BATCH_A_THREAD * threads)
+    return Thinker(game, analyst, None)
