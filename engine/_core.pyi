@@ -124,6 +124,7 @@ class Go(Game):
     rules: the name of a rule set, over which ko, suicide, scoring, komi and handicap_bonus go.
     handicap: a number of stones on the fixed points, or points with + between them.
     max_plies: the game is scored after so many; 0 for three a point and 20.
+    resumptions: pairs of passes after which the game goes on.
     """
 
     def __init__(
@@ -138,7 +139,10 @@ class Go(Game):
         handicap_bonus: str | None = None,
         handicap: str = "",
         max_plies: int = 0,
+        resumptions: int = 0,
     ) -> None: ...
+    @property
+    def komi(self) -> float: ...
     @property
     def needs_agreement(self) -> bool:
         """Whether the result rests on an agreement about dead stones; not for self-play."""

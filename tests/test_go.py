@@ -27,6 +27,7 @@ def state_of(spec: str, position: str = "") -> GoState:
         "go:size=9,rules=japanese,handicap=4",
         "go:size=13,handicap=C3+D4+E5",
         "go:size=2,max_plies=8",
+        "go:size=9,resumptions=2,handicap=2",
     ],
 )
 def test_a_games_name_gives_the_game(spec: str) -> None:
@@ -47,6 +48,7 @@ def test_a_games_name_gives_the_game(spec: str) -> None:
         ("go:komi=6.25", "multiple of"),
         ("go:ko=super", "'super'"),
         ("go:size=9,handicap=99", "99|handicap"),
+        ("go:resumptions=-1", "resumptions -1"),
         ("go:size=9,handicap=C3+pass", "pass"),
         ("go:colour=blue", "no option 'colour'"),
     ],

@@ -11,7 +11,13 @@ from engine._core import Connect4, Game
 from engine.laws import LawError, check_laws
 from engine.registry import game_names, load_game
 
-SMALL_BOARDS = ["go:size=5", "go:size=7x4,rules=aga", "go:size=3,rules=chinese,komi=0", "chess960:start=17"]
+SMALL_BOARDS = [
+    "go:size=5",
+    "go:size=7x4,rules=aga",
+    "go:size=3,rules=chinese,komi=0",
+    "go:size=2,rules=chinese,resumptions=3,max_plies=60",
+    "chess960:start=17",
+]
 
 
 def walks(game: Game, positions: int) -> int:

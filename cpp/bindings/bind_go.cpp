@@ -30,7 +30,7 @@ std::vector<int> handicap_points(const go::Geometry& geometry, const std::string
 std::unique_ptr<Go> make_go(int columns, int rows, const std::string& rules, std::optional<std::string> ko,
                             std::optional<bool> suicide, std::optional<std::string> scoring,
                             std::optional<double> komi, std::optional<std::string> handicap_bonus,
-                            const std::string& handicap, int max_plies) {
+                            const std::string& handicap, int max_plies, int resumptions) {
   go::GoOptions options;
   options.columns = columns;
   options.rows = rows;
@@ -41,6 +41,7 @@ std::unique_ptr<Go> make_go(int columns, int rows, const std::string& rules, std
   if (komi) options.rules.komi = go::komi_from_points(*komi);
   if (handicap_bonus) options.rules.handicap_bonus = go::parse_handicap_bonus(*handicap_bonus);
   options.max_plies = max_plies;
+  options.resumptions = resumptions;
   options.handicap = handicap_points(go::Geometry(columns, rows), handicap);
   return std::make_unique<Go>(options);
 }
@@ -82,7 +83,8 @@ void register_go(py::module_& module) {
       .def(py::init(&make_go), py::arg("columns"), py::arg("rows"), py::arg("rules") = "tromp-taylor",
            py::arg("ko") = py::none(), py::arg("suicide") = py::none(), py::arg("scoring") = py::none(),
            py::arg("komi") = py::none(), py::arg("handicap_bonus") = py::none(), py::arg("handicap") = "",
-           py::arg("max_plies") = 0)
+           py::arg("max_plies") = 0, py::arg("resumptions") = 0)
+      .def_property_readonly("komi", [](const Go& game) { return game.rules().komi / 2.0; })
       .def_property_readonly("needs_agreement",
                              [](const Go& game) { return game.rules().needs_agreement(); });
 }

@@ -338,4 +338,31 @@ TEST(go_smallest_board_is_won_by_a_point) {
   }
 }
 
+TEST(go_a_game_is_resumed_after_two_passes) {
+  GoOptions options;
+  options.columns = options.rows = 5;
+  options.rules = parse_rules("chinese");
+  options.resumptions = 1;
+  const Go game(options);
+  CHECK_EQ(game.name(), std::string("go:size=5,rules=chinese,resumptions=1"));
+  const auto resumed = at(game, "C3 pass pass");
+  CHECK(!resumed->is_over());
+  CHECK_EQ(resumed->player(), 1);
+  CHECK_EQ(resumed->winning_action(), -1);
+  CHECK(at(game, "C3 pass pass D4 pass pass")->is_over());
+  CHECK(at(game, "C3 pass pass pass pass")->is_over());
+  CHECK(!at(game, "C3 pass pass pass")->is_over());
+  // Only the last pair ends the game, and the planes say so.
+  const auto pass_ends = [](const GoState& state) {
+    std::vector<float> planes(static_cast<std::size_t>(state.game().planes_shape().size()));
+    state.encode(planes.data());
+    return planes[10 * 25] == 1.0f;
+  };
+  CHECK(!pass_ends(*at(game, "C3 pass")));
+  CHECK(pass_ends(*at(game, "C3 pass pass D4 pass")));
+  // After the passes a ko may be taken back.
+  const std::string ko = drawn(game, kKo) + "C4 pass pass";
+  CHECK(allows(game, ko, "B4"));
+}
+
 }  // namespace selfplay::go

@@ -7,6 +7,7 @@ namespace selfplay::go {
 namespace {
 
 constexpr int kLongestGame = 65535;
+constexpr int kMostResumptions = 1000;
 
 int longest_game(const GoOptions& options, int points) {
   if (options.max_plies < 0 || options.max_plies > kLongestGame) {
@@ -16,12 +17,18 @@ int longest_game(const GoOptions& options, int points) {
   return options.max_plies > 0 ? options.max_plies : 3 * points + 20;
 }
 
+int checked_resumptions(int resumptions) {
+  if (resumptions >= 0 && resumptions <= kMostResumptions) return resumptions;
+  throw InputError("resumptions " + std::to_string(resumptions) + ": give 0 to 1000");
+}
+
 }  // namespace
 
 Go::Go(const GoOptions& options)
     : geometry_(options.columns, options.rows),
       rules_(options.rules),
-      max_plies_(longest_game(options, geometry_.points)) {
+      max_plies_(longest_game(options, geometry_.points)),
+      resumptions_(checked_resumptions(options.resumptions)) {
   if (options.handicap.empty()) return;
   start_ = handicap_start(geometry_, options.handicap);
   GoState(*this, start_);  // which throws where the stones have no liberty
@@ -32,6 +39,7 @@ std::string Go::name() const {
   if (geometry_.rows != geometry_.columns) text.append("x").append(std::to_string(geometry_.rows));
   text += rules_options(rules_);
   if (max_plies_ != 3 * geometry_.points + 20) text.append(",max_plies=").append(std::to_string(max_plies_));
+  if (resumptions_ > 0) text.append(",resumptions=").append(std::to_string(resumptions_));
   char mark = '=';
   if (start_.is_handicap) text += ",handicap";
   start_.stones[kBlack].for_each([&](int point) {

@@ -1,8 +1,9 @@
 // Go: the game and its positions, on boards of 2x2 to 25x25, under any of the usual rules.
 //
 // Player 0 is Black, who moves first but for handicaps and set-up positions. An action is a point, row by
-// row from the top left, or, after the last point, a pass. The game ends with two passes in a row, or
-// after max_plies(); either way it is scored as the board stands.
+// row from the top left, or, after the last point, a pass. The game ends with two passes in a row, once it
+// has been resumed as often as its options say, or after max_plies(); either way it is scored as the board
+// stands.
 //
 // A move that ko or superko forbids is not legal. It is recognized without being played: a stone can bring
 // an earlier position back only where its color has lost one since, and unless it captures only if the
@@ -16,7 +17,7 @@
 //    5-7    the opponent's
 //    8      points forbidden by ko or superko
 //    9      where the last move was played; empty after a pass
-//   10      all ones after a pass: another one ends the game
+//   10      all ones after a pass where another one ends the game
 //   11      points that the player to move has beyond the board, divided by 20: komi, handicap bonus and,
 //           in territory scoring, prisoners; White's advantage is Black's with the sign changed
 //   12, 13  all ones under positional, situational superko
@@ -49,6 +50,7 @@ struct GoOptions {
   Rules rules = {};
   int max_plies = 0;               // 0 for three a point and 20
   std::vector<int> handicap = {};  // points of Black's stones, none or at least two; White then moves first
+  int resumptions = 0;             // pairs of passes after which the game goes on
 };
 
 class Go;
@@ -97,6 +99,11 @@ class GoState final : public State {
  private:
   void reserve();
   void place(int point);
+  void pass();
+  // Where the last move was played; -1 after a pass and at the start.
+  int last_point() const;
+  // Whether a pass would end the game.
+  bool pass_ends() const { return passes_ == 1 && resumptions_ == 0; }
   // The key of a position in the history: of the board, and under situational superko of who moves next.
   std::uint64_t history_key(std::uint64_t hash, Color next) const;
   // Whether the game has been through a board with this hash and the opponent to move.
@@ -121,7 +128,8 @@ class GoState final : public State {
   Board board_;
   Color to_move_;
   bool refilled_ = false;  // the last stone stands where its color had lost one, or was a suicide
-  int passes_ = 0;         // the last moves in a row
+  int passes_ = 0;         // the last moves in a row, since the game was resumed
+  int resumptions_;        // those left
   int ko_point_ = -1;      // where simple ko forbids to play
   int bonus_ = 0;          // White's for the handicap, in half points
   int captures_[2] = {0, 0};
@@ -142,6 +150,7 @@ class Go : public Game {
   int max_plies() const override { return max_plies_; }
   // Where the result rests on an agreement, what stands on the board does not tell it.
   bool has_score() const override { return !rules_.needs_agreement(); }
+  int resumptions() const { return resumptions_; }
   std::unique_ptr<State> initial() const override { return std::make_unique<GoState>(*this, start_); }
   // The notation is in notation.h; "" is the start that the options give.
   std::unique_ptr<State> parse(const std::string& position) const override;
@@ -156,6 +165,7 @@ class Go : public Game {
   Geometry geometry_;
   Rules rules_;
   int max_plies_;
+  int resumptions_;
   Start start_;
 };
 

@@ -12,7 +12,11 @@ constexpr std::uint64_t kWhiteToMove = 0x8f1bbcdc62c1d6a5;
 }  // namespace
 
 GoState::GoState(const Go& game, const Start& start)
-    : go_(&game), board_(game.geometry()), to_move_(start.to_move), start_(game.start_name(start)) {
+    : go_(&game),
+      board_(game.geometry()),
+      to_move_(start.to_move),
+      resumptions_(game.resumptions()),
+      start_(game.start_name(start)) {
   for (const Color color : {kBlack, kWhite}) {
     start.stones[color].for_each([&](int point) {
       // A part of a position in which all strings have liberties is another one.
@@ -65,13 +69,26 @@ void GoState::play(Action action) {
   ko_point_ = -1;
   moves_.push_back(static_cast<std::uint16_t>(action));
   if (action == go_->geometry().points) {
-    ++passes_;
+    pass();
   } else {
     passes_ = 0;
     place(action);
   }
   to_move_ = opposite(to_move_);
   if (go_->rules().ko != Ko::kSimple) history_.push(history_key(board_.hash(), to_move_));
+}
+
+void GoState::pass() {
+  if (passes_ == 1 && resumptions_ > 0) {
+    --resumptions_;
+    passes_ = 0;
+  } else {
+    ++passes_;
+  }
+}
+
+int GoState::last_point() const {
+  return moves_.empty() || moves_.back() == go_->geometry().points ? -1 : moves_.back();
 }
 
 void GoState::place(int point) {
@@ -164,7 +181,7 @@ std::optional<float> GoState::outcome() const {
 
 Action GoState::winning_action() const {
   // One ply before max_plies() any move may win, not the pass alone.
-  if (passes_ != 1 || ply() + 1 >= go_->max_plies() || go_->rules().needs_agreement()) return -1;
+  if (!pass_ends() || ply() + 1 >= go_->max_plies() || go_->rules().needs_agreement()) return -1;
   const int black = area_half_points();
   return (to_move_ == kBlack ? black > 0 : black < 0) ? go_->geometry().points : -1;
 }

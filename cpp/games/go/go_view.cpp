@@ -39,8 +39,8 @@ void GoState::encode(float* planes) const {
   mark_liberties(plane(2), board_, board_.stones(to_move_));
   mark_liberties(plane(5), board_, board_.stones(other));
   mark(plane(8), forbidden());
-  if (passes_ == 0 && !moves_.empty()) plane(9)[moves_.back()] = 1;
-  if (passes_ > 0) std::fill_n(plane(10), points, 1.0f);
+  if (last_point() >= 0) plane(9)[last_point()] = 1;
+  if (pass_ends()) std::fill_n(plane(10), points, 1.0f);
   const int extra = to_move_ == kWhite ? white_extra() : -white_extra();
   std::fill_n(plane(11), points, static_cast<float>(extra) / (2 * kKomiScale));
   if (rules.ko == Ko::kPositional) std::fill_n(plane(12), points, 1.0f);
@@ -53,14 +53,16 @@ void GoState::encode(float* planes) const {
 std::uint64_t GoState::status_key() const {
   const auto extra = static_cast<std::uint32_t>(white_extra());
   const auto passes = static_cast<std::uint64_t>(passes_);
-  return mix(std::uint64_t{extra} << 8 | passes << 2 | std::uint64_t{is_over()} << 1 | to_move_);
+  const auto resumptions = static_cast<std::uint64_t>(resumptions_);
+  return mix(resumptions << 40 | std::uint64_t{extra} << 8 | passes << 2 | std::uint64_t{is_over()} << 1 |
+             to_move_);
 }
 
 std::uint64_t GoState::key() const {
   const auto& keys = go_->geometry().mark_keys;
   std::uint64_t key = board_.hash() ^ status_key();
   forbidden().for_each([&](int point) { key ^= keys[kForbidden][point].of[0]; });
-  if (passes_ == 0 && !moves_.empty()) key ^= keys[kLastMove][moves_.back()].of[0];
+  if (last_point() >= 0) key ^= keys[kLastMove][last_point()].of[0];
   return key;
 }
 
@@ -71,7 +73,7 @@ Canonical GoState::canonical() const {
   board_.stones(kBlack).for_each([&](int point) { hash ^= keys[kBlackStone][point]; });
   board_.stones(kWhite).for_each([&](int point) { hash ^= keys[kWhiteStone][point]; });
   forbidden().for_each([&](int point) { hash ^= keys[kForbidden][point]; });
-  if (passes_ == 0 && !moves_.empty()) hash ^= keys[kLastMove][moves_.back()];
+  if (last_point() >= 0) hash ^= keys[kLastMove][last_point()];
   const auto count = static_cast<std::ptrdiff_t>(go_->symmetries().size());
   const auto lowest = std::min_element(hash.of.begin(), hash.of.begin() + count);
   return {*lowest, static_cast<int>(lowest - hash.of.begin())};
