@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from engine import _core
@@ -23,7 +24,11 @@ class Go(_core.Go):
         handicap_bonus: what White gets for a handicap: `none`, `stones` or `stones-1`.
         handicap: a number of stones on the fixed points, or points such as `C3+G7`.
         max_plies: the game is scored as it stands after so many; 0 for three a point and 20.
+        resumptions: pairs of passes after which the game goes on, as it may after a dispute.
     """
+
+    record_suffix = "sgf"
+    """Of the files that hold `record_text`."""
 
     def __init__(
         self,
@@ -36,7 +41,9 @@ class Go(_core.Go):
         handicap_bonus: str | None = None,
         handicap: int | str = 0,
         max_plies: int = 0,
+        resumptions: int = 0,
     ) -> None:
+        self._options = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         columns, rows = _sides(size)
         over: dict[str, Any] = {"ko": ko, "suicide": suicide, "scoring": scoring}
         if isinstance(rules, dict):
@@ -47,10 +54,21 @@ class Go(_core.Go):
             rules = "tromp-taylor"
         super().__init__(
             columns, rows, rules, **over, komi=komi, handicap_bonus=handicap_bonus, handicap=str(handicap),
-            max_plies=max_plies,
+            max_plies=max_plies, resumptions=resumptions,
         )  # fmt: skip
         self.start_is_symmetric = str(handicap) in ("", "0")
         self.presets = {"default": _preset(max(columns, rows))}
+
+    def with_options(self, **options: Any) -> Go:
+        """The same game but for these options."""
+        return Go(**{**self._options, **options})
+
+    def record_text(self, state: _core.State, tags: Mapping[str, str]) -> str:
+        """The game as SGF; `tags` may be event, round, date, first and second (the players' names)."""
+        from games.records import sgf
+
+        names = {"event": "EV", "round": "RO", "date": "DT", "first": "PB", "second": "PW"}
+        return sgf.write(self, state, {names[key]: value for key, value in tags.items()})
 
     def describe(self, state: _core.State) -> dict[str, Any]:
         """What the rules service adds: score (Black's less White's, komi included), owners, captures."""
