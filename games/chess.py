@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from engine import _core
 
 
-class _Describing(_core.Chess):
+class _Recorded(_core.Chess):
+    record_suffix = "pgn"
+    """Of the files that hold `record_text`."""
+
     def describe(self, state: _core.State) -> dict[str, Any]:
         """What the rules service adds."""
         assert isinstance(state, _core.ChessState)
         return {"fen": state.fen(), "repetitions": state.repetitions()}
 
+    def record_text(self, state: _core.State, tags: Mapping[str, str]) -> str:
+        """The game as PGN; `tags` may be event, round, date, first and second (the players' names)."""
+        from games.records import pgn
 
-class Chess(_Describing):
+        names = {"event": "Event", "round": "Round", "date": "Date", "first": "White", "second": "Black"}
+        return pgn.write(self, state, {names[key]: value for key, value in tags.items()})
+
+
+class Chess(_Recorded):
     """Chess; moves in UCI or SAN, positions in FEN.
 
     Args:
@@ -47,7 +58,7 @@ class Chess(_Describing):
         super().__init__("standard", draws, history=history, max_plies=max_plies)
 
 
-class Chess960(_Describing):
+class Chess960(_Recorded):
     """Chess960; castling is the king taking its rook. `start` is the number of the start, 0 to 959."""
 
     presets = Chess.presets
@@ -59,7 +70,7 @@ class Chess960(_Describing):
         super().__init__("chess960", draws, start, history, max_plies)
 
 
-class Gardner(_Describing):
+class Gardner(_Recorded):
     """Gardner's chess on five by five: no castling, no double step, otherwise as chess."""
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
