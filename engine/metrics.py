@@ -23,7 +23,7 @@ import resource
 import socket
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,6 +199,22 @@ def sample_game(game: Game, start: str, actions: Sequence[int], title: str = "")
     heading = f"{title}{' — ' if title else ''}{_result(state)}, {state.ply()} plies"
     opening = f"from {start}: " if start else ""
     return f"{heading}\n\n{opening}{' '.join(moves)}\n\n{board}\n"
+
+
+def record_text(
+    game: Game, start: str, actions: Sequence[int], tags: Mapping[str, str]
+) -> tuple[str, str] | None:
+    """A played game in the file format of its kind, with the suffix first; None where the game has none.
+
+    A game that has one brings `record_suffix` and `record_text(state, tags)`; `tags` are event and round.
+    """
+    write: Callable[[State, Mapping[str, str]], str] | None = getattr(game, "record_text", None)
+    if write is None:
+        return None
+    state = game.parse(start)
+    for action in actions:
+        state.play(action)
+    return game.record_suffix, write(state, tags)  # type: ignore[attr-defined]
 
 
 def _result(state: State) -> str:

@@ -20,7 +20,7 @@ from engine.config import Config
 from engine.errors import UserError
 from engine.game_table import join_games
 from engine.learner import Learner, num_threads
-from engine.metrics import Metrics, resident_mb, sample_game
+from engine.metrics import Metrics, record_text, resident_mb, sample_game
 from engine.network import PolicyValueNetwork
 from engine.replay import Replay
 from engine.rundir import Run
@@ -232,12 +232,15 @@ def _write(parts: Parts, values: Mapping[str, Any], games: Games) -> None:
     parts.metrics.write(iteration, values)
     if len(games["game_id"]) == 0:
         return
-    moves = games["moves"][: games["move_offsets"][1]].tolist()
-    sample = sample_game(parts.game, games["start"][0], moves, f"game {games['game_id'][0]}")
+    start, moves = games["start"][0], games["moves"][: games["move_offsets"][1]].tolist()
+    number = games["game_id"][0]
+    sample = sample_game(parts.game, start, moves, f"game {number}")
     parts.metrics.text(iteration, "selfplay/sample_game", sample)
     folder = parts.run.path / "games"
     folder.mkdir(exist_ok=True)
-    atomic_write(folder / f"{iteration:06}.md", sample.encode())
+    tags = {"event": f"iteration {iteration}", "round": str(number)}
+    suffix, text = record_text(parts.game, start, moves, tags) or ("md", sample)
+    atomic_write(folder / f"{iteration:06}.{suffix}", text.encode())
 
 
 @contextlib.contextmanager

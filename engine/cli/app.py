@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.cli import analyze, arena, evaluate, machine, play, replay, rules, train
+from engine.cli import analyze, arena, evaluate, machine, play, record, replay, rules, train
 from engine.errors import InputError, UserError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ for command in (
     rules.solve,
     rules.perft,
     rules.check,
+    record.record,
     machine.bench,
     machine.doctor,
 ):
