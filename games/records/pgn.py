@@ -18,7 +18,7 @@ from typing import Any
 from engine._core import ChessState, Game, InputError, State
 from engine.errors import UserError
 from games.chess import Chess, Chess960, Gardner
-from games.records.pgn_text import decode, tidy
+from games.records.pgn_text import TAG_NAME, decode, tidy
 from games.records.record import MAX_PLIES, Move, Record, play_move, shortened
 
 ROSTER = {"Event": "?", "Site": "?", "Date": "????.??.??", "Round": "?", "White": "?", "Black": "?"}
@@ -69,6 +69,8 @@ def write(
     start, actions = state.position()
     kept = {name: text for name, text in (tags or {}).items() if name not in DERIVED}
     result = (tags or {}).get("Result") or _result(state) or "*"
+    if result not in (*_RESULTS.values(), "*"):
+        raise UserError(f"Result {shortened(result)} is none of {', '.join(_RESULTS.values())}, *")
     moves = tuple(Move(action) for action in actions)
     return print_record(Record(game, game.name, start, moves, kept, result, _describe), evals)
 
@@ -108,7 +110,7 @@ def _movetext(record: Record, evals: Sequence[float | None]) -> Iterator[str]:
 
 
 def _tag_line(name: str, text: str) -> str:
-    if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name):
+    if not TAG_NAME.fullmatch(name):
         raise UserError(f"tag {shortened(name)} is not a name of letters, digits and _")
     line = re.sub("[\\r\\n]+", " ", text)
     return f'[{name} "' + line.replace("\\", "\\\\").replace('"', '\\"') + '"]'
@@ -154,10 +156,12 @@ def _read_game(tags: dict[str, str], words: Sequence[str], end: str) -> Record:
     if note:
         warnings.append(note)
     written = tags.get("Result", "").strip()
-    if written in ("", "?", "*"):
+    if written not in _RESULTS.values():
+        if written not in ("", "?", "*"):
+            warnings.append(f"the tag Result {shortened(written)} is none of {', '.join(_RESULTS.values())}")
         written = end
     elif end not in ("", "*", written):
-        warnings.append(f"the tag Result '{written[:20]}' and the end of the moves, {end}, differ")
+        warnings.append(f"the tag Result '{written}' and the end of the moves, {end}, differ")
     state = _chess(game.parse(start))
     moves = tuple(Move(_play(state, word)) for word in words)
     kept = {name: text for name, text in tags.items() if name not in DERIVED and ROSTER.get(name) != text}

@@ -18,7 +18,9 @@ _PARTS = re.compile(
     re.VERBOSE | re.MULTILINE,
 )
 
-_TAG = re.compile(r'\[[A-Za-z0-9][A-Za-z0-9_+#=:-]*\s+"[^\r\n]*"\]\s*')
+TAG_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_+#=:-]*")
+
+_TAG = re.compile(rf'\[{TAG_NAME.pattern}\s+"[^\r\n]*"\]\s*')
 
 _WORD = re.compile(
     r"""

@@ -15,7 +15,7 @@ from engine._core import Game, InputError, State
 from engine.errors import UserError
 from games.go import Go
 from games.records.record import MAX_PLIES, Move, Record, play_move, shortened
-from games.records.sgf_rules import komi_option, rules_options, rules_text
+from games.records.sgf_rules import komi_option, komi_text, rules_options, rules_text
 from games.records.sgf_start import COLORS, gtp_point, point_of, sgf_point, start_text
 from games.records.sgf_tree import TAGS, Node, decode, main_lines, single
 
@@ -31,10 +31,13 @@ def read(data: bytes) -> Iterator[Record | UserError]:
 
 
 def write(game: Game, state: State, tags: Mapping[str, str] | None = None) -> str:
-    """A game of Go as SGF; `tags` are such as PB and EV, and RE where it is not as the rules have it."""
+    """A game of Go as SGF; `tags` are some of TAGS, and RE where the result is not as the rules have it."""
     start, actions = state.position()
     moves = tuple(Move(action) for action in actions)
     kept = {name: text for name, text in (tags or {}).items() if name != "RE"}
+    for name in kept:
+        if name not in TAGS:
+            raise UserError(f"SGF tag {shortened(name)} is none of RE, {', '.join(TAGS)}")
     result = (tags or {}).get("RE") or _result(game, state) or "?"
     return print_record(Record(game, game.name, start, moves, kept, result, _describe))
 
@@ -45,8 +48,8 @@ def print_record(record: Record) -> str:
     size = options["size"].replace("x", ":")
     handicap, stones, to_move = _setup_of(record.start)
     root = {"FF": ["4"], "GM": ["1"], "CA": ["UTF-8"], "AP": ["Selfplay"], "SZ": [size]}
-    root |= {"RU": [rules_text(options)], "KM": [f"{_komi_of(record.game):g}"]}
-    root |= {name: [text] for name, text in record.tags.items()}
+    root |= {"RU": [rules_text(options)], "KM": [komi_text(_komi_of(record.game))]}
+    root |= {name: [record.tags[name]] for name in TAGS if name in record.tags}
     if record.result:
         root["RE"] = [record.result]
     if handicap:
@@ -71,7 +74,7 @@ def _read_game(nodes: Sequence[Node], warnings: Sequence[str]) -> Record:
     _require_go(single(root, "GM"))
     columns, rows = _size(single(root, "SZ"))
     rules, rules_warning = rules_options(single(root, "RU"))
-    komi, komi_warning = komi_option(single(root, "KM"), columns * rows)
+    komi, komi_warning = komi_option(single(root, "KM"))
     plays = _plays(nodes)
     start, start_warning = start_text(nodes, plays, columns, rows)
     size = str(columns) if columns == rows else f"{columns}x{rows}"

@@ -69,8 +69,13 @@ def rules_text(options: dict[str, str]) -> str:
     )
 
 
-def komi_option(text: str, points: int) -> tuple[float, str]:
-    """KM in points on a board of so many, and a warning or "".
+def komi_text(komi: float) -> str:
+    """KM for a number of points."""
+    return f"{komi:g}" if abs(komi) < 100 else f"{komi:.1f}"
+
+
+def komi_option(text: str) -> tuple[float, str]:
+    """KM in points, and a warning or "".
 
     Some servers count half of the points, as in 3.75, or write hundredths, as in 375 and 650. Raise
     UserError for what is no number.
@@ -81,7 +86,7 @@ def komi_option(text: str, points: int) -> tuple[float, str]:
     if number is None:
         raise UserError(f"KM[{shortened(text)[1:-1]}] is not a number of points")
     written = komi = float(number[1].replace(",", "."))
-    if abs(komi) > points or komi in (375, 275, 175):
+    if re.fullmatch("[+-]?[0-9]{3,}", number[1]) and komi % 25 == 0:
         komi /= 100
     if komi % 1 in (0.25, 0.75):
         komi *= 2
