@@ -12,7 +12,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from engine._core import Connect4
 from engine.errors import CorruptFileError, UserError
-from engine.metrics import GROUPS, Metrics, cut_back, read_metrics, resident_mb, sample_game
+from engine.metrics import GROUPS, Metrics, cut_back, read_metrics, record_text, resident_mb, sample_game
+from engine.registry import load_game
 
 
 def scalars(run: Path, tag: str) -> dict[int, float]:
@@ -138,6 +139,18 @@ def test_sample_game_draws_the_end() -> None:
     )
     assert "second player won" in sample_game(Connect4(), "", [6, 0, 0, 1, 1, 2, 2, 3])
     assert "not finished" in sample_game(Connect4(), "", [3])
+
+
+def test_record_text_is_in_the_format_of_the_game() -> None:
+    chess = load_game("chess")
+    start = "8/8/8/8/8/k7/7r/K7 b - - 0 50"
+    mate = [chess.parse(start).parse_action("Rh1#")]
+    suffix, text = record_text(chess, start, mate, {"event": "iteration 3", "round": "7"}) or ("", "")
+    assert suffix == "pgn"
+    assert text.startswith('[Event "iteration 3"]\n')
+    assert '[Round "7"]' in text
+    assert text.endswith("\n\n50... Rh1# 0-1\n")
+    assert record_text(Connect4(), "", [3], {}) is None
 
 
 def test_memory_is_that_of_this_process() -> None:

@@ -15,6 +15,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from games.records import sgf
+from games.records.record import Record
+
 SMALL = [
     "selfplay.games=8",
     "selfplay.simulations=12",
@@ -34,13 +37,14 @@ SMALL = [
 SELFPLAY = [sys.executable, "-m", "engine.cli"]
 
 
-def command(run: Path, *options: str) -> list[str]:
+def command(run: Path, *options: str, game: str = "connect4") -> list[str]:
     settings = [] if "--resume" in options else [part for text in SMALL for part in ("--set", text)]
-    return [*SELFPLAY, "train", "connect4", "--run", str(run), *settings, *options]
+    return [*SELFPLAY, "train", game, "--run", str(run), *settings, *options]
 
 
-def train(run: Path, *options: str) -> None:
-    result = subprocess.run(command(run, *options), capture_output=True, text=True, timeout=300, check=False)
+def train(run: Path, *options: str, game: str = "connect4") -> None:
+    words = command(run, *options, game=game)
+    result = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stderr
 
 
@@ -137,6 +141,15 @@ def test_a_run_leaves_what_the_design_names(tmp_path: Path) -> None:
     # No pickle anywhere.
     for file in run.rglob("*"):
         assert file.suffix not in {".pt", ".pth", ".pkl", ".npy", ".npz"}
+
+
+def test_a_run_of_go_leaves_its_sample_games_as_sgf(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(run, "--iterations", "1", game="go:size=3,komi=0.5")
+    (found,) = sgf.read((run / "games" / "000001.sgf").read_bytes())
+    assert isinstance(found, Record)
+    assert found.tags["EV"] == "iteration 1"
+    assert found.name.startswith("go:size=3,komi=0.5")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -50,7 +50,7 @@ def record(
     An illegal game is refused, with its ply and move. Of several games each is answered, the exit code is 2
     where one is refused.
     """
-    games: Iterator[tuple[int, Found]] = enumerate(find_reader(file)(read_file(file)), start=1)
+    games = read_games(file)
     if game is not None:
         games = iter([_nth(games, game, file)])
     ahead = [found for found in (next(games, None), next(games, None)) if found is not None]
@@ -68,6 +68,15 @@ def record(
     if refused:
         count = f"{len(refused)} of {number} games are refused, " if len(ahead) == 2 else ""
         raise UserError(f"'{file}': {count}{refused[0]}")
+
+
+def read_games(file: str) -> Iterator[tuple[int, Found]]:
+    """The games of a file with their numbers, from 1. Raise UserError naming the file where it has none."""
+    reader, data = find_reader(file), read_file(file)
+    try:
+        yield from enumerate(reader(data), start=1)
+    except UserError as error:
+        raise UserError(f"'{file}': {error}") from error
 
 
 def find_reader(file: str) -> Reader:

@@ -134,9 +134,14 @@ def _visitor(library: Any) -> Any:
         def begin_variation(self) -> Any:
             return library.SKIP
 
+        def begin_parse_san(self, board: Any, san: str) -> Any:
+            if len(self.words) <= MAX_PLIES:
+                self.words.append(san)
+            # One move on its board is what the reader needs to tell variations.
+            return library.SKIP if board.move_stack else None
+
         def parse_san(self, board: Any, san: str) -> Any:
-            del board
-            self.words.append(san)
+            del board, san
             return library.chess.Move.null()
 
         def visit_result(self, result: str) -> None:
@@ -150,7 +155,7 @@ def _visitor(library: Any) -> Any:
 
 def _read_game(tags: dict[str, str], words: Sequence[str], end: str) -> Record:
     if len(words) > MAX_PLIES:
-        raise UserError(f"a game of {len(words)} moves; at most {MAX_PLIES} are read")
+        raise UserError(f"a game of more than {MAX_PLIES} moves")
     warnings = []
     game, start, note = _start(tags.get("Variant", ""), tags.get("FEN", "").strip())
     if note:

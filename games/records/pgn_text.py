@@ -7,6 +7,9 @@ import re
 from engine.errors import UserError
 from games.records.record import shortened
 
+MAX_TAG = 10_000
+"""Characters of the longest tag that is read."""
+
 _PARTS = re.compile(
     r"""
     (?P<tag>     ^ \[ [^\n]*+ )
@@ -51,28 +54,19 @@ def tidy(text: str) -> str:
     Raise UserError naming the line for a tag or a word that is none, a comment or a variation without end,
     and where there is no game.
     """
-    pieces, depth, kept, found = [], 0, 0, False
+    pieces: list[str] = []
+    depth, kept, found, moves = 0, 0, False, False
     for part in _PARTS.finditer(text):
-        kind, shown = part.lastgroup, part[0]
-        if kind == "comment" or part["comment"] is not None:
-            if shown[0] == "{" and part["closed"] is None:
-                raise _error(text, part.start(), f"the comment {shortened(shown[:80])} has no end")
+        fault = _fault(part, depth, moves)
+        if fault:
+            raise UserError(f"line {text.count(chr(10), 0, part.start()) + 1}: {fault}")
+        if part["comment"]:
             pieces += [text[kept : part.start()], " . "]
             kept = part.end()
-        elif kind == "tag":
-            if not _TAG.fullmatch(shown):
-                raise _error(text, part.start(), f'{shortened(shown)} is not a tag such as [White "Name"]')
-            if depth:
-                raise _error(text, part.start(), "a variation before it has no end")
-            found = True
-        elif kind == "bracket":
-            depth += 1 if shown == "(" else -1
-            if depth < 0:
-                raise _error(text, part.start(), "')' ends no variation")
-        elif kind == "word":
-            if not _WORD.fullmatch(shown):
-                raise _error(text, part.start(), f"{shortened(shown)} is neither a move nor a result")
-            found = True
+        elif part["bracket"]:
+            depth += 1 if part["bracket"] == "(" else -1
+        elif part["tag"] or part["word"]:
+            found, moves = True, bool(part["word"])
     if depth:
         raise UserError("the last variation has no end: ')' is missing")
     if not found:
@@ -80,5 +74,21 @@ def tidy(text: str) -> str:
     return "".join([*pieces, text[kept:]])
 
 
-def _error(text: str, at: int, what: str) -> UserError:
-    return UserError(f"line {text.count(chr(10), 0, at) + 1}: {what}")
+def _fault(part: re.Match[str], depth: int, moves: bool) -> str:
+    """What is wrong with a part inside of `depth` variations, after moves or not; empty where nothing is."""
+    shown = shortened(part[0][:80])
+    if part["comment"]:
+        return "" if part["closed"] or part[0][0] == ";" else f"the comment {shown} has no end"
+    if part["tag"]:
+        if len(part[0]) > MAX_TAG:
+            return f"a tag of more than {MAX_TAG} characters"
+        if not _TAG.fullmatch(part[0]):
+            return f'{shown} is not a tag such as [White "Name"]'
+        return "a variation before it has no end" if depth else ""
+    if part["bracket"] == ")":
+        return "" if depth else "')' ends no variation"
+    if part["bracket"]:
+        return "" if moves else "a variation stands before the first move"
+    if part["word"] and not _WORD.fullmatch(part["word"]):
+        return f"{shown} is neither a move nor a result"
+    return ""

@@ -124,7 +124,7 @@ def _plays(nodes: Sequence[Node]) -> list[tuple[str, str]]:
                 raise UserError(f"move {len(plays) + 1}: {color} has {len(node[color])} values")
             plays.append((color, node[color][0].strip()))
     if len(plays) > MAX_PLIES:
-        raise UserError(f"a game of {len(plays)} moves; at most {MAX_PLIES} are read")
+        raise UserError(f"a game of more than {MAX_PLIES} moves")
     return plays
 
 

@@ -51,6 +51,9 @@ _BYTE_ORDER_MARKS = (
 )
 
 _CHARSET = re.compile(rb"\bCA\s*\[([^]]{0,40})\]")
+_TOO_LONG = b"[" + b"x" * (MAX_VALUE + 1) + b"]"
+"""What sgfmill gets for a value, mostly a comment, that would take it long to read."""
+
 _START = re.compile(rb"\(\s*;")
 _TOKEN = re.compile(rb"\[[^\\\]]*+(?:\\.[^\\\]]*+)*+(?P<closed>\])?|[();]|[A-Za-z]++", re.DOTALL)
 
@@ -145,6 +148,9 @@ def _cut(data: bytes, start: int) -> tuple[bytes, int]:
             depth += 1
         elif letter == b")":
             depth -= 1
+        if on_main_line and token.end() - token.start() > MAX_VALUE + 2:
+            pieces += [data[kept : token.start()], _TOO_LONG]
+            kept = token.end()
         if letter in b"()" and on_main_line:
             pieces.append(data[kept : token.start()])
             kept = token.end()
@@ -158,7 +164,7 @@ def _cut(data: bytes, start: int) -> tuple[bytes, int]:
 def _nodes(grammar: ModuleType, line: bytes) -> list[Node]:
     def read(name: str, raw: bytes) -> str:
         if len(raw) > MAX_VALUE:
-            raise UserError(f"a value of {name} has {len(raw)} bytes, more than {MAX_VALUE}")
+            raise UserError(f"a value of {name} has more than {MAX_VALUE} bytes")
         value: bytes = grammar.simpletext_value(raw)
         return value.decode("utf-8", "replace")
 
