@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sgfmill import sgf as mill
-from sgfmill import sgf_moves
+from sgfmill import sgf_grammar, sgf_moves
 
 from engine._core import GoState
 from engine.errors import UserError
@@ -165,6 +165,10 @@ def test_setup_stones() -> None:
         ("(;SZ[9]AB[cg][gc];W[ee])", "B:G7,C3 turn:W;"),
         ("(;SZ[9]HA[2];B[cg];B[gc];W[ee])", ""),
         ("(;SZ[9]HA[0];B[cg])", ""),
+        (
+            "(;GM[1]FF[4] SZ[19] GN[] KM[325]HA[2]RU[Chinese]RE[draw];AB[pd][dp];W[dc];B[ce];)",
+            "handicap:Q16,D4;",
+        ),
     ],
 )
 def test_handicaps(text: str, start: str) -> None:
@@ -269,6 +273,16 @@ def test_depth_and_length_are_no_matter() -> None:
     wide = "(;SZ[9];B[aa]" + "(;W[bb])" * 5000 + "(;W[cc]" * 5000 + ")" * 5001
     assert answer(wide)["moves"] == ["A9", "B8"]
     assert answer("(;SZ[9]C[" + "x\\]" * 500_000 + "];B[aa])")["plies"] == 1
+
+
+def test_sgfmill_gets_no_more_than_it_reads_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    parse = sgf_grammar.parse_sgf_game
+    monkeypatch.setattr(sgf_grammar, "parse_sgf_game", lambda line: given.append(len(line)) or parse(line))
+    text = "(;SZ[9]C[" + "\\x" * 500_000 + "];B[aa]" + "(;W[bb])" * 5000 + "(" * 5000 + ";W[cc]" + ")" * 5001
+    assert answer(text)["moves"] == ["A9", "B8"]
+    assert len(given) == 1
+    assert given[0] < 20_000
 
 
 def test_a_collection_goes_on_after_a_bad_game() -> None:
