@@ -8,11 +8,18 @@ from typing import Any
 
 from engine import _core
 from engine.config import Config
+from engine.errors import UserError
 from engine.evaluator import Evaluator
 from engine.search import search_params
 
 Games = dict[str, Any]
 """Games as columns; see engine.replay.GAME_SCHEMA."""
+
+
+MAX_BAD_REPLIES = 256
+"""Answers of one play that are not finite, after which it ends and its games are dropped."""
+
+_CHECK_BATCHES = 32
 
 
 class StoppedError(Exception):
@@ -45,15 +52,31 @@ class Caller:
         )
 
     def play(self, positions: int, stop: threading.Event) -> Games:
-        """Make `positions` searched moves; the games that ended meanwhile. Raise StoppedError on `stop`."""
+        """Make `positions` searched moves; the games that ended meanwhile.
+
+        Raises StoppedError on `stop`, and UserError where the evaluator's answers are not finite time and
+        again: the search takes each for equal priors and a draw, but such games teach nothing.
+        """
         pool, evaluate = self.pool, self.evaluator
+        bad_before = pool.stats()["bad_replies"]
         pool.start(positions)
         while requests := pool.select():
             if stop.is_set():
                 raise StoppedError
+            if self.batches % _CHECK_BATCHES == 0:
+                _check_replies(pool.stats()["bad_replies"] - bad_before)
             start = time.perf_counter()
             reply = evaluate(requests)
             self.evaluate_s += time.perf_counter() - start
             self.batches += 1
             pool.backup(requests, reply)
+        _check_replies(pool.stats()["bad_replies"] - bad_before)
         return pool.take_games()
+
+
+def _check_replies(bad: int) -> None:
+    if bad >= MAX_BAD_REPLIES:
+        raise UserError(
+            f"{bad} answers of the network were not finite; resume from an earlier checkpoint with a lower "
+            "learner.learning_rate, or set evaluator.precision to 'f32'"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ import pytest
 from pseudo import pseudo
 
 from engine import _core
+from engine.config import build_config
+from engine.errors import UserError
+from engine.selfplay import MAX_BAD_REPLIES, Caller
 from games.connect4 import Connect4
 from games.go import Go
 from games.othello import Othello
@@ -270,3 +274,16 @@ def test_the_window_drops_whole_batches_from_the_oldest() -> None:
 def test_an_empty_window_is_refused() -> None:
     with pytest.raises(ValueError, match="no position"):
         _core.ReplayWindow(GAME).sample(4, 1)
+
+
+def test_a_network_that_gives_nan_ends_the_play() -> None:
+    def broken(requests: _core.Requests) -> _core.DenseReply:
+        rows = len(requests)
+        return _core.DenseReply(np.full((rows, 3), np.nan, np.float32), np.zeros((rows, 7), np.float32))
+
+    config = build_config({"selfplay": {"games": 8, "simulations": 8}})
+    caller = Caller(GAME, config, broken, 0, 1)
+    with pytest.raises(UserError, match=r"\d+ answers of the network were not finite; resume"):
+        caller.play(10_000, threading.Event())
+    assert caller.pool.stats()["bad_replies"] >= MAX_BAD_REPLIES
+    assert caller.pool.stats()["positions"] < 1000
