@@ -1,8 +1,7 @@
-"""Chess from Python: python-chess as the judge of legal moves, draws and notation on random games."""
+"""Chess from Python: perft, positions and the rules service; the games are in test_python_chess.py."""
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import chess
@@ -17,62 +16,6 @@ def state_of(game: str, position: str = "") -> ChessState:
     state = load_game(game).parse(position)
     assert isinstance(state, ChessState)
     return state
-
-
-def judged_outcome(board: chess.Board, draws: str) -> float | None:
-    """For the player to move, by the rules that the game is under."""
-    if board.is_checkmate():
-        return -1.0
-    repeated, moves = (
-        (board.is_fivefold_repetition(), 150) if draws == "fide" else (board.is_repetition(3), 100)
-    )
-    drawn = repeated or board.halfmove_clock >= moves or board.is_insufficient_material()
-    return 0.0 if drawn or board.is_stalemate() else None
-
-
-def walk(game: str, board: chess.Board, start: str, draws: str, source: random.Random, plies: int) -> int:
-    """Play random moves, comparing at every ply; the plies played."""
-    state = state_of(game, start)
-    for ply in range(plies):
-        outcome = state.outcome()
-        where = (board.fen(), ply)
-        assert outcome == judged_outcome(board, draws), where
-        assert state.fen() == board.fen(en_passant="legal"), where
-        if outcome is not None:
-            return ply
-        texts = {state.action_text(action): action for action in state.legal_actions()}
-        moves = {board.uci(move): move for move in board.legal_moves}
-        assert texts.keys() == moves.keys(), where
-        text = source.choice(sorted(texts))
-        assert state.san(texts[text]) == board.san(moves[text]), where
-        assert state.parse_action(board.san(moves[text])) == texts[text], where
-        state.play(texts[text])
-        board.push(moves[text])
-    return plies
-
-
-@pytest.mark.parametrize("draws", ["threefold", "fide"])
-def test_random_games(draws: str) -> None:
-    source = random.Random(1)
-    plies = sum(walk(f"chess:draws={draws}", chess.Board(), "", draws, source, 500) for _ in range(8))
-    assert plies > 1000
-
-
-def test_random_games_of_chess960() -> None:
-    source = random.Random(2)
-    for _ in range(8):
-        number = source.randrange(960)
-        board = chess.Board.from_chess960_pos(number)
-        walk(f"chess960:start={number}", board, "", "threefold", source, 200)
-
-
-@pytest.mark.slow
-def test_many_random_games() -> None:
-    source = random.Random(3)
-    for _ in range(1500):
-        walk("chess", chess.Board(), "", "threefold", source, 500)
-        number = source.randrange(960)
-        walk(f"chess960:start={number}", chess.Board.from_chess960_pos(number), "", "threefold", source, 300)
 
 
 @pytest.mark.parametrize(
