@@ -23,7 +23,7 @@ from engine.laws import LawError, check_laws
 from engine.numba_game import NumbaGame, Rules
 from engine.search import search
 from engine.selfplay import Caller
-from games.othello import Othello, turn
+from games.othello import Othello
 from games.tictactoe import TicTacToe
 
 GAMES = {"python": PythonConnect4, "numba": NumbaConnect4}
@@ -228,42 +228,6 @@ def test_board_symmetries(height: int, width: int, count: int) -> None:
         assert actions[-1] == height * width
     if height == width == 3:
         assert len({tuple(source) for source, _ in found}) == 7
-
-
-def test_othello_counts_the_published_number_of_games() -> None:
-    start = Othello().initial()
-    assert [start.perft(depth) for depth in range(1, 8)] == [4, 12, 56, 244, 1396, 8200, 55092]
-
-
-def test_othello_turns_states_as_its_symmetries_say() -> None:
-    game, random = Othello(), np.random.default_rng(1)
-    state = np.zeros(24, np.uint8)
-    words = state.view(np.uint64)
-    words[0] = random.integers(0, 2**63)
-    words[1] = random.integers(0, 2**63) & ~int(words[0])
-    words[2] = 1
-
-    def stones(of: np.ndarray) -> np.ndarray:
-        bits = np.arange(64, dtype=np.uint64)
-        return np.stack([(of.view(np.uint64)[side] >> bits) & np.uint64(1) for side in range(2)])
-
-    for symmetry in range(8):
-        out = np.zeros(24, np.uint8)
-        turn(state, symmetry, out)
-        np.testing.assert_array_equal(stones(out), stones(state)[:, game.cell_symmetries[symmetry]])
-        assert out.view(np.uint64)[2] == 1
-
-
-def test_othello_passes_and_ends() -> None:
-    state = Othello().initial()
-    random = np.random.default_rng(7)
-    passes = 0
-    while actions := state.legal_actions():
-        passes += actions == [64]
-        state.play(int(random.choice(actions)))
-    planes = state.encode()
-    difference = planes[0].sum() - planes[1].sum()
-    assert state.outcome() == np.sign(difference)
 
 
 def test_a_strangers_game_is_checked_and_trained(tmp_path: Path, selfplay: Any) -> None:

@@ -120,6 +120,5 @@ def test_random_games() -> None:
 @pytest.mark.slow
 def test_a_million_plies() -> None:
     tally = play_all(1_000_000, seed=2)
-    for met in ("castling", "en passant", "promotion", "repetition", "clock", "material", "mate"):
-        assert tally[met] > 300, (met, tally)
-    assert tally["stalemate"] > 30, tally
+    for met in ("castling", "en passant", "promotion", "repetition", "clock", "material", "mate", "stalemate"):
+        assert tally[met] > 100, (met, tally)
