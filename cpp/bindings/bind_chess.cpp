@@ -1,4 +1,5 @@
 #include "bindings/bindings.h"
+#include "core/quote.h"
 #include "games/chess/chess.h"
 
 namespace selfplay {
@@ -12,7 +13,7 @@ chess::Variant parse_variant(const std::string& text) {
   if (text == "standard") return chess::Variant::kStandard;
   if (text == "chess960") return chess::Variant::kChess960;
   if (text == "gardner") return chess::Variant::kGardner;
-  throw InputError("variant '" + text.substr(0, 60) + "' is none of standard, chess960, gardner");
+  throw InputError("variant " + quoted(text) + " is none of standard, chess960, gardner");
 }
 
 }  // namespace

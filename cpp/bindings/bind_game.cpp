@@ -36,6 +36,14 @@ py::object score(const State& state) {
   return py::make_tuple(points, owner);
 }
 
+// A position that keeps its game alive. py::keep_alive<0, 1> would look into a result that is not there where
+// the arguments are of a wrong type.
+py::object with_game(const Game& game, std::unique_ptr<State> state) {
+  py::object position = py::cast(std::move(state));
+  py::detail::keep_alive_impl(position, py::cast(&game, py::return_value_policy::reference));
+  return position;
+}
+
 template <typename T>
 py::array_t<T> table(const std::vector<Symmetry>& symmetries, std::vector<T> Symmetry::* field) {
   const std::size_t width = (symmetries.front().*field).size();
@@ -58,7 +66,7 @@ void register_game(py::module_& module) {
       .def("winning_action", &State::winning_action)
       .def("score", &score)
       .def("perft", &State::perft, py::arg("depth"), py::call_guard<py::gil_scoped_release>())
-      .def("clone", &State::clone)
+      .def("clone", [](const State& state) { return with_game(state.game(), state.clone()); })
       .def("encode", &encode)
       .def("key", &State::key)
       .def("canonical",
@@ -90,8 +98,11 @@ void register_game(py::module_& module) {
                              [](const Game& game) { return table(game.symmetries(), &Symmetry::actions); })
       .def_property_readonly("cell_symmetries",
                              [](const Game& game) { return table(game.symmetries(), &Symmetry::cells); })
-      .def("initial", &Game::initial, py::keep_alive<0, 1>())
-      .def("parse", &Game::parse, py::arg("position"), py::keep_alive<0, 1>());
+      .def("initial", [](const Game& game) { return with_game(game, game.initial()); })
+      .def(
+          "parse",
+          [](const Game& game, const std::string& position) { return with_game(game, game.parse(position)); },
+          py::arg("position"));
 
   py::class_<connect4::Connect4, Game>(module, "Connect4").def(py::init<>());
 }

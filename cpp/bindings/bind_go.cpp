@@ -2,6 +2,7 @@
 #include <sstream>
 
 #include "bindings/bindings.h"
+#include "core/quote.h"
 #include "games/go/go.h"
 
 namespace selfplay {
@@ -21,7 +22,7 @@ std::vector<int> handicap_points(const go::Geometry& geometry, const std::string
   std::istringstream parts(text);
   for (std::string part; std::getline(parts, part, '+');) {
     const Action point = go::parse_point(geometry, part);
-    if (point == geometry.points) throw InputError("handicap " + go::quoted(text) + " holds a pass");
+    if (point == geometry.points) throw InputError("handicap " + quoted(text) + " holds a pass");
     points.push_back(point);
   }
   return points;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "core/quote.h"
 #include "core/random.h"
 
 namespace selfplay::othello {
@@ -219,7 +220,7 @@ Action OthelloState::parse_action(const std::string& text) const {
   const int count = legal_actions(legal);
   const Action* found =
       std::find_if(legal, legal + count, [&](Action action) { return cell_name(action) == text; });
-  if (found == legal + count) throw InputError("move '" + text.substr(0, 60) + "' is not legal here");
+  if (found == legal + count) throw InputError("move " + quoted(text) + " is not legal here");
   return *found;
 }
 

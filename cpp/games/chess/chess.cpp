@@ -5,6 +5,7 @@
 #include <sstream>
 #include <utility>
 
+#include "core/quote.h"
 #include "core/random.h"
 #include "games/chess/movegen.h"
 #include "games/chess/notation.h"

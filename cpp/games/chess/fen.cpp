@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/game.h"
+#include "core/quote.h"
 #include "games/chess/generate.h"
 #include "games/chess/movegen.h"
 #include "games/chess/notation.h"

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/game.h"
+#include "core/quote.h"
 #include "games/chess/generate.h"
 #include "games/chess/movegen.h"
 
@@ -14,7 +15,6 @@ namespace selfplay::chess {
 namespace {
 
 constexpr char kLetters[] = "PNBRQK";
-constexpr std::size_t kQuotedBytes = 80;
 
 // What a text says of a move; squares as White sees them, -1 where it says nothing.
 struct Pattern {
@@ -213,16 +213,6 @@ std::string san_without_marks(const Board& board, Move move) {
 }
 
 }  // namespace
-
-std::string quoted(const std::string& text) {
-  std::size_t end = std::min(text.size(), kQuotedBytes);
-  while (end < text.size() && (text[end] & 0xc0) == 0x80) ++end;  // not half a character
-  std::string start = text.substr(0, end);
-  for (char& character : start) {
-    if (static_cast<unsigned char>(character) < 0x20 || character == 0x7f) character = ' ';
-  }
-  return "'" + start + (end < text.size() ? "…'" : "'");
-}
 
 std::string square_text(int square) {
   return {static_cast<char>('a' + file_of(square)), static_cast<char>('1' + rank_of(square))};

@@ -7,9 +7,6 @@
 
 namespace selfplay::chess {
 
-// The start of a text of any length in quotes, for error messages.
-std::string quoted(const std::string& text);
-
 std::string square_text(int square);  // as White sees it
 
 bool is_castling(const Board& board, Move move);

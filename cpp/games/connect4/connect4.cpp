@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cstring>
 
+#include "core/quote.h"
 #include "core/random.h"
 
 namespace selfplay::connect4 {
@@ -15,10 +16,9 @@ namespace {
 // the sum is unique to a position (the classic 49-bit Connect Four key).
 std::uint64_t unique_key(Board own, Board occupied) { return own + occupied + kBottom; }
 
-// Up to `bytes` bytes of UTF-8 text from `start` and the rest of the last character: half of one could
-// not be shown.
-std::string excerpt(const std::string& text, std::size_t start, std::size_t bytes) {
-  std::size_t end = std::min(text.size(), start + bytes);
+// The character of UTF-8 text that starts at a byte.
+std::string character_at(const std::string& text, std::size_t start) {
+  std::size_t end = start + 1;
   while (end < text.size() && (text[end] & 0xc0) == 0x80) ++end;
   return text.substr(start, end - start);
 }
@@ -103,12 +103,12 @@ std::string Connect4State::action_text(Action action) const { return std::to_str
 
 Action Connect4State::parse_action(const std::string& text) const {
   if (text.size() != 1 || text[0] < '1' || text[0] > '7') {
-    throw InputError("move '" + text + "' is not a column from 1 to 7");
+    throw InputError("move " + quoted(text) + " is not a column from 1 to 7");
   }
   const Action column = text[0] - '1';
-  if (outcome()) throw InputError("move '" + text + "' comes after the end of the game");
+  if (outcome()) throw InputError("move " + quoted(text) + " comes after the end of the game");
   if ((occupied_ >> (column * 7 + kHeight - 1)) & 1) {
-    throw InputError("move '" + text + "' is illegal: the column is full");
+    throw InputError("move " + quoted(text) + " is illegal: the column is full");
   }
   return column;
 }
@@ -128,15 +128,16 @@ Connect4::Connect4() {
 
 std::unique_ptr<State> Connect4::parse(const std::string& position) const {
   if (position.size() > kCells) {
-    throw InputError("position '" + excerpt(position, 0, 60) + "…' has " + std::to_string(position.size()) +
+    throw InputError("position " + quoted(position) + " has " + std::to_string(position.size()) +
                      " moves; Connect Four has at most 42");
   }
   auto state = std::make_unique<Connect4State>();
   for (std::size_t i = 0; i < position.size(); ++i) {
     try {
-      state->play(state->parse_action(excerpt(position, i, 1)));
+      state->play(state->parse_action(character_at(position, i)));
     } catch (const InputError& error) {
-      throw InputError("position '" + position + "', ply " + std::to_string(i + 1) + ": " + error.what());
+      throw InputError("position " + quoted(position) + ", ply " + std::to_string(i + 1) + ": " +
+                       error.what());
     }
   }
   return state;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "core/quote.h"
 #include "core/random.h"
 
 namespace selfplay::custom {
@@ -167,13 +168,13 @@ std::string CustomState::action_text(Action action) const {
 Action CustomState::parse_action(const std::string& text) const {
   const std::vector<std::string>& names = game_->action_names();
   const auto found = std::find(names.begin(), names.end(), text);
-  const std::string quoted = "move '" + text.substr(0, 60) + "'";
-  if (found == names.end()) throw InputError(quoted + " is not one of " + game_->name());
+  const std::string move = "move " + quoted(text);
+  if (found == names.end()) throw InputError(move + " is not one of " + game_->name());
   const auto action = static_cast<Action>(found - names.begin());
-  if (outcome()) throw InputError(quoted + " comes after the end of the game");
+  if (outcome()) throw InputError(move + " comes after the end of the game");
   std::vector<Action> legal(names.size());
   const auto end = legal.begin() + legal_actions(legal.data());
-  if (std::find(legal.begin(), end, action) == end) throw InputError(quoted + " is illegal here");
+  if (std::find(legal.begin(), end, action) == end) throw InputError(move + " is illegal here");
   return action;
 }
 

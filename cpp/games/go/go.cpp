@@ -2,6 +2,8 @@
 
 #include <sstream>
 
+#include "core/quote.h"
+
 namespace selfplay::go {
 
 namespace {

@@ -1,6 +1,7 @@
 // Moves, ko and the end of the game.
 #include <cassert>
 
+#include "core/quote.h"
 #include "games/go/go.h"
 
 namespace selfplay::go {

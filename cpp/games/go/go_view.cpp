@@ -1,6 +1,7 @@
 // What others see of a position: planes, keys and text.
 #include <algorithm>
 
+#include "core/quote.h"
 #include "core/random.h"
 #include "games/go/go.h"
 

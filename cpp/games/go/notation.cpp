@@ -5,6 +5,8 @@
 #include <cstring>
 #include <sstream>
 
+#include "core/quote.h"
+
 namespace selfplay::go {
 
 namespace {
@@ -75,7 +77,7 @@ Start parse_fields(const Geometry& geometry, const std::string& text) {
     const std::string name = lower(field.substr(0, colon));
     const std::string value = colon == std::string::npos ? "" : field.substr(colon + 1);
     if (std::find(seen.begin(), seen.end(), name) != seen.end()) {
-      throw InputError("there are two fields '" + name + "'");
+      throw InputError("there are two fields " + quoted(name));
     }
     seen.push_back(name);
     if (name == "b" || name == "w") {
@@ -95,14 +97,6 @@ Start parse_fields(const Geometry& geometry, const std::string& text) {
 }
 
 }  // namespace
-
-std::string quoted(const std::string& text) {
-  constexpr std::size_t kShown = 60;
-  if (text.size() <= kShown) return "'" + text + "'";
-  std::size_t end = kShown;
-  while (end < text.size() && (text[end] & 0xc0) == 0x80) ++end;  // UTF-8 is not cut within a character
-  return "'" + text.substr(0, end) + "…'";
-}
 
 std::string point_text(const Geometry& geometry, Action action) {
   if (action == geometry.points) return "pass";

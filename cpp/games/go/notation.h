@@ -42,7 +42,4 @@ Start parse_start(const Geometry& geometry, const std::string& text);
 // With the semicolon: "turn:B;" for the empty board.
 std::string start_text(const Geometry& geometry, const Start& start);
 
-// `text` in quotes, cut after some 60 bytes.
-std::string quoted(const std::string& text);
-
 }  // namespace selfplay::go

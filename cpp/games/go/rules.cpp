@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/game.h"
+#include "core/quote.h"
 #include "games/go/bits.h"
 
 namespace selfplay::go {
@@ -41,7 +42,7 @@ T parse(const Named<T> (&table)[N], const std::string& what, const std::string& 
     if (name == entry.name) return entry.value;
     known += (known.empty() ? "" : ", ") + std::string(entry.name);
   }
-  throw InputError("unknown " + what + " '" + name + "'; known: " + known);
+  throw InputError("unknown " + what + " " + quoted(name) + "; known: " + known);
 }
 
 template <typename T, std::size_t N>

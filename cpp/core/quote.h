@@ -1,0 +1,12 @@
+// Texts of users in messages.
+#pragma once
+
+#include <string>
+
+namespace selfplay {
+
+// `text` in quotes, cut after some 80 bytes though never within a UTF-8 character; control characters are
+// shown as spaces.
+std::string quoted(const std::string& text);
+
+}  // namespace selfplay

@@ -1,0 +1,171 @@
+"""Junk and damaged texts: every one is read as a position or refused in words that quote it."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import chess
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine._core import ChessState, Game, State, rollout_moves
+from engine.errors import InputError
+from engine.registry import load_game, position_text
+
+GAMES = {
+    spec: load_game(spec)
+    for spec in ("connect4", "chess", "chess960", "gardner", "go:size=9", "go:size=5x3,ko=simple", "othello")
+}
+LONGEST_MESSAGE = 700
+QUOTED_CHARACTERS = 20
+"""Of what a message must show."""
+
+games = st.sampled_from(sorted(GAMES))
+seeds = st.integers(0, 2**32)
+alphabet = "abcdefghkABCDEFGHJKLMNPQRS0123456789/-+=#x;:, wOnbrq\t\n\0é€"
+junk = st.one_of(st.text(max_size=300), st.text(alphabet, max_size=120), st.text(alphabet, min_size=500))
+
+
+def random_position(game: Game, seed: int) -> State:
+    state = game.initial()
+    for action in rollout_moves(game, seed, seed % 80):
+        state.play(action)
+    return state
+
+
+def read(game: Game, text: str) -> State | None:
+    """The position, or None where the text is refused as it should be."""
+    try:
+        return game.parse(text)
+    except InputError as error:
+        check_message(str(error), text)
+        return None
+
+
+def check_message(message: str, text: str) -> None:
+    """The message shows the start of the text, or of a part of it, and is no longer than a few lines."""
+    assert len(message) < LONGEST_MESSAGE
+    shown = re.sub(r"[\x00-\x1f\x7f]", " ", text)
+    parts = {shown, *re.split(r"[ ,:;]", shown), *shown}
+    assert any(f"'{part[:QUOTED_CHARACTERS]}" in message for part in parts), message
+
+
+def check_fixed_point(game: Game, state: State) -> None:
+    """What is written is read back as the same position, and written as the same text."""
+    text = position_text(game, state)
+    again = game.parse(text)
+    assert again.key() == state.key()
+    assert again.legal_actions() == state.legal_actions()
+    assert position_text(game, again) == text
+
+
+@st.composite
+def damaged(draw: st.DrawFn, text: str) -> str:
+    """A text with a few characters or words changed."""
+    for _ in range(draw(st.integers(1, 3))):
+        at, end = sorted((draw(st.integers(0, len(text))), draw(st.integers(0, len(text)))))
+        match draw(st.integers(0, 3)):
+            case 0:
+                text = text[:at] + draw(st.text(alphabet, min_size=1, max_size=3)) + text[at:]
+            case 1:
+                text = text[:at] + text[min(end, at + 3) :]
+            case 2:
+                text = text[:at] + draw(st.sampled_from(list(alphabet))) + text[at + 1 :]
+            case _:
+                text = text[:end] + text[at:]
+    return text
+
+
+@given(spec=games, text=junk)
+@settings(deadline=None, max_examples=400)
+def test_junk_is_refused_with_a_quotation(spec: str, text: str) -> None:
+    state = read(GAMES[spec], text)
+    if state is not None:
+        check_fixed_point(GAMES[spec], state)
+
+
+@given(spec=games, seed=seeds, data=st.data())
+@settings(deadline=None, max_examples=400)
+def test_damaged_positions_are_refused_or_read(spec: str, seed: int, data: st.DataObject) -> None:
+    game = GAMES[spec]
+    state = random_position(game, seed)
+    check_fixed_point(game, state)
+    text = position_text(game, state)
+    read_state = read(game, data.draw(damaged(text)))
+    if read_state is not None:
+        check_fixed_point(game, read_state)
+
+
+@given(spec=games, seed=seeds, text=junk)
+@settings(deadline=None, max_examples=400)
+def test_junk_is_no_move(spec: str, seed: int, text: str) -> None:
+    state = random_position(GAMES[spec], seed)
+    try:
+        action = state.parse_action(text)
+    except InputError as error:
+        check_message(str(error), text)
+    else:
+        assert action in state.legal_actions()
+        assert state.parse_action(state.action_text(action)) == action
+
+
+@given(spec=games, seed=seeds, data=st.data())
+@settings(deadline=None, max_examples=400)
+def test_damaged_moves_are_refused_or_legal(spec: str, seed: int, data: st.DataObject) -> None:
+    state = random_position(GAMES[spec], seed)
+    actions = state.legal_actions()
+    if not actions:
+        return
+    action = data.draw(st.sampled_from(actions))
+    texts = [state.action_text(action)]
+    if isinstance(state, ChessState):
+        texts.append(state.san(action))
+    for text in texts:
+        assert state.parse_action(text) == action
+        changed = data.draw(damaged(text))
+        try:
+            assert state.parse_action(changed) in actions
+        except InputError as error:
+            check_message(str(error), changed)
+
+
+FORMS = st.sampled_from(["chess", "chess960"])
+
+
+def chess_position(form: str, seed: int) -> ChessState:
+    start = f"{seed % 960}" if form == "chess960" else ""
+    state = GAMES[form].parse(start)
+    source = random.Random(seed)
+    for _ in range(seed % 100):
+        if not (actions := state.legal_actions()):
+            break
+        state.play(source.choice(actions))
+    assert isinstance(state, ChessState)
+    return state
+
+
+@given(form=FORMS, seed=seeds, shredder=st.booleans())
+@settings(deadline=None, max_examples=200)
+def test_fens_are_read_as_they_are_written(form: str, seed: int, shredder: bool) -> None:
+    game, state = GAMES[form], chess_position(form, seed)
+    fen = state.fen(shredder=shredder)
+    again = game.parse(fen)
+    assert isinstance(again, ChessState)
+    assert again.fen(shredder=shredder) == fen
+    assert again.fen() == state.fen()
+    board = chess.Board(fen, chess960=form == "chess960")
+    assert (board.shredder_fen(en_passant="legal") if shredder else board.fen(en_passant="legal")) == fen
+
+
+@given(form=FORMS, seed=seeds, data=st.data())
+@settings(deadline=None, max_examples=300)
+def test_damaged_fens_are_refused_or_of_a_position_that_python_chess_takes(
+    form: str, seed: int, data: st.DataObject
+) -> None:
+    fen = data.draw(damaged(chess_position(form, seed).fen()))
+    state = read(GAMES[form], fen)
+    if isinstance(state, ChessState) and not state.position()[1]:
+        board = chess.Board(state.fen(), chess960=form == "chess960")
+        assert board.is_valid() or board.status() == chess.STATUS_TOO_MANY_CHECKERS
+        check_fixed_point(GAMES[form], state)
