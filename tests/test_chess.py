@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import chess
@@ -39,23 +40,58 @@ def test_moves_follow_a_fen() -> None:
     assert state.fen() == board.fen(en_passant="legal")
 
 
+KINGS = "4k3/8/8/8/8/8/8/4K3"
+
+
 @pytest.mark.parametrize(
-    "position",
+    ("position", "field"),
     [
-        "8/8/8/8/8/8/8/8 w - - 0 1",
-        "kK6/8/8/8/8/8/8/8 w - - 0 1",
-        "4k3/8/8/8/8/8/4R3/4K3 w - - 0 1",
-        "4k3/8/8/8/8/8/8/4K2R w Q - 0 1",
-        "4k3/8/8/8/8/8/8/4K3 w - e3 0 1",
-        "4k3/8/8/8/8/8/8/4K3 x - - 0 1",
-        "4k3/8/8/8/8/8/8/4K3 w - - a 1",
-        "4k3/9/8/8/8/8/8/4K3 w - - 0 1",
-        "e2e4 e2e4",
-        "ß" * 5000,
+        ("8/8/8/8/8/8/8/8 w - - 0 1", "placement"),
+        ("4k3/8/8/8/8/8/8/8 w - - 0 1", "placement"),
+        ("4k3/8/8/8/8/8/8/4KK2 w - - 0 1", "placement"),
+        ("4k2k/8/8/8/8/8/8/4K3 w - - 0 1", "placement"),
+        ("kK6/8/8/8/8/8/8/8 w - - 0 1", "placement"),
+        ("4k3/8/8/8/8/8/4R3/4K3 w - - 0 1", "placement"),
+        ("4k3/8/8/8/8/8/4r3/4K3 b - - 0 1", "placement"),
+        ("4k3/8/8/8/8/8/8/P3K3 w - - 0 1", "placement"),
+        ("p3k3/8/8/8/8/8/8/4K3 w - - 0 1", "placement"),
+        ("4k3/8/8/8/8/8/8/p3K3 w - - 0 1", "placement"),
+        ("4k3/9/8/8/8/8/8/4K3 w - - 0 1", "placement"),
+        ("4k3/44/8/8/8/8/8/4K3 w - - 0 1", "placement"),
+        ("4k3/8/8/8/8/8/4K3 w - - 0 1", "placement"),
+        ("4k3/PPPPPPPP/P7/8/8/8/8/4K3 w - - 0 1", "placement"),
+        ("4k3/pppppppp/8/8/8/8/8/qq2K3 w - - 0 1", "placement"),
+        (f"{KINGS} x - - 0 1", "side to move"),
+        ("4k3/8/8/8/8/8/8/4K2R w Q - 0 1", "castling"),
+        ("4k3/8/8/8/8/8/4K3/7R w K - 0 1", "castling"),
+        ("4k3/8/8/8/8/8/8/4K2R w KK - 0 1", "castling"),
+        ("4k3/8/8/8/8/8/8/4K2R w x - 0 1", "castling"),
+        ("4k3/8/8/8/8/8/8/4K1R1 w K - 0 1", "castling"),
+        ("4k3/8/8/8/8/8/8/4K2r w K - 0 1", "castling"),
+        (f"{KINGS} w - e3 0 1", "en passant"),
+        (f"{KINGS} w - e6 0 1", "en passant"),
+        ("4k3/8/8/3Pp3/8/8/8/4K3 b - e6 0 1", "en passant"),
+        ("4k3/4p3/8/3Pp3/8/8/8/4K3 w - e6 0 1", "en passant"),
+        ("4k3/8/4n3/3Pp3/8/8/8/4K3 w - e6 0 1", "en passant"),
+        (f"{KINGS} w - z9 0 1", "en passant"),
+        (f"{KINGS} w - - a 1", "half-move clock"),
+        (f"{KINGS} w - - 99999 1", "half-move clock"),
+        (f"{KINGS} w - - 0 -1", "move number"),
+        (f"{KINGS} w - - 0 1000000", "move number"),
+        (f"{KINGS} w -", "4 to 6 fields"),
     ],
 )
-def test_wrong_positions_are_refused(position: str) -> None:
-    with pytest.raises(InputError, match=r"\S"):
+def test_wrong_positions_are_refused_by_their_field(position: str, field: str) -> None:
+    for game in ("chess", "chess960"):
+        if game == "chess960" and "4K1R1" in position:
+            continue  # its K names any rook on the king's side
+        with pytest.raises(InputError, match=rf"FEN '{re.escape(position[:20])}.*{field}"):
+            state_of(game, position)
+
+
+@pytest.mark.parametrize("position", ["e2e4 e2e4", "ß" * 5000, "moves Nf3 Nf3"])
+def test_wrong_moves_are_refused(position: str) -> None:
+    with pytest.raises(InputError, match=position[:5]):
         state_of("chess", position)
 
 
