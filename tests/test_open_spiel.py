@@ -27,8 +27,8 @@ pyspiel: Any = pytest.importorskip("pyspiel", reason="OpenSpiel (open_spiel) is 
 
 GO_SIZES = (2, 3, 4, 5, 7, 9, 13, 19)
 KOMI = 7.5
-LONGEST_GO = 5000
-"""Plies, for both programs."""
+LONGEST_GO = 60_000
+"""Plies, for both programs; no random game comes near."""
 
 
 def chess_moves(state: ChessState, spiel: Any) -> tuple[dict[str, int], dict[str, int]]:
