@@ -12,22 +12,21 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numba import carray, cfunc, types  # type: ignore[attr-defined]
+from numba import carray, cfunc, from_dtype, types  # type: ignore[attr-defined]
 from numba.core.errors import NumbaError
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from engine import _core
 from engine.errors import UserError
 from engine.game import Symmetry, description, draw_planes, source_of
 
-_STATE = types.CPointer(types.uint8)  # type: ignore[no-untyped-call]
 _ACTIONS = types.CPointer(types.int32)  # type: ignore[no-untyped-call]
 _PLANES = types.CPointer(types.float32)  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Functions under `@numba.njit`. `state` is uint8 [state_bytes], which `view` reads as wider numbers.
+    """Functions under `@numba.njit`. `state` is an array of the game's `state_dtype`.
 
     Only `start` and `play` may change it, and two positions must be the same exactly where their bytes are.
     Numbers that are not of the types below are converted.
@@ -61,10 +60,12 @@ class NumbaGame(_core.FunctionGame):
     """A game of Numba functions. A subclass calls this constructor; arguments as for PythonGame.
 
     Args:
-        state_bytes: size of a state, 1 to 65,536; a multiple of 8 suits 64-bit numbers.
+        state_bytes: size of a state, 1 to 65,536.
         rules: the functions.
+        state_dtype: what a state is an array of. Numbers as wide as the rules want them are the fastest: to
+            `view` a state as another type takes longer than most rules.
 
-    Raises UserError where a function does not compile, with Numba's reason.
+    Raises UserError where a function does not compile, with Numba's reason, or where the sizes do not fit.
     """
 
     def __init__(
@@ -76,22 +77,29 @@ class NumbaGame(_core.FunctionGame):
         max_plies: int,
         state_bytes: int,
         rules: Rules,
+        state_dtype: DTypeLike = np.uint8,
         action_names: Sequence[str] | None = None,
         symmetries: Sequence[Symmetry] = (),
     ) -> None:
         self._rules = rules
         self._planes_shape = planes_shape
-        self._compiled = _compile(name, rules, state_bytes, num_actions, planes_shape)
+        self._dtype = np.dtype(state_dtype)
+        if state_bytes % self._dtype.itemsize:
+            raise UserError(f"game '{name}': {state_bytes} state_bytes are no whole number of {self._dtype}")
+        self._compiled = _compile(name, rules, state_bytes, self._dtype, num_actions, planes_shape)
         super().__init__(
             **description(
                 name, num_actions, planes_shape, max_plies, action_names, symmetries, rules.score is not None
             ),
             state_bytes=state_bytes,
             addresses={role: function.address for role, function in self._compiled.items()},
-            text=weakref.WeakMethod(self.text),
+            text=weakref.WeakMethod(self._draw),
         )
 
-    def text(self, state: NDArray[np.uint8]) -> str:
+    def _draw(self, state: NDArray[np.uint8]) -> str:
+        return self.text(state.view(self._dtype))
+
+    def text(self, state: NDArray[Any]) -> str:
         """A drawing for terminals and logs; by default the planes, a letter each."""
         planes = np.zeros(self._planes_shape, np.float32)
         self._rules.encode(state, planes)
@@ -104,10 +112,15 @@ class NumbaGame(_core.FunctionGame):
 
 @functools.cache
 def _compile(
-    name: str, rules: Rules, state_bytes: int, num_actions: int, planes_shape: tuple[int, int, int]
+    name: str,
+    rules: Rules,
+    state_bytes: int,
+    dtype: np.dtype[Any],
+    num_actions: int,
+    planes_shape: tuple[int, int, int],
 ) -> dict[str, Any]:
     """Each given function as a C function, by the name of its field."""
-    wrap = _wrappers(rules, state_bytes, num_actions, planes_shape)
+    wrap = _wrappers(rules, state_bytes, dtype, num_actions, planes_shape)
     compiled = {}
     for field in fields(rules):
         function = getattr(rules, field.name)
@@ -124,7 +137,11 @@ def _compile(
 
 
 def _wrappers(
-    rules: Rules, state_bytes: int, num_actions: int, planes_shape: tuple[int, int, int]
+    rules: Rules,
+    state_bytes: int,
+    dtype: np.dtype[Any],
+    num_actions: int,
+    planes_shape: tuple[int, int, int],
 ) -> dict[str, tuple[Any, Callable[..., Any]]]:
     """Signature of each C function, and what turns its pointers into arrays."""
     start, legal_actions, play, player = rules.start, rules.legal_actions, rules.play, rules.player
@@ -132,42 +149,44 @@ def _wrappers(
     winning_action: Any = rules.winning_action
     turn: Any = rules.turn
     score: Any = rules.score
+    size = state_bytes // dtype.itemsize
+    pointer = types.CPointer(from_dtype(dtype))  # type: ignore[no-untyped-call]
 
     def call_start(state: Any) -> None:
-        start(carray(state, state_bytes))
+        start(carray(state, size))
 
     def call_legal_actions(state: Any, out: Any) -> Any:
-        return legal_actions(carray(state, state_bytes), carray(out, num_actions))
+        return legal_actions(carray(state, size), carray(out, num_actions))
 
     def call_play(state: Any, action: Any) -> None:
-        play(carray(state, state_bytes), action)
+        play(carray(state, size), action)
 
     def call_player(state: Any) -> Any:
-        return player(carray(state, state_bytes))
+        return player(carray(state, size))
 
     def call_outcome(state: Any) -> Any:
-        return outcome(carray(state, state_bytes))
+        return outcome(carray(state, size))
 
     def call_encode(state: Any, planes: Any) -> None:
-        encode(carray(state, state_bytes), carray(planes, planes_shape))
+        encode(carray(state, size), carray(planes, planes_shape))
 
     def call_winning_action(state: Any) -> Any:
-        return winning_action(carray(state, state_bytes))
+        return winning_action(carray(state, size))
 
     def call_turn(state: Any, symmetry: Any, out: Any) -> None:
-        turn(carray(state, state_bytes), symmetry, carray(out, state_bytes))
+        turn(carray(state, size), symmetry, carray(out, size))
 
     def call_score(state: Any, owner: Any) -> Any:
-        return score(carray(state, state_bytes), carray(owner, planes_shape[1:]))
+        return score(carray(state, size), carray(owner, planes_shape[1:]))
 
     return {
-        "start": (types.void(_STATE), call_start),
-        "legal_actions": (types.int32(_STATE, _ACTIONS), call_legal_actions),
-        "play": (types.void(_STATE, types.int32), call_play),
-        "player": (types.int32(_STATE), call_player),
-        "outcome": (types.float32(_STATE), call_outcome),
-        "encode": (types.void(_STATE, _PLANES), call_encode),
-        "winning_action": (types.int32(_STATE), call_winning_action),
-        "turn": (types.void(_STATE, types.int32, _STATE), call_turn),
-        "score": (types.float32(_STATE, _PLANES), call_score),
+        "start": (types.void(pointer), call_start),
+        "legal_actions": (types.int32(pointer, _ACTIONS), call_legal_actions),
+        "play": (types.void(pointer, types.int32), call_play),
+        "player": (types.int32(pointer), call_player),
+        "outcome": (types.float32(pointer), call_outcome),
+        "encode": (types.void(pointer, _PLANES), call_encode),
+        "winning_action": (types.int32(pointer), call_winning_action),
+        "turn": (types.void(pointer, types.int32, pointer), call_turn),
+        "score": (types.float32(pointer, _PLANES), call_score),
     }

@@ -76,18 +76,16 @@ def _count(board: Any) -> Any:
 @njit(cache=True)
 def start(state: Any) -> None:
     """Black, who moves first, on e4 and d5; White on d4 and e5."""
-    words = state.view(np.uint64)
-    words[0] = (_ONE << np.uint64(28)) | (_ONE << np.uint64(35))
-    words[1] = (_ONE << np.uint64(27)) | (_ONE << np.uint64(36))
+    state[0] = (_ONE << np.uint64(28)) | (_ONE << np.uint64(35))
+    state[1] = (_ONE << np.uint64(27)) | (_ONE << np.uint64(36))
 
 
 @njit(cache=True)
 def legal_actions(state: Any, out: Any) -> Any:
     """Cells that turn at least one stone; a pass where there is none and the other can move."""
-    words = state.view(np.uint64)
-    moves = _moves(words[0], words[1])
+    moves = _moves(state[0], state[1])
     if not moves:
-        if not _moves(words[1], words[0]):
+        if not _moves(state[1], state[0]):
             return 0
         out[0] = PASS
         return 1
@@ -103,52 +101,48 @@ def legal_actions(state: Any, out: Any) -> Any:
 @njit(cache=True)
 def play(state: Any, action: Any) -> None:
     """Place a stone and turn what it closes in, or pass."""
-    words = state.view(np.uint64)
-    own, other = words[0], words[1]
+    own, other = state[0], state[1]
     if action != PASS:
         move = _ONE << np.uint64(action)
         turned = _flipped(own, other, move)
         own |= move | turned
         other &= ~turned
-    words[0] = other
-    words[1] = own
-    words[2] ^= _ONE
+    state[0] = other
+    state[1] = own
+    state[2] ^= _ONE
 
 
 @njit(cache=True)
 def player(state: Any) -> Any:
     """Black is the first."""
-    return state[16]
+    return state[2]
 
 
 @njit(cache=True)
 def outcome(state: Any) -> Any:
     """More stones win once neither can move."""
-    words = state.view(np.uint64)
-    if _moves(words[0], words[1]) or _moves(words[1], words[0]):
+    if _moves(state[0], state[1]) or _moves(state[1], state[0]):
         return np.nan
-    return float(np.sign(_count(words[0]) - _count(words[1])))
+    return float(np.sign(_count(state[0]) - _count(state[1])))
 
 
 @njit(cache=True)
 def score(state: Any, owner: Any) -> Any:
     """Stones, and whose they are."""
-    words = state.view(np.uint64)
     for cell in range(64):
         bit = np.uint64(cell)
-        owner[cell >> 3, cell & 7] = np.int64((words[0] >> bit) & _ONE) - np.int64((words[1] >> bit) & _ONE)
-    return _count(words[0]) - _count(words[1])
+        owner[cell >> 3, cell & 7] = np.int64((state[0] >> bit) & _ONE) - np.int64((state[1] >> bit) & _ONE)
+    return _count(state[0]) - _count(state[1])
 
 
 @njit(cache=True)
 def encode(state: Any, planes: Any) -> None:
     """Own stones, the other's stones, cells to move to."""
-    words = state.view(np.uint64)
-    moves = _moves(words[0], words[1])
+    moves = _moves(state[0], state[1])
     for cell in range(64):
         bit = np.uint64(cell)
-        planes[0, cell >> 3, cell & 7] = (words[0] >> bit) & _ONE
-        planes[1, cell >> 3, cell & 7] = (words[1] >> bit) & _ONE
+        planes[0, cell >> 3, cell & 7] = (state[0] >> bit) & _ONE
+        planes[1, cell >> 3, cell & 7] = (state[1] >> bit) & _ONE
         planes[2, cell >> 3, cell & 7] = (moves >> bit) & _ONE
 
 
@@ -180,10 +174,9 @@ def _turned(board: Any, symmetry: Any) -> Any:
 @njit(cache=True)
 def turn(state: Any, symmetry: Any, out: Any) -> None:
     """Both sides' stones turned, the mover kept."""
-    words, result = state.view(np.uint64), out.view(np.uint64)
-    result[0] = _turned(words[0], symmetry)
-    result[1] = _turned(words[1], symmetry)
-    result[2] = words[2]
+    out[0] = _turned(state[0], symmetry)
+    out[1] = _turned(state[1], symmetry)
+    out[2] = state[2]
 
 
 class Othello(NumbaGame):
@@ -207,12 +200,13 @@ class Othello(NumbaGame):
             planes_shape=(3, 8, 8),
             max_plies=120,  # 60 stones, and never two passes in a row
             state_bytes=24,
+            state_dtype=np.uint64,
             rules=Rules(start, legal_actions, play, player, outcome, encode, turn=turn, score=score),
             action_names=[f"{'abcdefgh'[cell % 8]}{cell // 8 + 1}" for cell in range(64)] + ["pass"],
             symmetries=board_symmetries(8, 8, other_actions=1),
         )
 
-    def text(self, state: NDArray[np.uint8]) -> str:
+    def text(self, state: NDArray[np.uint64]) -> str:
         """X is Black, who moves first; a small dot where the player to move may place a stone."""
         planes = np.zeros((3, 8, 8), np.float32)
         encode(state, planes)

@@ -10,6 +10,9 @@ import pytest
 from othello_twin import load_twin
 
 from engine import _core
+from engine.errors import UserError
+from engine.game import board_symmetries
+from engine.numba_game import NumbaGame
 from engine.search import search
 from games.othello import Othello, turn
 
@@ -108,21 +111,48 @@ def test_searches_make_the_same_visits(
 
 def test_states_turn_as_its_symmetries_say() -> None:
     game, random = Othello(), np.random.default_rng(1)
-    state = np.zeros(24, np.uint8)
-    words = state.view(np.uint64)
-    words[0] = random.integers(0, 2**63)
-    words[1] = random.integers(0, 2**63) & ~int(words[0])
-    words[2] = 1
+    state = np.zeros(3, np.uint64)
+    state[0] = random.integers(0, 2**63)
+    state[1] = random.integers(0, 2**63) & ~int(state[0])
+    state[2] = 1
 
     def stones(of: np.ndarray) -> np.ndarray:
         bits = np.arange(64, dtype=np.uint64)
-        return np.stack([(of.view(np.uint64)[side] >> bits) & np.uint64(1) for side in range(2)])
+        return np.stack([(of[side] >> bits) & np.uint64(1) for side in range(2)])
 
     for symmetry in range(8):
-        out = np.zeros(24, np.uint8)
+        out = np.zeros(3, np.uint64)
         turn(state, symmetry, out)
         np.testing.assert_array_equal(stones(out), stones(state)[:, game.cell_symmetries[symmetry]])
-        assert out.view(np.uint64)[2] == 1
+        assert out[2] == 1
+
+
+def test_states_of_any_size_turn() -> None:
+    """The twelve positions after two plies are of three kinds, however many bytes a state has."""
+    rules = Othello()._rules
+    large = NumbaGame(
+        name="large", num_actions=65, planes_shape=(3, 8, 8), max_plies=120, state_bytes=4096,
+        state_dtype=np.uint64, rules=rules, symmetries=board_symmetries(8, 8, other_actions=1),
+    )  # fmt: skip
+    for game in (large, Othello()):
+        keys = []
+        for first in game.initial().legal_actions():
+            state = game.initial()
+            state.play(first)
+            for second in state.legal_actions():
+                after = state.clone()
+                after.play(second)
+                keys.append(after.canonical()[0])
+        assert (len(keys), len(set(keys))) == (12, 3)
+
+
+def test_bytes_that_no_number_fills_are_refused() -> None:
+    rules = Othello()._rules
+    with pytest.raises(UserError, match="25 state_bytes are no whole number of uint64"):
+        NumbaGame(
+            name="odd", num_actions=65, planes_shape=(3, 8, 8), max_plies=120, state_bytes=25,
+            state_dtype=np.uint64, rules=rules,
+        )  # fmt: skip
 
 
 def test_games_pass_and_end() -> None:

@@ -10,6 +10,7 @@ namespace selfplay::custom {
 namespace {
 
 constexpr int kMostStateBytes = 1 << 16;
+constexpr std::size_t kSmallState = 32;  // words; a turned state of so many is not allocated
 
 }  // namespace
 
@@ -56,21 +57,24 @@ void FunctionState::encode(float* planes) const {
   rules().encode(bytes(), planes);
 }
 
-std::uint64_t FunctionState::hash(const Words& words) {
-  std::uint64_t result = words.size();
-  for (const std::uint64_t word : words) result = mix(result ^ word);
+std::uint64_t FunctionState::hash(const std::uint64_t* words, std::size_t size) {
+  std::uint64_t result = size;
+  for (std::size_t i = 0; i < size; ++i) result = mix(result ^ words[i]);
   return result;
 }
 
 Canonical FunctionState::canonical() const {
   if (!rules().turn) return lowest_visible_key();
   Canonical lowest{key(), 0};
-  Words turned(words_.size());
+  const std::size_t size = words_.size();
+  std::uint64_t small[kSmallState];
+  Words large(size > kSmallState ? size : 0);
+  std::uint64_t* const turned = large.empty() ? small : large.data();
   const auto count = static_cast<std::int32_t>(game().symmetries().size());
   for (std::int32_t symmetry = 1; symmetry < count; ++symmetry) {
-    std::fill(turned.begin(), turned.end(), 0);
-    rules().turn(bytes(), symmetry, reinterpret_cast<std::uint8_t*>(turned.data()));
-    const std::uint64_t found = hash(turned);
+    std::fill_n(turned, size, 0);
+    rules().turn(bytes(), symmetry, reinterpret_cast<std::uint8_t*>(turned));
+    const std::uint64_t found = hash(turned, size);
     if (found < lowest.key) lowest = {found, symmetry};
   }
   return lowest;

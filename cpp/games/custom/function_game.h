@@ -51,7 +51,7 @@ class FunctionState final : public CustomState {
   std::unique_ptr<State> clone() const override { return std::make_unique<FunctionState>(*this); }
   void assign(const State& other) override { *this = static_cast<const FunctionState&>(other); }
   void encode(float* planes) const override;
-  std::uint64_t key() const override { return hash(words_); }
+  std::uint64_t key() const override { return hash(words_.data(), words_.size()); }
   // By the function that turns a state, where there is one; else by what can be seen, which is slower.
   Canonical canonical() const override;
   std::string text() const override;
@@ -59,11 +59,12 @@ class FunctionState final : public CustomState {
  private:
   using Words = std::vector<std::uint64_t>;
 
+  static std::uint64_t hash(const std::uint64_t* words, std::size_t size);
+
   const FunctionGame& function_game() const { return static_cast<const FunctionGame&>(game()); }
   const Functions& rules() const { return function_game().functions(); }
   const std::uint8_t* bytes() const { return reinterpret_cast<const std::uint8_t*>(words_.data()); }
   std::uint8_t* bytes() { return reinterpret_cast<std::uint8_t*>(words_.data()); }
-  static std::uint64_t hash(const Words& words);
 
   Words words_;
 };
