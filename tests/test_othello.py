@@ -86,6 +86,9 @@ def test_positions_are_the_same(numba: _core.Game, cpp: _core.Game) -> None:
             assert actions == theirs.legal_actions()
             assert (ours.player(), ours.outcome()) == (theirs.player(), theirs.outcome())
             np.testing.assert_array_equal(ours.encode(), theirs.encode())
+            (lead, owner), (their_lead, their_owner) = ours.score(), theirs.score()
+            assert lead == their_lead
+            np.testing.assert_array_equal(owner, their_owner)
             action = source.choice(actions)
             assert ours.action_text(action) == theirs.action_text(action)
             ours.play(action)

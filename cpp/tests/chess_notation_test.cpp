@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/quote.h"
 #include "core/random.h"
 #include "games/chess/chess.h"
 #include "games/chess/movegen.h"

@@ -85,6 +85,13 @@ std::optional<float> result(Board own, Board theirs) {
   return static_cast<float>((difference > 0) - (difference < 0));
 }
 
+float lead(Board own, Board theirs, float* owner) {
+  for (int cell = 0; cell < kCells; ++cell) {
+    owner[cell] = static_cast<float>(own >> cell & 1) - static_cast<float>(theirs >> cell & 1);
+  }
+  return static_cast<float>(std::popcount(own) - std::popcount(theirs));
+}
+
 void write_planes(Board own, Board theirs, float* planes) {
   for (const Board board : {own, theirs, moves(own, theirs)}) {
     for (int cell = 0; cell < kCells; ++cell) *planes++ = static_cast<float>(board >> cell & 1);
@@ -168,6 +175,9 @@ custom::Functions functions() {
     const Words& from = words(state);
     words(out) = {turned(from.own, symmetry), turned(from.theirs, symmetry), from.player};
   };
+  table.score = [](const std::uint8_t* state, float* owner) {
+    return lead(words(state).own, words(state).theirs, owner);
+  };
   return table;
 }
 
@@ -188,6 +198,8 @@ void OthelloState::play(Action action) {
 }
 
 std::optional<float> OthelloState::outcome() const { return result(own_, theirs_); }
+
+float OthelloState::score(float* owner) const { return lead(own_, theirs_, owner); }
 
 void OthelloState::encode(float* planes) const { write_planes(own_, theirs_, planes); }
 
@@ -239,6 +251,7 @@ std::unique_ptr<custom::FunctionGame> function_othello() {
   description.num_actions = kActions;
   description.planes = {kPlanes, kSide, kSide};
   description.max_plies = kMaxPlies;
+  description.has_score = true;
   for (Action action = 0; action < kActions; ++action) description.action_names.push_back(cell_name(action));
   description.symmetries = all_symmetries();
   const auto draw = [](const std::uint8_t* state) {

@@ -30,6 +30,7 @@ class OthelloState final : public State {
   int legal_actions(Action* out) const override;
   void play(Action action) override;
   std::optional<float> outcome() const override;
+  float score(float* owner) const override;
   std::unique_ptr<State> clone() const override { return std::make_unique<OthelloState>(*this); }
   void assign(const State& other) override { *this = static_cast<const OthelloState&>(other); }
   void encode(float* planes) const override;
@@ -56,6 +57,7 @@ class Othello : public Game {
   int num_actions() const override { return kActions; }
   PlanesShape planes_shape() const override { return {kPlanes, kSide, kSide}; }
   int max_plies() const override { return kMaxPlies; }
+  bool has_score() const override { return true; }
   std::unique_ptr<State> initial() const override { return std::make_unique<OthelloState>(); }
   // Moves with spaces between.
   std::unique_ptr<State> parse(const std::string& position) const override;

@@ -137,7 +137,7 @@ TEST(pool_plays_records_and_the_window_decodes_them) {
   std::vector<std::int32_t> ply(rows);
   window.sample(rows, 5, 0.5f,
                 {planes.data(), policy.data(), wdl.data(), reinterpret_cast<bool*>(legal.data()),
-                 weight.data(), id.data(), ply.data()});
+                 weight.data(), id.data(), ply.data(), nullptr, nullptr});
   for (int row = 0; row < rows; ++row) {
     float sum = 0;
     for (int a = 0; a < 7; ++a) sum += policy[static_cast<std::size_t>(row * 7 + a)];
