@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pexpect  # type: ignore[import-untyped]
 import pytest
+from interrupt import interrupt
 from pexpect import fdpexpect
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -89,16 +89,7 @@ def test_a_bad_match_is_refused(refused: Callable[..., str], words: list[str], w
 
 
 def test_ctrl_c_ends_a_match_cleanly() -> None:
-    words = [sys.executable, "-m", "engine.cli", "arena", "mcts:100000", "mcts:100000", "--games", "100"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(2)
-        process.send_signal(signal.SIGINT)
-        started = time.monotonic()
-        out, errors = process.communicate(timeout=20)
-    assert time.monotonic() - started < 5
-    assert process.returncode == 130
-    assert out == b""
-    assert b"Traceback" not in errors
+    interrupt("arena", "mcts:100000", "mcts:100000", "--games", "100")
 
 
 def test_analyze_answers_in_order(ask: Ask) -> None:

@@ -3,12 +3,11 @@
 import json
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from interrupt import interrupt
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -83,27 +82,12 @@ def test_train_resume_and_read(selfplay: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_train_ends_cleanly_on_a_signal(tmp_path: Path, number: signal.Signals) -> None:
     run = tmp_path / "run"
-    words = [sys.executable, "-m", "engine.cli", "train", "connect4", "--run", str(run), *TINY]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        deadline = time.monotonic() + 60
-        while not list(run.glob("manifest/*.json")) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        process.send_signal(number)
-        started = time.monotonic()
-        out, errors = process.communicate(timeout=30)
-    assert time.monotonic() - started < 5
-    assert process.returncode == 130
-    assert out == b""
-    assert b"Traceback" not in errors
+
+    def committed() -> bool:
+        return bool(list(run.glob("manifest/*.json")))
+
+    interrupt("train", "connect4", "--run", str(run), *TINY, when=committed, number=number)
 
 
 def test_perft_hears_ctrl_c() -> None:
-    words = [sys.executable, "-m", "engine.cli", "perft", "connect4", "14"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(2)
-        process.send_signal(signal.SIGINT)
-        started = time.monotonic()
-        _, errors = process.communicate(timeout=30)
-    assert time.monotonic() - started < 5
-    assert process.returncode == 130
-    assert b"Traceback" not in errors
+    interrupt("perft", "connect4", "14")

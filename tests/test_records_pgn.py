@@ -12,6 +12,7 @@ import chess.pgn
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from record_reading import Reader
 
 from engine._core import ChessState
 from engine.errors import UserError
@@ -19,20 +20,8 @@ from engine.registry import load_game
 from games.records import pgn
 from games.records.record import Record
 
-
-def read_all(text: str | bytes) -> list[Record | UserError]:
-    return list(pgn.read(text.encode() if isinstance(text, str) else text))
-
-
-def read_one(text: str | bytes) -> Record:
-    (found,) = read_all(text)
-    if isinstance(found, UserError):
-        raise found
-    return found
-
-
-def answer(text: str | bytes) -> dict[str, Any]:
-    return read_one(text).answer()
+READER = Reader(pgn)
+read_all, read_one, answer = READER.all, READER.one, READER.answer
 
 
 def random_game(spec: str, seed: int, plies: int) -> tuple[Any, ChessState]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from record_reading import Reader
 from sgfmill import sgf as mill
 from sgfmill import sgf_grammar, sgf_moves
 
@@ -18,20 +19,8 @@ from engine.registry import load_game
 from games.records import sgf
 from games.records.record import Record
 
-
-def read_all(text: str | bytes) -> list[Record | UserError]:
-    return list(sgf.read(text.encode() if isinstance(text, str) else text))
-
-
-def read_one(text: str | bytes) -> Record:
-    (found,) = read_all(text)
-    if isinstance(found, UserError):
-        raise found
-    return found
-
-
-def answer(text: str | bytes) -> dict[str, Any]:
-    return read_one(text).answer()
+READER = Reader(sgf)
+read_all, read_one, answer = READER.all, READER.one, READER.answer
 
 
 def random_game(spec: str, seed: int, plies: int) -> tuple[Any, GoState]:
