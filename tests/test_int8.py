@@ -160,8 +160,8 @@ def test_calibration_positions_are_fixed_and_from_all_stages() -> None:
     assert planes.shape == (NUM_POSITIONS, *GAME.planes_shape)
     stones = planes[:, :2].sum((1, 2, 3))
     assert stones.min() == 0
-    assert stones.max() > 25
-    assert len({plane.tobytes() for plane in planes}) > 100
+    assert stones.max() > 20
+    assert len({plane.tobytes() for plane in planes}) > 50
     assert random_positions(TicTacToe(), 20).shape == (20, *TicTacToe().planes_shape)
 
 

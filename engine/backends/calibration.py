@@ -13,7 +13,7 @@ from engine import _core
 from engine.backends import FloatArray
 from engine.network import PolicyValueNetwork
 
-NUM_POSITIONS = 128
+NUM_POSITIONS = 64
 """Ranges from more positions give the same answers to within their rounding."""
 
 LEVELS = 255
