@@ -90,21 +90,6 @@ def test_ranges_are_taken_anew_with_new_weights(trained: PolicyValueNetwork) -> 
 
 
 @needs_openvino
-def test_answers_do_not_depend_on_torch_threads(trained: PolicyValueNetwork) -> None:
-    planes, answers = other_positions(16), []
-    before = torch.get_num_threads()
-    try:
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            answers.append(NetworkEvaluator(GAME, trained, INT8).backend(planes))
-            assert torch.get_num_threads() == threads
-    finally:
-        torch.set_num_threads(before)
-    for first, second in zip(*answers, strict=True):
-        np.testing.assert_array_equal(first, second)
-
-
-@needs_openvino
 def test_convolutions_run_in_whole_numbers(trained: PolicyValueNetwork) -> None:
     import openvino as ov
 
@@ -175,6 +160,18 @@ def test_calibration_is_a_function_of_weights_and_positions(trained: PolicyValue
     np.testing.assert_allclose(first.wdl, wdl, atol=1e-4)
     np.testing.assert_allclose(torch.from_numpy(first.logits).softmax(1), priors, atol=1e-4)
     assert not any(module._forward_pre_hooks for module in folded.modules())
+
+
+def test_calibration_computes_in_one_thread_and_gives_the_others_back(trained: PolicyValueNetwork) -> None:
+    folded, seen = fold_norms(trained), []
+    folded.stem.register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        calibrate(folded, other_positions(2))
+        assert (seen, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_best_clip_beats_the_maximum_and_narrower_ones() -> None:
