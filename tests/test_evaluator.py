@@ -163,6 +163,19 @@ def test_a_backend_that_differs_from_torch_is_refused(monkeypatch: pytest.Monkey
         NetworkEvaluator(GAME, network(1), EvaluatorConfig(backend="openvino", precision="f32"))
 
 
+@needs_openvino
+@pytest.mark.parametrize("precision", ["f32", "bf16", "int8"])
+def test_weights_that_are_not_finite_are_refused(precision: str) -> None:
+    evaluate = NetworkEvaluator(
+        GAME, network(1), EvaluatorConfig.model_validate({"backend": "openvino", "precision": precision})
+    )
+    broken = network(1)
+    with torch.no_grad():
+        broken.tower[0].second.conv.weight[0, 0, 0, 0] = float("nan")
+    with pytest.raises(UserError, match=r"tower\.0\.second\.conv\.weight is not finite.*earlier checkpoint"):
+        evaluate.load(broken)
+
+
 def test_a_network_of_another_game_is_refused() -> None:
     net = PolicyValueNetwork((2, 3, 3), 9, CONFIG)
     with pytest.raises(UserError, match=r"\(2, 3, 3\).*9 actions.*connect4"):

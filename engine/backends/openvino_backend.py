@@ -68,7 +68,7 @@ class OpenVinoBackend:
     def load(self, network: PolicyValueNetwork) -> None:
         """Compile the network with its BatchNorm folded.
 
-        UserError where int8 is far off, which depends on the weights.
+        UserError where weights are not finite, or where int8 is far off, which depends on them.
         """
         folded = _fold(network)
         if self._precision != "int8":
@@ -134,7 +134,12 @@ def build_model(network: PolicyValueNetwork, ranges: Mapping[str, float] | None 
 
 
 def _fold(network: PolicyValueNetwork) -> PolicyValueNetwork:
-    return fold_norms(network).float().cpu()
+    folded = fold_norms(network).float().cpu()
+    # OpenVINO's ReLU and int8 make 0 of what is not a number: the answers would look sound.
+    for name, weight in folded.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise UserError(f"network: {name} is not finite; play with an earlier checkpoint")
+    return folded
 
 
 def _float_type(precision: str) -> ov.Type:
