@@ -66,11 +66,13 @@ class NetworkEvaluator:
         self, game: _core.Game, network: PolicyValueNetwork, config: EvaluatorConfig, threads: int = 1
     ) -> None:
         from engine.backends import create_backend, resolve_backend
+        from engine.backends.calibration import random_positions
 
         _check_fit(game, network)
         self.game = game
         self.choice: BackendChoice = resolve_backend(config)
-        self.backend = create_backend(self.choice, network, threads)
+        calibration = random_positions(game) if self.choice.precision == "int8" else None
+        self.backend = create_backend(self.choice, network, threads, calibration)
 
     def load(self, network: PolicyValueNetwork) -> None:
         """Play on with new weights of the same architecture."""

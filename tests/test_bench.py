@@ -151,6 +151,14 @@ def test_all_stages_give_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 <= values["cache_hits_per_simulation"]["value"] < 1
     assert 0 < values["evaluations_per_position"]["value"] <= 8
     assert 0 < values["distinct_games"]["value"] <= 1
+    for stage in ("inference", "selfplay"):
+        by_backend: dict[str, list[str]] = {}
+        for row in rows:
+            if row["stage"] == stage:
+                by_backend.setdefault(row["backend"], []).append(row["metric"])
+        default, *others = by_backend
+        assert others == (["openvino int8 on cpu"] if default.startswith("openvino") else [])
+        assert all(by_backend[other] == by_backend[default] for other in others)
 
 
 @pytest.mark.usefixtures("_small")

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from interrupt import interrupt
 
+from engine.cli import machine
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 TINY = [
@@ -39,6 +41,22 @@ def test_doctor_says_what_is_used_and_how_fast(selfplay: Run) -> None:
     assert all(row["rate"] > 0 for row in document["rates"])
     shown = selfplay("doctor", "--seconds", "0.4").stdout
     assert document["choice"]["reason"] in shown
+
+
+@pytest.mark.parametrize(("rate", "advised"), [(190, True), (110, False)])
+def test_int8_is_advised_where_it_is_much_faster(rate: float, advised: bool) -> None:
+    chosen = "openvino bf16 on cpu"
+    lines = machine.advise_int8(chosen, {chosen: 100, machine.INT8: rate})
+    assert bool(lines) == advised
+    if advised:
+        assert "1.9 times as fast as openvino bf16 on cpu" in lines[0]
+        assert "evaluator.precision=int8" in lines[0]
+
+
+def test_int8_is_not_advised_beside_a_gpu() -> None:
+    rates = {"torch bf16 on cuda": 1000.0, machine.INT8: 300.0}
+    assert machine.advise_int8("torch bf16 on cuda", rates) == []
+    assert machine.advise_int8("torch f32 on cpu", {"torch f32 on cpu": 100.0}) == []
 
 
 @pytest.mark.slow

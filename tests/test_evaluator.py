@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from engine import _core, backends
-from engine.backends import BackendChoice, create_backend, resolve_backend
+from engine.backends import resolve_backend
 from engine.config import EvaluatorConfig, NetworkConfig
 from engine.errors import UserError
 from engine.evaluator import NetworkEvaluator, RolloutEvaluator, UniformEvaluator
@@ -29,8 +29,9 @@ BACKENDS = [
     EvaluatorConfig(backend="torch", device="cpu", precision="bf16"),
     pytest.param(EvaluatorConfig(backend="openvino", precision="f32"), marks=needs_openvino),
     pytest.param(EvaluatorConfig(backend="openvino", precision="bf16"), marks=needs_openvino),
+    pytest.param(EvaluatorConfig(backend="openvino", precision="int8"), marks=needs_openvino),
 ]
-TOLERANCE = {"f32": 1e-5, "bf16": 3e-2}
+TOLERANCE = {"f32": 1e-5, "bf16": 3e-2, "int8": 1e-1}
 
 
 def network(seed: int, config: NetworkConfig = CONFIG) -> PolicyValueNetwork:
@@ -105,9 +106,10 @@ def test_an_answer_outlives_the_next_one(config: EvaluatorConfig) -> None:
 
 
 @needs_openvino
-@pytest.mark.parametrize("precision", ["f32", "bf16"])
+@pytest.mark.parametrize("precision", ["f32", "bf16", "int8"])
 def test_openvino_does_not_depend_on_the_batch(precision: str) -> None:
-    backend = create_backend(BackendChoice("openvino", "cpu", precision, ""), network(1), 1)
+    config = EvaluatorConfig(backend="openvino", precision=precision)
+    backend = NetworkEvaluator(GAME, network(1), config).backend
     planes = random_planes(40)
     whole = backend(planes)
     for cut in (1, 7, 33):
@@ -158,7 +160,20 @@ def test_a_backend_that_differs_from_torch_is_refused(monkeypatch: pytest.Monkey
     build = openvino_backend.build_model
     monkeypatch.setattr(openvino_backend, "build_model", lambda _: build(fold_norms(network(5))))
     with pytest.raises(UserError, match=r"differs from torch.*evaluator\.backend to 'torch'"):
-        NetworkEvaluator(GAME, network(1), EvaluatorConfig(backend="openvino"))
+        NetworkEvaluator(GAME, network(1), EvaluatorConfig(backend="openvino", precision="f32"))
+
+
+@needs_openvino
+@pytest.mark.parametrize("precision", ["f32", "bf16", "int8"])
+def test_weights_that_are_not_finite_are_refused(precision: str) -> None:
+    evaluate = NetworkEvaluator(
+        GAME, network(1), EvaluatorConfig.model_validate({"backend": "openvino", "precision": precision})
+    )
+    broken = network(1)
+    with torch.no_grad():
+        broken.tower[0].second.conv.weight[0, 0, 0, 0] = float("nan")
+    with pytest.raises(UserError, match=r"tower\.0\.second\.conv\.weight is not finite.*earlier checkpoint"):
+        evaluate.load(broken)
 
 
 def test_a_network_of_another_game_is_refused() -> None:

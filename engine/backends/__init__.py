@@ -39,7 +39,7 @@ class BackendChoice:
 
     name: str  # "torch" or "openvino"
     device: str  # "cpu" or "cuda"
-    precision: str  # "f32" or "bf16"
+    precision: str  # "f32", "bf16" or "int8"
     reason: str
 
     def __str__(self) -> str:
@@ -86,18 +86,37 @@ def resolve_backend(config: EvaluatorConfig) -> BackendChoice:
     else:
         name, why = "torch", f"OpenVINO, which is faster, is not there: {OPENVINO_REMEDY}"
     precision = resolve_precision(config.precision, device)
+    if precision == "int8" and name != "openvino":
+        raise UserError(f"evaluator.precision = 'int8' needs the OpenVINO backend: {_int8_remedy(config)}")
     return BackendChoice(name, device, precision, f"{why}; {_precision_reason(config, device)}")
 
 
-def create_backend(choice: BackendChoice, network: PolicyValueNetwork, threads: int) -> Backend:
-    """Build what was chosen with the network's weights; `threads` applies to the processor."""
+def create_backend(
+    choice: BackendChoice, network: PolicyValueNetwork, threads: int, calibration: FloatArray | None = None
+) -> Backend:
+    """Build what was chosen with the network's weights.
+
+    Args:
+        choice: see `resolve_backend`.
+        network: the weights.
+        threads: of the processor, for one batch.
+        calibration: planes [N, C, H, W] of typical positions, which int8 needs at every change of weights.
+    """
     if choice.name == "openvino":
         from engine.backends.openvino_backend import OpenVinoBackend
 
-        return OpenVinoBackend(network, choice.precision, threads)
+        return OpenVinoBackend(network, choice.precision, threads, calibration)
     from engine.backends.torch_backend import TorchBackend
 
     return TorchBackend(network, choice.device, choice.precision, threads)
+
+
+def _int8_remedy(config: EvaluatorConfig) -> str:
+    if importlib.util.find_spec("openvino") is None:
+        return OPENVINO_REMEDY
+    if config.backend == "torch":
+        return "set evaluator.backend to 'openvino'"
+    return "set evaluator.device to 'cpu'"
 
 
 def _precision_reason(config: EvaluatorConfig, device: str) -> str:

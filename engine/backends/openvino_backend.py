@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -11,39 +11,74 @@ import torch
 from openvino import opset15 as op
 from torch import nn
 
-from engine.backends import FloatArray
+from engine.backends import FloatArray, resolve_precision
+from engine.backends.calibration import LEVELS, Calibration, calibrate, quantise_weight
 from engine.errors import UserError
 from engine.network import ConvNorm, PolicyValueNetwork, ResidualBlock, fold_norms
 
-_PRECISION = {"f32": ov.Type.f32, "bf16": ov.Type.bf16}
+PARITY_TOLERANCE = {"f32": 1e-3, "bf16": 6e-2, "int8": 1e-1}
+"""Largest difference to torch in float32 that is put down to rounding: the largest of a position's
+probabilities, on average over positions."""
 
-PARITY_TOLERANCE = {"f32": 1e-3, "bf16": 6e-2}
-"""Largest difference in a probability to torch in float32 that is put down to rounding."""
+_REMEDY = {
+    "f32": "set evaluator.backend to 'torch'",
+    "bf16": "set evaluator.backend to 'torch'",
+    "int8": "set evaluator.precision to 'bf16'",
+}
 
 
 class OpenVinoBackend:
-    """One model for every batch size, compiled anew for new weights (20 ms for 64 channels x 5 blocks).
+    """One model for every batch size, compiled anew for new weights.
 
-    Results do not depend on the batch they come in.
+    That takes 20 ms for 64 channels x 5 blocks, and 80 ms in int8, whose ranges are taken anew, too.
+    Results do not depend on the batch they come in. In int8 the tower and the convolutions of the heads
+    multiply whole numbers: weights with a scale for each output channel, activations from 0 to 255 with one
+    scale; the first layer and the last ones keep the processor's best float type.
+
+    Args:
+        network: the weights.
+        precision: f32, bf16 or int8.
+        threads: for one batch.
+        calibration: planes [N, C, H, W]; int8 takes the ranges of activations from them.
     """
 
-    def __init__(self, network: PolicyValueNetwork, precision: str, threads: int) -> None:
+    def __init__(
+        self,
+        network: PolicyValueNetwork,
+        precision: str,
+        threads: int,
+        calibration: FloatArray | None = None,
+    ) -> None:
         self._core = ov.Core()
-        self._tolerance = PARITY_TOLERANCE[precision]
+        self._precision = precision
+        self._calibration = calibration
         # Pinning would put the first thread of every evaluator of the process on the same core.
         self._settings = {
-            "INFERENCE_PRECISION_HINT": _PRECISION[precision],
+            "INFERENCE_PRECISION_HINT": _float_type(precision),
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,
         }
         self.load(network)
-        self._check_parity(network)
+        if precision != "int8":
+            generator = np.random.default_rng(0)
+            planes = generator.integers(0, 2, size=(8, *network.planes_shape)).astype(np.float32)
+            self._check_parity(planes, calibrate(_fold(network), planes))
 
     def load(self, network: PolicyValueNetwork) -> None:
-        """Compile the network with its BatchNorm folded."""
-        model = build_model(fold_norms(network).float().cpu())
-        self._request: Any = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
+        """Compile the network with its BatchNorm folded.
+
+        UserError where weights are not finite, or where int8 is far off, which depends on them.
+        """
+        folded = _fold(network)
+        if self._precision != "int8":
+            self._compile(build_model(folded))
+            return
+        if self._calibration is None:
+            raise ValueError("int8 takes its ranges from positions; give `calibration`")
+        expected = calibrate(folded, self._calibration)
+        self._compile(build_model(folded, expected.ranges))
+        self._check_parity(self._calibration, expected)
 
     def bind(self, planes: FloatArray) -> Callable[[], None]:
         """Inference alone, on `planes` [B, C, H, W]."""
@@ -63,42 +98,87 @@ class OpenVinoBackend:
         request.wait()
         return request.get_output_tensor(0).data.copy(), request.get_output_tensor(1).data.copy()
 
-    def _check_parity(self, network: PolicyValueNetwork) -> None:
-        generator = np.random.default_rng(0)
-        planes = generator.integers(0, 2, size=(8, *network.planes_shape)).astype(np.float32)
-        wdl, logits = self(planes)
-        with torch.inference_mode():
-            expected = fold_norms(network).float().cpu()(torch.from_numpy(planes))
-        ours = torch.from_numpy(wdl), torch.from_numpy(logits).softmax(1)
-        theirs = expected[1].softmax(1), expected[0].softmax(1)
-        error = max(float((a - b).abs().max()) for a, b in zip(ours, theirs, strict=True))
-        if bool(torch.isfinite(expected[0]).all()) and not error <= self._tolerance:
+    def _compile(self, model: ov.Model) -> None:
+        self._request: Any = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
+
+    def _check_parity(self, planes: FloatArray, expected: Calibration) -> None:
+        error = _difference(self(planes), (expected.wdl, expected.logits))
+        tolerance = PARITY_TOLERANCE[self._precision]
+        if bool(np.isfinite(expected.logits).all()) and not error <= tolerance:
             raise UserError(
-                f"OpenVINO differs from torch by {error:.3g} in a probability, more than "
-                f"{self._tolerance:g}; set evaluator.backend to 'torch'"
+                f"OpenVINO in {self._precision} differs from torch by {error:.3g} in a probability, "
+                f"more than {tolerance:g}; {_REMEDY[self._precision]}"
             )
 
 
-def build_model(network: PolicyValueNetwork) -> ov.Model:
-    """The graph of a folded network: planes [?, C, H, W] to win/draw/loss probabilities and prior logits."""
+def build_model(network: PolicyValueNetwork, ranges: Mapping[str, float] | None = None) -> ov.Model:
+    """The graph of a folded network: planes [?, C, H, W] to win/draw/loss probabilities and prior logits.
+
+    With `ranges` (see `Calibration`) the convolutions that they name are computed in int8.
+    """
+    ends, convolution = ranges or {}, _convolution if ranges is None else _int8_convolution
     planes = op.parameter([-1, *network.planes_shape], ov.Type.f32, name="planes")
     trunk = op.relu(_convolution(planes, network.stem))
-    for module in network.tower:
+    for index, module in enumerate(network.tower):
         block = cast(ResidualBlock, module)
-        inner = op.relu(_convolution(trunk, block.first))
-        trunk = op.relu(op.add(trunk, _convolution(inner, block.second)))
-    policy = _flat(op.relu(_convolution(trunk, network.policy_conv)))
-    value = _flat(op.relu(_convolution(trunk, network.value_conv)))
+        trunk = _quantise(trunk, ends.get(f"tower.{index}.first"))
+        inner = op.relu(convolution(trunk, block.first))
+        inner = _quantise(inner, ends.get(f"tower.{index}.second"))
+        trunk = op.relu(op.add(trunk, convolution(inner, block.second)))
+    trunk = _quantise(trunk, ends.get("policy_conv"))
+    policy = _flat(op.relu(convolution(trunk, network.policy_conv)))
+    value = _flat(op.relu(convolution(trunk, network.value_conv)))
     hidden = op.relu(_linear(value, network.value_hidden))
     wdl = op.softmax(_linear(hidden, network.value_out), 1)
     return ov.Model([op.result(wdl), op.result(_linear(policy, network.policy_out))], [planes], "network")
 
 
+def _fold(network: PolicyValueNetwork) -> PolicyValueNetwork:
+    folded = fold_norms(network).float().cpu()
+    # OpenVINO's ReLU and int8 make 0 of what is not a number: the answers would look sound.
+    for name, weight in folded.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise UserError(f"network: {name} is not finite; play with an earlier checkpoint")
+    return folded
+
+
+def _float_type(precision: str) -> ov.Type:
+    """Of the sums, or in int8 of the layers that stay outside of it."""
+    beside = resolve_precision("auto" if precision == "int8" else precision, "cpu")
+    return ov.Type.bf16 if beside == "bf16" else ov.Type.f32
+
+
+def _difference(ours: tuple[FloatArray, FloatArray], theirs: tuple[FloatArray, FloatArray]) -> float:
+    wdl = np.abs(ours[0] - theirs[0]).max(1)
+    priors = np.abs(_softmax(ours[1]) - _softmax(theirs[1])).max(1)
+    return float(np.maximum(wdl, priors).mean())
+
+
+def _softmax(logits: FloatArray) -> FloatArray:
+    return torch.from_numpy(logits).softmax(1).numpy()
+
+
 def _convolution(x: ov.Node, layer: ConvNorm) -> ov.Node:
+    return _convolve(x, layer, _constant(layer.conv.weight))
+
+
+def _int8_convolution(x: ov.Node, layer: ConvNorm) -> ov.Node:
+    whole, scale = quantise_weight(layer.conv.weight)
+    return _convolve(x, layer, op.multiply(op.convert(_constant(whole), "f32"), _constant(scale)))
+
+
+def _convolve(x: ov.Node, layer: ConvNorm, weight: ov.Node) -> ov.Node:
     pad = list(cast(tuple[int, int], layer.conv.padding))
     bias = cast(torch.Tensor, layer.conv.bias).reshape(1, -1, 1, 1)
-    y = op.convolution(x, _constant(layer.conv.weight), [1, 1], pad, pad, [1, 1])
-    return op.add(y, _constant(bias))
+    return op.add(op.convolution(x, weight, [1, 1], pad, pad, [1, 1]), _constant(bias))
+
+
+def _quantise(x: ov.Node, end: float | None) -> ov.Node:
+    """`x` >= 0 rounded to steps from 0 to `end`; as it is where there is no range."""
+    if end is None:
+        return x
+    low, high = op.constant(np.float32(0)), op.constant(np.float32(end))
+    return op.fake_quantize(x, low, high, low, high, LEVELS + 1)
 
 
 def _linear(x: ov.Node, layer: nn.Linear) -> ov.Node:

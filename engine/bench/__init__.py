@@ -42,9 +42,9 @@ def run(games: Sequence[str], seconds: float = 40, report: Callable[[str], None]
 
         bench = NetworkBench(game)
         tell(f"{game.name}: inference")
-        rows += bench.measure_inference(seconds * 0.1)
+        rows += bench.measure_inference(seconds * 0.12)
         tell(f"{game.name}: self-play")
-        rows += bench.measure_selfplay(seconds * 0.27)
+        rows += bench.measure_selfplay(seconds * 0.4)
         tell(f"{game.name}: learner")
         rows += bench.measure_learner(seconds * 0.12)
         tell(f"{game.name}: encoding")

@@ -20,7 +20,7 @@ from engine import _core
 from engine.backends import FloatArray, create_backend
 from engine.bench.rate import Clock, Row, Work, make_row, median_rate, rate
 from engine.checkpoint import load_network
-from engine.config import Config, NetworkConfig, build_config
+from engine.config import Config, EvaluatorConfig, NetworkConfig, build_config
 from engine.evaluator import NetworkEvaluator
 from engine.learner import Learner
 from engine.loss import TrainingBatch
@@ -64,36 +64,28 @@ class NetworkBench:
         self.config: Config = build_config(preset(game, "default"), {"game": game.name}, SETTINGS)
         self.learner = Learner(game, self.config, seed=0)
         network, self.label = _playing_network(game, self.learner)
-        self.evaluator = NetworkEvaluator(game, network, self.config.evaluator)
-        on_processor = self.evaluator.choice.device == "cpu"
+        self.evaluators = _evaluators(game, network, self.config.evaluator)
+        on_processor = self.evaluators[0].choice.device == "cpu"
         self.clock: Clock = time.process_time if on_processor else time.perf_counter
         self.unit = "1/cpu_s" if on_processor else "1/s"
         self.window = _core.ReplayWindow(game)
 
     def measure_inference(self, seconds: float) -> list[Row]:
-        """The bare rate; its ceiling is the same backend's speed of arithmetic on a wide network."""
+        """The bare rates; their ceiling is the same backend's speed of arithmetic on a wide network."""
         batches = sorted({64, self.config.selfplay.games})
-        share = seconds / (len(batches) + 1)
-        ceiling = self._peak_rate(share)
-        return [
-            self._row("inference", f"positions_batch_{batch}", median_rate(work, self.clock, share), ceiling)
-            for batch in batches
-            for work in [self._inference(batch)]
-        ]
+        share = seconds / (len(batches) + 1) / len(self.evaluators)
+        rows = []
+        for evaluator in self.evaluators:
+            ceiling = self._peak_rate(evaluator, share)
+            for batch in batches:
+                value = median_rate(self._inference(evaluator, batch), self.clock, share)
+                rows.append(self._row(evaluator, "inference", f"positions_batch_{batch}", value, ceiling))
+        return rows
 
     def measure_selfplay(self, seconds: float) -> list[Row]:
         """Evaluations a second inside self-play over the bare rate at its batch, and what they come to."""
-        start = time.perf_counter()
-        caller, slots = self._staggered_caller(), self.config.selfplay.games
-        caller.play(2 * slots, threading.Event())  # fills the cache
-        stretches: list[Stretch] = []
-        moves: list[tuple[int, ...]] = []
-        while len(stretches) < 3 or time.perf_counter() - start < seconds:
-            stretch, games = self._play(caller, 2 * slots)
-            stretches.append(stretch)
-            moves += _move_lists(games)
-            self.window.append(games)
-        return self._selfplay_rows(stretches, moves)
+        share = seconds / len(self.evaluators)
+        return [row for evaluator in self.evaluators for row in self._measure_play(evaluator, share)]
 
     def measure_learner(self, seconds: float) -> list[Row]:
         """Samples a second of the learner, everything included, over the bare training step."""
@@ -115,15 +107,30 @@ class NetworkBench:
         backend = f"torch {self.learner.precision} on {self.learner.device.type}"
         return [make_row(self.game, "learner", "samples", value, self.unit, backend, value / ratio)]
 
-    def _play(self, caller: Caller, positions: int) -> tuple[Stretch, Games]:
-        bare_rate = rate(self._inference(self.config.selfplay.games), self.clock, 0.2)
+    def _measure_play(self, evaluator: NetworkEvaluator, seconds: float) -> list[Row]:
+        start = time.perf_counter()
+        caller, slots = self._staggered_caller(evaluator), self.config.selfplay.games
+        caller.play(2 * slots, threading.Event())  # fills the cache
+        stretches: list[Stretch] = []
+        moves: list[tuple[int, ...]] = []
+        while len(stretches) < 3 or time.perf_counter() - start < seconds:
+            stretch, games = self._play(evaluator, caller, 2 * slots)
+            stretches.append(stretch)
+            moves += _move_lists(games)
+            self.window.append(games)
+        return self._selfplay_rows(evaluator, stretches, moves)
+
+    def _play(self, evaluator: NetworkEvaluator, caller: Caller, positions: int) -> tuple[Stretch, Games]:
+        bare_rate = rate(self._inference(evaluator, self.config.selfplay.games), self.clock, 0.2)
         before, batches, start = caller.pool.stats(), caller.batches, self.clock()
         games = caller.play(positions, threading.Event())
         seconds = self.clock() - start
         counts = {key: value - before[key] for key, value in caller.pool.stats().items()}
         return Stretch(seconds, counts, caller.batches - batches, bare_rate), games
 
-    def _selfplay_rows(self, stretches: list[Stretch], moves: list[tuple[int, ...]]) -> list[Row]:
+    def _selfplay_rows(
+        self, evaluator: NetworkEvaluator, stretches: list[Stretch], moves: list[tuple[int, ...]]
+    ) -> list[Row]:
         evaluations, positions, ratio = (
             statistics.median(values)
             for values in (
@@ -141,22 +148,22 @@ class NetworkBench:
             "distinct_games": len(set(moves)) / max(len(moves), 1),
         }
         return [
-            self._row("selfplay", f"evaluations{self.label}", evaluations, evaluations / ratio),
-            self._row("selfplay", f"positions{self.label}", positions),
-            *(self._row("selfplay", name, share, unit="1") for name, share in shares.items()),
+            self._row(evaluator, "selfplay", f"evaluations{self.label}", evaluations, evaluations / ratio),
+            self._row(evaluator, "selfplay", f"positions{self.label}", positions),
+            *(self._row(evaluator, "selfplay", name, share, unit="1") for name, share in shares.items()),
         ]
 
-    def _staggered_caller(self) -> Caller:
+    def _staggered_caller(self, evaluator: NetworkEvaluator) -> Caller:
         """A caller whose games stand at all stages; searches of two simulations got them there."""
         play = self.config.selfplay.model_copy(update={"simulations": 2})
-        hurried = Caller(self.game, self.config.model_copy(update={"selfplay": play}), self.evaluator, 0, 1)
+        hurried = Caller(self.game, self.config.model_copy(update={"selfplay": play}), evaluator, 0, 1)
         self.window.append(hurried.play(min(self.game.max_plies, 60) * play.games, threading.Event()))
-        caller = Caller(self.game, self.config, self.evaluator, 0, 1)
+        caller = Caller(self.game, self.config, evaluator, 0, 1)
         caller.pool.restore(hurried.pool.snapshot(), hurried.pool.next_id)
         return caller
 
-    def _inference(self, batch: int) -> Work:
-        compute = self.evaluator.backend.bind(_random_planes(batch, self.game.planes_shape))
+    def _inference(self, evaluator: NetworkEvaluator, batch: int) -> Work:
+        compute = evaluator.backend.bind(_random_planes(batch, self.game.planes_shape))
 
         def work() -> int:
             compute()
@@ -164,11 +171,12 @@ class NetworkBench:
 
         return work
 
-    def _peak_rate(self, seconds: float) -> float:
+    def _peak_rate(self, evaluator: NetworkEvaluator, seconds: float) -> float:
         """Positions a second if the backend did this network's sums as fast as a wide network's."""
         batch, actions = 16, self.game.num_actions
         wide = PolicyValueNetwork(WIDE_PLANES, actions, WIDE_NETWORK)
-        compute = create_backend(self.evaluator.choice, wide, 1).bind(_random_planes(batch, WIDE_PLANES))
+        planes = _random_planes(batch, WIDE_PLANES)
+        compute = create_backend(evaluator.choice, wide, 1, planes).bind(planes)
 
         def work() -> int:
             compute()
@@ -179,10 +187,25 @@ class NetworkBench:
         return median_rate(work, self.clock, seconds) * scale
 
     def _row(
-        self, stage: str, metric: str, value: float, ceiling: float | None = None, unit: str = ""
+        self,
+        evaluator: NetworkEvaluator,
+        stage: str,
+        metric: str,
+        value: float,
+        ceiling: float | None = None,
+        unit: str = "",
     ) -> Row:
-        backend = str(self.evaluator.choice)
-        return make_row(self.game, stage, metric, value, unit or self.unit, backend, ceiling)
+        return make_row(self.game, stage, metric, value, unit or self.unit, str(evaluator.choice), ceiling)
+
+
+def _evaluators(
+    game: _core.Game, network: PolicyValueNetwork, config: EvaluatorConfig
+) -> list[NetworkEvaluator]:
+    """What plays by default, and int8 where that is OpenVINO."""
+    default = NetworkEvaluator(game, network, config)
+    if default.choice.name != "openvino":
+        return [default]
+    return [default, NetworkEvaluator(game, network, config.model_copy(update={"precision": "int8"}))]
 
 
 def _playing_network(game: _core.Game, learner: Learner) -> tuple[PolicyValueNetwork, str]:
