@@ -103,7 +103,7 @@ class PolicyValueNetwork(nn.Module):
         self.num_actions = num_actions
         self.config = config
         self.has_score = has_score
-        _check_size(planes_shape, num_actions, config)
+        check_size(planes_shape, num_actions, config)
         planes, height, width = planes_shape
         features = config.head_channels * height * width
         with torch.random.fork_rng(devices=[]):
@@ -187,7 +187,8 @@ def forward_flops(planes_shape: tuple[int, int, int], num_actions: int, config: 
     return 2 * (convolutions * height * width + linear)
 
 
-def _check_size(planes_shape: tuple[int, int, int], num_actions: int, config: NetworkConfig) -> None:
+def check_size(planes_shape: tuple[int, int, int], num_actions: int, config: NetworkConfig) -> None:
+    """Raise UserError for settings of a network that no machine would hold."""
     count = num_parameters(planes_shape, num_actions, config)
     if count > MAX_PARAMETERS:
         raise UserError(

@@ -15,13 +15,14 @@ from typing import Any, Protocol
 from engine import _core
 from engine.actors import Actors, InFlight
 from engine.actors.inline import InlineActors, num_callers
+from engine.backends import resolve_backend
 from engine.checkpoint import Checkpoint
 from engine.config import Config
 from engine.errors import UserError
 from engine.game_table import join_games
 from engine.learner import Learner, num_threads
 from engine.metrics import Metrics, record_text, resident_mb, sample_game
-from engine.network import PolicyValueNetwork
+from engine.network import PolicyValueNetwork, check_size
 from engine.replay import Replay
 from engine.rundir import Run
 from engine.selfplay import Games
@@ -109,11 +110,7 @@ def train(
     Raises UserError for what the user can mend. KeyboardInterrupt (also on SIGTERM) drops the iteration
     under way; everything up to the last commit stays.
     """
-    if getattr(game, "needs_agreement", False):
-        raise UserError(
-            f"game '{game.name}' is scored by agreement about dead stones, which self-play has nobody for; "
-            "train under rules=tromp-taylor or chinese"
-        )
+    check_trainable(game, config)
     with ExitStack() as stack:
         stack.enter_context(_terminable())
         warn = reporter.message
@@ -128,6 +125,17 @@ def train(
         if parts.truth.sets:
             reporter.message("scoring the final network and an untrained one")
         reporter.finish(parts.truth.final(parts.learner.playing_network(), run_path))
+
+
+def check_trainable(game: _core.Game, config: Config) -> None:
+    """Raise UserError for what could not be trained here, before there is a run directory."""
+    if getattr(game, "needs_agreement", False):
+        raise UserError(
+            f"game '{game.name}' is scored by agreement about dead stones, which self-play has nobody for; "
+            "train under rules=tromp-taylor or chinese"
+        )
+    check_size(game.planes_shape, game.num_actions, config.network)
+    resolve_backend(config.evaluator)
 
 
 def loop(parts: Parts, limit: Limit) -> None:

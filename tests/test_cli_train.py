@@ -27,6 +27,12 @@ import pytest
         (["connect4", "--set", "search=3"], ["'search' = 3"]),
         (["connect4", "--set", 'game="chess"'], ["'game'", "'connect4'"]),
         (["connect4", "--set", "network.channels=99999999"], ["99999999", "4096"]),
+        (["connect4", "--set", "network.channels=4096", "--set", "network.blocks=200"], ["more than"]),
+        (
+            ["connect4", "--set", "evaluator.precision=int8", "--set", "evaluator.backend=torch"],
+            ["'int8' needs the OpenVINO backend"],
+        ),
+        (["go:rules=japanese"], ["agreement about dead stones"]),
         (["connect4", "--config", "nosuch.toml"], ["nosuch.toml"]),
         (["connect4", "--minutes", "nan"], ["--minutes nan"]),
         (["connect4", "--minutes", "-1"], ["--minutes -1"]),
