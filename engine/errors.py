@@ -1,8 +1,21 @@
 """Errors that a user can mend: the command line prints them as one line and exits with code 2."""
 
+from __future__ import annotations
+
+import sysconfig
+import traceback
+from pathlib import Path
+
 from engine._core import InputError
 
-__all__ = ["CorruptFileError", "InputError", "UserError"]
+__all__ = ["CorruptFileError", "InputError", "UserError", "describe_error", "place_of"]
+
+_OURS = [
+    Path(__file__).resolve().parent,
+    Path(__file__).resolve().parents[1] / "games",
+    *(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")),
+]
+"""Folders of code that is no user's."""
 
 
 class UserError(Exception):
@@ -11,3 +24,18 @@ class UserError(Exception):
 
 class CorruptFileError(UserError):
     """A file of a run is damaged, of another format, or of another network or game."""
+
+
+def describe_error(error: BaseException) -> str:
+    """What was raised and where in a user's own code, as `KeyError: 'x' in play (mygame.py:12)`."""
+    place = place_of(error)
+    return f"{type(error).__name__}: {error}" + (f" in {place}" if place else "")
+
+
+def place_of(error: BaseException) -> str | None:
+    """`function (file:line)` of the innermost frame in a user's own code; None where there is none."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_file() and not any(path.resolve().is_relative_to(folder) for folder in _OURS):
+            return f"{frame.name} ({path.name}:{frame.lineno})"
+    return None

@@ -16,6 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import _core
+from engine.errors import InputError, UserError
+
+MAX_ACTIONS = 1 << 20
+"""Of any game."""
 
 Symmetry = tuple[list[int], list[int]]
 """(cells, actions): cell c of the turned planes holds cell cells[c] of the original, and action a of the
@@ -31,23 +35,24 @@ class PythonState:
 
     def player(self) -> int:
         """0 for the player who moves first in the game, 1 for the other."""
-        raise NotImplementedError
+        raise _missing(self, "player")
 
     def legal_actions(self) -> Sequence[int]:
         """Actions in ascending order; none once the game is over."""
-        raise NotImplementedError
+        raise _missing(self, "legal_actions")
 
     def play(self, action: int) -> None:
         """Make a move, which is legal."""
-        raise NotImplementedError
+        del action
+        raise _missing(self, "play")
 
     def outcome(self) -> float | None:
         """1 won, 0 drawn, -1 lost, for the player to move; None while the game runs."""
-        raise NotImplementedError
+        raise _missing(self, "outcome")
 
     def encode(self) -> NDArray[np.float32]:
         """What the network sees, planes [C, H, W]: all that the rules and the value depend on."""
-        raise NotImplementedError
+        raise _missing(self, "encode")
 
     def text(self) -> str:
         """A drawing for terminals and logs; by default the planes, a letter each."""
@@ -67,7 +72,7 @@ class PythonState:
         Owners are 1 for the player to move, -1 for the other and 0 for nobody. Called at the end of games
         made with `has_score`: the learner has the network foretell both.
         """
-        raise NotImplementedError
+        raise _missing(self, "text")
 
     def key(self) -> int | None:
         """A hash below 2**64, equal for positions with equal planes, player, legal actions and outcome.
@@ -113,11 +118,16 @@ class PythonGame(_core.PythonGame):
 
     def start(self) -> PythonState:
         """The position before the first move."""
-        raise NotImplementedError
+        raise _missing(self, "start")
 
     def source(self) -> str:
         """Where the moves are made, as file:line."""
         return source_of(type(self.start()).play)
+
+
+def _missing(thing: object, method: str) -> UserError:
+    kind = type(thing)
+    return UserError(f"class {kind.__name__} of {kind.__module__} has no method {method}")
 
 
 def description(
@@ -130,6 +140,8 @@ def description(
     has_score: bool,
 ) -> dict[str, Any]:
     """What the core wants to know of any user's game, with the defaults and the identity filled in."""
+    if not 1 <= num_actions <= MAX_ACTIONS:
+        raise InputError(f"game '{name}': num_actions is {num_actions}; give 1 to {MAX_ACTIONS}")
     numbers = [str(action) for action in range(num_actions)]
     identity = (list(range(planes_shape[1] * planes_shape[2])), list(range(num_actions)))
     return {

@@ -11,6 +11,7 @@ import numpy as np
 
 from engine._core import Game, InputError, State
 from engine.registry import position_text
+from engine.unraised import Unraised
 
 ALL_CHECKED = 40
 """Plies up to which most positions are also parsed and replayed; half of those at this ply."""
@@ -30,10 +31,19 @@ def check_laws(game: Game, walks: int = 100, seed: int = 0) -> int:
     """Check the laws on every position of `walks` random games; the number of positions checked.
 
     The laws stand in cpp/core/game.h. In long games what takes as long as the game so far is checked on a
-    random part of the positions. Raise LawError at the first position that breaks one.
+    random part of the positions. Raise LawError at the first position that breaks one, UserError for an
+    exception in a game of Numba functions.
     """
+    unraised = Unraised(game)
+    try:
+        return _walk(game, walks, random.Random(seed), unraised)
+    finally:
+        unraised.close()
+        unraised.check()  # what follows from an exception is no news beside it
+
+
+def _walk(game: Game, walks: int, source: random.Random, unraised: Unraised) -> int:
     _check_symmetry_tables(game)
-    source = random.Random(seed)
     seen: Seen = {}
     positions = 0
     for _ in range(2):
@@ -42,6 +52,7 @@ def check_laws(game: Game, walks: int = 100, seed: int = 0) -> int:
         state = game.initial()
         twins = _twins(game)
         while True:
+            unraised.check()
             _check_position(game, state, seen)
             _check_twins(game, state, twins)
             if source.random() < ALL_CHECKED / (ALL_CHECKED + state.ply()):

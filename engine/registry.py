@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from engine._core import Game, InputError, State
-from engine.errors import UserError
+from engine.errors import UserError, describe_error
 
 GROUP = "selfplay.games"
 """Entry-point group in which installed packages declare their games."""
@@ -152,6 +152,13 @@ def _option_names(factory: Callable[..., Any]) -> list[str]:
     return [parameter.name for parameter in parameters if parameter.kind in (1, 3)]
 
 
+def _build_error(error: Exception, options: Mapping[str, Any]) -> str:
+    if isinstance(error, TypeError) and "incompatible" in str(error):
+        given = ", ".join(f"{name}={json.dumps(value)[:40]}" for name, value in options.items())
+        return f"an option has a value of the wrong type: {given or 'none was given'}"
+    return " ".join(describe_error(error).split())[:400]
+
+
 def _build(spec: str, factory: Callable[..., Any], options: dict[str, Any]) -> Game:
     known = _option_names(factory)
     for option in options:
@@ -162,8 +169,10 @@ def _build(spec: str, factory: Callable[..., Any], options: dict[str, Any]) -> G
             )
     try:
         game = factory(**options)
-    except (InputError, ValueError, TypeError) as error:
-        raise UserError(f"game '{spec}': {str(error).splitlines()[0]}") from error
+    except (InputError, UserError) as error:
+        raise UserError(f"game '{spec}': {error}") from error
+    except Exception as error:
+        raise UserError(f"game '{spec}': {_build_error(error, options)}") from error
     if not isinstance(game, Game):
         raise UserError(
             f"game '{spec}' gives a {type(game).__name__}; it must be a subclass of engine._core.Game"

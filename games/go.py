@@ -82,7 +82,7 @@ class Go(_core.Go):
 
 
 def _sides(size: int | str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", str(size))
+    match = re.fullmatch("([0-9]{1,9})(?:x([0-9]{1,9}))?", str(size))
     if match is None:
         raise InputError(f"size '{size}' is neither a number nor columns and rows such as 7x5")
     return int(match[1]), int(match[2] or match[1])

@@ -109,3 +109,14 @@ def test_train_ends_cleanly_on_a_signal(tmp_path: Path, number: signal.Signals) 
 
 def test_perft_hears_ctrl_c() -> None:
     interrupt("perft", "connect4", "14")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_actors_in_processes_end_without_a_word(tmp_path: Path, number: signal.Signals) -> None:
+    run = tmp_path / "run"
+
+    def committed() -> bool:
+        return bool(list(run.glob("manifest/*.json")))
+
+    words = ["train", "connect4", "--run", str(run), *TINY, "--set", "loop.actors=process"]
+    interrupt(*words, when=committed, number=number)

@@ -247,3 +247,17 @@ def test_junk_gives_only_the_typed_error(data: bytes) -> None:
 @settings(deadline=None, max_examples=300)
 def test_a_mutated_file_is_read_alike_when_it_is_printed(at: int, letter: str, inserted: bool) -> None:
     check_fixed_points((MESSY[:at] + letter + MESSY[at + (not inserted) :]).encode())
+
+
+def test_a_bad_word_refuses_its_own_game_only() -> None:
+    games = [
+        '[Event "a"]\n\n1. e4 *\n',
+        '[Event "b"]\n\n1. Sf3 *\n',
+        '[Event "c"]\n\n1. d4 (1. c4 *\n',
+        '[Event "d"]\n\n1. c4 *\n',
+    ]
+    found = read_all("\n".join(games))
+    assert [isinstance(one, Record) for one in found] == [True, False, False, True]
+    assert str(found[1]) == "line 7: 'Sf3' is neither a move nor a result"
+    with pytest.raises(UserError, match="line 3: 'Sf3'"):
+        read_all(games[1])

@@ -344,3 +344,29 @@ def test_a_mutated_file_is_read_alike_when_it_is_printed(at: int, letter: str, i
         if isinstance(record, Record):
             assert read_one(sgf.print_record(record)) == record
             record.answer()
+
+
+def test_a_rectangle_may_be_named_by_any_two_corners() -> None:
+    wanted = answer("(;SZ[9]RU[NZ]KM[0]AB[aa:cc];W[ee])")["position"]
+    assert "A9" in wanted
+    assert all(
+        answer(f"(;SZ[9]RU[NZ]KM[0]AB[{ends}];W[ee])")["position"] == wanted for ends in ("cc:aa", "ca:ac")
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("HA[2]AB[cg][gc];B[ee]", "HA[2] with Black to move first: no bonus for White"),
+        ("HA[2];B[cg];B[gc];W[ee]", "HA[2] with Black to move first: no bonus for White"),
+        ("HA[4]AB[cg][gc];W[ee]", "HA[4] with 2 stones (AB): read as 2"),
+    ],
+)
+def test_a_handicap_that_is_not_taken_as_written_is_told(text: str, wanted: str) -> None:
+    assert wanted in read_one(f"(;SZ[9]RU[Chinese]KM[0.5]{text})").warnings
+
+
+@pytest.mark.parametrize("value", ["KM[1e2]", "KM[1e999]", "KM[6.5x]", "HA[x]", "HA[-2]"])
+def test_numbers_are_read_whole_or_refused(value: str) -> None:
+    with pytest.raises(UserError, match="is not a number of"):
+        read_one(f"(;SZ[9]RU[Chinese]{value};B[ee])")

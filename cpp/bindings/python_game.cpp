@@ -25,7 +25,9 @@ T converted(const Game& game, const char* method, const py::object& result) {
 
 std::unique_ptr<State> PythonGame::initial() const {
   const py::gil_scoped_acquire lock;
-  return std::make_unique<PythonState>(*this, start_()());
+  py::object position = start_()();
+  if (!py::hasattr(position, "legal_actions")) refuse(*this, "start", position, "an engine.game.PythonState");
+  return std::make_unique<PythonState>(*this, std::move(position));
 }
 
 PythonState::PythonState(const PythonState& other) : CustomState(other) {

@@ -13,6 +13,7 @@ from engine.config import Config
 from engine.evaluator import NetworkEvaluator
 from engine.network import PolicyValueNetwork
 from engine.selfplay import Caller, Games
+from engine.unraised import Unraised
 
 
 def num_callers(config: Config) -> int:
@@ -31,6 +32,7 @@ class InlineActors:
             Caller(game, config, evaluator, index, callers) for index, evaluator in enumerate(self.evaluators)
         ]
         self._threads = ThreadPoolExecutor(callers, thread_name_prefix="caller")
+        self._unraised = Unraised(game)
 
     def play(self, positions: int) -> list[Games]:
         """Share `positions` among the callers; the games that ended, a batch a caller."""
@@ -39,7 +41,9 @@ class InlineActors:
             self._threads.submit(caller.play, share + (index < rest), self._stop)
             for index, caller in enumerate(self.callers)
         ]
-        return [future.result() for future in futures]
+        batches = [future.result() for future in futures]
+        self._unraised.check()
+        return batches
 
     def load(self, network: PolicyValueNetwork, checkpoint: int) -> None:
         """Swap the weights of every evaluator and drop trees and caches."""
@@ -73,3 +77,4 @@ class InlineActors:
         """End the threads."""
         self._stop.set()
         self._threads.shutdown(wait=True)
+        self._unraised.close()

@@ -21,9 +21,10 @@ from typing import Any
 from engine.actors import InFlight
 from engine.actors.inline import num_callers
 from engine.config import Config
-from engine.errors import UserError
+from engine.errors import UserError, describe_error
 from engine.network import PolicyValueNetwork
 from engine.selfplay import Caller, Games, StoppedError
+from engine.unraised import Unraised
 
 MAX_DEATHS = 4
 """Deaths of one actor over one command after which the run ends."""
@@ -200,15 +201,25 @@ def serve(connection: Connection, beat: Any, stop: Any, memory: Memory) -> None:
     try:
         worker = Worker(memory, stop)
     except UserError as error:
-        connection.send(("refused", str(error)))
+        _reply(connection, ("refused", str(error)))
         return
     threading.Thread(target=_tell, args=(beat, worker), daemon=True).start()
     while True:
         try:
             name, *arguments = connection.recv()
-        except EOFError:
+        except (EOFError, OSError):
             return
-        connection.send(worker.obey(name, arguments))
+        if not _reply(connection, worker.obey(name, arguments)):
+            return
+
+
+def _reply(connection: Connection, answer: tuple[str, Any]) -> bool:
+    """Whether the driver was there to take it."""
+    try:
+        connection.send(answer)
+    except OSError:
+        return False
+    return True
 
 
 class Worker:
@@ -230,6 +241,7 @@ class Worker:
         self.network = network.eval()
         self._set_weights(memory.weights)
         game = load_game(config.game)
+        self._unraised = Unraised(game)
         self.evaluator = NetworkEvaluator(game, self.network, config.evaluator)
         self.caller = Caller(game, config, self.evaluator, *memory.place)
         self.caller.pool.new_weights(memory.checkpoint)
@@ -245,13 +257,14 @@ class Worker:
         except UserError as error:
             return "refused", str(error)
         except Exception as error:
-            return "died", f"{type(error).__name__}: {error}"
+            return "died", describe_error(error)
         self.answers += 1
         return "done", answer
 
     def play(self, positions: int) -> tuple[Games, tuple[Games, int], dict[str, float]]:
         """(games that ended, snapshot, counters)."""
         games = self.caller.play(positions, self._stop)
+        self._unraised.check()
         stats = {
             **self.caller.pool.stats(),
             "evaluate_s": self.caller.evaluate_s,

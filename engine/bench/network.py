@@ -159,7 +159,10 @@ class NetworkBench:
         hurried = Caller(self.game, self.config.model_copy(update={"selfplay": play}), evaluator, 0, 1)
         self.window.append(hurried.play(min(self.game.max_plies, 60) * play.games, threading.Event()))
         caller = Caller(self.game, self.config, evaluator, 0, 1)
-        caller.pool.restore(hurried.pool.snapshot(), hurried.pool.next_id)
+        under_way = hurried.pool.snapshot()
+        caller.pool.restore(under_way, hurried.pool.next_id)
+        # Games of hundreds of plies do not end in so short a time: here they are samples as they stand.
+        self.window.append({**under_way, "outcome": np.zeros_like(under_way["outcome"])})
         return caller
 
     def _inference(self, evaluator: NetworkEvaluator, batch: int) -> Work:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.cli import analyze, arena, evaluate, machine, play, record, replay, rules, train
-from engine.errors import InputError, UserError
+from engine.errors import InputError, UserError, describe_error, place_of
 
 app = typer.Typer(
     name="selfplay",
@@ -90,6 +90,8 @@ def _report(error: Exception) -> int:
         text, code = str(error), 2
     elif hasattr(error, "format_message"):
         text, code = _usage_text(error), 2
+    elif place_of(error):
+        text, code = f"{describe_error(error)}; --debug shows more", 2
     else:
         text, code = f"{type(error).__name__}: {error}; --debug shows where", 1
     line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -109,8 +111,11 @@ def check(
 ) -> None:
     """Check that a game keeps the laws.
 
-    On random games; the exit code is 1 where it breaks one.
+    On random games; the exit code is 1 where it breaks one. Numba games are compiled anew for it, with their
+    indices checked.
     """
+    cache = TemporaryDirectory(prefix="selfplay-check-")
+    os.environ |= {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": cache.name}
     from engine.laws import LawError, check_laws
     from engine.registry import load_game
 

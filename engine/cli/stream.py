@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from engine._core import Game, InputError, State
-from engine.errors import UserError
+from engine.errors import UserError, describe_error
 
 MAX_LINE = 1 << 20
 """Bytes of the longest line that is read."""
@@ -39,13 +39,20 @@ def serve(handle: Callable[[Sequence[Request]], Sequence[Answer]], batch: int = 
 
 
 def each(handle: Callable[[Request], dict[str, Any]]) -> Callable[[Sequence[Request]], list[Answer]]:
-    """A batch handler that answers requests one by one and turns bad input into errors."""
+    """A batch handler that answers requests one by one and turns bad input into errors.
+
+    So it does with whatever the rules of a user's game raise: the next request may fare better.
+    """
 
     def answer(request: Request) -> Answer:
         try:
-            return handle(request)
+            answered = handle(request)
+            json.dumps(answered, allow_nan=False)
+            return answered
         except (UserError, InputError) as error:
             return error
+        except Exception as error:
+            return UserError(describe_error(error))
 
     return lambda requests: [answer(request) for request in requests]
 
@@ -84,8 +91,8 @@ def read_count(request: Request, name: str, low: int, high: int, default: int | 
 
 def read_state(game: Game, request: Request) -> State:
     """The position of a request: its `position`, then its `moves` in the game's notation."""
-    position = _ascii("position", request.get("position") or "")
-    moves = request.get("moves") or []
+    position = _ascii("position", "" if request.get("position") is None else request["position"])
+    moves = [] if request.get("moves") is None else request["moves"]
     moves = moves.split() if isinstance(moves, str) else moves
     if not isinstance(moves, list):
         raise UserError("moves must be a list of strings in the game's notation")
@@ -116,4 +123,8 @@ def _parse(line: bytes) -> Request | UserError:
         return UserError(f"line {line[:60].decode(errors='replace')!a} is not JSON: {error}")
     if not isinstance(request, dict):
         return UserError(f"line {json.dumps(request)[:60]} is not a JSON object")
+    try:
+        json.dumps(request.get("id"), allow_nan=False)
+    except ValueError:
+        return UserError(f"id {json.dumps(request['id'])[:60]} is not finite")
     return request

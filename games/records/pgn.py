@@ -18,7 +18,7 @@ from typing import Any
 from engine._core import ChessState, Game, InputError, State
 from engine.errors import UserError
 from games.chess import Chess, Chess960, Gardner
-from games.records.pgn_text import TAG_NAME, decode, tidy
+from games.records.pgn_text import TAG_NAME, decode, split, tidy
 from games.records.record import MAX_PLIES, Move, Record, play_move, shortened
 
 ROSTER = {"Event": "?", "Site": "?", "Date": "????.??.??", "Round": "?", "White": "?", "Black": "?"}
@@ -47,13 +47,20 @@ def read(data: bytes) -> Iterator[Record | UserError]:
         library: Any = importlib.import_module("chess.pgn")
     except ImportError as error:
         raise UserError("reading PGN takes the extra 'chess': pip install 'selfplay[chess]'") from error
-    file = io.StringIO(tidy(decode(data)))
-    visitor = _visitor(library)
-    while (words := library.read_game(file, Visitor=visitor)) is not None:
+    visitor, parts = _visitor(library), split(decode(data))
+    for line, part in parts:
         try:
-            yield _read_game(*words)
-        except (UserError, InputError) as error:
-            yield UserError(str(error))
+            file = io.StringIO(tidy(part, line))
+        except UserError as error:
+            if len(parts) == 1:
+                raise
+            yield error
+            continue
+        while (words := library.read_game(file, Visitor=visitor)) is not None:
+            try:
+                yield _read_game(*words)
+            except (UserError, InputError) as error:
+                yield UserError(str(error))
 
 
 def write(

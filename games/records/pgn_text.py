@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from engine.errors import UserError
@@ -20,6 +21,8 @@ _PARTS = re.compile(
     """,
     re.VERBOSE | re.MULTILINE,
 )
+
+_BOUNDARY = re.compile(r"\n[ \t]*\n(?=\[Event )")
 
 TAG_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_+#=:-]*")
 
@@ -48,7 +51,17 @@ def decode(data: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def tidy(text: str) -> str:
+def split(text: str) -> list[tuple[int, str]]:
+    """(number of its first line, text) of each part that begins with the tag Event after an empty line."""
+    starts = [0, *(match.end() for match in _BOUNDARY.finditer(text))]
+    ends = [*starts[1:], len(text)]
+    lines = itertools.accumulate(
+        (text.count("\n", a, b) for a, b in zip(starts, ends, strict=True)), initial=1
+    )
+    return [(line, text[a:b]) for line, a, b in zip(lines, starts, ends, strict=False)]
+
+
+def tidy(text: str, first_line: int = 1) -> str:
     """The text with its comments emptied, so that no line of it is costly to read.
 
     Raise UserError naming the line for a tag or a word that is none, a comment or a variation without end,
@@ -59,7 +72,7 @@ def tidy(text: str) -> str:
     for part in _PARTS.finditer(text):
         fault = _fault(part, depth, moves)
         if fault:
-            raise UserError(f"line {text.count(chr(10), 0, part.start()) + 1}: {fault}")
+            raise UserError(f"line {text.count(chr(10), 0, part.start()) + first_line}: {fault}")
         if part["comment"]:
             pieces += [text[kept : part.start()], " . "]
             kept = part.end()

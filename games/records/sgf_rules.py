@@ -82,7 +82,7 @@ def komi_option(text: str) -> tuple[float, str]:
     """
     if not text.strip():
         return 0.0, "no komi (KM): read as 0"
-    number = re.match(r"\s*([+-]?\d{1,9}(?:[.,]\d{0,9})?)", text)
+    number = re.fullmatch(r"\s*([+-]?[0-9]{1,9}(?:[.,][0-9]{0,9})?)(?:\s.*)?", text, re.DOTALL)
     if number is None:
         raise UserError(f"KM[{shortened(text)[1:-1]}] is not a number of points")
     written = komi = float(number[1].replace(",", "."))

@@ -32,17 +32,22 @@ def start_text(
     points = {color: ",".join(gtp_point(point, rows) for point in stones[color]) for color in COLORS}
     if handicap >= 2 and first in ("W", ""):
         if len(stones["B"]) >= 2 and not stones["W"]:
-            return f"handicap:{points['B']};", ""
+            count = len(stones["B"])
+            differs = f"HA[{handicap}] with {count} stones (AB): read as {count}" if count != handicap else ""
+            return f"handicap:{points['B']};", differs
         if not board:
             return f"handicap:{handicap};", f"HA[{handicap}] without stones (AB): read as the fixed points"
     fields = [f"{color}:{points[color]}" for color in COLORS if points[color]]
     if first == "W":
         fields.append("turn:W")
-    return f"{' '.join(fields)};" if fields else "", ""
+    ignored = f"HA[{handicap}] with Black to move first: no bonus for White" if handicap >= 2 else ""
+    return f"{' '.join(fields)};" if fields else "", ignored
 
 
 def _handicap(text: str) -> int:
-    return int(text) if re.fullmatch(r"[0-9]{1,3}", text) else 0
+    if text and not re.fullmatch(r"[0-9]{1,3}", text.strip()):
+        raise UserError(f"HA[{shortened(text)[1:-1]}] is not a number of stones")
+    return int(text or 0)
 
 
 def _setup(nodes: Sequence[Node], columns: int, rows: int) -> dict[Point, str]:
@@ -71,7 +76,8 @@ def _points(name: str, value: str, columns: int, rows: int) -> list[Point]:
     ends = [point_of(text, columns, rows) for text in (first, last or first)]
     if None in ends:
         raise UserError(f"{name}[{shortened(value)[1:-1]}] is not a point of the {columns}x{rows} board")
-    (left, top), (right, bottom) = (end or (0, 0) for end in ends)
+    left, right = sorted(end[0] for end in ends if end)
+    top, bottom = sorted(end[1] for end in ends if end)
     return [(column, row) for row in range(top, bottom + 1) for column in range(left, right + 1)]
 
 
