@@ -46,8 +46,14 @@ def _walk(game: Game, walks: int, source: random.Random, unraised: Unraised) -> 
     _check_symmetry_tables(game)
     seen: Seen = {}
     positions = 0
-    for _ in range(2):
-        _check_position(game, game.initial(), seen)
+    start = game.initial()
+    key = start.key()
+    _check_position(game, start, seen)
+    if start.legal_actions():
+        start.play(start.legal_actions()[0])
+    again = game.initial()
+    _require(again, "every game starts from a fresh position", again.key() == key and again.ply() == 0)
+    _check_position(game, again, seen)
     for _ in range(walks):
         state = game.initial()
         twins = _twins(game)

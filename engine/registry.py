@@ -130,6 +130,8 @@ def _parse_options(spec: str, text: str) -> dict[str, Any]:
         key, separator, value = part.partition("=")
         if not separator or not key.isidentifier() or not value:
             raise UserError(f"game '{spec}': option '{part}' is not of the form name=value")
+        if key in options:
+            raise UserError(f"game '{spec}': option '{key}' is given twice")
         options[key] = _parse_value(value)
     return options
 

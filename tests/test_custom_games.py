@@ -359,6 +359,12 @@ class Huge(PythonGame):
     def __init__(self):
         super().__init__(name="huge", num_actions=10**12, planes_shape=(1, 3, 3), max_plies=9)
 
+class Shared(TicTacToe):
+    kept = TicTacToeState()
+
+    def start(self):
+        return self.kept
+
 class Refuses(TicTacToe):
     def __init__(self):
         raise KeyError("oops")
@@ -392,3 +398,10 @@ def test_the_rules_service_outlives_a_fault_in_the_rules(tmp_path: Path, selfpla
     first, second = (json.loads(line) for line in done.stdout.splitlines())
     assert first == {"id": 1, "error": "KeyError: 'x' in play (faults.py:7)"}
     assert second["to_play"] == 0
+
+
+def test_a_start_that_is_shared_is_found(tmp_path: Path, selfplay: Any) -> None:
+    (tmp_path / "faults.py").write_text(PYTHON_FAULTS, encoding="utf-8")
+    done = selfplay("check", "faults:Shared", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "every game starts from a fresh position" in done.stderr

@@ -151,3 +151,11 @@ def test_a_drawing_that_is_no_board_is_written_as_it_is() -> None:
     assert drawing.marks == [["to", "move:", "X"]]
     assert read_drawing("1 2\n", 3).marks == [["1", "2"]]
     assert draw_board("", 3).shape == (CELL, CELL, 3)
+
+
+@pytest.mark.parametrize("action", [0.5, "3", None])
+def test_an_action_is_a_whole_number(action: Any) -> None:
+    env = gymnasium.make("selfplay/Connect4-v0", disable_env_checker=True)
+    env.reset()
+    with pytest.raises(gymnasium.error.InvalidAction, match="not a whole number"):
+        env.step(action)

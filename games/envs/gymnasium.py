@@ -83,6 +83,8 @@ class GameEnv(gymnasium.Env[Any, Any]):
         """Make the agent's move and the opponent's answer."""
         if self._is_over():
             raise gymnasium.error.ResetNeeded("the game is over; call reset()")
+        if not isinstance(action, int | np.integer):
+            raise gymnasium.error.InvalidAction(f"action {action!r} is not a whole number")
         mover = self.state.player()
         if int(action) not in self.state.legal_actions():
             self._forfeited = True
