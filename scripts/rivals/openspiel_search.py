@@ -16,7 +16,7 @@ REPETITIONS = 5
 MEASURED = {
     "connect4": ("connect_four", ((200, 20), (20_000, 1))),
     "go:size=9": ("go(board_size=9)", ((800, 4),)),
-    "go": ("go(board_size=19)", ((800, 1),)),
+    "go:size=19": ("go(board_size=19)", ((800, 1),)),
     "chess": ("chess", ((800, 4),)),
 }
 """By our name: OpenSpiel's, and (simulations, searches) of each row."""
