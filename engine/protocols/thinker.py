@@ -21,7 +21,7 @@ class Thinker:
     simulations: int | None
 
 
-BATCH_A_THREAD = 16
+BATCH_A_THREAD = 24
 """Leaves of one tree that each thread computes at a time."""
 
 
