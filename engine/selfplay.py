@@ -51,6 +51,10 @@ class Caller:
             cache_mb=play.cache_mb,
         )
 
+    def stats(self) -> dict[str, float]:
+        """Counters of the pool, and `evaluate_s`, `batches`."""
+        return {**self.pool.stats(), "evaluate_s": self.evaluate_s, "batches": self.batches}
+
     def play(self, positions: int, stop: threading.Event) -> Games:
         """Make `positions` searched moves; the games that ended meanwhile.
 

@@ -95,24 +95,24 @@ def test_the_same_games_as_in_threads(actors: ProcessActors) -> None:
 
 
 def test_a_killed_actor_plays_its_games_again(actors: ProcessActors) -> None:
-    first, second = expected([300, 6000])
+    first, second = expected([300, 20_000])
     assert_same(actors.play(300), first)
     actors.load(network(2), 1)
-    thread = disturb(actors, 1, signal.SIGKILL, 0.3)
-    assert_same(actors.play(6000), second)
+    thread = disturb(actors, 1, signal.SIGKILL, 0.05)
+    assert_same(actors.play(20_000), second)
     thread.join()
     stats = actors.stats()
     assert stats["restarts"] == 1
-    assert stats["positions"] == 6300
+    assert stats["positions"] == 20_300
 
 
 def test_a_stopped_actor_is_replaced() -> None:
     actors = ProcessActors(settings(stall_s=1.5), network(1))
     try:
-        wanted = expected([6000])[0]
+        wanted = expected([20_000])[0]
         actors.snapshot()  # all of them are up
-        thread = disturb(actors, 0, signal.SIGSTOP, 0.2)
-        assert_same(actors.play(6000), wanted)
+        thread = disturb(actors, 0, signal.SIGSTOP, 0.05)
+        assert_same(actors.play(20_000), wanted)
         thread.join()
         assert actors.stats()["restarts"] == 1
     finally:

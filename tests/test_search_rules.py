@@ -157,6 +157,14 @@ def test_the_lower_confidence_bound_chooses_the_surer_move() -> None:
 
 
 @pytest.mark.parametrize("position", POSITIONS)
+def test_a_bound_far_down_is_still_above_what_was_hardly_visited(position: str) -> None:
+    trees = searched(position, 12, lcb_deviations=100.0)
+    root = trees.root(0)
+    enough = root["actions"][root["visits"] >= 0.15 * root["visits"].max()]
+    assert trees.best_action(0) in enough
+
+
+@pytest.mark.parametrize("position", POSITIONS)
 def test_an_early_stop_saves_simulations_and_keeps_the_move(position: str) -> None:
     whole, short = searched(position, 400), searched(position, 400, early_stop=True)
     assert short.best_action(0) == whole.best_action(0)

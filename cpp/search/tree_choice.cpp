@@ -69,6 +69,7 @@ void Tree::rate_by_visits(std::vector<RootEdge>& result, const std::vector<bool>
 // The lower confidence bound of moves with enough visits; the others stay below all of them.
 void Tree::rate_by_bound(std::vector<RootEdge>& result, const std::vector<bool>& allowed) const {
   constexpr float kEnough = 0.15f;  // of the most visited one's
+  constexpr float kBelowAll = -1e6f;
   const Edges edges = arena_.edges(root());
   std::uint32_t most = 0;
   for (std::size_t i = 0; i < result.size(); ++i) {
@@ -78,7 +79,7 @@ void Tree::rate_by_bound(std::vector<RootEdge>& result, const std::vector<bool>&
   for (std::size_t i = 0; i < result.size(); ++i) {
     RootEdge& edge = result[i];
     if (!allowed[i]) continue;
-    edge.rating = edge.target - 10;
+    edge.rating = kBelowAll;
     if (std::isnan(edge.q) || static_cast<float>(edge.visits) < kEnough * static_cast<float>(most)) continue;
     const float spread = edge.proof == kNotProven ? value_spread(arena_.node(edges.link[i])) : 0.0f;
     edge.rating =

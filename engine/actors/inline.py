@@ -65,8 +65,7 @@ class InlineActors:
         """Counters of all pools, and `evaluate_s`, `batches` of all callers."""
         total: Counter[str] = Counter()
         for caller in self.callers:
-            total.update(caller.pool.stats())
-            total.update({"evaluate_s": caller.evaluate_s, "batches": caller.batches})
+            total.update(caller.stats())
         return dict(total)
 
     def stop(self) -> None:

@@ -265,12 +265,7 @@ class Worker:
         """(games that ended, snapshot, counters)."""
         games = self.caller.play(positions, self._stop)
         self._unraised.check()
-        stats = {
-            **self.caller.pool.stats(),
-            "evaluate_s": self.caller.evaluate_s,
-            "batches": self.caller.batches,
-        }
-        return games, self.snapshot(), stats
+        return games, self.snapshot(), self.caller.stats()
 
     def load(self, weights: dict[str, Any], checkpoint: int) -> None:
         """Play on with these weights."""
