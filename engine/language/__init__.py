@@ -1,0 +1,1 @@
+"""The loop on text: a language model proposes, a task verifies, what passes is learnt from."""

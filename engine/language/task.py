@@ -1,0 +1,131 @@
+"""Tasks: problems that a language model works on, each with a verifier of what it wrote."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Split = Literal["train", "validation", "test"]
+"""Prompts to learn from, to gate checkpoints on, and to report on. No key is in two of them."""
+
+Kind = Literal["exact", "learned", "self"]
+"""Who says that an answer is right: a checker that cannot err, a trained model, or the model itself."""
+
+VALIDATION_SHARE, TEST_SHARE = 0.10, 0.25
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One problem as the model sees it. It carries no answer."""
+
+    id: str
+    """Names the problem, the same over runs and machines."""
+    text: str
+    """What the model continues."""
+    key: str
+    """What counts as one problem in splits and statistics: a multiset of numbers, a pair of operands."""
+    stratum: str = ""
+    """Group whose share is watched: the number of digits, the operator that every solution needs."""
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """What a verifier says of one completion."""
+
+    score: float
+    """In [0, 1]; 1 is right."""
+    parsed: str = ""
+    """The solution in canonical form, equal for those that differ in writing only; empty where it cannot be read."""
+    reason: str = ""
+    """Why the score is not 1, in a few words."""
+    flags: tuple[str, ...] = ()
+    """Signs of an exploit: `timeout`, `power`, `empty`, `overlong`, `loop`, …"""
+    kind: Kind = "exact"
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A problem and a completion written by someone else than the model: real data."""
+
+    prompt: Prompt
+    completion: str
+
+
+class Task(ABC):
+    """Problems and their verifier. Everything but `prompts` and `verify` has a default.
+
+    A completion is the text after the prompt, without `end`. It is made of steps, each with its `step_end`.
+    """
+
+    name: str = ""
+    kind: Kind = "exact"
+    end: str = "\n"
+    """Ends a completion."""
+    step_end: str = ";"
+    """Ends a step."""
+    alphabet: str = ""
+    """Characters that prompts and completions are made of; empty: whatever the demonstrations have."""
+    max_tokens: int = 64
+    """Tokens of one completion."""
+    max_step_tokens: int = 16
+    verifier_at_test: bool = False
+    """Whether a search that is being measured may ask `verify`: only where it needs nothing but the prompt."""
+
+    @abstractmethod
+    def prompts(self, split: Split, count: int, seed: int) -> list[Prompt]:
+        """`count` different problems of a split, fewer where it has no more; those of a smaller count come first."""
+
+    @abstractmethod
+    def verify(self, prompt: Prompt, completion: str) -> VerifyResult:
+        """Judge one completion, whatever text it is."""
+
+    def demonstrations(self, count: int, seed: int) -> list[Demonstration]:
+        """Real data on problems of the training split; those of a smaller count come first."""
+        del count, seed
+        return []
+
+    def variations(self, prompts: Sequence[Prompt], seed: int) -> list[Prompt]:
+        """The same kind of problem with other surface: new numbers, another order, other names."""
+        del prompts, seed
+        return []
+
+    def solutions(self, prompt: Prompt) -> frozenset[str] | None:
+        """Every right solution in the form of `VerifyResult.parsed`, None where they cannot be listed."""
+        del prompt
+        return None
+
+    def hint(self, prompt: Prompt) -> str | None:
+        """Text that goes before the completion to give the answer away (STaR's rationalization)."""
+        del prompt
+        return None
+
+    def leaks(self, prompt: Prompt, completion: str) -> bool:
+        """Whether a completion written with a hint uses the answer before it has been derived."""
+        del prompt, completion
+        return False
+
+    def steps(self, completion: str) -> list[str]:
+        """A completion cut into its steps; joined they are the completion."""
+        parts = completion.split(self.step_end)
+        return [part + self.step_end for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+    def player(self, prompt: Prompt, completion: str) -> int:
+        """Who writes the next step: 0, or 1 in a game of two."""
+        del prompt, completion
+        return 0
+
+    def is_complete(self, prompt: Prompt, completion: str) -> bool:
+        """Whether nothing can follow these steps even though `end` has not been written."""
+        del prompt, completion
+        return False
+
+
+def split_of(key: str) -> Split:
+    """The split that a key belongs to, on every machine and for every seed."""
+    share = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
+    if share < TEST_SHARE:
+        return "test"
+    return "validation" if share < TEST_SHARE + VALIDATION_SHARE else "train"

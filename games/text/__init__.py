@@ -1,0 +1,1 @@
+"""Text tasks with exact verifiers."""
