@@ -38,7 +38,7 @@ class VerifyResult:
     score: float
     """In [0, 1]; 1 is right."""
     parsed: str = ""
-    """The solution in canonical form, equal for those that differ in writing only; empty where it cannot be read."""
+    """Canonical form, equal for solutions that differ in writing only; empty where it cannot be read."""
     reason: str = ""
     """Why the score is not 1, in a few words."""
     flags: tuple[str, ...] = ()
@@ -72,11 +72,11 @@ class Task(ABC):
     """Tokens of one completion."""
     max_step_tokens: int = 16
     verifier_at_test: bool = False
-    """Whether a search that is being measured may ask `verify`: only where it needs nothing but the prompt."""
+    """Whether a search that is being measured may ask `verify`: where that needs the prompt alone."""
 
     @abstractmethod
     def prompts(self, split: Split, count: int, seed: int) -> list[Prompt]:
-        """`count` different problems of a split, fewer where it has no more; those of a smaller count come first."""
+        """`count` different problems of a split, or all it has; those of a smaller count come first."""
 
     @abstractmethod
     def verify(self, prompt: Prompt, completion: str) -> VerifyResult:
