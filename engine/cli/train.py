@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.option import GameArgument, JsonOption, finite_above
+from engine.cli.run_path import flatten, new_run, run_to_resume
 from engine.cli.stream import print_json
 from engine.errors import UserError
 
@@ -46,10 +47,10 @@ def train(
     _require_lawful(rules)
     changes = read_changes(rules, preset, config, assignments or [])
     if resume:
-        path = _run_to_resume(run)
+        path = run_to_resume(run)
         settings = resumed_config(path, rules, game, preset, changes)
     else:
-        path = _new_run(run, rules.name)
+        path = new_run(run, rules.name)
         settings = resolve(rules, game, preset or "default", changes)
     _train(rules, settings, path, minutes, iterations, resume, json)
 
@@ -126,40 +127,11 @@ def resumed_config(
         raise UserError(
             f"--preset {preset}: run '{path}' was made with preset {saved.preset}; drop the option"
         )
-    asked = _flatten(build_config(saved.model_dump(), changes).model_dump())
-    kept = _flatten(saved.model_dump())
+    asked = flatten(build_config(saved.model_dump(), changes).model_dump())
+    kept = flatten(saved.model_dump())
     for key, new in asked.items():
         if new != kept[key]:
             raise UserError(
                 f"setting '{key}' = {new!r}: run '{path}' goes on with its own, {kept[key]!r}; drop it"
             )
     return saved
-
-
-def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
-    return flat
-
-
-def _run_to_resume(run: str | None) -> Path:
-    if run is None:
-        raise UserError("--resume: name the run with --run DIR")
-    path = Path(run)
-    if not (path / "config.toml").is_file():
-        raise UserError(f"--resume: '{run}' is no run directory (no config.toml); drop --resume to start one")
-    return path
-
-
-def _new_run(run: str | None, game: str) -> Path:
-    if run is None:
-        name = "".join(letter if letter.isalnum() else "-" for letter in game)
-        numbers = (Path("runs") / f"{name}-{number:03}" for number in range(1, 10**9))
-        return next(path for path in numbers if not path.exists())
-    path = Path(run)
-    if path.exists() and not path.is_dir():
-        raise UserError(f"--run '{run}' is a file; name a directory")
-    if (path / "config.toml").exists():
-        raise UserError(f"--run '{run}' holds a run already; go on with --resume, or name another directory")
-    return path

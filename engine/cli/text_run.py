@@ -1,0 +1,106 @@
+"""What the commands `text METHOD` do: settings, run directory, verifier, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.stream import print_json
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    from engine.language.rollout import Verify
+    from engine.language.settings import TextConfig
+    from engine.language.task import Task
+
+
+def run_method(
+    method: str,
+    task_spec: str,
+    config_path: str | None,
+    assignments: Sequence[str],
+    options: Mapping[str, Any],
+    run: str | None,
+    resume: bool,
+    dry_run: bool,
+    json: bool,
+) -> None:
+    """Run a method on a task, or say what it would take."""
+    from engine.cli.run_path import new_run, run_to_resume
+    from engine.config import merge, parse_assignments, read_toml
+    from engine.language.settings import build_text_config
+
+    task = open_task(task_spec)
+    changes = merge(
+        read_toml(Path(config_path)) if config_path else {}, parse_assignments(assignments), options
+    )
+    if resume:
+        path = run_to_resume(run)
+        config = _resumed(path, method, task_spec, changes)
+    else:
+        config = build_text_config(method, task_spec, changes)
+        path = new_run(run, f"{method}-{task.name}")
+    if dry_run:
+        _forecast(task, config, json)
+        return
+    from engine.cli.progress import Reporter
+    from engine.language.improve import improve
+
+    reporter = Reporter(quiet=json)
+    try:
+        with open_verifier(task_spec, task) as verify:
+            improve(task, config, path, verify, resume=resume, reporter=reporter)
+    finally:
+        reporter.close()
+    if json:
+        print_json({"run": str(path), "task": task_spec, "method": method, "result": reporter.table})
+
+
+def open_task(spec: str) -> Task:
+    """The task that `spec` names: registered, of a user's file, or a file of prompts and answers."""
+    from engine.language.task_registry import load_task
+
+    return load_task(spec)
+
+
+@contextmanager
+def open_verifier(spec: str, task: Task) -> Iterator[Verify]:
+    """What judges completions: in this process where the task is quick and total, else in killable workers."""
+    from engine.language.verifier import create_verifier
+
+    with create_verifier(spec, task) as verify:
+        yield verify
+
+
+def _resumed(path: Path, method: str, task: str, changes: Mapping[str, Any]) -> TextConfig:
+    """The settings of the run at `path`; UserError where it is another's or `changes` differ."""
+    from engine.cli.run_path import flatten
+    from engine.config import build_section, merge
+    from engine.language.rundir import read_text_config
+    from engine.language.settings import TextConfig
+
+    saved = read_text_config(path)
+    if (saved.method, saved.task) != (method, task):
+        raise UserError(f"run '{path}' is of {saved.method} on {saved.task}, not {method} on {task}")
+    asked = build_section(TextConfig, merge(saved.model_dump(), changes))
+    kept = flatten(saved.model_dump())
+    for key, new in flatten(asked.model_dump()).items():
+        if new != kept[key] and key != "loop.iterations":
+            raise UserError(
+                f"setting '{key}' = {new!r}: run '{path}' goes on with its own, {kept[key]!r}; drop it"
+            )
+    return asked
+
+
+def _forecast(task: Task, config: TextConfig, json: bool) -> None:
+    from engine.language.forecast import forecast
+
+    rows = forecast(task, config)
+    if json:
+        print_json({"forecast": rows})
+        return
+    from engine.cli.progress import print_table
+
+    print_table(rows)

@@ -1,0 +1,284 @@
+"""A language model as the evaluator of trees of proposed moves: it proposes steps and values texts.
+
+A tree holds ids; the texts live here. The ids of a tree are given out in the order of the steps' text within
+one reply, so that a tree is a function of its replies alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import _core
+from engine.language.rollout import Verify, row_seed
+from engine.language.task import Prompt, Task
+
+if TYPE_CHECKING:
+    from engine.language.model import LanguageModel
+
+Prior = Literal["freq", "logp", "lenorm"]
+"""What a proposed step weighs: how often it was sampled (at temperature 1 an estimate of its probability),
+exp of the log-probability of the whole step, or of its mean a token (Feng et al. 2023), for comparison only."""
+
+
+@dataclass(frozen=True)
+class ProposedStep:
+    """A step that a tree has an id for."""
+
+    text: str
+    """With its `step_end`; without `end`."""
+    tokens: int = field(compare=False)
+    ends: bool
+    cut: bool
+    """The limit of tokens ended it."""
+
+
+@dataclass
+class Intern:
+    """The steps of one tree by id, and how often each node has asked."""
+
+    steps: list[ProposedStep] = field(default_factory=list)
+    ids: dict[ProposedStep, int] = field(default_factory=dict)
+    asked: dict[tuple[int, ...], int] = field(default_factory=dict)
+    weighed: set[tuple[tuple[int, ...], int]] = field(default_factory=set)
+
+    def id_of(self, step: ProposedStep) -> int:
+        """The id of a step, a new one where it is new."""
+        if step not in self.ids:
+            self.ids[step] = len(self.steps)
+            self.steps.append(step)
+        return self.ids[step]
+
+
+@dataclass(frozen=True)
+class _Question:
+    """One request with the text that it is about."""
+
+    tree: int
+    path: tuple[int, ...]
+    count: int
+    completion: str
+    tokens: int
+    player: int
+
+
+@dataclass(frozen=True)
+class _Proposal:
+    action: int
+    weight: float
+    player: int
+    ends: bool
+
+
+class LanguageEvaluator:
+    """Answers PROPOSE and VALUE requests of trees over the completions of `prompts`, one tree a prompt.
+
+    The model proposes by sampling at `temperature`, or scores every step where the task lists them. A node is
+    valued by the model's value head, 0.5 where it has none; an ended one by `verify` where it is given
+    (in training, and at test where the task allows it).
+
+    generated, scored: tokens so far, and `requests`, `rows`: how they were batched.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        task: Task,
+        prompts: Sequence[Prompt],
+        *,
+        verify: Verify | None,
+        seed: int,
+        prior: Prior = "freq",
+        temperature: float = 1.0,
+        rows: int = 512,
+    ) -> None:
+        self.model, self.task, self.prompts = model, task, list(prompts)
+        self.verify, self.seed, self.prior = verify, seed, prior
+        self.temperature, self.rows_at_once = temperature, rows
+        self.interns = [Intern() for _ in prompts]
+        self.generated = self.scored = self.batches = self.rows = 0
+
+    def __call__(self, requests: _core.Requests) -> _core.ProposalReply:
+        """One answer a request, in their order."""
+        questions = [self._question(requests, index) for index in range(len(requests))]
+        ended = requests.kinds == _core.VALUE
+        wdl, exact = self._values(questions, ended)
+        asking = [index for index in range(len(questions)) if not ended[index]]
+        answers = self._propose([questions[index] for index in asking])
+        proposals: list[list[_Proposal]] = [[] for _ in questions]
+        tokens = np.zeros(len(questions), np.int32)
+        for index, (found, spent) in zip(asking, answers, strict=True):
+            proposals[index], tokens[index] = found, spent
+        flat = [proposal for found in proposals for proposal in found]
+        return _core.ProposalReply(
+            wdl,
+            np.cumsum([0, *(len(found) for found in proposals)], dtype=np.int64),
+            np.array([p.action for p in flat], np.int32),
+            np.array([p.weight for p in flat], np.float32),
+            np.array([p.player for p in flat], np.int8),
+            np.array([p.ends for p in flat], np.bool_),
+            tokens,
+            exact,
+        )
+
+    def completion(self, tree: int, path: Sequence[int]) -> str:
+        """The text that a path of ids stands for."""
+        steps = self.interns[tree].steps
+        return "".join(steps[action].text for action in path)
+
+    def _question(self, requests: _core.Requests, index: int) -> _Question:
+        tree, path = int(requests.trees[index]), tuple(requests.path(index))
+        text = self.completion(tree, path)
+        return _Question(
+            tree,
+            path,
+            int(requests.counts[index]),
+            text,
+            sum(self.interns[tree].steps[action].tokens for action in path),
+            self.task.player(self.prompts[tree], text),
+        )
+
+    def _values(self, questions: Sequence[_Question], ended: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(float32 [B, 3] for the player to move, bool [B] whether it is a verdict that proves)."""
+        scores = np.full(len(questions), 0.5, np.float32)
+        exact = np.zeros(len(questions), np.bool_)
+        judged = [i for i in range(len(questions)) if ended[i] and self.verify is not None]
+        if judged and self.verify is not None:
+            pairs = [(self.prompts[questions[i].tree], questions[i].completion) for i in judged]
+            for i, verdict in zip(judged, self.verify(pairs), strict=True):
+                scores[i], exact[i] = verdict.score, verdict.kind == "exact"
+        fresh = [
+            i for i in range(len(questions))
+            if not (ended[i] and self.verify is not None)
+            and (ended[i] or questions[i].path not in self.interns[questions[i].tree].asked)
+        ]  # fmt: skip
+        if fresh and self.model.value_head is not None:
+            from engine.language.scoring import values
+
+            texts = [self.prompts[questions[i].tree].text + questions[i].completion for i in fresh]
+            scores[fresh] = values(self.model, texts)
+        for i in fresh:
+            if ended[i] and self._is_cut(questions[i]):
+                scores[i] = 0.0
+        first = np.array([question.player == 0 for question in questions])
+        win = np.where(first, scores, 1 - scores)
+        return np.stack([win, np.zeros_like(win), 1 - win], axis=1).astype(np.float32), exact
+
+    def _is_cut(self, question: _Question) -> bool:
+        return bool(question.path) and self.interns[question.tree].steps[question.path[-1]].cut
+
+    def _propose(self, questions: Sequence[_Question]) -> list[tuple[list[_Proposal], int]]:
+        listed = [self.task.legal_steps(self.prompts[q.tree], q.completion) for q in questions]
+        sampled = [i for i, steps in enumerate(listed) if steps is None]
+        scored = [(i, steps) for i, steps in enumerate(listed) if steps is not None]
+        answers: list[tuple[list[_Proposal], int]] = [([], 0)] * len(questions)
+        for i, answer in zip(sampled, self._sample([questions[i] for i in sampled]), strict=True):
+            answers[i] = answer
+        for i, answer in zip(
+            (i for i, _ in scored),
+            self._score([(questions[i], steps) for i, steps in scored]),
+            strict=True,
+        ):
+            answers[i] = answer
+        return answers
+
+    def _sample(self, questions: Sequence[_Question]) -> list[tuple[list[_Proposal], int]]:
+        from engine.language.generation import generate
+
+        rows, seeds = [], []
+        for question in questions:
+            intern = self.interns[question.tree]
+            prompt = self.prompts[question.tree]
+            asked = intern.asked.get(question.path, 0)
+            intern.asked[question.path] = asked + question.count
+            rows += [prompt.text + question.completion] * question.count
+            seeds += [
+                row_seed(self.seed, "propose", prompt.id, question.completion, asked + i)
+                for i in range(question.count)
+            ]
+        if not rows:
+            return [([], 0) for _ in questions]
+        task = self.task
+        made = generate(
+            self.model, rows, seeds=seeds, temperature=self.temperature, max_tokens=task.max_step_tokens,
+            stop=(task.step_end, task.end), max_rows=self.rows_at_once,
+        )  # fmt: skip
+        self.generated += sum(completion.tokens for completion in made)
+        self.batches += 1
+        self.rows += len(rows)
+        answers, start = [], 0
+        for question in questions:
+            part = made[start : start + question.count]
+            start += question.count
+            steps = [(self._step(question, c.text, c.tokens, c.ended), c.logprob, c.tokens) for c in part]
+            answers.append((self._weigh(question, steps), sum(tokens for _, _, tokens in steps)))
+        return answers
+
+    def _step(self, question: _Question, text: str, stop: str, tokens: int, stopped: bool) -> ProposedStep:
+        """A step as generated; the task's end and the end token end the completion, a limit of tokens too."""
+        task, prompt = self.task, self.prompts[question.tree]
+        ended = stopped and stop != task.step_end
+        body = text if ended else text + stop
+        cut = not stopped or (not ended and question.tokens + tokens >= task.max_tokens)
+        complete = ended or cut or task.is_complete(prompt, question.completion + body)
+        return ProposedStep(body, tokens, complete, cut)
+
+    def _weigh(
+        self, question: _Question, steps: Sequence[tuple[ProposedStep, float, int]]
+    ) -> list[_Proposal]:
+        """Proposals in the order of their text; by `logp` and `lenorm` a step counts once a node."""
+        intern = self.interns[question.tree]
+        prompt = self.prompts[question.tree]
+        weights: dict[ProposedStep, float] = {}
+        for step, logprob, tokens in steps:
+            if self.prior == "freq":
+                weights[step] = weights.get(step, 0.0) + 1.0
+            else:
+                weights[step] = math.exp(logprob / (tokens if self.prior == "lenorm" else 1))
+        proposals = []
+        for step in sorted(weights, key=lambda step: (step.text, step.ends, step.cut, step.tokens)):
+            action = intern.id_of(step)
+            weight = weights[step]
+            if self.prior != "freq":
+                known = (question.path, action)
+                weight = 0.0 if known in intern.weighed else weight
+                intern.weighed.add(known)
+            player = self.task.player(prompt, question.completion + step.text)
+            proposals.append(_Proposal(action, weight, player, step.ends))
+        return proposals
+
+    def _score(self, questions: Sequence[tuple[_Question, list[str]]]) -> list[tuple[list[_Proposal], int]]:
+        """Every step that the task lists, weighed by the model's probability of its text."""
+        from engine.language.scoring import score
+
+        rows = [(self.prompts[q.tree].text + q.completion, step) for q, steps in questions for step in steps]
+        if not rows:
+            return [([], 0) for _ in questions]
+        found = score(self.model, [row[0] for row in rows], [row[1] for row in rows])
+        self.scored += sum(len(row) for row in found)
+        answers, start = [], 0
+        for question, steps in questions:
+            part = found[start : start + len(steps)]
+            start += len(steps)
+            answers.append((self._listed(question, steps, part), 0))
+        return answers
+
+    def _listed(
+        self, question: _Question, steps: Sequence[str], logprobs: Sequence[NDArray[np.float32]]
+    ) -> list[_Proposal]:
+        prompt, intern = self.prompts[question.tree], self.interns[question.tree]
+        intern.asked[question.path] = len(steps)
+        sums = [float(row.sum(dtype=float)) for row in logprobs]
+        proposals = []
+        for step, logprob, row in sorted(zip(steps, sums, logprobs, strict=True), key=lambda item: item[0]):
+            after = question.completion + step
+            ends = self.task.is_complete(prompt, after)
+            action = intern.id_of(ProposedStep(step, len(row), ends, False))
+            weight = math.exp(logprob - max(sums))
+            proposals.append(_Proposal(action, weight, self.task.player(prompt, after), ends))
+        return proposals

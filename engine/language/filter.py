@@ -1,0 +1,94 @@
+"""Which episodes are learnt from, and what joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import TYPE_CHECKING
+
+from engine.language.episode import Episode
+from engine.language.task import Demonstration, Task
+
+if TYPE_CHECKING:
+    from engine.language.settings import FilterConfig, MixConfig
+
+
+@dataclass(frozen=True)
+class Example:
+    """A text to learn: the loss counts the completion and the end after it."""
+
+    prompt: str
+    completion: str
+    weight: float = 1.0
+
+
+def mark_kept(
+    task: Task, episodes: Sequence[Episode], config: FilterConfig, threshold: float
+) -> list[Episode]:
+    """The episodes in their order, `kept` set for those that pass.
+
+    One that was cut off, scores below `threshold`, leaks its hint, or repeats a solution of its problem is
+    out; of what is left a problem keeps at most `per_prompt`, the most different ones.
+    """
+    chosen: dict[str, list[int]] = {}
+    seen: set[tuple[str, str]] = set()
+    for index, episode in enumerate(episodes):
+        if not episode.ended or episode.result.score < threshold:
+            continue
+        if episode.source == "hint" and config.leaks and task.leaks(episode.prompt, episode.completion):
+            continue
+        solution = (episode.prompt.id, episode.result.parsed or episode.completion)
+        if config.distinct and solution in seen:
+            continue
+        seen.add(solution)
+        chosen.setdefault(episode.prompt.id, []).append(index)
+    kept: set[int] = set()
+    for indices in chosen.values():
+        paths = [task.steps(episodes[i].completion) for i in indices]
+        kept |= {indices[i] for i in most_different(paths, config.per_prompt)}
+    return [replace(episode, kept=index in kept) for index, episode in enumerate(episodes)]
+
+
+def most_different(paths: Sequence[Sequence[str]], count: int) -> list[int]:
+    """Indices of `count` paths: the first, then always the one farthest from those chosen.
+
+    The distance is the least number of steps to insert, remove or exchange; the lowest index on ties.
+    """
+    if len(paths) <= count:
+        return list(range(len(paths)))
+    chosen = [0]
+    distance = [edit_distance(path, paths[0]) for path in paths]
+    while len(chosen) < count:
+        best = max((i for i in range(len(paths)) if i not in chosen), key=lambda i: (distance[i], -i))
+        chosen.append(best)
+        distance = [
+            min(old, edit_distance(path, paths[best])) for old, path in zip(distance, paths, strict=True)
+        ]
+    return sorted(chosen)
+
+
+def edit_distance(a: Sequence[str], b: Sequence[str]) -> int:
+    """Levenshtein's distance of two sequences of steps."""
+    row = list(range(len(b) + 1))
+    for i, left in enumerate(a, start=1):
+        diagonal, row[0] = row[0], i
+        for j, right in enumerate(b, start=1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (left != right))
+    return row[-1]
+
+
+def mix(
+    kept: Iterable[Episode], real: Sequence[Demonstration], config: MixConfig, seed: int
+) -> list[Example]:
+    """Examples of one training: what was kept, and real data by the share that `config` asks for."""
+    examples = [Example(e.prompt.text, e.completion, e.weight) for e in kept]
+    demonstrations = [Example(d.prompt.text, d.completion) for d in real]
+    if not config.real or not demonstrations:
+        return examples
+    if config.real_fraction == 0 or not examples:
+        return examples + demonstrations
+    wanted = round(len(examples) * config.real_fraction / (1 - config.real_fraction))
+    random = Random(seed)
+    whole, rest = divmod(wanted, len(demonstrations))
+    return examples + demonstrations * whole + random.sample(demonstrations, rest)

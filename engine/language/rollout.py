@@ -1,0 +1,167 @@
+"""Rollouts: completions of problems, each with its verdict and provenance."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.language.episode import Episode, Source
+from engine.language.task import Prompt, Task, VerifyResult
+
+if TYPE_CHECKING:
+    from engine.language.model import LanguageModel
+    from engine.language.settings import SampleConfig
+
+Verify = Callable[[Sequence[tuple[Prompt, str]]], list[VerifyResult]]
+"""Judges completions in one batch."""
+
+Tell = Callable[[int], None]
+"""Is told of so many tokens generated."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A model that writes completions."""
+
+    model: LanguageModel
+    digest: str
+    """SHA-256 of its weights."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How one set of completions is drawn."""
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    rows: int = 512
+    """Completions generated side by side."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    prompt: Prompt
+    text: str
+    policy: Policy
+    seed: int
+
+
+def row_seed(seed: int, *parts: object) -> int:
+    """63 bits that are a function of the run's seed and of what a random choice is for."""
+    text = "\0".join(str(part) for part in (seed, *parts))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def sample(
+    task: Task,
+    policies: Sequence[Policy],
+    prompts: Sequence[Prompt],
+    samples: int,
+    draw: Draw,
+    verify: Verify,
+    *,
+    seed: int,
+    iteration: int,
+    hints: bool = False,
+    tell: Tell | None = None,
+) -> list[Episode]:
+    """`samples` completions of each prompt, shared out over the policies, in the order of the prompts.
+
+    A completion is a function of (seed, iteration, prompt, number, policy), beyond the rounding that the
+    other rows of a batch bring. With `hints` the answer is given away in front of it.
+    """
+    rows = [
+        _Row(prompt, prompt.text + (task.hint(prompt) or "" if hints else ""), policies[i % len(policies)],
+             row_seed(seed, iteration, "hint" if hints else "sample", prompt.id, i))
+        for prompt in prompts
+        for i in range(samples)
+    ]  # fmt: skip
+    episodes: list[Episode | None] = [None] * len(rows)
+    for policy in policies:
+        mine = [index for index, row in enumerate(rows) if row.policy is policy]
+        for start in range(0, len(mine), 4 * draw.rows):
+            part = mine[start : start + 4 * draw.rows]
+            made = _generate(task, policy, [rows[i] for i in part], draw, verify, iteration, hints)
+            for index, episode in zip(part, made, strict=True):
+                episodes[index] = episode
+            if tell is not None:
+                tell(sum(episode.tokens for episode in made))
+    return [episode for episode in episodes if episode is not None]
+
+
+def _generate(
+    task: Task,
+    policy: Policy,
+    rows: Sequence[_Row],
+    draw: Draw,
+    verify: Verify,
+    iteration: int,
+    hints: bool,
+) -> list[Episode]:
+    from engine.language.generation import generate
+
+    completions = generate(
+        policy.model,
+        [row.text for row in rows],
+        seeds=[row.seed for row in rows],
+        temperature=draw.temperature,
+        top_k=draw.top_k,
+        top_p=draw.top_p,
+        max_tokens=task.max_tokens,
+        stop=(task.end,),
+        max_rows=draw.rows,
+    )
+    texts = [_completed(task, row, completion.text, hints) for row, completion in zip(rows, completions, strict=True)]
+    verdicts = verify([(row.prompt, text) for row, text in zip(rows, texts, strict=True)])
+    source: Source = "hint" if hints else "model"
+    return [
+        Episode(
+            prompt=row.prompt,
+            completion=text,
+            result=verdict,
+            source=source,
+            iteration=iteration,
+            model=policy.digest,
+            seed=row.seed,
+            temperature=draw.temperature,
+            logprob=completion.logprob,
+            tokens=completion.tokens,
+            ended=completion.ended,
+        )
+        for row, text, completion, verdict in zip(rows, texts, completions, verdicts, strict=True)
+    ]
+
+
+def _completed(task: Task, row: _Row, text: str, hints: bool) -> str:
+    """What counts as the completion: with the hint in front where that is the start of it."""
+    return row.text[len(row.prompt.text) :] + text if hints and task.hint_in_completion else text
+
+
+def rollout(
+    task: Task,
+    policies: Sequence[Policy],
+    prompts: Sequence[Prompt],
+    config: SampleConfig,
+    rows: int,
+    verify: Verify,
+    *,
+    seed: int,
+    iteration: int,
+    tell: Tell | None = None,
+) -> list[Episode]:
+    """What an iteration generates: samples, and with `rationalize` the failures again with a hint."""
+    draw = Draw(config.temperature, config.top_k, config.top_p, rows)
+    episodes = sample(
+        task, policies, prompts, config.samples, draw, verify, seed=seed, iteration=iteration, tell=tell
+    )
+    if config.rationalize:
+        solved = {episode.prompt.id for episode in episodes if episode.result.score >= 1}
+        failed = [p for p in prompts if p.id not in solved and task.hint(p) is not None]
+        episodes += sample(
+            task, policies, failed, config.samples, draw, verify,
+            seed=seed, iteration=iteration, hints=True, tell=tell,
+        )  # fmt: skip
+    return episodes

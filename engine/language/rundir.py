@@ -1,0 +1,129 @@
+"""The run directory of a loop on text: that of a game run, with a model's folder for a checkpoint.
+
+RUN/config.toml          settings and versions
+    manifest/000002.json the files that exist since this commit; written last
+    checkpoints/000002/  a folder that transformers reads, and state.json
+    replay/000002.parquet  episodes of the iteration, see engine.language.episode_table
+    metrics.jsonl  tb/  report.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.checkpoint import checkpoint_folder
+from engine.config import build_section
+from engine.errors import CorruptFileError, UserError
+from engine.language.episode import Episode
+from engine.language.episode_table import read_episodes, write_episodes
+from engine.language.settings import TextConfig
+from engine.manifest import digest_json, folder_name, read_digest, read_sealed, write_sealed
+from engine.replay import Shard
+from engine.rundir import REPLAY, RunFolder
+from engine.settings_file import CONFIG, read_settings
+from engine.storage import Digest, Lock, make_folder, read_checked
+
+if TYPE_CHECKING:
+    from engine.language.model import LanguageModel
+
+STATE = "state.json"
+
+
+@dataclass(frozen=True)
+class TextCheckpoint:
+    """Where a run on text goes on from: the folder of its newest model, and what the driver carries."""
+
+    iteration: int
+    folder: Path
+    progress: dict[str, Any]
+
+
+class TextRun(RunFolder):
+    """A run on text. Made by `create` and `open`."""
+
+    def __init__(
+        self, path: Path, config: TextConfig, lock: Lock, warn: Callable[[str], None] | None = None
+    ) -> None:
+        super().__init__(path, config.task, 10**9, lock, warn)
+        self.config = config
+
+    @classmethod
+    def create(cls, path: Path, config: TextConfig, warn: Callable[[str], None] | None = None) -> TextRun:
+        """Start a run; raise UserError where the directory holds one already or cannot be written."""
+        return cls(path, config, cls.lock_new(path, config), warn)
+
+    @classmethod
+    def open(cls, path: Path, warn: Callable[[str], None] | None = None) -> TextRun:
+        """Open a run to go on with; raise UserError where there is none or another process holds it."""
+        config = read_text_config(path)
+        return cls(path, config, cls.lock_old(path), warn)
+
+    def latest(self) -> TextCheckpoint | None:
+        """The newest commit that is whole, as `newest` finds it."""
+        return self.newest(_read_checkpoint)
+
+    def commit(
+        self, iteration: int, model: LanguageModel, progress: Mapping[str, Any], episodes: Sequence[Episode]
+    ) -> None:
+        """Write the episodes of an iteration and the model that came of them; both or neither after a crash."""
+        shards = []
+        if episodes:
+            name = f"{folder_name(iteration)}.parquet"
+            digest = write_episodes(self.path / REPLAY / name, episodes, self.config.task)
+            kept = sum(episode.kept for episode in episodes)
+            shards.append(Shard(name, digest, len(episodes), kept))
+        folder = checkpoint_folder(self.path, iteration)
+        make_folder(folder)
+        digests = model.save(folder)
+        state = {
+            "iteration": iteration,
+            "task": self.config.task,
+            "method": self.config.method,
+            "progress": dict(progress),
+            "files": {file: digest_json(digest) for file, digest in digests.items()},
+        }
+        self.commit_files(iteration, {**digests, STATE: write_sealed(folder / STATE, state)}, shards)
+
+    def episodes(self) -> list[Episode]:
+        """All episodes of the run, oldest first."""
+        result: list[Episode] = []
+        for shard in self.shards():
+            result += read_episodes(self.path / REPLAY / shard.name, shard.digest)
+        return result
+
+    def model_folder(self, iteration: int) -> Path:
+        """The folder of a checkpoint's model."""
+        return checkpoint_folder(self.path, iteration)
+
+    def is_lasting(self, name: str) -> bool:
+        """Every file of a model's folder."""
+        del name
+        return True
+
+    def __enter__(self) -> TextRun:
+        return self
+
+
+def read_text_config(path: Path) -> TextConfig:
+    """The settings of a run on text; raise UserError where there is none."""
+    content = read_settings(path)
+    if "method" not in content:
+        raise UserError(f"'{path}' is a run on a game; see 'selfplay --help'")
+    try:
+        return build_section(TextConfig, content)
+    except UserError as error:
+        raise UserError(f"'{path / CONFIG}': {error}") from error
+
+
+def _read_checkpoint(folder: Path, digests: Mapping[str, Digest]) -> TextCheckpoint:
+    """Check all files of a checkpoint; raise CorruptFileError where one is not what `digests` says."""
+    try:
+        state = read_sealed(folder / STATE, digests[STATE])
+        for name, row in state["files"].items():
+            read_checked(folder / name, read_digest(row))
+        return TextCheckpoint(int(state["iteration"]), folder, dict(state["progress"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptFileError(f"checkpoint '{folder}' is not complete: {error!r}") from error

@@ -1,0 +1,193 @@
+"""Settings of the loop on text, and what each method sets: a method is nothing else than these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from engine.config import SearchConfig, Section, merge
+from engine.errors import UserError
+from engine.language.config import TextLearnerConfig
+from engine.language.monitor.config import GuardConfig, MonitorConfig
+from engine.registry import suggest
+
+
+class ModelConfig(Section):
+    """The language model to begin with."""
+
+    path: str = ""
+    """A local folder in the format of transformers; empty: a small model is built and trained on demonstrations."""
+    adapter: str = ""
+    """A folder with a LoRA adapter over it."""
+    size: Literal["0.06M", "0.2M", "0.5M", "1M"] = "0.2M"
+    """Of the model built."""
+    demonstrations: int = Field(3500, ge=1, le=10_000_000)
+    """Real data: what a built model is trained on, and what `mix.real` draws from."""
+    steps: int = Field(1500, ge=1, le=10_000_000)
+    """Gradient steps of a built model before the first iteration."""
+
+
+class SampleConfig(Section):
+    """What is generated in one iteration."""
+
+    prompts: int = Field(2000, ge=1, le=10_000_000)
+    """Problems without a demonstration, drawn anew in each iteration."""
+    samples: int = Field(8, ge=0, le=100_000)
+    """Completions a problem, all policies together."""
+    temperature: float = Field(1.0, ge=0, le=10)
+    top_k: int = Field(0, ge=0)
+    """Only that many likeliest tokens; 0: all."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    policies: int = Field(1, ge=1, le=100)
+    """Newest checkpoints that share the samples; several find more distinct paths (Yuan et al. 2023)."""
+    rationalize: bool = False
+    """Problems that stay unsolved are tried again with the answer as a hint, which training does not see
+    (STaR, Zelikman et al. 2022, section 3.3)."""
+    band: tuple[float, float] = (0.0, 1.0)
+    """Problems whose share of right completions has been outside this are left out (a curriculum)."""
+    simulations: int = Field(0, ge=0, le=1_000_000)
+    """0: completions are sampled. Else a tree search of this many simulations writes each step."""
+    tree_tokens: int = Field(0, ge=0, le=10_000_000)
+    """Generated tokens that the search of one problem may use; 0: no limit."""
+
+
+class FilterConfig(Section):
+    """Which completions are learnt from."""
+
+    thresholds: tuple[float, ...] = (1.0,)
+    """Least score; several are used one after another, each with a training of its own (ReST's improve steps)."""
+    distinct: bool = True
+    """One completion of each canonical solution of a problem."""
+    per_prompt: int = Field(4, ge=1, le=100_000)
+    """Most completions of one problem; the most different ones are kept."""
+    leaks: bool = True
+    """Drop completions written with a hint that use the answer before deriving it."""
+
+
+class MixConfig(Section):
+    """What joins the completions that passed."""
+
+    real: bool = True
+    """Demonstrations join."""
+    real_fraction: float = Field(0.0, ge=0, lt=1)
+    """Share of examples that is real, drawn again where there are too few; 0: each demonstration once."""
+    keep: Literal["replace", "accumulate"] = "replace"
+    """Completions of earlier iterations are left out, or all stay (Gerstgrasser et al. 2024)."""
+
+
+class UpdateConfig(Section):
+    """How a new model comes from the old one and the data."""
+
+    start: Literal["base", "last"] = "base"
+    """Weights that training starts from: the first model's, or the last accepted one's."""
+    loss: Literal["nll", "policy-value", "outcome", "process"] = "nll"
+    """Supervised; the search's visits and values; a model of the outcome; a model of each step."""
+    steps: int = Field(300, ge=1, le=10_000_000)
+    """Gradient steps of an iteration."""
+    growth: float = Field(1.0, ge=1, le=10)
+    """By which the steps grow from iteration to iteration (STaR: 1.2)."""
+
+
+class LabelConfig(Section):
+    """Labels of steps, where a process reward model is trained."""
+
+    source: Literal["rollouts", "search", "file"] = "rollouts"
+    """Completions from each prefix (Wang et al. 2024, Math-Shepherd), values of a search, or human labels."""
+    kind: Literal["hard", "soft", "pairwise"] = "soft"
+    """Whether any completion is right, how many are, or better against worse steps of one node (rStar-Math)."""
+    completions: int = Field(8, ge=1, le=10_000)
+    """From each prefix."""
+    path: str = ""
+    """JSON lines with `prompt`, `completions` (steps) and `labels`, for `file`."""
+
+
+class MeasureConfig(Section):
+    """What a checkpoint is measured on."""
+
+    validation: int = Field(500, ge=1, le=1_000_000)
+    """Problems that the gate compares checkpoints on."""
+    test: int = Field(1000, ge=1, le=1_000_000)
+    """Problems of the final table."""
+    samples: int = Field(0, ge=0, le=1024)
+    """Samples of each test problem in the final table, for pass@k and the majority; 0: greedy alone."""
+    holdout: int = Field(256, ge=0, le=1_000_000)
+    """Demonstrations that no model learns from, on which its loss is watched."""
+    control: bool = True
+    """Train the first model on real data alone for as many steps, and measure it beside the result."""
+
+
+class TextLoopConfig(Section):
+    """The outer loop."""
+
+    iterations: int = Field(2, ge=0, le=100_000)
+    rows: int = Field(512, ge=1, le=1_000_000)
+    """Completions generated side by side."""
+
+
+class TextConfig(Section):
+    """All settings of a run on text."""
+
+    task: str
+    method: str
+    seed: int = Field(1, ge=0, lt=2**63)
+    model: ModelConfig = ModelConfig()
+    sample: SampleConfig = SampleConfig()
+    filter: FilterConfig = FilterConfig()
+    mix: MixConfig = MixConfig()
+    update: UpdateConfig = UpdateConfig()
+    label: LabelConfig = LabelConfig()
+    learner: TextLearnerConfig = TextLearnerConfig()
+    search: SearchConfig = SearchConfig()
+    measure: MeasureConfig = MeasureConfig()
+    monitor: MonitorConfig = MonitorConfig()
+    guards: GuardConfig = GuardConfig()
+    loop: TextLoopConfig = TextLoopConfig()
+
+
+METHODS: dict[str, dict[str, Any]] = {
+    # Supervised fine-tuning on demonstrations.
+    "sft": {"sample": {"samples": 0}, "loop": {"iterations": 1}, "update": {"start": "last"}},
+    # Yuan et al. 2023 (2308.01825): distinct right paths of several policies, one training from the base.
+    "rft": {
+        "sample": {"samples": 16, "policies": 4},
+        "filter": {"per_prompt": 16},
+        "loop": {"iterations": 1},
+    },
+    # Zelikman et al. 2022 (2203.14465): greedy, failures again with a hint, restart, growing steps.
+    "star": {
+        "sample": {"samples": 1, "temperature": 0.0, "rationalize": True},
+        "filter": {"per_prompt": 1},
+        "update": {"growth": 1.2},
+        "loop": {"iterations": 4},
+    },
+    # Gulcehre et al. 2023 (2308.08998): one Grow, several Improve steps with rising thresholds.
+    "rest": {
+        "filter": {"thresholds": (0.3, 0.6, 0.9), "distinct": False},
+        "update": {"start": "last", "steps": 100},
+    },
+    # Singh et al. 2023 (2312.06585): right samples, capped a problem, restart from the base.
+    "rest-em": {"sample": {"samples": 16}, "filter": {"per_prompt": 4}},
+    # Silver et al. 2017 on text: the search's visits and values are the targets.
+    "alphazero": {
+        "sample": {"simulations": 24, "samples": 1, "prompts": 1000},
+        "filter": {"thresholds": (0.0,), "per_prompt": 1},
+        "update": {"start": "last", "loss": "policy-value"},
+        "mix": {"keep": "accumulate"},
+    },
+    # Lightman et al. 2023 (2305.20050), Wang et al. 2024 (2312.08935): a value of every step.
+    "prm": {"update": {"start": "last", "loss": "process"}, "loop": {"iterations": 1}},
+    # Cobbe et al. 2021 (2110.14168): a value of the whole completion.
+    "orm": {"update": {"start": "last", "loss": "outcome"}, "loop": {"iterations": 1}},
+}
+"""What each method changes of the defaults."""
+
+
+def build_text_config(method: str, task: str, *changes: Mapping[str, Any]) -> TextConfig:
+    """Defaults, the method's settings, then `changes`; raise UserError naming a bad one."""
+    from engine.config import build_section
+
+    if method not in METHODS:
+        raise UserError(f"unknown method '{method}'; {suggest(method, METHODS, 'methods')}")
+    return build_section(TextConfig, merge(METHODS[method], *changes, {"method": method, "task": task}))

@@ -1,0 +1,137 @@
+"""What the monitors are shown of a model: samples of fixed problems, held-out accuracy, real data, variations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.language.episode import Episode
+from engine.language.monitor.observation import Holdout, Items, Observation
+from engine.language.rollout import Draw, Policy, Verify, sample
+from engine.language.task import Demonstration, Prompt, Task
+
+if TYPE_CHECKING:
+    from engine.language.model import LanguageModel
+    from engine.language.settings import TextConfig
+
+
+@dataclass(frozen=True)
+class Look:
+    """One model as the monitors see it."""
+
+    probe: list[Episode]
+    accuracy: Items
+    variations: Items | None
+    holdout: Holdout | None
+    kl: list[float] | None
+    tokens: int
+
+
+class Watch:
+    """Looks at the models of one run with the same problems and seeds each time.
+
+    Args:
+        holdout: real data that no model of the run learns from.
+        base: the first model, which KL is measured to.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        config: TextConfig,
+        holdout: Sequence[Demonstration],
+        base: LanguageModel,
+        verify: Verify,
+    ) -> None:
+        self._task, self._config, self._base, self._verify = task, config, base, verify
+        self._holdout = list(holdout)
+        self.validation = task.prompts("validation", config.measure.validation, 0)
+        self._probe = task.prompts("validation", config.monitor.prompts, 0)
+        self._variations = task.variations(self.validation, 0)
+        self._base_nats = self._nats(base) if holdout else []
+
+    def look(self, model: LanguageModel) -> Look:
+        """Measure a model."""
+        policy = Policy(model, "")
+        probe = self._sample(policy, self._probe, self._config.monitor.samples, 1.0)
+        greedy = self._sample(policy, self.validation, 1, 0.0)
+        varied = self._sample(policy, self._variations, 1, 0.0)
+        tokens = sum(episode.tokens for part in (probe, greedy, varied) for episode in part)
+        return Look(
+            probe,
+            _items(greedy),
+            _items(varied) if varied else None,
+            self._real(model),
+            self._divergence(probe),
+            tokens,
+        )
+
+    def _sample(
+        self, policy: Policy, prompts: Sequence[Prompt], samples: int, temperature: float
+    ) -> list[Episode]:
+        draw = Draw(temperature, rows=self._config.loop.rows)
+        return sample(
+            self._task, [policy], prompts, samples, draw, self._verify, seed=self._config.seed, iteration=-1
+        )
+
+    def _real(self, model: LanguageModel) -> Holdout | None:
+        if not self._holdout:
+            return None
+        nats = self._nats(model)
+        return Holdout(
+            [d.prompt.key for d in self._holdout],
+            nats,
+            [len(d.completion) + 1 for d in self._holdout],
+            [new - old for new, old in zip(nats, self._base_nats, strict=True)],
+        )
+
+    def _nats(self, model: LanguageModel) -> list[float]:
+        return [-value for value in logprobs(model, [(d.prompt.text, d.completion) for d in self._holdout])]
+
+    def _divergence(self, probe: Sequence[Episode]) -> list[float]:
+        """ln p - ln p_base of each sample, in nats."""
+        base = [0.0] * len(probe)
+        for ended in (True, False):
+            rows = [index for index, episode in enumerate(probe) if episode.ended == ended]
+            pairs = [(probe[index].prompt.text, probe[index].completion) for index in rows]
+            for index, value in zip(rows, logprobs(self._base, pairs, ended=ended), strict=True):
+                base[index] = value
+        return [episode.logprob - value for episode, value in zip(probe, base, strict=True)]
+
+
+def logprobs(
+    model: LanguageModel, pairs: Sequence[tuple[str, str]], *, ended: bool = True
+) -> list[float]:
+    """ln p of completions given their prompts, the end token included where they have `ended`."""
+    from engine.language.scoring import score
+
+    if not pairs:
+        return []
+    found = score(model, [prompt for prompt, _ in pairs], [text for _, text in pairs], ended=ended)
+    return [float(row.sum(dtype=float)) for row in found]
+
+
+def observation(
+    look: Look, iteration: int, generated: Sequence[Episode], real_fraction: float, overlap: int
+) -> Observation:
+    """A look and what the iteration did, as the monitor takes it."""
+    return Observation(
+        iteration=iteration,
+        probe=look.probe,
+        generated=generated,
+        real_fraction=real_fraction,
+        kl=look.kl,
+        holdout=look.holdout,
+        accuracy=look.accuracy,
+        variations=look.variations,
+        overlap=overlap,
+    )
+
+
+def _items(episodes: Sequence[Episode]) -> Items:
+    return Items(
+        [e.prompt.key for e in episodes],
+        [e.result.score for e in episodes],
+        [e.prompt.stratum for e in episodes],
+    )
