@@ -258,12 +258,12 @@ class Requests:
         """[B] moves that the node has already (PROPOSE)."""
     @property
     def fruitless(self) -> NDArray[np.int32]:
-        """[B] its requests in a row that brought none; no two requests of a node agree in this and `known`."""
+        """[B] requests in a row that brought none; no two requests of a node have this and `known` alike."""
     @property
     def needs_value(self) -> NDArray[np.bool_]:
         """[B] whether the reply's `wdl` is used: not where a node that has its value asks for more moves."""
     def paths(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """offsets [B + 1] and actions: those from the root to node b are actions[offsets[b] : offsets[b + 1]]."""
+        """offsets [B + 1] and actions; the path to node b is actions[offsets[b] : offsets[b + 1]]."""
     def path(self, index: int) -> list[int]:
         """Actions from the root to the node of one request."""
 

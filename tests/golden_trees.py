@@ -43,7 +43,9 @@ CASES: dict[str, Callable[[], _core.Trees]] = {
     "gumbel-full": lambda: _game_tree("1123", rule="gumbel-full", considered_actions=4, c_visit=20.0),
     "noise": lambda: _game_tree("1123", noise_fraction=0.25, root_temperature=1.2),
     "forced-playouts": lambda: _game_tree("1123", noise_fraction=0.25, forced_playouts=2.0),
-    "shaped-noise": lambda: _game_tree("1123", noise_fraction=0.25, noise_shaped=True, policy_temperature=0.4),
+    "shaped-noise": lambda: _game_tree(
+        "1123", noise_fraction=0.25, noise_shaped=True, policy_temperature=0.4
+    ),
     "growing-c-puct": lambda: _game_tree("1123", c_puct_growth=1.5, c_puct_base=10.0, c_puct_spread=0.85),
     "lower-bound": lambda: _game_tree("7654", lcb_deviations=1.0),
     "proofs": lambda: _game_tree("414", 60),
