@@ -71,6 +71,28 @@ class SearchConfig(Section):
     """Memory of one tree; at the cap the move is chosen from what there is."""
 
 
+class ProposalConfig(Section):
+    """Trees whose moves a language model proposes, beside the settings of their search.
+
+    They have no noise at the root: what is tried there is varied by sampling and by widening. Sequential
+    halving gives a move that came late one visit at once, and lets it catch up while it promises most.
+    """
+
+    initial_proposals: int = Field(4, ge=1, le=32768)
+    """Moves asked for at a node's first visit."""
+    more_proposals: int = Field(2, ge=1, le=32768)
+    """Moves asked for each time that a node widens; two requests in a row that bring none end it."""
+    widening_factor: float = Field(2.0, ge=0, le=1e6)
+    """A node of N visits may have this times N to the power widening_exponent moves (progressive widening,
+    Coulom 2007; Couetoux et al. 2011, section 3)."""
+    widening_exponent: float = Field(0.5, ge=0, le=1)
+    """0: no widening."""
+    max_proposals: int = Field(16, ge=1, le=32768)
+    """Moves of a node."""
+    max_step_tokens: int = Field(16, ge=1, le=1_000_000)
+    """Most tokens that one move may cost. A tree with a budget sets as many aside for each move."""
+
+
 class SelfplayConfig(Section):
     """How games are played for training."""
 

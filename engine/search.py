@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engine import _core
-from engine.config import SearchConfig
+from engine.config import ProposalConfig, SearchConfig
+from engine.errors import UserError
 from engine.evaluator import Evaluator
 
 
@@ -27,3 +28,18 @@ def search_params(config: SearchConfig, *, noise: bool = False) -> _core.SearchP
             "forced_playouts": 0.0,
         }
     return _core.SearchParams(**fields)
+
+
+def proposed_params(config: SearchConfig, proposals: ProposalConfig) -> _core.SearchParams:
+    """Settings for trees of proposed moves, which have no noise.
+
+    Raises UserError where the search is to measure the spread of values, which only games' trees do.
+    """
+    for field in ("c_puct_spread", "lcb_deviations"):
+        if getattr(config, field) > 0:
+            value = getattr(config, field)
+            raise UserError(f"setting 'search.{field}' = {value} has no use in proposed trees; set it to 0")
+    params = search_params(config)
+    for field, value in proposals.model_dump().items():
+        setattr(params, field, value)
+    return params

@@ -48,8 +48,8 @@ void Forest::backup(const float* wdl, const std::int64_t* offsets, const Proposa
                          columns.prior + first,
                          columns.player + first,
                          columns.ends + first,
-                         exact && exact[i]};
-    if (tokens) context_.stats.tokens += static_cast<std::uint64_t>(tokens[i]);
+                         exact && exact[i],
+                         tokens ? tokens[i] : 0};
     const Wdl value{wdl[3 * i], wdl[3 * i + 1], wdl[3 * i + 2]};
     trees_[static_cast<std::size_t>(request.tree)].answer(request.leaf, value, part);
   }

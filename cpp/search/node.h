@@ -27,7 +27,8 @@ enum class NodeStatus : std::uint8_t {
   kUnjudged,  // proposed trees: the path ends here and its verdict has not been asked for
   kWaiting,   // its evaluation is in flight
   kExpanded,
-  kEnded,  // the game is over here
+  kWidening,  // expanded, and a request for more moves is in flight
+  kEnded,     // the game is over here
 };
 
 struct Node {

@@ -8,12 +8,6 @@
 
 namespace selfplay {
 
-namespace {
-
-constexpr int kMaxFruitless = 2;  // proposals without a new move before a node is left as it is
-
-}  // namespace
-
 Tree::Tree(SearchContext& context, std::unique_ptr<State> state, NoiseSeed noise_seed)
     : context_(&context), noise_seed_(noise_seed), root_state_(std::move(state)) {
   leaves_.resize(static_cast<std::size_t>(context.params.max_in_flight));
@@ -21,15 +15,10 @@ Tree::Tree(SearchContext& context, std::unique_ptr<State> state, NoiseSeed noise
   for (Leaf& leaf : leaves_) leaf.state = root_state_->clone();
 }
 
-Tree::Tree(SearchContext& context, int player, NoiseSeed noise_seed)
-    : context_(&context), proposed_player_(player), noise_seed_(noise_seed) {
-  leaves_.resize(static_cast<std::size_t>(context.params.max_in_flight));
-  busy_.resize(leaves_.size());
-}
-
 bool Tree::finished(std::uint32_t simulations) const {
-  if (new_visits_ >= simulations || capped_) return true;
+  if (new_visits_ >= simulations || capped_ || out_of_tokens_) return true;
   if (!root_) return root_state_ && root_state_->outcome().has_value();
+  if (!context_->game && is_barren()) return true;
   if (root().status == NodeStatus::kEnded || (root().proven && context_->params.proofs)) return true;
   return context_->params.early_stop && !noise_seed_ && is_choice_certain(simulations);
 }
@@ -114,7 +103,7 @@ void Tree::start_root() {
   } else {
     root_ = arena_.add_node(0);
     arena_.node(root_).player = static_cast<std::uint8_t>(proposed_player_);
-    arena_.node(root_).status = NodeStatus::kUnvisited;
+    arena_.node(root_).status = proposed_ends_ ? NodeStatus::kUnjudged : NodeStatus::kUnvisited;
   }
 }
 
@@ -192,10 +181,9 @@ Tree::Step Tree::visit_child(Leaf& leaf, NodeRef parent, int edge) {
 
 // Asks for the evaluation of an unvisited node, of the cache first.
 Tree::Step Tree::open_leaf(Leaf& leaf, NodeRef ref) {
-  Node& node = arena_.node(ref);
   leaf.node = ref;
   leaf.kind = RequestKind::kEvaluate;
-  if (context_->game && context_->cache.enabled()) {
+  if (context_->cache.enabled()) {
     leaf.canonical = leaf.state->canonical();
     leaf.turned = true;
     if (const float* row = context_->cache.find(leaf.canonical.key)) {
@@ -205,44 +193,16 @@ Tree::Step Tree::open_leaf(Leaf& leaf, NodeRef ref) {
       return Step::kDone;
     }
   }
-  node.status = NodeStatus::kWaiting;
+  return ask(leaf, ref);
+}
+
+Tree::Step Tree::ask(Leaf& leaf, NodeRef ref) {
+  leaf.node = ref;
+  arena_.node(ref).status = leaf.widening ? NodeStatus::kWidening : NodeStatus::kWaiting;
   busy_[static_cast<std::size_t>(current_)] = true;
   ++waiting_;
   at_ = 0;
   return Step::kWaits;
-}
-
-// In a proposed tree: ask for the moves of a new node, the verdict of an ended one, or for more moves
-// of a node that has been visited often; kDown where there is nothing to ask.
-Tree::Step Tree::visit_proposed(Leaf& leaf, NodeRef ref) {
-  Node& node = arena_.node(ref);
-  const SearchParams& params = context_->params;
-  if (node.status == NodeStatus::kUnvisited || node.status == NodeStatus::kUnjudged) {
-    const bool ends = node.status == NodeStatus::kUnjudged;
-    const Step asked = open_leaf(leaf, ref);
-    leaf.kind = ends ? RequestKind::kValue : RequestKind::kPropose;
-    leaf.count = ends ? 0 : std::min(params.initial_proposals, params.max_proposals);
-    return asked;
-  }
-  const double visits = static_cast<double>(node.visits + node.in_flight);
-  const double allowed = params.widening_factor * std::pow(visits, params.widening_exponent);
-  if (node.fruitless < kMaxFruitless && node.num_edges < params.max_proposals &&
-      params.widening_exponent > 0 && node.num_edges < std::ceil(allowed)) {
-    leaf.node = ref;
-    leaf.kind = RequestKind::kPropose;
-    leaf.widening = true;
-    leaf.count = std::min(2, params.max_proposals - node.num_edges);
-    busy_[static_cast<std::size_t>(current_)] = true;
-    ++waiting_;
-    at_ = 0;
-    return Step::kWaits;
-  }
-  if (node.num_edges == 0) {  // nobody knows a move here: its own value stands
-    leaf.node = ref;
-    complete(leaf);
-    return Step::kDone;
-  }
-  return Step::kDown;
 }
 
 // Takes back the visits of a descent that cannot be finished.

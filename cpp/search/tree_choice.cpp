@@ -117,11 +117,17 @@ int Tree::halving_edge(const Node& node, const Edges& edges, std::uint32_t simul
   const SearchParams& params = context_->params;
   constexpr std::uint32_t kLongest = 1u << 22;  // after so many visits the most promising edge gets all
   std::uint32_t handed = 0;
-  for (int i = 0; i < node.num_edges; ++i) handed += fresh_visits(edges, i);
+  int tried = 0;
+  for (int i = 0; i < node.num_edges; ++i) {
+    handed += fresh_visits(edges, i);
+    tried += fresh_visits(edges, i) > 0 || (edges.visits[i] && edges.q[i] == kNever);
+  }
   const std::uint32_t length = std::clamp(simulations - root_evaluations_, 1u, kLongest);
   const int considered = std::min<int>(params.considered_actions, node.num_edges);
   const std::vector<std::uint32_t>& table = context_->halving.visits(considered, length);
-  const std::uint32_t wanted = handed < length ? table[handed] : 0;
+  // Moves proposed late have a visit each at once, then catch up while they promise most.
+  const bool is_behind = !context_->game && tried < considered;
+  const std::uint32_t wanted = handed < length && !is_behind ? table[handed] : 0;
   context_->logits.resize(node.num_edges);
   improved_logits(node, edges, params, context_->logits.data());
   int best = 0;
@@ -130,7 +136,8 @@ int Tree::halving_edge(const Node& node, const Edges& edges, std::uint32_t simul
   for (int i = 0; i < node.num_edges; ++i) {
     const auto at = static_cast<std::size_t>(i);
     const float score = gumbels_[at] + context_->logits[at];
-    const bool in_turn = handed < length && fresh_visits(edges, i) == wanted;
+    const std::uint32_t fresh = fresh_visits(edges, i);
+    const bool in_turn = handed < length && (i < first_edges_ ? fresh == wanted : fresh <= wanted);
     if (score == kNever || in_turn < best_in_turn) continue;
     if (in_turn > best_in_turn || score > best_score) {
       best = i;

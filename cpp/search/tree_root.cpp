@@ -20,8 +20,13 @@ void Tree::shape_root() {
   } else if (noise_seed_) {
     add_noise(node, edges);
   }
+  sum_visited_prior(node);
+}
+
+void Tree::sum_visited_prior(Node& node) {
+  const Edges edges = arena_.edges(node);
   node.visited_prior = 0;
-  for (int i = 0; i < count; ++i) {
+  for (int i = 0; i < node.num_edges; ++i) {
     if (edges.link[i] & kActionBit) continue;
     if (arena_.node(edges.link[i]).visits > 0) node.visited_prior += edges.prior[i];
   }
@@ -29,7 +34,7 @@ void Tree::shape_root() {
 
 void Tree::draw_gumbels(int count) {
   gumbels_.assign(static_cast<std::size_t>(count), 0.0f);
-  if (!noise_seed_ || !context_->game) return;
+  if (!noise_seed_) return;
   Random random(*noise_seed_);
   for (float& gumbel : gumbels_) {
     const double uniform = std::max(random.uniform(), 1e-300);
@@ -67,7 +72,7 @@ void Tree::add_noise(const Node& node, const Edges& edges) {
     }
     for (int i = 0; i < count; ++i) edges.prior[i] = static_cast<float>(edges.prior[i] / total);
   }
-  if (params.noise_fraction > 0 && context_->game && count > 1) {
+  if (params.noise_fraction > 0 && count > 1) {
     Random random(*noise_seed_);
     std::vector<double> noise = noise_alphas(node, edges);
     double total = 0;
@@ -125,21 +130,33 @@ NodeRef Tree::copy_subtree(NodeRef from, NodeArena& to) const {
   return top;
 }
 
+NodeRef Tree::child_of_root(Action action) const {
+  const Edges edges = arena_.edges(root());
+  for (int i = 0; i < root().num_edges; ++i) {
+    if (!(edges.link[i] & kActionBit) && arena_.node(edges.link[i]).action == action) return edges.link[i];
+  }
+  return 0;
+}
+
 void Tree::advance(Action action, NoiseSeed noise_seed) {
   assert(waiting_ == 0);
-  NodeRef child = 0;
-  if (root_ && context_->params.reuse) {
-    const Edges edges = arena_.edges(root());
-    for (int i = 0; i < root().num_edges; ++i) {
-      if (!(edges.link[i] & kActionBit) && arena_.node(edges.link[i]).action == action) child = edges.link[i];
-    }
-    if (child && arena_.node(child).status != NodeStatus::kExpanded) child = 0;
+  NodeRef child = root_ ? child_of_root(action) : 0;
+  if (context_->game) {
+    root_state_->play(action);
+  } else {
+    assert(child);
+    const NodeStatus status = arena_.node(child).status;
+    proposed_player_ = arena_.node(child).player;
+    proposed_ends_ = status == NodeStatus::kUnjudged || status == NodeStatus::kEnded;
   }
-  if (context_->game) root_state_->play(action);
+  const bool kept = child && context_->params.reuse &&
+                    (proposed_ends_ || arena_.node(child).status == NodeStatus::kExpanded);
+  if (!kept) child = 0;
   noise_seed_ = noise_seed;
   new_visits_ = 0;
   root_evaluations_ = 0;
   capped_ = false;
+  out_of_tokens_ = false;
   at_ = 0;
   if (!child) {
     root_ = 0;
@@ -150,8 +167,9 @@ void Tree::advance(Action action, NoiseSeed noise_seed) {
   spare.reset();
   root_ = copy_subtree(child, spare);
   arena_.swap(spare);
-  const Edges kept = arena_.edges(root());
-  reused_visits_.assign(kept.visits, kept.visits + root().num_edges);
+  const Edges edges = arena_.edges(root());
+  reused_visits_.assign(edges.visits, edges.visits + root().num_edges);
+  first_edges_ = root().num_edges;
   shape_root();
 }
 
@@ -165,8 +183,10 @@ void Tree::reset(const State& state, NoiseSeed noise_seed) {
 void Tree::drop() {
   for (std::size_t i = 0; i < busy_.size(); ++i) busy_[i] = false;
   waiting_ = 0;
+  tokens_.reserved = 0;
   new_visits_ = 0;
   capped_ = false;
+  out_of_tokens_ = false;
   at_ = 0;
   root_ = 0;
   arena_.reset();
