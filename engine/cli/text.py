@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.option import JsonOption
+from engine.cli.option import JsonOption, SeedOption
 
 if TYPE_CHECKING:
     pass
@@ -72,3 +72,99 @@ def _method(name: str) -> Callable[..., None]:
 
 for _name in METHODS:
     app.command(_name)(_method(_name))
+
+
+@app.command("generate")
+def generate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="a run on text, or a model's folder")],
+    task: TaskArgument,
+    count: Annotated[int, typer.Option("--count", min=1, max=10**6, help="problems")] = 8,
+    samples: Annotated[int, typer.Option("--samples", min=1, max=10**5, help="completions of each")] = 1,
+    temperature: Annotated[float, typer.Option("--temperature", min=0, max=10)] = 1.0,
+    split: Annotated[str, typer.Option("--split", help="train, validation or test")] = "validation",
+    seed: SeedOption = 1,
+) -> None:
+    """Write completions, judged, as JSON lines."""
+    from engine.cli.text_verb import generate_lines
+
+    generate_lines(model, task, count, samples, temperature, split, seed)
+
+
+@app.command("verify")
+def verify(task: TaskArgument) -> None:
+    """Judge completions, as JSON lines.
+
+    In: {"id", "prompt", "completion"}.
+    Out: {"id", "score", "parsed", "reason", "flags", "kind"}, or {"id", "error"}.
+    """
+    from engine.cli.text_verb import serve_verdicts
+
+    serve_verdicts(task)
+
+
+@app.command("search")
+def search(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="a run on text, or a model's folder")],
+    task: TaskArgument,
+    count: Annotated[int, typer.Option("--count", min=1, max=10**6, help="problems")] = 8,
+    simulations: Annotated[int, typer.Option("--simulations", min=1, max=10**6, help="of each step")] = 32,
+    tokens: Annotated[int, typer.Option("--tokens", min=0, help="of each problem; 0: no limit")] = 0,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="a.b=v", help="search.* or proposals.*")
+    ] = None,
+    split: Annotated[str, typer.Option("--split", help="train, validation or test")] = "validation",
+    seed: SeedOption = 1,
+) -> None:
+    """Write completions by tree search, judged, as JSON lines."""
+    from engine.cli.text_verb import search_lines
+
+    search_lines(model, task, count, simulations, tokens, assignments or [], split, seed)
+
+
+@app.command("eval")
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="a run on text, or a model's folder")],
+    task: Annotated[str | None, typer.Argument(metavar="[TASK]", help="default: the run's")] = None,
+    count: Annotated[int, typer.Option("--count", min=2, max=10**6, help="test problems")] = 1000,
+    samples: Annotated[int, typer.Option("--samples", min=0, max=1024, help="for pass@k and majority")] = 0,
+    seed: SeedOption = 1,
+    json: JsonOption = False,
+) -> None:
+    """Measure a model on test problems: greedy with its interval, pass@k, the majority."""
+    from engine.cli.text_verb import evaluate_model
+
+    evaluate_model(model, task, count, samples, seed, json)
+
+
+@app.command("export")
+def export(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="a run on text")],
+    out: Annotated[str, typer.Option("--out", metavar="F", help="a .jsonl or .parquet file")],
+    kind: Annotated[str, typer.Option("--format", help="sft, preference, unpaired or stepwise")] = "sft",
+) -> None:
+    """Write a run's episodes in the columns that trl and datasets read."""
+    from engine.cli.text_verb import export_run
+
+    export_run(run, out, kind)
+
+
+@app.command("report")
+def report(run: Annotated[str, typer.Argument(metavar="RUN", help="a run on text")]) -> None:
+    """Write RUN/report.html anew: curves, alarms, samples kept and rejected."""
+    from engine.cli.text_verb import write_run_report
+
+    write_run_report(run)
+
+
+@app.command("inspect")
+def inspect(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="a run on text")],
+    count: Annotated[int, typer.Option("--count", min=1, max=10**5, help="completions")] = 20,
+    verdicts: Annotated[
+        str | None, typer.Option("--verdicts", metavar="F.csv", help="read a filled-in sheet back")
+    ] = None,
+) -> None:
+    """Write a sheet of kept and rejected completions for a person to judge, or read one back."""
+    from engine.cli.text_verb import inspect_run
+
+    inspect_run(run, count, verdicts)

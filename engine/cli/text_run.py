@@ -67,7 +67,7 @@ def open_task(spec: str) -> Task:
 
 @contextmanager
 def open_verifier(spec: str, task: Task) -> Iterator[Verify]:
-    """What judges completions: in this process where the task is quick and total, else in killable workers."""
+    """What judges completions: in this process where the task is quick, else in killable workers."""
     from engine.language.verifier import create_verifier
 
     with create_verifier(spec, task) as verify:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Prior = Literal["freq", "logp", "lenorm"]
 """What a proposed step weighs: how often it was sampled (at temperature 1 an estimate of its probability),
-exp of the log-probability of the whole step, or of its mean a token (Feng et al. 2023), for comparison only."""
+exp of the log-probability of the whole step, or of its mean a token (Feng et al. 2023), to compare with."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,14 @@ class LanguageEvaluator:
         self.verify, self.seed, self.prior = verify, seed, prior
         self.temperature, self.rows_at_once = temperature, rows
         self.interns = [Intern() for _ in prompts]
+        self._begun: list[tuple[int, ...]] = [() for _ in prompts]
         self.generated = self.scored = self.batches = self.rows = 0
 
     def __call__(self, requests: _core.Requests) -> _core.ProposalReply:
         """One answer a request, in their order."""
-        questions = [self._question(requests, index) for index in range(len(requests))]
+        questions = self._questions(requests)
         ended = requests.kinds == _core.VALUE
-        wdl, exact = self._values(questions, ended)
+        wdl, exact = self._values(questions, ended, requests.needs_value)
         asking = [index for index in range(len(questions)) if not ended[index]]
         answers = self._propose([questions[index] for index in asking])
         proposals: list[list[_Proposal]] = [[] for _ in questions]
@@ -131,40 +132,40 @@ class LanguageEvaluator:
         steps = self.interns[tree].steps
         return "".join(steps[action].text for action in path)
 
-    def _question(self, requests: _core.Requests, index: int) -> _Question:
-        tree, path = int(requests.trees[index]), tuple(requests.path(index))
-        text = self.completion(tree, path)
-        return _Question(
-            tree,
-            path,
-            int(requests.counts[index]),
-            text,
-            sum(self.interns[tree].steps[action].tokens for action in path),
-            self.task.player(self.prompts[tree], text),
-        )
+    def begin_at(self, tree: int, path: Sequence[int]) -> None:
+        """Say that the root of a tree has advanced along `path`: its requests are about what follows."""
+        self._begun[tree] = tuple(path)
 
-    def _values(self, questions: Sequence[_Question], ended: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _questions(self, requests: _core.Requests) -> list[_Question]:
+        offsets, actions = requests.paths()
+        questions = []
+        for index, tree in enumerate(requests.trees.tolist()):
+            path = (*self._begun[tree], *actions[offsets[index] : offsets[index + 1]].tolist())
+            text = self.completion(tree, path)
+            tokens = sum(self.interns[tree].steps[action].tokens for action in path)
+            player = self.task.player(self.prompts[tree], text)
+            questions.append(_Question(tree, path, int(requests.counts[index]), text, tokens, player))
+        return questions
+
+    def _values(
+        self, questions: Sequence[_Question], ended: NDArray[np.bool_], needed: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """(float32 [B, 3] for the player to move, bool [B] whether it is a verdict that proves)."""
         scores = np.full(len(questions), 0.5, np.float32)
         exact = np.zeros(len(questions), np.bool_)
-        judged = [i for i in range(len(questions)) if ended[i] and self.verify is not None]
+        judged = [index for index in np.flatnonzero(ended) if self.verify is not None]
         if judged and self.verify is not None:
             pairs = [(self.prompts[questions[i].tree], questions[i].completion) for i in judged]
             for i, verdict in zip(judged, self.verify(pairs), strict=True):
                 scores[i], exact[i] = verdict.score, verdict.kind == "exact"
-        fresh = [
-            i for i in range(len(questions))
-            if not (ended[i] and self.verify is not None)
-            and (ended[i] or questions[i].path not in self.interns[questions[i].tree].asked)
-        ]  # fmt: skip
-        if fresh and self.model.value_head is not None:
+        valued = [index for index in np.flatnonzero(needed) if not (ended[index] and self.verify is not None)]
+        if valued and self.model.value_head is not None:
             from engine.language.scoring import values
 
-            texts = [self.prompts[questions[i].tree].text + questions[i].completion for i in fresh]
-            scores[fresh] = values(self.model, texts)
-        for i in fresh:
-            if ended[i] and self._is_cut(questions[i]):
-                scores[i] = 0.0
+            texts = [self.prompts[questions[i].tree].text + questions[i].completion for i in valued]
+            scores[valued] = values(self.model, texts)
+        cut = [index for index in valued if ended[index] and self._is_cut(questions[index])]
+        scores[cut] = 0.0
         first = np.array([question.player == 0 for question in questions])
         win = np.where(first, scores, 1 - scores)
         return np.stack([win, np.zeros_like(win), 1 - win], axis=1).astype(np.float32), exact
@@ -281,4 +282,5 @@ class LanguageEvaluator:
             action = intern.id_of(ProposedStep(step, len(row), ends, False))
             weight = math.exp(logprob - max(sums))
             proposals.append(_Proposal(action, weight, self.task.player(prompt, after), ends))
-        return proposals
+        # Where fewer are asked for than there are, the likeliest.
+        return sorted(proposals, key=lambda proposal: (-proposal.weight, proposal.action))[: question.count]

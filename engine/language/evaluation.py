@@ -1,4 +1,4 @@
-"""What a model can do on problems it has not learnt from: greedy, one sample, the best of many, the most frequent."""
+"""What a model can do on problems it has not learnt from: greedy, by samples, by vote."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def table_row(name: str, result: Result, base: Result | None = None) -> dict[str
     """A row of the final table, in percent."""
     values = result.summary()
     row: dict[str, Any] = {"model": name, "greedy %": round(100 * values["greedy"], 1)}
-    row["95 %"] = f"{100 * values['greedy_low']:.1f}–{100 * values['greedy_high']:.1f}"
+    row["95 %"] = f"{100 * values['greedy_low']:.1f} to {100 * values['greedy_high']:.1f}"
     row |= {f"{k} %": round(100 * v, 1) for k, v in values.items() if "@" in k}
     if base is not None:
         gain = difference(result, base)

@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.config import build_section, merge
 from engine.errors import UserError
-from engine.language.contamination import EvaluationIndex
+from engine.language.contamination import EvaluationIndex, overlap, refuse_overlap
 from engine.language.episode import Episode
 from engine.language.evaluation import Result, evaluate, table_row
 from engine.language.filter import Example, mark_kept, mix
@@ -22,10 +22,13 @@ from engine.language.model_folder import load_model
 from engine.language.monitor.gate import gate
 from engine.language.monitor.guard import Knobs, check_start, respond
 from engine.language.monitor.levels import Level
+from engine.language.monitor.measure import Instruments
 from engine.language.monitor.monitor import Monitor
 from engine.language.monitor.observation import Items
+from engine.language.report.report import RunPage, write_report
+from engine.language.report.sample import draw_samples
 from engine.language.rollout import Policy, Verify, rollout, row_seed
-from engine.language.rundir import TextRun
+from engine.language.rundir import REPORT, TextRun
 from engine.language.settings import TextConfig
 from engine.language.task import Demonstration, Prompt, Task
 from engine.language.tiny_model import build_model
@@ -127,17 +130,21 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
     wanted = len(shown) + config.sample.prompts * min(max(config.loop.iterations, 2), 8)
     prompts = [p for p in task.prompts("train", wanted, config.seed) if p.id not in shown]
     index = EvaluationIndex(evaluation_prompts(task, config))
+    refuse_overlap([*real, *holdout], index)
     metrics = stack.enter_context(Metrics(run.path, checkpoint.iteration if checkpoint else -1))
     if checkpoint:
         progress = Progress.of(checkpoint.progress)
         base, model = load_model(run.model_folder(0)), load_model(run.model_folder(progress.accepted))
-        monitor, accuracy = Monitor.from_json(progress.monitor, config.monitor), Items(**progress.accuracy)
+        monitor, accuracy = (
+            Monitor.from_json(progress.monitor, config.monitor, instruments(task)),
+            Items(**progress.accuracy),
+        )
     else:
         started = time.monotonic()
         progress = Progress(knobs=knobs_of(config))
         base = model = first_model(task, config, real, reporter)
         progress.seconds = time.monotonic() - started
-        monitor, accuracy = Monitor(config.monitor), Items((), ())
+        monitor, accuracy = Monitor(config.monitor, instruments(task)), Items((), ())
     watch = Watch(task, config, holdout, base, verify)
     parts = Parts(
         task,
@@ -183,13 +190,18 @@ def first_model(
         raise UserError(
             f"task '{task.name}' has no demonstrations to build a model on; name one with --model"
         )
-    alphabet = task.alphabet or "".join(
-        sorted({letter for d in real for letter in d.prompt.text + d.completion + task.end})
-    )
     reporter.message(f"building a model of {settings.size} parameters on {len(real)} demonstrations")
-    model = build_model(alphabet, settings.size, config.seed)
+    model = new_model(task, config, real)
     learn(model, task, config, mix([], real, config.mix, 0), settings.steps, (0,))
     return model
+
+
+def new_model(task: Task, config: TextConfig, real: Sequence[Demonstration]) -> LanguageModel:
+    """A model with fresh weights that can spell the task."""
+    alphabet = task.alphabet or "".join(
+        sorted({letter for d in real for letter in d.prompt.text + d.completion})
+    )
+    return build_model(alphabet, config.model.size, config.seed)
 
 
 def evaluation_prompts(task: Task, config: TextConfig) -> list[Prompt]:
@@ -221,11 +233,12 @@ def _iterate(parts: Parts) -> None:
         parts.verify, seed=config.seed, iteration=iteration,
     )  # fmt: skip
     steps = round(config.update.steps * config.update.growth ** (iteration - 1))
-    student, taken = _starting_model(parts), 0
+    student, taken, leaked = _starting_model(parts), 0, 0
     values: dict[str, float] = {}
     for number, threshold in enumerate(config.filter.thresholds):
         episodes = mark_kept(parts.task, episodes, config.filter, threshold)
-        parts.index.refuse(episodes)
+        episodes, met = without_items(episodes, parts.index)
+        leaked += met
         seed = row_seed(config.seed, "mix", iteration)
         examples = mix(_learnable(parts, config, episodes), parts.real, config.mix, seed)
         if not examples:
@@ -233,7 +246,7 @@ def _iterate(parts: Parts) -> None:
             break
         values = learn(student, parts.task, config, examples, steps, (iteration, number))
         taken += steps
-    _judge(parts, student, iteration, episodes, values, taken)
+    _judge(parts, student, iteration, episodes, values, taken, leaked)
     progress.seconds += time.monotonic() - started
     _commit(parts, student, episodes, values)
 
@@ -245,13 +258,14 @@ def _judge(
     episodes: Sequence[Episode],
     values: dict[str, float],
     steps: int,
+    leaked: int,
 ) -> None:
     """Measure what came out, and let the gate and the alarms decide what becomes of it."""
     config, progress, old = parts.config, parts.progress, parts.accuracy
     look = parts.watch.look(student)
     passed = gate(look.accuracy.scores, old.scores, old.keys, config.monitor, config.seed)
     share = real_share(parts, episodes)
-    seen = observation(look, iteration, episodes, share, parts.index.hits(episodes))
+    seen = observation(look, iteration, episodes, share, leaked)
     alerts = parts.monitor.update(replace(seen, gate=passed))
     changes = respond(alerts, progress.knobs, config.guards)
     for alert in alerts:
@@ -270,6 +284,13 @@ def _judge(
         base = 0 if config.update.start == "base" else progress.steps
         progress.accepted, progress.steps = iteration, base + steps
         parts.model, parts.accuracy = student, look.accuracy
+
+
+def without_items(episodes: Sequence[Episode], index: EvaluationIndex) -> tuple[list[Episode], int]:
+    """The episodes, those that hold an evaluation item no longer kept; how many are on its own problem."""
+    hits = {hit.index: hit.by for hit in overlap(episodes, index)}
+    cleaned = [replace(e, kept=e.kept and number not in hits) for number, e in enumerate(episodes)]
+    return cleaned, sum(by == "key" for by in hits.values())
 
 
 def _practised(parts: Parts, config: TextConfig, iteration: int) -> list[Prompt]:
@@ -310,7 +331,7 @@ def _commit(
     }
     parts.metrics.write(progress.iteration, line)
     parts.run.commit(progress.iteration, model, asdict(progress), episodes)
-    write_report(parts.run.path, parts.monitor, episodes)
+    write_report(parts.run.path / REPORT, run_page(parts.task, parts.config, parts.monitor, episodes))
     parts.reporter.iteration({"iteration": progress.iteration, **line})
 
 
@@ -338,6 +359,24 @@ def turned(config: TextConfig, knobs: Knobs) -> TextConfig:
         "update": {"steps": knobs.steps},
     }
     return build_section(TextConfig, merge(config.model_dump(), layers))
+
+
+def run_page(
+    task: Task, config: TextConfig, monitor: Monitor, episodes: Sequence[Episode], notes: Sequence[str] = ()
+) -> RunPage:
+    """The report of a run, with samples of its newest episodes."""
+    samples = draw_samples(episodes, [], {}, monitor.tools.modes, count=10, seed=config.seed)
+    facts = {"task": config.task, "method": config.method, "seed": str(config.seed)}
+    facts["model"] = config.model.path or f"built, {config.model.size} parameters"
+    title = f"{config.method} on {task.name}"
+    return RunPage(
+        title, monitor.history, monitor.alerts, samples, facts, notes, thresholds=config.monitor.thresholds
+    )
+
+
+def instruments(task: Task) -> Instruments:
+    """What the monitors know of a task."""
+    return Instruments(solutions=task.solutions, leaks=task.leaks)
 
 
 def _policies(parts: Parts, count: int) -> list[Policy]:
@@ -391,7 +430,7 @@ def real_share(parts: Parts, episodes: Sequence[Episode]) -> float:
 
 
 def final_table(parts: Parts) -> list[dict[str, Any]]:
-    """Base, control and result on the test problems; the control is the base with as many steps on real data."""
+    """Base, control and result on the test problems; the control has as many steps on real data."""
     task, config, run = parts.task, parts.config, parts.run
     prompts = task.prompts("test", config.measure.test, 0)
     parts.reporter.message(f"measuring on {len(prompts)} test problems")

@@ -114,7 +114,10 @@ def _generate(
         stop=(task.end,),
         max_rows=draw.rows,
     )
-    texts = [_completed(task, row, completion.text, hints) for row, completion in zip(rows, completions, strict=True)]
+    texts = [
+        _completed(task, row, completion.text, hints)
+        for row, completion in zip(rows, completions, strict=True)
+    ]
     verdicts = verify([(row.prompt, text) for row, text in zip(rows, texts, strict=True)])
     source: Source = "hint" if hints else "model"
     return [

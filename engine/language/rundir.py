@@ -20,7 +20,7 @@ from engine.errors import CorruptFileError, UserError
 from engine.language.episode import Episode
 from engine.language.episode_table import read_episodes, write_episodes
 from engine.language.settings import TextConfig
-from engine.manifest import digest_json, folder_name, read_digest, read_sealed, write_sealed
+from engine.manifest import digest_json, folder_name, read_digest, read_manifests, read_sealed, write_sealed
 from engine.replay import Shard
 from engine.rundir import REPLAY, RunFolder
 from engine.settings_file import CONFIG, read_settings
@@ -29,7 +29,7 @@ from engine.storage import Digest, Lock, make_folder, read_checked
 if TYPE_CHECKING:
     from engine.language.model import LanguageModel
 
-STATE = "state.json"
+STATE, REPORT = "state.json", "report.html"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class TextRun(RunFolder):
     def commit(
         self, iteration: int, model: LanguageModel, progress: Mapping[str, Any], episodes: Sequence[Episode]
     ) -> None:
-        """Write the episodes of an iteration and the model that came of them; both or neither after a crash."""
+        """Write the episodes of an iteration and the model that came of them; both or neither exist."""
         shards = []
         if episodes:
             name = f"{folder_name(iteration)}.parquet"
@@ -91,7 +91,7 @@ class TextRun(RunFolder):
         """All episodes of the run, oldest first."""
         result: list[Episode] = []
         for shard in self.shards():
-            result += read_episodes(self.path / REPLAY / shard.name, shard.digest)
+            result += read_episodes(self.path / REPLAY / shard.name, self.config.task, shard.digest)
         return result
 
     def model_folder(self, iteration: int) -> Path:
@@ -127,3 +127,14 @@ def _read_checkpoint(folder: Path, digests: Mapping[str, Digest]) -> TextCheckpo
         return TextCheckpoint(int(state["iteration"]), folder, dict(state["progress"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(f"checkpoint '{folder}' is not complete: {error!r}") from error
+
+
+def newest_model(path: Path) -> Path:
+    """The folder of the model that a run has accepted, without writing to it; UserError where it has none."""
+    for manifest in read_manifests(path):
+        if isinstance(manifest, CorruptFileError):
+            continue
+        folder = checkpoint_folder(path, manifest.iteration)
+        accepted = read_sealed(folder / STATE, manifest.checkpoints[manifest.iteration][STATE])
+        return checkpoint_folder(path, int(accepted["progress"]["accepted"]))
+    raise UserError(f"run '{path}' has no checkpoint yet; let it finish an iteration")

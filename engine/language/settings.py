@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from engine.config import SearchConfig, Section, merge
+from engine.config import ProposalConfig, SearchConfig, Section, merge
 from engine.errors import UserError
 from engine.language.config import TextLearnerConfig
 from engine.language.monitor.config import GuardConfig, MonitorConfig
@@ -18,7 +18,7 @@ class ModelConfig(Section):
     """The language model to begin with."""
 
     path: str = ""
-    """A local folder in the format of transformers; empty: a small model is built and trained on demonstrations."""
+    """A local folder in the format of transformers; empty: a small one is built on demonstrations."""
     adapter: str = ""
     """A folder with a LoRA adapter over it."""
     size: Literal["0.06M", "0.2M", "0.5M", "1M"] = "0.2M"
@@ -57,7 +57,7 @@ class FilterConfig(Section):
     """Which completions are learnt from."""
 
     thresholds: tuple[float, ...] = (1.0,)
-    """Least score; several are used one after another, each with a training of its own (ReST's improve steps)."""
+    """Least score; several are used one after another, each with a training of its own (ReST's Improve)."""
     distinct: bool = True
     """One completion of each canonical solution of a problem."""
     per_prompt: int = Field(4, ge=1, le=100_000)
@@ -94,9 +94,9 @@ class LabelConfig(Section):
     """Labels of steps, where a process reward model is trained."""
 
     source: Literal["rollouts", "search", "file"] = "rollouts"
-    """Completions from each prefix (Wang et al. 2024, Math-Shepherd), values of a search, or human labels."""
+    """Completions from each prefix (Math-Shepherd, 2312.08935), values of a search, or human labels."""
     kind: Literal["hard", "soft", "pairwise"] = "soft"
-    """Whether any completion is right, how many are, or better against worse steps of one node (rStar-Math)."""
+    """Whether any completion is right, how many are, or better against worse steps (rStar-Math)."""
     completions: int = Field(8, ge=1, le=10_000)
     """From each prefix."""
     path: str = ""
@@ -139,7 +139,8 @@ class TextConfig(Section):
     update: UpdateConfig = UpdateConfig()
     label: LabelConfig = LabelConfig()
     learner: TextLearnerConfig = TextLearnerConfig()
-    search: SearchConfig = SearchConfig()
+    search: SearchConfig = SearchConfig(policy_temperature=1.0)
+    proposals: ProposalConfig = ProposalConfig()
     measure: MeasureConfig = MeasureConfig()
     monitor: MonitorConfig = MonitorConfig()
     guards: GuardConfig = GuardConfig()

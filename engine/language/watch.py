@@ -1,4 +1,4 @@
-"""What the monitors are shown of a model: samples of fixed problems, held-out accuracy, real data, variations."""
+"""What the monitors are shown of a model: samples, held-out accuracy, real data, variations."""
 
 from __future__ import annotations
 
@@ -100,9 +100,7 @@ class Watch:
         return [episode.logprob - value for episode, value in zip(probe, base, strict=True)]
 
 
-def logprobs(
-    model: LanguageModel, pairs: Sequence[tuple[str, str]], *, ended: bool = True
-) -> list[float]:
+def logprobs(model: LanguageModel, pairs: Sequence[tuple[str, str]], *, ended: bool = True) -> list[float]:
     """ln p of completions given their prompts, the end token included where they have `ended`."""
     from engine.language.scoring import score
 

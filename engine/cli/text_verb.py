@@ -1,0 +1,224 @@
+"""What the commands `text generate`, `verify`, `search`, `eval`, `export`, `report` and `inspect` do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from engine.cli.stream import Request, check_fields, each, print_json, serve
+from engine.cli.text_run import open_task, open_verifier
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    from engine.language.episode import Episode
+    from engine.language.model import LanguageModel
+    from engine.language.rundir import TextRun
+    from engine.language.task import Prompt, Task
+
+SHEET = "inspect.csv"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model, and the task of the run that it comes from, None for a folder of its own."""
+
+    model: LanguageModel
+    task: str | None
+
+
+def open_model(path: str) -> Opened:
+    """The accepted model of a run, or that of a folder."""
+    from engine.language.model_folder import load_model
+    from engine.language.rundir import newest_model, read_text_config
+
+    folder = Path(path)
+    if (folder / "manifest").is_dir():
+        return Opened(load_model(newest_model(folder)), read_text_config(folder).task)
+    return Opened(load_model(folder), None)
+
+
+def read_prompts(task: Task, split: str, count: int, seed: int) -> list[Prompt]:
+    """Problems of a split by its name."""
+    from engine.language.task import Split
+
+    if split not in get_args(Split):
+        raise UserError(f"--split '{split}' is none of {', '.join(get_args(Split))}")
+    return task.prompts(split, count, seed)  # type: ignore[arg-type]
+
+
+def generate_lines(
+    model: str, spec: str, count: int, samples: int, temperature: float, split: str, seed: int
+) -> None:
+    """Print sampled completions."""
+    from engine.language.rollout import Draw, Policy, sample
+
+    task, opened = open_task(spec), open_model(model)
+    prompts = read_prompts(task, split, count, seed)
+    with open_verifier(spec, task) as verify:
+        policy = Policy(opened.model, opened.model.digest())
+        episodes = sample(task, [policy], prompts, samples, Draw(temperature), verify, seed=seed, iteration=0)
+    for episode in episodes:
+        print_json(describe(episode))
+
+
+def search_lines(
+    model: str,
+    spec: str,
+    count: int,
+    simulations: int,
+    tokens: int,
+    assignments: Sequence[str],
+    split: str,
+    seed: int,
+) -> None:
+    """Print completions written by tree search."""
+    from engine.config import build_section, merge, parse_assignments
+    from engine.language.rollout import Policy
+    from engine.language.settings import TextConfig
+    from engine.language.tree_search import Plan, search_completions
+
+    task, opened = open_task(spec), open_model(model)
+    layers = merge(parse_assignments(assignments), {"task": spec, "method": "alphazero"})
+    config = build_section(TextConfig, layers)
+    prompts = read_prompts(task, split, count, seed)
+    plan = Plan(simulations, tokens or None, judge=task.verifier_at_test)
+    with open_verifier(spec, task) as verify:
+        policy = Policy(opened.model, opened.model.digest())
+        episodes = search_completions(
+            task, policy, prompts, plan, config.search, config.proposals, verify, seed=seed
+        )
+    for episode in episodes:
+        print_json({**describe(episode), "steps": [vars_of(step) for step in episode.steps]})
+
+
+def serve_verdicts(spec: str) -> None:
+    """Judge completions that come as JSON lines."""
+    task = open_task(spec)
+    with open_verifier(spec, task) as verify:
+
+        def judge(request: Request) -> dict[str, Any]:
+            from engine.language.task import Prompt
+
+            check_fields(request, ("id", "prompt", "completion", "prompt_id", "key"))
+            prompt, completion = request.get("prompt"), request.get("completion")
+            if not isinstance(prompt, str) or not isinstance(completion, str):
+                raise UserError('give "prompt" and "completion" as texts')
+            problem = Prompt(str(request.get("prompt_id", prompt)), prompt, str(request.get("key", prompt)))
+            verdict = verify([(problem, completion)])[0]
+            return {
+                "score": verdict.score,
+                "parsed": verdict.parsed,
+                "reason": verdict.reason,
+                "flags": list(verdict.flags),
+                "kind": verdict.kind,
+            }
+
+        serve(each(judge))
+
+
+def evaluate_model(model: str, spec: str | None, count: int, samples: int, seed: int, json: bool) -> None:
+    """Print how a model does on test problems."""
+    from engine.language.evaluation import evaluate, table_row
+    from engine.language.rollout import Policy
+
+    opened = open_model(model)
+    name = spec or opened.task
+    if name is None:
+        raise UserError(f"'{model}' is a model's folder; name the task to measure it on")
+    task = open_task(name)
+    prompts = task.prompts("test", count, 0)
+    with open_verifier(name, task) as verify:
+        result = evaluate(task, Policy(opened.model, ""), prompts, verify, samples=samples, seed=seed)
+    if json:
+        print_json({"model": model, "task": name, "problems": len(prompts), **result.summary()})
+        return
+    from engine.cli.progress import print_table
+
+    print_table([{**table_row(model, result), "problems": len(prompts)}])
+
+
+def export_run(run: str, out: str, kind: str) -> None:
+    """Write a run's episodes as a data set."""
+    from engine.language.export import export
+
+    with open_run(run) as opened:
+        task = open_task(opened.config.task)
+        digest = export(Path(out), kind, opened.episodes(), task)
+    print_json({"out": out, "format": kind, "bytes": digest.num_bytes, "sha256": digest.sha256})
+
+
+def write_run_report(run: str) -> None:
+    """Write the page of a run anew."""
+    from engine.language.improve import instruments, run_page
+    from engine.language.monitor.monitor import Monitor
+    from engine.language.report.report import write_report
+    from engine.language.rundir import REPORT
+
+    with open_run(run) as opened:
+        task, progress = open_task(opened.config.task), latest_progress(opened)
+        monitor = Monitor.from_json(progress["monitor"], opened.config.monitor, instruments(task))
+        path = opened.path / REPORT
+        write_report(path, run_page(task, opened.config, monitor, opened.episodes()))
+    print(path)
+
+
+def inspect_run(run: str, count: int, verdicts: str | None) -> None:
+    """Write a sheet for a person, or count what one has said."""
+    from engine.language.monitor.probe import shapes
+    from engine.language.report.sample import draw_samples, read_verdicts, write_sheet
+
+    if verdicts is not None:
+        opinions = [verdict.opinion for verdict in read_verdicts(Path(verdicts))]
+        print_json({word: opinions.count(word) for word in ("right", "wrong", "unsure")})
+        return
+    with open_run(run) as opened:
+        samples = draw_samples(opened.episodes(), [], {}, shapes, count=count, seed=opened.config.seed)
+        write_sheet(opened.path / SHEET, samples)
+        print(opened.path / SHEET)
+
+
+def open_run(path: str) -> TextRun:
+    """A run on text, open."""
+    from engine.language.rundir import TextRun
+
+    return TextRun.open(Path(path))
+
+
+def latest_progress(run: TextRun) -> dict[str, Any]:
+    """What the driver carried at the newest commit."""
+    checkpoint = run.latest()
+    if checkpoint is None:
+        raise UserError(f"run '{run.path}' has no checkpoint yet; let it finish an iteration")
+    return checkpoint.progress
+
+
+def describe(episode: Episode) -> dict[str, Any]:
+    """An episode as JSON."""
+    result = episode.result
+    return {
+        "id": episode.prompt.id,
+        "prompt": episode.prompt.text,
+        "completion": episode.completion,
+        "score": result.score,
+        "parsed": result.parsed,
+        "reason": result.reason,
+        "flags": list(result.flags),
+        "tokens": episode.tokens,
+        "ended": episode.ended,
+    }
+
+
+def vars_of(step: Any) -> dict[str, Any]:
+    """A step of a search as JSON; q is null where unvisited."""
+    q = [None if value != value else value for value in step.q]
+    return {
+        "text": step.text,
+        "player": step.player,
+        "proposals": list(step.proposals),
+        "visits": list(step.visits),
+        "prior": list(step.prior),
+        "q": q,
+        "value": step.value,
+    }

@@ -1,0 +1,82 @@
+"""What a run on text would take, before it is begun: tokens by stage, and minutes on this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.language.task import Demonstration, Task
+
+if TYPE_CHECKING:
+    from engine.language.model import LanguageModel
+    from engine.language.settings import TextConfig
+
+TRAINING_COST = 3.0
+"""Forward and backward of a token against its generation in a large batch."""
+
+
+def forecast(task: Task, config: TextConfig) -> list[dict[str, Any]]:
+    """Rows {"stage", "tokens", "minutes"}; the last is the sum. The rate is that of a second of generation."""
+    from engine.language.improve import new_model
+    from engine.language.model_folder import load_model
+
+    real = task.demonstrations(min(config.model.demonstrations, 200), config.seed)
+    model = load_model(Path(config.model.path)) if config.model.path else new_model(task, config, real)
+    length = mean_length(task, model, real)
+    generated_s = 1 / rate(task, model, config)
+    rows = []
+    for stage, tokens, cost in stages(config, length):
+        seconds = tokens * generated_s * cost
+        rows.append({"stage": stage, "tokens": round(tokens), "minutes": round(seconds / 60, 2)})
+    total = {
+        "stage": "all",
+        "tokens": sum(row["tokens"] for row in rows),
+        "minutes": round(sum(row["minutes"] for row in rows), 1),
+    }
+    return [*rows, total]
+
+
+def stages(config: TextConfig, length: float) -> list[tuple[str, float, float]]:
+    """(stage, tokens, cost of one against a generated one), where a completion has `length` tokens."""
+    sampling, measure, update = config.sample, config.measure, config.update
+    growth = [update.growth**iteration for iteration in range(config.loop.iterations)]
+    trained = config.learner.batch_tokens
+    samples = sampling.samples * (2 if sampling.rationalize else 1)
+    if sampling.simulations:
+        samples = sampling.samples * sampling.simulations
+    looks = measure.validation * 2 + config.monitor.prompts * config.monitor.samples
+    final = measure.test * (1 + measure.samples) * (3 if measure.control else 2)
+    steps = update.steps * len(config.filter.thresholds) * sum(growth)
+    control = (update.steps * growth[-1] if growth else 0) if measure.control else 0
+    built = 0 if config.model.path else config.model.steps
+    return [
+        ("build the first model", built * trained, TRAINING_COST),
+        ("generate", config.loop.iterations * sampling.prompts * samples * length, 1.0),
+        ("learn", steps * trained, TRAINING_COST),
+        ("watch", (config.loop.iterations + 1) * looks * length, 1.0),
+        ("control", control * trained, TRAINING_COST),
+        ("measure", final * length, 1.0),
+    ]
+
+
+def mean_length(task: Task, model: LanguageModel, real: Sequence[Demonstration]) -> float:
+    """Tokens of a completion with its end, by the demonstrations; half of the most without any."""
+    if not real:
+        return task.max_tokens / 2
+    rows = model.codec.encode_completions([d.prompt.text for d in real], [d.completion for d in real])
+    return 1 + sum(len(row) for row in rows) / len(rows)
+
+
+def rate(task: Task, model: LanguageModel, config: TextConfig) -> float:
+    """Tokens a second of batched generation, measured for about a second."""
+    from engine.language.generation import generate
+
+    prompts = [prompt.text for prompt in task.prompts("train", config.loop.rows, 0)]
+    count, start, number = 0, time.monotonic(), 0
+    while (elapsed := time.monotonic() - start) < 1.0:
+        seeds = range(number, number + len(prompts))
+        count += sum(c.tokens for c in generate(model, prompts, seeds=seeds, max_tokens=task.max_tokens))
+        number += len(prompts)
+    return count / elapsed
