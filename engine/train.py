@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +17,7 @@ from engine.checkpoint import Checkpoint
 from engine.config import Config
 from engine.errors import UserError
 from engine.game_table import join_games
+from engine.interrupt import terminable
 from engine.learner import Learner, num_threads
 from engine.metrics import Metrics, record_text, resident_mb, sample_game
 from engine.network import PolicyValueNetwork, check_size
@@ -112,7 +110,7 @@ def train(
     """
     check_trainable(game, config)
     with ExitStack() as stack:
-        stack.enter_context(_terminable())
+        stack.enter_context(terminable())
         warn = reporter.message
         run = stack.enter_context(
             Run.open(run_path, warn) if resume else Run.create(run_path, resolved(config), warn)
@@ -249,20 +247,3 @@ def _write(parts: Parts, values: Mapping[str, Any], games: Games) -> None:
     tags = {"event": f"iteration {iteration}", "round": str(number)}
     suffix, text = record_text(parts.game, start, moves, tags) or ("md", sample)
     atomic_write(folder / f"{iteration:06}.{suffix}", text.encode())
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Turn SIGTERM into KeyboardInterrupt, so that a run ends the same way on both."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)

@@ -18,7 +18,7 @@ TRAINING_COST = 3.0
 
 
 def forecast(task: Task, config: TextConfig) -> list[dict[str, Any]]:
-    """Rows {"stage", "tokens", "minutes"}; the last is the sum. The rate is that of a second of generation."""
+    """Rows {"stage", "tokens", "minutes"}; the last is the sum. The rate is measured for a second."""
     from engine.language.improve import new_model
     from engine.language.model_folder import load_model
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.config import build_section, merge
 from engine.errors import UserError
+from engine.interrupt import terminable
 from engine.language.contamination import EvaluationIndex, overlap, refuse_overlap
 from engine.language.episode import Episode
 from engine.language.evaluation import Result, evaluate, table_row
