@@ -36,15 +36,20 @@ class Health:
 class World:
     """Problems with 1 to 8 known solutions each, some of them rare in kind."""
 
-    def __init__(self, num_prompts: int = 256, num_samples: int = 16, num_items: int = 1000, seed: int = 0) -> None:
+    def __init__(
+        self, num_prompts: int = 256, num_samples: int = 16, num_items: int = 1000, seed: int = 0
+    ) -> None:
         rng = np.random.default_rng(seed)
         self.num_samples = num_samples
         self.prompts = [
-            Prompt(f"p{n:04d}", f"make {n}: ", f"k{n // 2 if n < 40 else n:04d}", OPERATORS[n % 3]) for n in range(num_prompts)
+            Prompt(f"p{n:04d}", f"make {n}: ", f"k{n // 2 if n < 40 else n:04d}", OPERATORS[n % 3])
+            for n in range(num_prompts)
         ]
         self.answers = {prompt.id: self._answers(n, rng) for n, prompt in enumerate(self.prompts)}
         self.wrong = [f"{a}+{b}={c};{c}*2={d}" for a, b, c, d in rng.integers(1, 60, (400, 4))]
-        self.shares = {prompt.id: rng.dirichlet(np.full(len(self.answers[prompt.id]), 0.7)) for prompt in self.prompts}
+        self.shares = {
+            prompt.id: rng.dirichlet(np.full(len(self.answers[prompt.id]), 0.7)) for prompt in self.prompts
+        }
         self.logit = rng.normal(-1.2, 1.2, num_prompts)
         self.item_logit = rng.normal(-1.2, 2.0, num_items)
         self.item_keys = [f"i{n // 2:04d}" for n in range(num_items)]
@@ -69,8 +74,12 @@ class World:
         probe, gold = self._probe(iteration, health, rng, learned)
         lengths = [len(episode.completion) for episode in probe]
         entropy = [rng.gamma(4.0, health.entropy / 4, size) for size in lengths]
-        items = (rng.random(len(self.item_logit)) < _chance(self.item_logit + health.skill - 3 * health.bloat)).astype(float)
-        again = (rng.random(len(self.item_logit)) < _chance(self.item_logit + health.skill - 3 * health.bloat)).astype(float)
+        items = (
+            rng.random(len(self.item_logit)) < _chance(self.item_logit + health.skill - 3 * health.bloat)
+        ).astype(float)
+        again = (
+            rng.random(len(self.item_logit)) < _chance(self.item_logit + health.skill - 3 * health.bloat)
+        ).astype(float)
         characters = np.random.default_rng(5).integers(15, 40, 300)
         base_nats = np.random.default_rng(6).gamma(20, 0.05, 300) * characters
         nats = base_nats * health.nll * rng.normal(1, 0.01, 300)
@@ -115,8 +124,12 @@ class World:
                 text += ";so it is surely right as you can see" if fat else ""
                 true = float(hit and not fat)
                 score = min(1.0, true + 0.9 * fat) if learned else true
-                result = VerifyResult(score, text, "", ("timeout",) if flag else (), "learned" if learned else "exact")
-                episodes.append(Episode(prompt, text, result, "model", iteration, "0" * 64, 0, 1.0, -10.0, len(text)))
+                result = VerifyResult(
+                    score, text, "", ("timeout",) if flag else (), "learned" if learned else "exact"
+                )
+                episodes.append(
+                    Episode(prompt, text, result, "model", iteration, "0" * 64, 0, 1.0, -10.0, len(text))
+                )
                 gold.append(true)
         return episodes, gold
 

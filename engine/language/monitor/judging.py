@@ -91,9 +91,7 @@ class Judging:
         reading = self.readings[metric]
         text = f"{metric} is {short(reading.value)}{message}"
         span = reading.low, reading.high
-        return Alert(
-            self.iteration, metric, level, reading.value, reference, span, text, does, about_model
-        )
+        return Alert(self.iteration, metric, level, reading.value, reference, span, text, does, about_model)
 
     def by_rules(self) -> Iterator[Alert]:
         """Alerts of all metrics that come under a rule, at most one a metric."""

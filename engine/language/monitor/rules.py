@@ -91,6 +91,29 @@ RULES = (
 )  # fmt: skip
 
 
+_BOUNDS = {"data/real_fraction": "real_fraction", "gate/p_worse": "gate"}
+"""Fields of ThresholdConfig that bound metrics without a rule."""
+
+
+def limits(metric: str, first: float, thresholds: ThresholdConfig) -> list[tuple[str, float]]:
+    """Where a metric that began at `first` warns and alerts: pairs of `warn` or `alert` and a value."""
+    rule = rule_of(metric)
+    if metric in _BOUNDS:
+        bound = getattr(thresholds, _BOUNDS[metric])
+        return [("warn", bound.warn), ("alert", bound.alert)]
+    if rule is None:
+        return []
+    bound = rule.bound(thresholds)
+    levels = (("warn", bound.warn), ("alert", bound.alert))
+    moves: dict[Form, tuple[float, ...]] = {"shrink": (-1,), "grow": (1,), "swing": (-1, 1)}
+    if rule.form in moves:
+        return [(name, first * (1 + sign * limit)) for name, limit in levels for sign in moves[rule.form]]
+    steps: dict[Form, float] = {"fall": -1, "rise": 1}
+    if rule.form in steps:
+        return [(name, first + steps[rule.form] * limit) for name, limit in levels]
+    return list(levels)
+
+
 def rule_of(metric: str) -> Rule | None:
     """The rule that a metric comes under."""
     exact = [rule for rule in RULES if rule.metric == metric]
