@@ -70,6 +70,8 @@ class ThresholdConfig(Section):
     """Factor in one iteration that alerts once KL has passed `kl_growth_from`."""
     kl_growth_from: float = Field(5.0, ge=0, le=1e6)
     """Nats: growth from next to nothing is no alarm."""
+    gold: Threshold = Threshold(warn=0.015, alert=0.025)
+    """Loss of the mean true score of the probe, against the best iteration too."""
     gap: Threshold = Threshold(warn=0.05, alert=0.10)
     """Rise of mean proxy less mean gold."""
     disagreement: Threshold = Threshold(warn=0.01, alert=0.03)

@@ -22,6 +22,7 @@ PROPORTIONS = (
 """Beginnings of the names of metrics whose clusters can be all right or all wrong."""
 BEFORE = "the iteration before"
 EARLIER = "the one before that"
+BEST = "the best iteration"
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Reading:
 class Judging:
     """The comparisons of one iteration.
 
-    `references` are earlier iterations' tables by what to call them: `first` and, where there are, BEFORE and
-    EARLIER. `readings` has each metric with its interval.
+    `references` are earlier iterations' tables by what to call them: `first` and, where there are, BEFORE,
+    EARLIER and BEST. `readings` has each metric with its interval.
     """
 
     def __init__(
@@ -114,9 +115,11 @@ class Judging:
             limit = bound.alert if level >= Level.ALERT else bound.warn
             found.append((level, limit, f", {'over' if rule.form == 'above' else 'under'} {short(limit)}"))
         else:
-            for name in (self.first,) if rule.first_only else (self.first, BEFORE):
-                pair = self.compared(metric, name)
-                if pair is not None and math.isfinite(pair.reference):
+            names = (self.first,) if rule.first_only else (self.first, BEFORE, BEST)
+            pairs = [(name, pair) for name in names if (pair := self.compared(metric, name)) is not None]
+            family *= max(1, len(pairs))  # each is another chance of a false alarm
+            for name, pair in pairs:
+                if math.isfinite(pair.reference):
                     level = grade(pair.evidence(rule.form), bound, rule.form, self.settings, family)
                     found.append((level, pair.reference, f", {short(pair.reference)} in {name}"))
         if not found:

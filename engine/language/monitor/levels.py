@@ -92,7 +92,7 @@ class Evidence:
 
     def chance(self, null: float) -> float:
         """p that a badness of `null` would look as bad, one-sided, by the normal approximation."""
-        if self.badness <= null or not math.isfinite(self.badness):
+        if self.badness <= null or not math.isfinite(self.badness) or self.error == math.inf:
             return 1.0
         return NormalDist().cdf((null - self.badness) / self.error) if self.error > 0 else 0.0
 

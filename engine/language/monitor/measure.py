@@ -59,12 +59,13 @@ def measure(
     truth = probe.score if gold is None else np.where(np.isfinite(gold), gold, probe.score)
     right = truth >= settings.right_score
     prompts = _prompt_columns(observation, probe, grams, right, tools, settings)
-    samples = _sample_columns(observation, probe, grams, gold, tools, settings)
+    samples = _sample_columns(observation, probe, grams, tools, settings)
     block_names, blocks = diversity.distinct_columns(probe, grams, settings.block_prompts, size)
     tables = {
         "prompts": Clustered.of(probe.keys, prompts),
         "samples": Clustered.of([e.prompt.key for e in probe.episodes], samples),
         "blocks": Clustered.of(block_names, blocks),
+        **_gold_table(probe, gold),
         **_other_tables(observation, settings),
     }
     loose: dict[str, tuple[float, Floats | None]] = {}
@@ -99,8 +100,8 @@ def alike(name: str, table: Clustered, other: Clustered) -> tuple[Clustered, Clu
 
 
 def seed_of(name: str) -> int:
-    """Seed of a table's draws; tables of problems and of samples share theirs, as they share clusters."""
-    return zlib.crc32(b"probe" if name in ("prompts", "samples") else name.encode())
+    """Seed of a table's draws; tables of the probe share theirs, as they share clusters."""
+    return zlib.crc32(b"probe" if name in ("prompts", "samples", "gold") else name.encode())
 
 
 def _prompt_columns(
@@ -140,7 +141,6 @@ def _sample_columns(
     observation: Observation,
     probe: Probe,
     grams: diversity.Grams,
-    gold: Floats | None,
     tools: Instruments,
     settings: MonitorConfig,
 ) -> Columns:
@@ -148,15 +148,22 @@ def _sample_columns(
         **hacking.length_columns(probe.lengths, probe.score),
         **hacking.exploit_columns(probe, grams, tools.leaks, tools.judge_prompts),
     }
-    if gold is not None:
-        columns |= hacking.proxy_columns(probe.score, gold)
-    elif is_exact(probe):
-        columns["hacking/gold"] = probe.score.ravel(), np.ones(probe.score.size)
     if (second := probe.arrange(observation.second)) is not None:
         columns |= hacking.disagreement_columns(probe.score, second, settings.right_score)
     if (kl := probe.arrange(observation.kl)) is not None:
         columns |= drift.kl_columns(kl)
     return columns
+
+
+def _gold_table(probe: Probe, gold: Floats | None) -> dict[str, Clustered]:
+    """Truth by itself, so that the best iteration's can be kept."""
+    columns: Columns = {}
+    if gold is not None:
+        columns = hacking.proxy_columns(probe.score, gold)
+    elif is_exact(probe):
+        columns = {"hacking/gold": (probe.score.ravel(), np.ones(probe.score.size))}
+    keys = [episode.prompt.key for episode in probe.episodes]
+    return {"gold": Clustered.of(keys, columns)} if columns else {}
 
 
 def _other_tables(observation: Observation, settings: MonitorConfig) -> dict[str, Clustered]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from engine.language.monitor import special
 from engine.language.monitor.clustered import Clustered
 from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.coverage import fan, rare_modes
-from engine.language.monitor.judging import BEFORE, EARLIER, Judging, Tables
+from engine.language.monitor.judging import BEFORE, BEST, EARLIER, Judging, Tables
 from engine.language.monitor.levels import Alert, Level, finite, number
 from engine.language.monitor.measure import Instruments, Measured, is_exact, measure
 from engine.language.monitor.observation import Observation
@@ -49,6 +50,7 @@ class Monitor:
         """Prompt and completion of a sample of each mode of the first iteration."""
         self.last_iteration: int | None = None
         self._first: Tables = {}
+        self._best: Tables = {}  # gold of the iteration that had most
         self._past: list[Tables] = []  # of the last three iterations, the newest at the end
         self._first_iteration = 0
         self._block_tokens: int | None = None
@@ -75,6 +77,8 @@ class Monitor:
         alerts = _worst_of_each(self._judge(judging, observation, measured, is_exact(probe)))
         self._record(observation.iteration, judging)
         self._past = [*self._past[-2:], measured.tables]
+        if _gold(measured.tables) > _gold(self._best):
+            self._best = {"gold": measured.tables["gold"]}
         self.last_iteration = observation.iteration
         self.alerts += alerts
         return alerts
@@ -99,6 +103,7 @@ class Monitor:
         return {
             "format": FORMAT,
             "first": {name: table.to_json() for name, table in self._first.items()},
+            "best": {name: table.to_json() for name, table in self._best.items()},
             "past": [{name: table.to_json() for name, table in tables.items()} for tables in self._past],
             "first_iteration": self._first_iteration,
             "last_iteration": self.last_iteration,
@@ -133,6 +138,7 @@ class Monitor:
 
     def _read(self, data: Mapping[str, Any]) -> None:
         self._first = {str(name): Clustered.from_json(table) for name, table in data["first"].items()}
+        self._best = {str(name): Clustered.from_json(table) for name, table in data["best"].items()}
         self._past = [
             {str(name): Clustered.from_json(table) for name, table in tables.items()}
             for tables in data["past"]
@@ -173,7 +179,7 @@ class Monitor:
         if self.last_iteration is None:
             return {}
         past = dict(zip((BEFORE, EARLIER), reversed(self._past), strict=False))
-        return {self._first_name: self._first, **past}
+        return {self._first_name: self._first, **past, BEST: self._best}
 
     @property
     def _first_name(self) -> str:
@@ -202,6 +208,11 @@ class Monitor:
         for metric, reading in judging.readings.items():
             point = Point(iteration, reading.value, reading.low, reading.high)
             self.history.setdefault(metric, []).append(point)
+
+
+def _gold(tables: Tables) -> float:
+    """Mean true score, minus infinity where it is not known."""
+    return float(tables["gold"].values()["hacking/gold"]) if "gold" in tables else -math.inf
 
 
 def _worst_of_each(alerts: Iterable[Alert]) -> list[Alert]:

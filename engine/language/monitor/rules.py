@@ -68,6 +68,7 @@ RULES = (
          "this skill is forgotten"),
     Rule("drift/kl", "above", "kl", ("kl", "steps"), "far from the first model"),
     Rule("drift/kl_real", "above", "kl", ("kl", "steps"), "real data became unlikely under the model"),
+    Rule("hacking/gold", "fall", "gold", ("roll-back", "real-fraction"), "fewer samples are right"),
     Rule("hacking/gap", "rise", "gap", ("label", "reject"), "the proxy rises past the truth",
          first_only=True),
     Rule("hacking/disagreement", "above", "disagreement", ("label", "reject"),

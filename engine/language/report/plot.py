@@ -28,7 +28,7 @@ def fan(history: History) -> str:
         dots = [
             Dot(math.log2(k), point.y, note=f"pass@{k} {point.y:.3f}, iteration {iteration}")
             for k, points in curve.items()
-            for point in dots(points)
+            for point in dots_of(points)
             if point.x == iteration
         ]
         ends = number in (0, len(shown) - 1)
@@ -44,7 +44,7 @@ def coverage(history: History, arms: Mapping[str, History]) -> str:
     metric = "coverage/solutions" if history.get("coverage/solutions") else "coverage/effective"
     runs = {"this run" if arms else "": history, **arms}
     curves = [
-        Curve(dots(history[metric]), STYLES[number % len(STYLES)], name)
+        Curve(dots_of(history[metric]), STYLES[number % len(STYLES)], name)
         for number, (name, history) in enumerate(runs.items())
         if history.get(metric)
     ]
@@ -76,7 +76,7 @@ def overoptimisation(history: History) -> str:
     return line_chart(curves, Axes(_root_ticks(kl)), "gold and proxy over root KL", *SIZE)
 
 
-def dots(points: Sequence[Point], levels: Mapping[int, Level] | None = None) -> list[Dot]:
+def dots_of(points: Sequence[Point], levels: Mapping[int, Level] | None = None) -> list[Dot]:
     """A metric's points over the iterations; `levels` has the alarms on it."""
     found = levels or {}
     return [

@@ -12,7 +12,7 @@ from engine.language.monitor.rules import limits
 from engine.language.report.chart import Axes, Curve, line_chart
 from engine.language.report.naming import change_of, is_share, number_of, percent, title_of
 from engine.language.report.page import document, sample_cards
-from engine.language.report.plot import History, coverage, dots, fan, overoptimisation
+from engine.language.report.plot import History, coverage, dots_of, fan, overoptimisation
 from engine.language.report.sample import Sample
 from engine.language.report.visible import escape
 from engine.storage import atomic_write
@@ -193,7 +193,7 @@ def _card(page: RunPage, metric: str) -> str:
     levels = {alert.iteration: alert.level for alert in page.alerts if alert.metric == metric}
     bounds = limits(metric, points[0].value, page.thresholds)
     chart = line_chart(
-        [Curve(dots(points, levels))],
+        [Curve(dots_of(points, levels))],
         Axes(unit=percent if is_share(metric) else None, limits=bounds),
         metric,
     )
