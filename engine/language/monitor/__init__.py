@@ -1,0 +1,1 @@
+"""Monitors of the loop on text: collapse, reward hacking and drift, measured each iteration and acted on."""
