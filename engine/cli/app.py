@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.cli import analyze, arena, evaluate, machine, play, record, replay, rules, train
+from engine.cli import analyze, arena, evaluate, machine, play, record, replay, rules, text, train
 from engine.errors import InputError, UserError, describe_error, place_of
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ for command in (
 ):
     app.command()(command)
 app.command("eval")(evaluate.evaluate)
+app.add_typer(text.app)
 
 
 @app.callback(invoke_without_command=True)

@@ -10,12 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.language.episode import Episode
-from engine.language.monitor.statistics import (
-    Interval,
-    clustered_interval,
-    paired_interval,
-    pass_at_k,
-)
+from engine.language.monitor.statistics import Paired, bootstrap, paired_bootstrap, pass_at_k
 from engine.language.rollout import Draw, Policy, Tell, Verify, sample
 from engine.language.task import Prompt, Task
 
@@ -38,8 +33,8 @@ class Result:
 
     def summary(self) -> dict[str, float]:
         """Means, and the 95 % interval of the greedy one."""
-        interval = clustered_interval(self.greedy, self.keys)
-        values = {"greedy": interval.value, "greedy_low": interval.low, "greedy_high": interval.high}
+        greedy = bootstrap(self.greedy, self.keys)
+        values = {"greedy": greedy.value, "greedy_low": greedy.low, "greedy_high": greedy.high}
         k = self.scores.shape[1]
         if k:
             right = (self.scores >= 1).sum(axis=1)
@@ -93,10 +88,10 @@ def majority(episodes: Sequence[Episode], weights: Sequence[float] | None = None
     return score[max(votes, key=lambda solution: votes[solution])] if votes else 0.0
 
 
-def difference(new: Result, old: Result) -> Interval:
+def difference(new: Result, old: Result) -> Paired:
     """Greedy score of `new` less that of `old` on the same problems, with its clustered 95 % interval."""
     assert new.keys == old.keys, "measured on different problems"
-    return paired_interval(new.greedy, old.greedy, new.keys)
+    return paired_bootstrap(new.greedy, old.greedy, new.keys)
 
 
 def table_row(name: str, result: Result, base: Result | None = None) -> dict[str, Any]:
@@ -107,5 +102,5 @@ def table_row(name: str, result: Result, base: Result | None = None) -> dict[str
     row |= {f"{k} %": round(100 * v, 1) for k, v in values.items() if "@" in k}
     if base is not None:
         gain = difference(result, base)
-        row["less base"] = f"{100 * gain.value:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
+        row["less base"] = f"{100 * gain.difference:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
     return row

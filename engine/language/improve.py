@@ -221,7 +221,7 @@ def learn(
     purpose: tuple[object, ...],
 ) -> dict[str, float]:
     """Train `model` in place; the loss and what the learner says of itself."""
-    learner = TextLearner(model, config.learner, row_seed(config.seed, "learn", *purpose), end=task.end)
+    learner = TextLearner(model, config.learner, row_seed(config.seed, "learn", *purpose))
     return learner.fit(examples, steps)
 
 
