@@ -216,7 +216,9 @@ class LanguageEvaluator:
         for question in questions:
             part = made[start : start + question.count]
             start += question.count
-            steps = [(self._step(question, c.text, c.tokens, c.ended), c.logprob, c.tokens) for c in part]
+            steps = [
+                (self._step(question, c.text, c.stop, c.tokens, c.ended), c.logprob, c.tokens) for c in part
+            ]
             answers.append((self._weigh(question, steps), sum(tokens for _, _, tokens in steps)))
         return answers
 
