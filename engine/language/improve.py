@@ -16,8 +16,8 @@ from engine.interrupt import terminable
 from engine.language.contamination import EvaluationIndex, overlap, refuse_overlap
 from engine.language.episode import Episode
 from engine.language.evaluation import Result, evaluate, table_row
-from engine.language.filter import Example, mark_kept, mix
-from engine.language.learner import TextLearner
+from engine.language.filter import mark_kept, mix
+from engine.language.learner import Example, TextLearner
 from engine.language.model import LanguageModel
 from engine.language.model_folder import load_model
 from engine.language.monitor.gate import gate

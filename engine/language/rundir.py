@@ -24,7 +24,7 @@ from engine.manifest import digest_json, folder_name, read_digest, read_manifest
 from engine.replay import Shard
 from engine.rundir import REPLAY, RunFolder
 from engine.settings_file import CONFIG, read_settings
-from engine.storage import Digest, Lock, make_folder, read_checked
+from engine.storage import Digest, Lock, read_checked
 
 if TYPE_CHECKING:
     from engine.language.model import LanguageModel
@@ -69,6 +69,8 @@ class TextRun(RunFolder):
         self, iteration: int, model: LanguageModel, progress: Mapping[str, Any], episodes: Sequence[Episode]
     ) -> None:
         """Write the episodes of an iteration and the model that came of them; both or neither exist."""
+        from engine.language.model_folder import save_model
+
         shards = []
         if episodes:
             name = f"{folder_name(iteration)}.parquet"
@@ -76,8 +78,8 @@ class TextRun(RunFolder):
             kept = sum(episode.kept for episode in episodes)
             shards.append(Shard(name, digest, len(episodes), kept))
         folder = checkpoint_folder(self.path, iteration)
-        make_folder(folder)
-        digests = model.save(folder)
+        save_model(model, folder)
+        digests = {file.name: Digest.of(file.read_bytes()) for file in sorted(folder.iterdir())}
         state = {
             "iteration": iteration,
             "task": self.config.task,

@@ -21,7 +21,7 @@ class ModelConfig(Section):
     """A local folder in the format of transformers; empty: a small one is built on demonstrations."""
     adapter: str = ""
     """A folder with a LoRA adapter over it."""
-    size: Literal["0.06M", "0.2M", "0.5M", "1M"] = "0.2M"
+    size: Literal["0.1M", "0.2M", "0.5M", "1M", "3M"] = "0.2M"
     """Of the model built."""
     demonstrations: int = Field(3500, ge=1, le=10_000_000)
     """Real data: what a built model is trained on, and what `mix.real` draws from."""
