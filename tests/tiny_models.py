@@ -58,6 +58,21 @@ def byte_tokenizer(texts: list[str], size: int = 320) -> Any:
     return transformers.PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<end>")
 
 
+def word_start_tokenizer(texts: list[str]) -> Any:
+    """A BPE tokenizer that puts a mark for a space before the first word, as Llama's does."""
+    import tokenizers
+    import transformers
+    from tokenizers import decoders, models, pre_tokenizers, trainers
+
+    backend = tokenizers.Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    backend.decoder = decoders.Metaspace(prepend_scheme="first", split=False)
+    backend.train_from_iterator(
+        texts, trainers.BpeTrainer(vocab_size=40, special_tokens=["<end>"], show_progress=False)
+    )
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<end>")
+
+
 def save_plain(model: LanguageModel, path: Path) -> Path:
     """The folder as transformers writes it."""
     model.network.save_pretrained(path)

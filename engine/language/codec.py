@@ -60,13 +60,17 @@ class Codec:
         token, the completion is encoded by itself: so it follows the prompt that is generated from.
         """
         alone = self._encode(completions)
-        if self.chat or self.is_concatenative:
+        if self.is_concatenative:
             return alone
-        whole = self._encode([prompt + text for prompt, text in zip(prompts, completions, strict=True)])
-        heads = self._encode(prompts)
+        alone = self._after([self._anchor_text] * len(alone), completions, alone)
+        return alone if self.chat else self._after(prompts, completions, alone)
+
+    def _after(self, heads: Sequence[str], tails: Sequence[str], otherwise: Sequence[Tokens]) -> list[Tokens]:
+        """Tokens that each tail adds to its head; `otherwise` where the two are not told apart."""
+        whole = self._encode([head + tail for head, tail in zip(heads, tails, strict=True)])
         return [
-            row[len(head) :] if row[: len(head)] == head else separate
-            for row, head, separate in zip(whole, heads, alone, strict=True)
+            row[len(head) :] if row[: len(head)] == head and len(head) else other
+            for row, head, other in zip(whole, self._encode(heads), otherwise, strict=True)
         ]
 
     def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:

@@ -173,8 +173,9 @@ class _Stopper:
         """Whether a row whose last token this is can have met a stop string with it, [B]."""
         if not self._stop:
             return np.zeros(len(ids), bool)
-        known = ids < len(self._may_end)
-        return ~known | self._may_end[np.where(known, ids, 0)]
+        known: NDArray[np.bool_] = ids < len(self._may_end)
+        result: NDArray[np.bool_] = ~known | self._may_end[np.where(known, ids, 0)]
+        return result
 
     def ends(self, rows: NDArray[np.int64]) -> list[int]:
         """Which rows [B, T] hold a stop string."""
@@ -221,5 +222,5 @@ def _batches(ids: Sequence[Tokens], max_rows: int) -> Iterator[list[int]]:
 def _rows_that_fit(model: LanguageModel, ids: Sequence[Tokens], max_tokens: int) -> int:
     config = model.config
     longest = max((len(row) for row in ids), default=0) + max_tokens
-    values = getattr(config, "num_hidden_layers", 1) * config.hidden_size * 2
+    values = int(getattr(config, "num_hidden_layers", 1) * config.hidden_size * 2)
     return max(1, min(MAX_ROWS, MAX_CACHE_BYTES // (values * 4 * longest)))

@@ -41,7 +41,8 @@ class LanguageModel:
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return next(iter(self.network.parameters())).device
+        weight: Tensor = next(iter(self.network.parameters()))
+        return weight.device
 
     @property
     def has_adapter(self) -> bool:
@@ -93,7 +94,7 @@ class LanguageModel:
         total = hashlib.sha256()
         for name, tensor in sorted(self.weights().items()):
             total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-            total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+            total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
         return total.hexdigest()
 
 

@@ -118,7 +118,7 @@ def batches_by_length(rows: Sequence[Tokens], max_tokens: int) -> Iterator[list[
 
 
 def _tokens_at_once(model: LanguageModel) -> int:
-    return max(1, min(MAX_TOKENS, MAX_LOGITS // model.config.vocab_size))
+    return max(1, min(MAX_TOKENS, MAX_LOGITS // int(model.config.vocab_size)))
 
 
 def _check_length(model: LanguageModel, ids: Tensor) -> None:
