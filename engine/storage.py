@@ -94,6 +94,31 @@ def move_aside(path: Path, folder: Path) -> None:
     sync_folder(folder)
 
 
+def publish_folder(temporary: Path, path: Path) -> None:
+    """Give a folder just written its name, so that after a crash at any moment `path` is whole or absent.
+
+    What stood at `path` is moved out of the way and removed. Raises UserError where the disk refuses.
+    """
+    old = path.with_name(path.name + ".old" + TEMPORARY)
+    try:
+        for file in sorted(temporary.rglob("*")):
+            if file.is_file():
+                _sync_file(file)
+            else:
+                sync_folder(file)
+        sync_folder(temporary)
+        remove(old)
+        if path.exists():
+            _step("rename")
+            path.rename(old)
+        _step("rename")
+        temporary.rename(path)
+        sync_folder(path.parent)
+        remove(old)
+    except OSError as error:
+        raise UserError(f"cannot write '{path}': {error.strerror}; free or allow it, and resume") from error
+
+
 def sync_folder(path: Path) -> None:
     """Make renames in a folder survive a power cut."""
     _step("fsync folder")
@@ -144,6 +169,12 @@ class Lock:
     def release(self) -> None:
         """Let others write."""
         self._file.close()
+
+
+def _sync_file(path: Path) -> None:
+    _step("fsync")
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _step(name: str) -> None:

@@ -1,0 +1,139 @@
+"""Text to tokens and back, by the tokenizer of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from engine.errors import UserError
+
+Tokens = list[int]
+
+
+class Codec:
+    """Prompts and completions as token ids.
+
+    A prompt is encoded with the tokens that the tokenizer puts before a text, a completion as what it adds
+    to its prompt. Names of special tokens inside a text are text, unless a chat template wraps the prompt.
+
+    Args:
+        tokenizer: of transformers.
+        chat: prompts are messages of a user, wrapped by the tokenizer's chat template.
+    """
+
+    def __init__(self, tokenizer: Any, chat: bool = False) -> None:
+        if tokenizer.eos_token_id is None:
+            raise UserError(
+                f"tokenizer of '{tokenizer.name_or_path}' has no end token; "
+                "set eos_token in its tokenizer_config.json"
+            )
+        if chat and not tokenizer.chat_template:
+            raise UserError(
+                f"tokenizer of '{tokenizer.name_or_path}' has no chat template; go without chat, or add one"
+            )
+        self.tokenizer = tokenizer
+        self.chat = chat
+        self.end: int = tokenizer.eos_token_id
+        self.pad: int = self.end if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        start = tokenizer.bos_token_id
+        self._unknown: int | None = tokenizer.unk_token_id
+        self._before = [start] if start is not None and tokenizer("")["input_ids"][:1] == [start] else []
+        self._empty = [self.end if start is None else start]
+        self._anchor = self._find_anchor()
+        self._anchor_text = self._plain_decode([[self._anchor]])[0]
+        self._pieces: list[str | None] | None = None
+
+    def encode_prompts(self, prompts: Sequence[str]) -> list[Tokens]:
+        """Token ids of each prompt, one at least; raise UserError for what the tokenizer cannot spell."""
+        distinct = list(dict.fromkeys(prompts))
+        if self.chat:
+            rows = [self._wrap(prompt) for prompt in distinct]
+        else:
+            rows = [self._before + row or self._empty for row in self._encode(distinct)]
+        known = dict(zip(distinct, rows, strict=True))
+        return [known[prompt] for prompt in prompts]
+
+    def encode_completions(self, prompts: Sequence[str], completions: Sequence[str]) -> list[Tokens]:
+        """Token ids that each completion adds to its prompt, without the end token.
+
+        Where the tokenizer would join the prompt's last characters with the completion's first into one
+        token, the completion is encoded by itself: so it follows the prompt that is generated from.
+        """
+        alone = self._encode(completions)
+        if self.is_concatenative:
+            return alone
+        alone = self._after([self._anchor_text] * len(alone), completions, alone)
+        return alone if self.chat else self._after(prompts, completions, alone)
+
+    def _after(self, heads: Sequence[str], tails: Sequence[str], otherwise: Sequence[Tokens]) -> list[Tokens]:
+        """Tokens that each tail adds to its head; `otherwise` where the two are not told apart."""
+        whole = self._encode([head + tail for head, tail in zip(heads, tails, strict=True)])
+        return [
+            row[len(head) :] if row[: len(head)] == head and len(head) else other
+            for row, head, other in zip(whole, self._encode(heads), otherwise, strict=True)
+        ]
+
+    def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
+        """Text of generated tokens as it follows a prompt; special tokens are left out."""
+        cut = len(self._anchor_text)
+        return [text[cut:] for text in self._plain_decode([self._anchor, *row] for row in rows)]
+
+    @property
+    def is_concatenative(self) -> bool:
+        """Whether the tokens of a text are those of its characters, one after the other."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        return type(getattr(backend, "model", None)).__name__ == "WordLevel" and self._has_characters_only()
+
+    def pieces(self) -> list[str | None]:
+        """What each token adds to a text; None where that depends on its neighbours."""
+        if self._pieces is None:
+            texts = self._plain_decode([self._anchor, token] for token in range(len(self.tokenizer)))
+            cut = len(self._anchor_text)
+            self._pieces = [
+                text[cut:] if text.startswith(self._anchor_text) and "\ufffd" not in text else None
+                for text in texts
+            ]
+        return self._pieces
+
+    def _encode(self, texts: Sequence[str]) -> list[Tokens]:
+        if not texts:
+            return []
+        rows: list[Tokens] = self.tokenizer(
+            list(texts), add_special_tokens=False, split_special_tokens=True, return_attention_mask=False
+        )["input_ids"]
+        for text, row in zip(texts, rows, strict=True):
+            if self._unknown in row:
+                raise UserError(f"the model's tokenizer cannot spell {self._strange(text)} in {text[:60]!r}")
+        return rows
+
+    def _strange(self, text: str) -> str:
+        known = self.tokenizer.get_vocab()
+        return next((repr(letter) for letter in text if letter not in known), "a character")
+
+    def _wrap(self, prompt: str) -> Tokens:
+        messages = [{"role": "user", "content": prompt}]
+        encoded = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)
+        return list(encoded["input_ids"])
+
+    def _plain_decode(self, rows: Any) -> list[str]:
+        rows = list(rows)
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is not None:
+            return list(backend.decode_batch(rows, skip_special_tokens=True))
+        return [
+            self.tokenizer.decode(row, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+            for row in rows
+        ]
+
+    def _find_anchor(self) -> int:
+        """A token of one visible character, which decoders leave alone whatever follows it."""
+        special = set(self.tokenizer.all_special_ids)
+        for letter in (*"a1.0", *sorted(self.tokenizer.get_vocab())):
+            tokens = self.tokenizer(letter, add_special_tokens=False)["input_ids"]
+            if tokens and tokens[-1] not in special:
+                return int(tokens[-1])
+        raise UserError(f"tokenizer of '{self.tokenizer.name_or_path}' has no tokens but special ones")
+
+    def _has_characters_only(self) -> bool:
+        special = set(self.tokenizer.all_special_tokens)
+        return all(len(token) == 1 for token in self.tokenizer.get_vocab() if token not in special)

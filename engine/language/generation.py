@@ -1,0 +1,226 @@
+"""Completions of many prompts at once; what a row says depends on its prompt and seed, not on the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.errors import UserError
+from engine.language.codec import Codec, Tokens
+from engine.language.decoder import CachedDecoder, Decoder, RecomputingDecoder, has_rows
+from engine.language.llama_decoder import LlamaDecoder, is_small_llama
+from engine.language.model import LanguageModel
+from engine.language.sampling import Noise, Sampling, draw
+
+MAX_ROWS = 768
+MAX_CACHE_BYTES = 1 << 30
+"""Of keys and values of one batch; at least one row is decoded."""
+
+MAX_SPREAD = 16
+"""Prompts of one batch differ by no more tokens, or by no more than half of the longest."""
+
+SHRINK_AT = 0.75
+"""Share of live rows below which the others are taken out of the batch."""
+
+
+@dataclass(frozen=True, eq=False)
+class Completion:
+    """What a model wrote after one prompt."""
+
+    text: str
+    """Up to the stop string, without it."""
+    stop: str
+    """The stop string that ended it, empty where none did."""
+    ids: NDArray[np.int64]
+    """All tokens generated, the end token included, [T]."""
+    logprobs: NDArray[np.float32]
+    """ln p of each at temperature 1, [T]."""
+    ended: bool
+    """By the end token or a stop string; False: cut at the limit of tokens or at the model's context."""
+    entropy: float
+    """Mean over tokens of the entropy in nats of the distribution at temperature 1."""
+
+    @property
+    def tokens(self) -> int:
+        """How many were generated."""
+        return len(self.ids)
+
+    @property
+    def logprob(self) -> float:
+        """Sum of ln p of the tokens."""
+        return float(self.logprobs.sum(dtype=np.float64))
+
+
+@torch.no_grad()
+def generate(
+    model: LanguageModel,
+    prompts: Sequence[str],
+    *,
+    seeds: Sequence[int],
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    max_tokens: int,
+    stop: Sequence[str] = (),
+    max_rows: int | None = None,
+) -> list[Completion]:
+    """Continue prompts, one row each; repeat a prompt to get several completions of it.
+
+    The draws of a row depend on its seed and the position alone. Rounding depends on the batch, so
+    the same call gives the same bits and another composition the same text but for near ties.
+
+    Args:
+        model: that writes.
+        prompts: of rows; equal ones are read once a batch.
+        seeds: of rows.
+        temperature: of sampling; 0 takes the most likely token.
+        top_k: draw among the k most likely tokens; 0 among all.
+        top_p: draw among the most likely tokens that together reach this probability.
+        max_tokens: of one completion, at least 1.
+        stop: strings that end a completion, none empty; its text ends before the earliest.
+        max_rows: decoded together; by default MAX_ROWS, or what MAX_CACHE_BYTES hold.
+
+    Raises:
+        UserError: for a prompt that the tokenizer cannot spell or that fills the context, and
+            where the network's output is not finite.
+    """
+    assert len(seeds) == len(prompts), (len(seeds), len(prompts))
+    assert max_tokens >= 1, max_tokens
+    assert all(stop), stop
+    sampling, stopper = Sampling(temperature, top_k, top_p), _Stopper(model.codec, stop)
+    ids = model.encode_prompts(list(prompts))
+    rows_at_once = max_rows or _rows_that_fit(model, ids, max_tokens)
+    done: dict[int, Completion] = {}
+    for rows in _batches(ids, rows_at_once):
+        batch = _Batch(model, [ids[row] for row in rows], [seeds[row] for row in rows], max_tokens)
+        batch.run(sampling, stopper)
+        done |= zip(rows, batch.completions(stopper), strict=True)
+    return [done[row] for row in range(len(prompts))]
+
+
+class _Batch:
+    """Rows that are decoded together."""
+
+    def __init__(
+        self, model: LanguageModel, prompts: list[Tokens], seeds: list[int], max_tokens: int
+    ) -> None:
+        self._model, self._prompts, self._noise = model, prompts, Noise(seeds)
+        room = np.array([model.context - len(prompt) for prompt in prompts])
+        self._limits = np.minimum(room, max_tokens)
+        size = (len(prompts), int(self._limits.max()))
+        self._ids = np.zeros(size, np.int64)
+        self._logprobs = np.zeros(size, np.float32)
+        self._entropy = np.zeros(size, np.float32)
+        self._lengths = np.zeros(len(prompts), np.int64)
+        self._ended = np.zeros(len(prompts), bool)
+
+    def run(self, sampling: Sampling, stopper: _Stopper) -> None:
+        """Decode until every row has ended or met its limit."""
+        decoder, logits = _start(self._model, self._prompts, self._ids.shape[1])
+        rows = np.arange(len(self._prompts))
+        live = np.ones(len(rows), bool)
+        ends = np.array(self._model.ends)
+        for position in range(self._ids.shape[1]):
+            noise = torch.from_numpy(self._noise.uniform(rows, position)).to(logits.device)
+            drawn = draw(logits, noise, sampling)
+            ids, self._logprobs[rows, position], self._entropy[rows, position] = (
+                each.cpu().numpy() for each in drawn
+            )
+            self._ids[rows, position] = ids
+            self._lengths[rows[live]] = position + 1
+            ended = live & np.isin(ids, ends)
+            maybe = np.flatnonzero(live & ~ended & stopper.may_end(ids))
+            ended[maybe[stopper.ends(self._ids[rows[maybe], : position + 1])]] = True
+            self._ended[rows[ended]] = True
+            live &= ~ended & (position + 1 < self._limits[rows])
+            if not live.any():
+                break
+            tokens = drawn[0]
+            if live.mean() < SHRINK_AT:
+                chosen = torch.from_numpy(np.flatnonzero(live)).to(logits.device)
+                decoder.select(chosen)
+                rows, tokens, live = rows[live], tokens[chosen], live[live]
+            logits = decoder.step(tokens)
+
+    def completions(self, stopper: _Stopper) -> Iterator[Completion]:
+        """In the order of the rows."""
+        written = np.arange(self._ids.shape[1]) < self._lengths[:, None]
+        if not np.isfinite(self._logprobs[written]).all():
+            raise UserError("the model's output is not finite; take weights from before it diverged")
+        entropy = np.where(written, self._entropy, 0).sum(1) / self._lengths
+        ids = [row[:length] for row, length in zip(self._ids, self._lengths, strict=True)]
+        for row, (text, found) in enumerate(stopper.cut(ids)):
+            logprobs = self._logprobs[row, : len(ids[row])]
+            yield Completion(text, found, ids[row], logprobs, bool(self._ended[row]), float(entropy[row]))
+
+
+class _Stopper:
+    """Finds stop strings, inside of tokens and across them."""
+
+    def __init__(self, codec: Codec, stop: Sequence[str]) -> None:
+        self._codec, self._stop = codec, tuple(stop)
+        # A stop string is complete only with a token that brings one of its last characters.
+        last = {text[-1] for text in stop}
+        self._may_end = np.array(
+            [piece is None or not last.isdisjoint(piece) for piece in codec.pieces()] if stop else [], bool
+        )
+
+    def may_end(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether a row whose last token this is can have met a stop string with it, [B]."""
+        if not self._stop:
+            return np.zeros(len(ids), bool)
+        known: NDArray[np.bool_] = ids < len(self._may_end)
+        result: NDArray[np.bool_] = ~known | self._may_end[np.where(known, ids, 0)]
+        return result
+
+    def ends(self, rows: NDArray[np.int64]) -> list[int]:
+        """Which rows [B, T] hold a stop string."""
+        return [row for row, (_, found) in enumerate(self.cut(list(rows))) if found]
+
+    def cut(self, rows: Sequence[NDArray[np.int64]]) -> Iterator[tuple[str, str]]:
+        """Each row's text before the earliest stop string, and that string or nothing."""
+        for text in self._codec.decode([row.tolist() for row in rows]):
+            places = [(text.find(stop), -len(stop), stop) for stop in self._stop if stop in text]
+            place, _, found = min(places, default=(len(text), 0, ""))
+            yield text[:place], found
+
+
+def _start(model: LanguageModel, prompts: list[Tokens], max_tokens: int) -> tuple[Decoder, torch.Tensor]:
+    """A decoder of the rows, equal prompts read once, and the logits of their first tokens."""
+    places: dict[tuple[int, ...], int] = {}
+    copies = torch.tensor(
+        [places.setdefault(tuple(row), len(places)) for row in prompts], device=model.device
+    )
+    distinct = [list(row) for row in places]
+    decoder: CachedDecoder | LlamaDecoder | RecomputingDecoder
+    if is_small_llama(model):
+        decoder = LlamaDecoder(model, distinct, copies, max_tokens)
+    elif has_rows(model):
+        decoder = CachedDecoder(model, distinct, copies)
+    else:
+        decoder = RecomputingDecoder(model, distinct, copies)
+    return decoder, decoder.logits
+
+
+def _batches(ids: Sequence[Tokens], max_rows: int) -> Iterator[list[int]]:
+    """Rows to decode together: by length, equal prompts side by side."""
+    batch: list[int] = []
+    for row in sorted(range(len(ids)), key=lambda row: (len(ids[row]), ids[row])):
+        spread = len(ids[row]) - len(ids[batch[0]]) if batch else 0
+        if len(batch) == max_rows or spread > max(MAX_SPREAD, len(ids[row]) // 2):
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _rows_that_fit(model: LanguageModel, ids: Sequence[Tokens], max_tokens: int) -> int:
+    config = model.config
+    longest = max((len(row) for row in ids), default=0) + max_tokens
+    values = int(getattr(config, "num_hidden_layers", 1) * config.hidden_size * 2)
+    return max(1, min(MAX_ROWS, MAX_CACHE_BYTES // (values * 4 * longest)))

@@ -1,0 +1,114 @@
+"""A language model: a causal network of transformers, its tokenizer, and a head that values texts."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.errors import UserError
+from engine.language.codec import Codec, Tokens
+
+
+class LanguageModel:
+    """A causal language model in evaluation mode.
+
+    Args:
+        network: of transformers, or of peft with a LoRA adapter.
+        tokenizer: of the same folder.
+        chat: wrap prompts by the tokenizer's chat template.
+        value_head: Linear(hidden, 1) on the hidden state of the last token; its sigmoid is the value.
+    """
+
+    def __init__(
+        self, network: Any, tokenizer: Any, *, chat: bool = False, value_head: nn.Linear | None = None
+    ) -> None:
+        self.network = network.eval()
+        self.codec = Codec(tokenizer, chat)
+        self.value_head = value_head
+        self.ends = end_tokens(network, self.codec.end)
+        """Tokens that end a completion, sorted."""
+        self.context = context_size(self.config)
+        """Tokens of prompt and completion together that the network takes."""
+
+    @property
+    def config(self) -> Any:
+        """Of the network."""
+        return self.network.config.get_text_config()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        weight: Tensor = next(iter(self.network.parameters()))
+        return weight.device
+
+    @property
+    def has_adapter(self) -> bool:
+        """Whether the weights are those of a base and a LoRA adapter."""
+        return hasattr(self.network, "peft_config")
+
+    @property
+    def trunk(self) -> Any:
+        """The network without its output layer."""
+        base = self.network.get_base_model() if self.has_adapter else self.network
+        return getattr(base, base.base_model_prefix)
+
+    def encode_prompts(self, prompts: list[str]) -> list[Tokens]:
+        """Token ids of prompts; raise UserError for one that leaves no room in the context."""
+        rows = self.codec.encode_prompts(prompts)
+        for prompt, row in zip(prompts, rows, strict=True):
+            if len(row) >= self.context:
+                raise UserError(
+                    f"prompt {prompt[:40]!r} has {len(row)} tokens, the model's context {self.context}; "
+                    "shorten it or take another model"
+                )
+        return rows
+
+    def add_value_head(self) -> nn.Linear:
+        """Give the model a value head of zeros, which says 0.5 of every text; keep the one it has."""
+        if self.value_head is None:
+            head = nn.Linear(self.config.hidden_size, 1)
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+            self.value_head = head.to(self.device)
+        return self.value_head
+
+    def parameters(self) -> list[tuple[str, nn.Parameter]]:
+        """Names and weights that training changes: all, or with an adapter its own, and the value head's."""
+        named = [(name, weight) for name, weight in self.network.named_parameters() if weight.requires_grad]
+        if self.value_head is not None:
+            named += [(f"value_head.{name}", weight) for name, weight in self.value_head.named_parameters()]
+        return named
+
+    def weights(self) -> dict[str, Tensor]:
+        """All tensors by name, adapter and value head included."""
+        tensors = dict(self.network.state_dict())
+        if self.value_head is not None:
+            tensors |= {f"value_head.{name}": each for name, each in self.value_head.state_dict().items()}
+        return tensors
+
+    def digest(self) -> str:
+        """SHA-256 of the weights: names, types, shapes and bytes."""
+        total = hashlib.sha256()
+        for name, tensor in sorted(self.weights().items()):
+            total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        return total.hexdigest()
+
+
+def end_tokens(network: Any, end: int) -> tuple[int, ...]:
+    """Tokens that end a text: the tokenizer's, and those that the network was set up to stop at."""
+    settings = getattr(network, "generation_config", None)
+    more = getattr(settings, "eos_token_id", None)
+    return tuple(sorted({end, *(more if isinstance(more, list) else [more] if more is not None else [])}))
+
+
+def context_size(config: Any) -> int:
+    """Tokens that a network of transformers takes; a large number where it sets no limit."""
+    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
+        size = getattr(config, name, None)
+        if isinstance(size, int):
+            return size
+    return 1 << 20

@@ -1,0 +1,247 @@
+"""Model folders as transformers and peft write them: read from the disk alone, no code of theirs is run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from engine.backends import resolve_device
+from engine.errors import CorruptFileError, UserError
+from engine.language.model import LanguageModel
+from engine.storage import TEMPORARY, make_folder, publish_folder, read_checked, remove
+
+VALUE_HEAD = "value_head.safetensors"
+ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_MAX_BYTES = 1 << 24
+"""No settings file is as large."""
+
+
+def load_model(
+    path: Path | str, adapter: Path | str | None = None, *, device: str = "auto", chat: bool = False
+) -> LanguageModel:
+    """Read a causal language model from a local folder.
+
+    Args:
+        path: folder with `config.json`, safetensors, a tokenizer and perhaps `value_head.safetensors`.
+        adapter: folder of a LoRA adapter for it; the base that the adapter names is ignored. Its value head
+            comes before the model's.
+        device: "cpu", "cuda" or "auto".
+        chat: wrap prompts by the tokenizer's chat template.
+
+    Raises:
+        UserError: where the folder is missing or lacks a part, brings code or pickles, or is no causal model.
+        CorruptFileError: where a file is damaged or weights are missing.
+    """
+    folder = _existing(Path(path), "model")
+    _read_settings(folder / "config.json", "model")
+    _check_weights(folder, "model.safetensors")
+    target = torch.device(resolve_device(device))
+    with _quiet(), _explained(folder):
+        tokenizer = _load_tokenizer(folder)
+        network = _load_network(folder, target)
+    words = int(network.get_input_embeddings().num_embeddings)
+    if max(tokenizer.get_vocab().values(), default=0) >= words:
+        raise UserError(
+            f"tokenizer of '{folder}' has {len(tokenizer)} tokens, the model {words}; take the model's own"
+        )
+    heads = [folder / VALUE_HEAD]
+    if adapter is not None:
+        network = _load_adapter(network, Path(adapter))
+        heads.insert(0, Path(adapter) / VALUE_HEAD)
+    model = LanguageModel(network.to(target), tokenizer, chat=chat)
+    for file in heads:
+        if file.exists():
+            _load_value_head(model, file)
+            break
+    return model
+
+
+def save_model(model: LanguageModel, path: Path | str) -> None:
+    """Write a folder that `load_model` and plain transformers read; with an adapter, the adapter's alone.
+
+    After a crash at any moment the folder is whole or absent. What stood there before is replaced, unless
+    it is no model: then UserError.
+    """
+    path = Path(path)
+    if path.exists() and not any((path / name).is_file() for name in ("config.json", ADAPTER_CONFIG)):
+        raise UserError(f"'{path}' is there and holds no model; name another folder")
+    make_folder(path.parent)
+    temporary = path.with_name(path.name + TEMPORARY)
+    remove(temporary)
+    try:
+        with _quiet():
+            if model.has_adapter:
+                model.network.save_pretrained(temporary, save_embedding_layers=False)
+                (temporary / "README.md").unlink(missing_ok=True)
+            else:
+                model.network.save_pretrained(temporary)
+            model.codec.tokenizer.save_pretrained(temporary)
+        if model.value_head is not None:
+            tensors = {name: each.cpu().contiguous() for name, each in model.value_head.state_dict().items()}
+            (temporary / VALUE_HEAD).write_bytes(safetensors.torch.save(tensors))
+    except (OSError, safetensors.SafetensorError) as error:
+        raise UserError(f"cannot write '{path}': {error}; free or allow it, and resume") from error
+    publish_folder(temporary, path)
+
+
+def add_adapter(model: LanguageModel, rank: int, scale: float, dropout: float, seed: int) -> LanguageModel:
+    """The model with a fresh LoRA adapter on every linear layer of its blocks (Hu et al. 2021).
+
+    Training then changes the adapter alone; it starts out as no change at all.
+    """
+    import peft
+
+    settings = peft.LoraConfig(
+        r=rank,
+        lora_alpha=scale,
+        lora_dropout=dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng(devices=[]), _quiet():
+        torch.manual_seed(seed)
+        network = peft.get_peft_model(model.network, settings)
+    return LanguageModel(network, model.codec.tokenizer, chat=model.codec.chat, value_head=model.value_head)
+
+
+def _existing(folder: Path, what: str) -> Path:
+    if not folder.is_dir():
+        raise UserError(
+            f"{what} '{folder}' is no local folder; give one as transformers saves it, nothing is downloaded"
+        )
+    return folder
+
+
+def _read_settings(path: Path, what: str) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(f"'{path.parent}' has no {path.name}; give the folder of a {what}")
+    try:
+        content = json.loads(read_checked(path, max_bytes=_MAX_BYTES))
+    except (ValueError, RecursionError) as error:
+        raise CorruptFileError(f"'{path}' is damaged: not JSON") from error
+    if not isinstance(content, dict):
+        raise CorruptFileError(f"'{path}' is damaged: not a JSON object")
+    for key in ("auto_map", "auto_mapping", "custom_pipelines"):
+        if content.get(key):
+            raise UserError(
+                f"'{path}' names code of its own ({key}), which is never run; take another {what}"
+            )
+    return content
+
+
+def _check_weights(folder: Path, name: str) -> None:
+    if (folder / name).is_file() or any(folder.glob(f"{Path(name).stem}-*.safetensors")):
+        return
+    if any(True for pattern in _PICKLES for _ in folder.glob(pattern)):
+        raise UserError(
+            f"'{folder}' has pickled weights, which are never loaded; convert them to safetensors"
+        )
+    raise UserError(f"'{folder}' has no {name}; give a folder with weights in safetensors")
+
+
+def _load_tokenizer(folder: Path) -> Any:
+    import transformers
+
+    if (folder / "tokenizer_config.json").is_file():
+        _read_settings(folder / "tokenizer_config.json", "model")
+    names = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
+    if not any((folder / name).is_file() for name in names):
+        raise UserError(f"'{folder}' has no tokenizer; save the model's tokenizer there, too")
+    return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def _load_network(folder: Path, device: torch.device) -> Any:
+    import transformers
+
+    network, report = transformers.AutoModelForCausalLM.from_pretrained(
+        folder,
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        dtype=torch.float32 if device.type == "cpu" else "auto",
+        output_loading_info=True,
+    )
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise CorruptFileError(f"weights of '{folder}' lack {len(missing)} tensors, first '{missing[0]}'")
+    return network
+
+
+def _load_adapter(network: Any, folder: Path) -> Any:
+    import peft
+
+    _existing(folder, "adapter")
+    settings = _read_settings(folder / ADAPTER_CONFIG, "LoRA adapter")
+    if settings.get("peft_type") != "LORA":
+        raise UserError(f"adapter '{folder}' is of type {settings.get('peft_type')!r}; only LORA is known")
+    _check_weights(folder, ADAPTER)
+    with _quiet(), _explained(folder):
+        with safetensors.safe_open(folder / ADAPTER, framework="pt") as file:
+            saved = len(file.keys())
+        adapted = peft.PeftModel.from_pretrained(
+            network, folder, is_trainable=True, local_files_only=True, low_cpu_mem_usage=False
+        )
+    used = len(peft.get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    if saved != used:
+        raise UserError(f"adapter '{folder}' has {saved} tensors, this base takes {used}; give its own base")
+    return adapted
+
+
+def _load_value_head(model: LanguageModel, file: Path) -> None:
+    try:
+        tensors = safetensors.torch.load(read_checked(file))
+    except safetensors.SafetensorError as error:
+        raise CorruptFileError(f"'{file}' is damaged: {error}") from error
+    head: nn.Linear = model.add_value_head()
+    shapes = {name: tuple(each.shape) for name, each in tensors.items()}
+    wanted = {name: tuple(each.shape) for name, each in head.state_dict().items()}
+    if shapes != wanted:
+        raise CorruptFileError(f"'{file}' has {shapes}, the model's value head is {wanted}")
+    head.load_state_dict(tensors)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars and advice of transformers on the user's terminal."""
+    import warnings
+
+    from transformers.utils import logging
+
+    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(level)
+        if bar:
+            logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Turn whatever a library raises on a bad folder into one line."""
+    try:
+        yield
+    except UserError:
+        raise
+    except safetensors.SafetensorError as error:
+        raise CorruptFileError(f"weights in '{folder}' are damaged: {_line(error)}") from error
+    except Exception as error:
+        raise UserError(f"'{folder}' cannot be loaded: {_line(error)}") from error
+
+
+def _line(error: BaseException) -> str:
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{text or type(error).__name__}"[:200]

@@ -1,0 +1,129 @@
+"""What a model says of texts that are there: their log-probabilities, values, and likely next tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.errors import UserError
+from engine.language.codec import Tokens
+from engine.language.decoder import forward, padded_left
+from engine.language.model import LanguageModel
+
+MAX_TOKENS = 16_384
+"""Of one batch, padding included; one row at least."""
+
+MAX_LOGITS = 1 << 26
+"""Of one batch, likewise."""
+
+
+def score(
+    model: LanguageModel, prompts: Sequence[str], completions: Sequence[str], *, ended: bool = False
+) -> list[NDArray[np.float32]]:
+    """ln p of each token of completions at temperature 1, given their prompts; the sum is the completion's.
+
+    Args:
+        model: that says it.
+        prompts: of rows.
+        completions: of rows.
+        ended: count the end token after each completion, too.
+
+    Raises:
+        UserError: for text that the tokenizer cannot spell, or that is longer than the context.
+    """
+    heads = model.encode_prompts(list(prompts))
+    tails = model.codec.encode_completions(prompts, completions)
+    return score_tokens(model, heads, [tail + [model.codec.end] * ended for tail in tails])
+
+
+@torch.no_grad()
+def score_tokens(
+    model: LanguageModel, prompts: Sequence[Tokens], completions: Sequence[Tokens]
+) -> list[NDArray[np.float32]]:
+    """What `score` gives, of tokens as `generate` drew them."""
+    rows = [[*head, *tail] for head, tail in zip(prompts, completions, strict=True)]
+    found: dict[int, NDArray[np.float32]] = {}
+    for batch in batches_by_length(rows, _tokens_at_once(model)):
+        ids, mask = padded_right([rows[row] for row in batch], model.codec.pad, model.device)
+        _check_length(model, ids)
+        logits = model.network(input_ids=ids, attention_mask=mask, use_cache=False).logits
+        table = token_logprobs(logits, ids).cpu().numpy()
+        for place, row in enumerate(batch):
+            first = len(prompts[row]) - 1
+            found[row] = table[place, first : first + len(completions[row])].copy()
+    return [found[row] for row in range(len(rows))]
+
+
+@torch.no_grad()
+def values(model: LanguageModel, texts: Sequence[str]) -> NDArray[np.float32]:
+    """The value head's opinion of texts, float32 [B] in [0, 1]; the model must have one."""
+    assert model.value_head is not None
+    rows = model.codec.encode_prompts(texts)
+    result = np.zeros(len(rows), np.float32)
+    for batch in batches_by_length(rows, _tokens_at_once(model)):
+        ids, mask = padded_right([rows[row] for row in batch], model.codec.pad, model.device)
+        _check_length(model, ids)
+        result[batch] = value_logits(model, ids, mask).sigmoid().cpu().numpy()
+    return result
+
+
+def value_logits(model: LanguageModel, ids: Tensor, mask: Tensor) -> Tensor:
+    """Logits [B] of the value of texts [B, T], padded on the right; with gradients where they are on."""
+    assert model.value_head is not None
+    hidden = model.trunk(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+    last = hidden[torch.arange(len(ids), device=ids.device), mask.sum(1) - 1]
+    result: Tensor = model.value_head(last.float())[:, 0]
+    return result
+
+
+@torch.no_grad()
+def top_tokens(
+    model: LanguageModel, texts: Sequence[str], count: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The `count` likeliest next tokens after each text, [B, count], likeliest first, and their ln p."""
+    rows = model.encode_prompts(list(texts))
+    count = min(count, model.config.vocab_size)
+    ids, logprobs = np.zeros((len(rows), count), np.int64), np.zeros((len(rows), count), np.float32)
+    for batch in batches_by_length(rows, _tokens_at_once(model)):
+        inputs = padded_left([rows[row] for row in batch], model.codec.pad, model.device)
+        best = forward(model, *inputs, use_cache=False)[0].log_softmax(1).topk(count, dim=1)
+        ids[batch], logprobs[batch] = best.indices.cpu().numpy(), best.values.cpu().numpy()
+    return ids, logprobs
+
+
+def token_logprobs(logits: Tensor, ids: Tensor) -> Tensor:
+    """ln p of each token given those before it: of logits [B, T, V] and ids [B, T], float32 [B, T - 1]."""
+    return logits[:, :-1].float().log_softmax(2).gather(2, ids[:, 1:, None])[..., 0]
+
+
+def padded_right(rows: Sequence[Tokens], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Token ids int64 [B, T] and their mask int64 [B, T], 0 on padding."""
+    width = max(len(row) for row in rows)
+    ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=device)
+    lengths = torch.tensor([[len(row)] for row in rows], device=device)
+    return ids, (torch.arange(width, device=device) < lengths).long()
+
+
+def batches_by_length(rows: Sequence[Tokens], max_tokens: int) -> Iterator[list[int]]:
+    """Rows in batches of at most `max_tokens` with padding, or of one row; longest first."""
+    order = sorted(range(len(rows)), key=lambda row: (-len(rows[row]), row))
+    while order:
+        count = max(1, max_tokens // max(1, len(rows[order[0]])))
+        yield order[:count]
+        order = order[count:]
+
+
+def _tokens_at_once(model: LanguageModel) -> int:
+    return max(1, min(MAX_TOKENS, MAX_LOGITS // int(model.config.vocab_size)))
+
+
+def _check_length(model: LanguageModel, ids: Tensor) -> None:
+    if ids.shape[1] > model.context:
+        raise UserError(
+            f"a text has {ids.shape[1]} tokens, the model's context {model.context}; "
+            "shorten it or take another model"
+        )
