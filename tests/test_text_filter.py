@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.language.episode import Episode, Source
-from engine.language.filter import edit_distance, mark_kept, mix, most_different
-from engine.language.learner import Example
+from engine.language.filter import Example, edit_distance, mark_kept, mix, most_different
 from engine.language.settings import FilterConfig, MixConfig
 from engine.language.task import Demonstration, Prompt, Split, Task, VerifyResult
 

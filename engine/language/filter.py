@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
 from engine.language.episode import Episode
-from engine.language.learner import Example
 from engine.language.task import Demonstration, Task
 
 if TYPE_CHECKING:
     from engine.language.settings import FilterConfig, MixConfig
+
+
+@dataclass(frozen=True)
+class Example:
+    """A text to learn: the loss counts the completion and the end token after it."""
+
+    prompt: str
+    completion: str
+    weight: float = 1.0
 
 
 def mark_kept(

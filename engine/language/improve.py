@@ -16,8 +16,7 @@ from engine.interrupt import terminable
 from engine.language.contamination import EvaluationIndex, overlap, refuse_overlap
 from engine.language.episode import Episode
 from engine.language.evaluation import Result, evaluate, table_row
-from engine.language.filter import mark_kept, mix
-from engine.language.learner import Example, TextLearner
+from engine.language.filter import Example, mark_kept, mix
 from engine.language.model import LanguageModel
 from engine.language.model_folder import load_model
 from engine.language.monitor.gate import gate
@@ -26,12 +25,14 @@ from engine.language.monitor.levels import Level
 from engine.language.monitor.measure import Instruments
 from engine.language.monitor.monitor import Monitor
 from engine.language.monitor.observation import Items
+from engine.language.objective import Supervised, texts
 from engine.language.report.report import RunPage, write_report
 from engine.language.report.sample import draw_samples
 from engine.language.rollout import Policy, Verify, rollout, row_seed
 from engine.language.rundir import REPORT, TextRun
 from engine.language.settings import TextConfig
 from engine.language.task import Demonstration, Prompt, Task
+from engine.language.text_learner import TextLearner
 from engine.language.tiny_model import build_model
 from engine.language.watch import Watch, observation
 from engine.metrics import Metrics, resident_mb
@@ -193,7 +194,7 @@ def first_model(
         )
     reporter.message(f"building a model of {settings.size} parameters on {len(real)} demonstrations")
     model = new_model(task, config, real)
-    learn(model, task, config, mix([], real, config.mix, 0), settings.steps, (0,))
+    learn(model, config, mix([], real, config.mix, 0), settings.steps, (0,))
     return model
 
 
@@ -214,7 +215,6 @@ def evaluation_prompts(task: Task, config: TextConfig) -> list[Prompt]:
 
 def learn(
     model: LanguageModel,
-    task: Task,
     config: TextConfig,
     examples: Sequence[Example],
     steps: int,
@@ -222,7 +222,13 @@ def learn(
 ) -> dict[str, float]:
     """Train `model` in place; the loss and what the learner says of itself."""
     learner = TextLearner(model, config.learner, row_seed(config.seed, "learn", *purpose))
-    return learner.fit(examples, steps)
+    rows = texts(
+        model,
+        [example.prompt for example in examples],
+        [example.completion for example in examples],
+        [example.weight for example in examples],
+    )
+    return learner.fit(rows, Supervised(), steps=steps)
 
 
 def _iterate(parts: Parts) -> None:
@@ -245,7 +251,7 @@ def _iterate(parts: Parts) -> None:
         if not examples:
             parts.reporter.message(f"iteration {iteration}: no completion scores {threshold:g} or more")
             break
-        values = learn(student, parts.task, config, examples, steps, (iteration, number))
+        values = learn(student, config, examples, steps, (iteration, number))
         taken += steps
     _judge(parts, student, iteration, episodes, values, taken, leaked)
     progress.seconds += time.monotonic() - started
@@ -446,7 +452,7 @@ def final_table(parts: Parts) -> list[dict[str, Any]]:
     rows = [table_row("first", first)]
     if config.measure.control and parts.real and parts.progress.steps:
         control = load_model(run.model_folder(0))
-        learn(control, task, config, mix([], parts.real, config.mix, 0), parts.progress.steps, ("control",))
+        learn(control, config, mix([], parts.real, config.mix, 0), parts.progress.steps, ("control",))
         rows.append(table_row("control", measured(control), first))
     result = measured(parts.model)
     rows.append(table_row(f"iteration {parts.progress.accepted}", result, first))
