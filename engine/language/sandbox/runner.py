@@ -88,21 +88,26 @@ class Runner:
         self._losses = 0
         self._pid = os.getpid()
 
-    def run(self, program: Program) -> Result:
-        """Run one program; from any thread. Back within the wall clock and a second once a worker is free."""
+    def run(self, program: Program, limits: Limits | None = None) -> Result:
+        """Run one program; from any thread. Back within the wall clock and a second once a worker is free.
+
+        limits: for this program instead of those of all.
+        """
+        limits = limits or self.limits
         job = {
             "program": program.text,
             "stdin": program.stdin,
             "function": program.function,
             "inputs": [json.dumps(list(arguments), allow_nan=False) for arguments in program.inputs],
-            "limits": _job_limits(self.limits),
+            "limits": _job_limits(limits),
         }
         started = time.monotonic()
         try:
             with self._worker() as worker:
                 answer = worker.ask(job)
         except LostError as error:
-            return self._lost(error, program, time.monotonic() - started)
+            timed_out = time.monotonic() - started >= limits.wall_s
+            return self._lost(error, program, timed_out, time.monotonic() - started)
         self._losses = 0
         return _read(answer, len(program.inputs))
 
@@ -112,6 +117,11 @@ class Runner:
             return [self.run(program) for program in programs]
         with ThreadPoolExecutor(min(self.workers, len(programs))) as pool:
             return list(pool.map(self.run, programs))
+
+    def mark(self) -> str:
+        """What the command lines of the next worker and of all that come from it have in them."""
+        with self._worker() as worker:
+            return worker.mark
 
     def close(self) -> None:
         """End the processes that are idle; a later run starts others."""
@@ -130,10 +140,7 @@ class Runner:
         if os.getpid() != self._pid:  # forked: the workers answer to the other process
             self._idle, self._pid, self._free = [], os.getpid(), threading.Semaphore(self.workers)
         with self._free:
-            try:
-                worker = self._idle.pop()
-            except IndexError:
-                worker = Worker()
+            worker = self._take()
             try:
                 yield worker
             except BaseException:
@@ -141,11 +148,21 @@ class Runner:
                 raise
             self._idle.append(worker)
 
-    def _lost(self, error: LostError, program: Program, wall_s: float) -> Result:
+    def _take(self) -> Worker:
+        with contextlib.suppress(IndexError):
+            while True:
+                worker = self._idle.pop()
+                if worker.process.poll() is None:
+                    return worker
+                worker.close()
+        return Worker()
+
+    def _lost(self, error: LostError, program: Program, timed_out: bool, wall_s: float) -> Result:
         self._losses += 1
         if self._losses >= MAX_LOSSES:
-            raise UserError(f"the sandbox failed {self._losses} times in a row: {error}; see `selfplay doctor`")
-        timed_out = wall_s >= self.limits.wall_s
+            raise UserError(
+                f"the sandbox failed {self._losses} times in a row: {error}; see `selfplay doctor`"
+            )
         limit = "wall" if timed_out else "lost"
         reason = _EXPLAINED["wall"] if timed_out else f"{_EXPLAINED['lost']}: {error}"
         returned = (Returned(error=reason),) * len(program.inputs)
@@ -167,10 +184,7 @@ def _job_limits(limits: Limits) -> dict[str, float]:
 def _read(answer: Answer, calls: int) -> Result:
     head = answer.head
     stdout, stderr = answer.stdout.decode("utf-8", "replace"), answer.stderr.decode("utf-8", "replace")
-    reason = _EXPLAINED.get(head["reason"], "")
-    if not reason and head["exit"]:
-        last = stderr.strip().rpartition("\n")[2]
-        reason = f"killed by signal {-head['exit']}" if head["exit"] < 0 else printable(last) or "exit code not 0"
+    reason = _EXPLAINED.get(head["reason"], "") or _explain(head["exit"], stderr)
     return Result(
         stdout=stdout,
         stderr=stderr,
@@ -182,3 +196,11 @@ def _read(answer: Answer, calls: int) -> Result:
         wall_s=head["wall_s"],
         returned=read_returned(answer.returned, calls, reason or "the program ended early"),
     )
+
+
+def _explain(code: int, stderr: str) -> str:
+    """Why a program that met no limit did not end well; the last line of its stderr where there is one."""
+    if code < 0:
+        return f"killed by signal {-code}"
+    last = stderr.strip().rpartition("\n")[2]
+    return (printable(last) or f"exit code {code}") if code else ""

@@ -21,6 +21,9 @@ START_S = 20.0
 GRACE_S = 0.7
 """What an answer may take beyond the program's wall clock."""
 
+CELL_FOLDER = str(Path(__file__).parent)
+"""Holds the package `cell`."""
+
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from cell import warden; del sys.path[0]; warden.main()"
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "PYTHONHOME")
 """Without these some interpreters do not start. Programs do not see them."""
@@ -49,13 +52,7 @@ class Worker:
         self._stream, theirs = socket.socketpair()
         with theirs:
             try:
-                self.process = subprocess.Popen(
-                    [sys.executable, "-P", "-s", "-S", "-B", "-X", "utf8", "-c", _BOOT,
-                     str(Path(__file__).parent), self.mark],
-                    stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
-                    env={"PYTHONHASHSEED": "0", **{k: os.environ[k] for k in _KEPT_VARIABLES if k in os.environ}},
-                    start_new_session=True,
-                )  # fmt: skip
+                self.process = self._start(theirs)
             except OSError as error:
                 self._stream.close()
                 raise UserError(f"the sandbox cannot start {sys.executable!r}: {error.strerror}") from error
@@ -100,6 +97,19 @@ class Worker:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         self._finalizer()
+
+    def _start(self, stream: socket.socket) -> subprocess.Popen[bytes]:
+        options = ["-P", "-s", "-S", "-B", "-X", "utf8"]  # as -I, but heeding PYTHONHASHSEED
+        kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        return subprocess.Popen(
+            [sys.executable, *options, "-c", _BOOT, CELL_FOLDER, self.mark],
+            stdin=stream.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env={"PYTHONHASHSEED": "0", **kept},
+            start_new_session=True,
+        )
 
     def _deadline(self, end: float) -> None:
         """Of each wait for the other end; a whole answer is sent at once."""

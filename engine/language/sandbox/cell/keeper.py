@@ -81,7 +81,8 @@ def _start(job: dict[str, Any], started: float) -> Watch:
     reads = [read for read, _ in pipes]
     for read in reads:
         os.set_blocking(read, False)
-    return Watch(pid, os.pidfd_open(pid), {read: bytearray() for read in reads}, limits, started, open=set(reads))
+    outputs = {read: bytearray() for read in reads}
+    return Watch(pid, os.pidfd_open(pid), outputs, limits, started, open=set(reads))
 
 
 def _follow(watch: Watch, control: socket.socket) -> None:
@@ -106,8 +107,8 @@ def _follow(watch: Watch, control: socket.socket) -> None:
 
 def _patience_ms(watch: Watch) -> float:
     """Until the next limit of time can be reached at the earliest."""
-    wall = watch.started + watch.limits["wall_s"] - time.monotonic()
-    cpu = (watch.limits["cpu_s"] - _cpu_s(watch.pid)) / watch.limits["processes"]
+    wall: float = watch.started + watch.limits["wall_s"] - time.monotonic()
+    cpu: float = (watch.limits["cpu_s"] - _cpu_s(watch.pid)) / watch.limits["processes"]
     return max(1.0, 1000 * min(wall, cpu))
 
 
@@ -119,7 +120,8 @@ def _overdue(watch: Watch) -> str:
 
 def _cpu_s(pid: int) -> float:
     """Of a process that has not been waited for (its clock's number: linux/posix-timers.h)."""
-    return time.clock_gettime(~pid << 3 | 2)
+    seconds: float = time.clock_gettime(~pid << 3 | 2)
+    return seconds
 
 
 def _read(watch: Watch, descriptor: int) -> bool:

@@ -60,7 +60,7 @@ def die_with_parent() -> None:
 
 
 def drop_capabilities() -> None:
-    """Give up every capability, and for good: no core dump, no ptrace by others, no program that gives any."""
+    """Give up every capability for good; no core dump, no ptrace by others."""
     prctl(_SET_KEEP, 0)
     prctl(_AMBIENT, 4)  # PR_CAP_AMBIENT_CLEAR_ALL
     for capability in range(64):

@@ -15,7 +15,7 @@ _BASE = "/dev"
 """Where the new root is put together: a folder that every machine has."""
 
 LIBRARY = "/python"
-HOME = "/tmp"  # noqa: S108
+HOME = "/tmp"
 
 
 def enter() -> None:
@@ -38,10 +38,11 @@ def enter() -> None:
         os.close(end)
     if failure:
         raise OSError(failure)
-    libraries = [os.open(path, os.O_PATH) for path in sys.path if os.path.exists(path)]
+    outer = [path for path in sys.path if os.path.exists(path)]
+    libraries = [os.open(path, os.O_PATH) for path in outer]
     os.setresgid(INSIDE_ID, INSIDE_ID, INSIDE_ID)
     os.setresuid(INSIDE_ID, INSIDE_ID, INSIDE_ID)
-    sys.path[:] = _build_root(libraries)
+    _rename_library(dict(zip(outer, _build_root(libraries), strict=True)))
     kernel.set_host_name("sandbox")
 
 
@@ -88,6 +89,23 @@ def _build_root(libraries: list[int]) -> list[str]:
     kernel.pivot_root_here()
     kernel.mount(None, "/", None, kernel.REMOUNT | kernel.BIND | kernel.READ_ONLY | quiet)
     return paths
+
+
+def _rename_library(inner: dict[str, str]) -> None:
+    """Let the interpreter find its library where it is now; `inner` by outer folder."""
+    sys.path[:] = inner.values()
+    sys.path_importer_cache.clear()
+    for module in list(sys.modules.values()):
+        folders = getattr(module, "__path__", None)
+        if isinstance(folders, list):
+            folders[:] = [_renamed(folder, inner) for folder in folders]
+
+
+def _renamed(path: str, inner: dict[str, str]) -> str:
+    for outer in sorted(inner, key=len, reverse=True):
+        if path.startswith(f"{outer}/"):
+            return inner[outer] + path[len(outer) :]
+    return path
 
 
 def _bind(source: int, target: str, is_folder: bool) -> None:

@@ -8,11 +8,12 @@ import socket
 
 from . import keeper, kernel, namespace, seccomp, wire
 
-PRELOADED = """
-__future__ abc array atexit base64 bisect calendar cmath collections contextlib copy dataclasses datetime decimal enum
-fractions functools hashlib heapq io itertools json linecache math numbers operator random re statistics string
-struct textwrap threading time traceback types typing unicodedata warnings
-""".split()
+PRELOADED = (
+    "__future__ abc array atexit base64 bisect calendar cmath collections contextlib copy dataclasses "
+    "datetime decimal enum fractions functools hashlib heapq io itertools json linecache math numbers "
+    "operator random re statistics string struct textwrap threading time traceback types typing unicodedata "
+    "warnings"
+)
 """Imported before any program is, so that its imports cost nothing. Others come from the library."""
 
 
@@ -23,7 +24,7 @@ def main() -> None:
     os.dup2(null, 0)
     os.close(null)
     try:
-        for name in PRELOADED:
+        for name in PRELOADED.split():
             importlib.import_module(name)
         seccomp.check_machine()
         namespace.enter()
