@@ -24,6 +24,11 @@ GRACE_S = 0.7
 CELL_FOLDER = str(Path(__file__).parent)
 """Holds the package `cell`."""
 
+_REMEDY = (
+    "it needs Linux 5.9 or later and the right to make user namespaces (user.max_user_namespaces, "
+    "kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns, a container's profile)"
+)
+
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from cell import warden; del sys.path[0]; warden.main()"
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "PYTHONHOME")
 """Without these some interpreters do not start. Programs do not see them."""
@@ -66,7 +71,7 @@ class Worker:
             raise UserError(f"the sandbox's process did not start (exit code {code})") from error
         if failure:
             self.close()
-            raise UserError(f"the sandbox cannot be set up: {failure}")
+            raise UserError(f"the sandbox cannot be set up: {failure}; {_REMEDY}")
 
     def ask(self, job: dict[str, Any]) -> Answer:
         """Run a job. Raise LostError, with the process dead, where no answer comes in time."""

@@ -14,6 +14,8 @@ INSIDE_ID = 65534
 _BASE = "/dev"
 """Where the new root is put together: a folder that every machine has."""
 
+_OWN = kernel.NEWUSER | kernel.NEWNS | kernel.NEWNET | kernel.NEWIPC | kernel.NEWUTS | kernel.NEWCGROUP
+
 LIBRARY = "/python"
 HOME = "/tmp"
 
@@ -22,14 +24,15 @@ def enter() -> None:
     """Move this process, single-threaded, into its own namespaces and root; raise OSError with the step."""
     outside = (INSIDE_ID, INSIDE_ID) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
     if os.geteuid() == 0:
-        os.setgroups([])
+        try:
+            os.setgroups([])
+        except OSError as error:
+            raise OSError(f"root may not change its groups here: {error.strerror}") from error
     ready, done = os.pipe(), os.pipe()
     mapper = os.fork()
     if mapper == 0:
         _map_ids(os.getppid(), ready, done, *outside)
-    kernel.unshare(
-        kernel.NEWUSER | kernel.NEWNS | kernel.NEWNET | kernel.NEWIPC | kernel.NEWUTS | kernel.NEWCGROUP
-    )
+    kernel.unshare(_OWN)
     os.write(ready[1], b"x")
     os.close(done[1])
     failure = os.read(done[0], 1000).decode()

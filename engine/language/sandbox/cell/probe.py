@@ -96,9 +96,13 @@ def _signal(pids: list[int]) -> list[int]:
     """Processes besides its own that can be seen."""
     seen = []
     for pid in {*pids, *range(2, 3000)} - {os.getpid()}:
-        with contextlib.suppress(ProcessLookupError):
+        try:
             os.kill(pid, 0)
-            seen.append(pid)
+        except ProcessLookupError:
+            continue
+        except PermissionError:
+            pass
+        seen.append(pid)
     return seen
 
 
