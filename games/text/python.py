@@ -18,7 +18,7 @@ from games.text.python_kinds import BY_NAME, KINDS, Kind, Parameters, draw
 if TYPE_CHECKING:
     from engine.language.sandbox import Program, Result, Sandbox
 
-EXAMPLES, HIDDEN, OWN = 2, 12, 6
+EXAMPLES, HIDDEN, OWN = 2, 16, 6
 """Tests that the prompt shows, that decide, and inputs that `behaviour` compares completions on."""
 
 FUNCTIONS = ("f", "g", "h", "func", "solve")

@@ -253,12 +253,14 @@ def draw(kind: Kind, parameters: Parameters, source: random.Random) -> list[Any]
 
 
 def _number(parameters: Parameters, source: random.Random) -> int:
-    near = [p + source.randint(-1, 1) for p in parameters if isinstance(p, int)]
-    return source.choice([source.randint(-20, 20), source.randint(-20, 20), *near])
+    whole = [p for p in parameters if isinstance(p, int)]
+    near = [p + source.randint(-1, 1) for p in whole]
+    multiples = [p * source.randint(-4, 4) for p in whole]
+    return source.choice([source.randint(-20, 20), source.randint(-20, 20), *near, *multiples])
 
 
 def _numbers(parameters: Parameters, source: random.Random) -> list[int]:
-    return [_number(parameters, source) for _ in range(source.choice([0, 1, 3, 5, 8, 16]))]
+    return [_number(parameters, source) for _ in range(source.choice([0, 0, 3, 8, 16, 16]))]
 
 
 def _word(parameters: Parameters, source: random.Random) -> str:
