@@ -232,6 +232,14 @@ def test_killing_the_worker_kills_the_program() -> None:
         assert wait_for(lambda: not marked(mark))
 
 
+def test_limits_that_no_program_can_start_in_are_refused() -> None:
+    with pytest.raises(ValueError, match="memory_mb is 100 for 3 processes; give 40 for each"):
+        Limits(memory_mb=100, processes=3)
+    require_isolation()
+    with Sandbox(Limits(memory_mb=40), workers=1) as sandbox:
+        assert sandbox.run(Program("import json, collections; print(1)")).stdout == "1\n"
+
+
 def test_closing_leaves_no_process_and_no_file() -> None:
     require_isolation()
     descriptors = len(os.listdir("/proc/self/fd"))

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from engine.config import Section
 from engine.errors import UserError
@@ -21,6 +21,9 @@ from engine.language.sandbox.worker import Answer, LostError, Worker
 
 MAX_LOSSES = 5
 """Programs in a row without any answer after which the fault is taken to be the sandbox's."""
+
+MIN_MB = 40
+"""Of memory for each process: the interpreter takes 30."""
 
 _EXPLAINED = {
     "cpu": "out of processor time",
@@ -36,7 +39,7 @@ class Limits(Section):
     cpu_s: float = Field(1.0, gt=0, le=3600)
     """Processor seconds of its first process; each further one has as many, to the next whole second."""
     wall_s: float = Field(4.0, gt=0, le=3600)
-    memory_mb: int = Field(256, ge=48, le=1 << 20)
+    memory_mb: int = Field(256, ge=1, le=1 << 20)
     """Address space, shared out evenly among `processes`; the files of `disk_mb` come on top."""
     processes: int = Field(1, ge=1, le=64)
     """Processes and threads; with 1 it can start neither."""
@@ -45,6 +48,14 @@ class Limits(Section):
     files: int = Field(128, ge=4, le=100_000)
     output_kb: int = Field(64, ge=1, le=65536)
     """Of standard output, of standard error, and of returned values, each."""
+
+    @model_validator(mode="after")
+    def _each_process_has_enough(self) -> Self:
+        if self.memory_mb < MIN_MB * self.processes:
+            raise ValueError(
+                f"memory_mb is {self.memory_mb} for {self.processes} processes; give {MIN_MB} for each"
+            )
+        return self
 
 
 @dataclass(frozen=True)

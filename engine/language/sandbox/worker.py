@@ -25,7 +25,7 @@ CELL_FOLDER = str(Path(__file__).parent)
 """Holds the package `cell`."""
 
 _REMEDY = (
-    "it needs Linux 5.9 or later and the right to make user namespaces (user.max_user_namespaces, "
+    "it needs Linux 5.3 or later and the right to make user namespaces (user.max_user_namespaces, "
     "kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns, a container's profile)"
 )
 

@@ -41,6 +41,8 @@ def enter() -> None:
         os.close(end)
     if failure:
         raise OSError(failure)
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")  # where the machine runs out of memory, programs go first
     outer = [path for path in sys.path if os.path.exists(path)]
     libraries = [os.open(path, os.O_PATH) for path in outer]
     os.setresgid(INSIDE_ID, INSIDE_ID, INSIDE_ID)

@@ -23,7 +23,7 @@ symlinkat=266 link=86 linkat=265 truncate=76 ftruncate=77 fallocate=285 umask=95
 fchmodat=268 utimensat=280 fsync=74 fdatasync=75 flock=73 uname=63 sysinfo=99 getrusage=98 times=100
 getrlimit=97 statfs=137 fstatfs=138 futex=202 set_robust_list=273 get_robust_list=274 rseq=334
 set_tid_address=218 exit=60 exit_group=231 getrandom=318 sched_getaffinity=204 getcpu=309 kill=62 tgkill=234
-tkill=200 alarm=37 setitimer=38 getitimer=36 pause=34 wait4=61 waitid=247 restart_syscall=219 membarrier=324
+tkill=200 alarm=37 setitimer=38 getitimer=36 pause=34 wait4=61 waitid=247 restart_syscall=219
 clone=56 clone3=435 fork=57 vfork=58 ioctl=16 fcntl=72 prlimit64=302
 """  # Linux arch/x86/entry/syscalls/syscall_64.tbl
 
@@ -40,7 +40,7 @@ ftruncate=46 fallocate=47 umask=166 fchmod=52 fchmodat=53 utimensat=88 fsync=82 
 uname=160 sysinfo=179 getrusage=165 times=153 getrlimit=163 statfs=43 fstatfs=44 futex=98 set_robust_list=99
 get_robust_list=100 rseq=293 set_tid_address=96 exit=93 exit_group=94 getrandom=278 sched_getaffinity=123
 getcpu=168 kill=129 tgkill=131 tkill=130 setitimer=103 getitimer=102 wait4=260 waitid=95 restart_syscall=128
-membarrier=283 clone=220 clone3=435 ioctl=29 fcntl=25 prlimit64=261
+clone=220 clone3=435 ioctl=29 fcntl=25 prlimit64=261
 """  # Linux include/uapi/asm-generic/unistd.h
 
 _MACHINES = {"x86_64": (0xC000003E, _X86_64), "aarch64": (0xC00000B7, _AARCH64)}
