@@ -167,7 +167,9 @@ class VerifierPool(Verifier):
         except BaseException:
             self.close()
             raise
-        return [result for result in results if result is not None]
+        found = [result for result in results if result is not None]
+        assert len(found) == len(pairs)
+        return found
 
     def close(self) -> None:
         """End the processes; a later call starts others."""
