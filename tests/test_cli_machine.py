@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from confined import missing
 from interrupt import interrupt
 
 from engine.cli import machine
@@ -38,6 +39,8 @@ def test_doctor_says_what_is_used_and_how_fast(selfplay: Run) -> None:
     assert document["choice"]["reason"]
     stages = {row["stage"] for row in document["rates"]}
     assert "search alone" in stages
+    assert document["sandbox"]["usable"] == (not missing())
+    assert document["sandbox"]["reason"]
     assert all(row["rate"] > 0 for row in document["rates"])
     shown = selfplay("doctor", "--seconds", "0.4").stdout
     assert document["choice"]["reason"] in shown

@@ -80,6 +80,8 @@ def doctor(
     choice = document["choice"]
     network = f"{choice['backend']} {choice['precision']} on {choice['device']}"
     typer.echo(f"{'network':10} {network}: {choice['reason']}")
+    sandbox = document["sandbox"]
+    typer.echo(f"{'sandbox':10} {'usable' if sandbox['usable'] else 'not usable'}: {sandbox['reason']}")
     print_table(document["rates"])
     for line in document["advice"] or ["Nothing is missing."]:
         typer.echo(line)
@@ -91,8 +93,10 @@ def examine(game: Game, seconds: float) -> dict[str, Any]:
 
     from engine.backends import resolve_backend
     from engine.config import EvaluatorConfig
+    from engine.language.sandbox import status
 
     choice = resolve_backend(EvaluatorConfig())
+    sandbox = status()
     rates = _inference_rates(game, seconds)
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
@@ -110,6 +114,7 @@ def examine(game: Game, seconds: float) -> dict[str, Any]:
             "precision": choice.precision,
             "reason": choice.reason,
         },
+        "sandbox": {"usable": sandbox.usable, "reason": sandbox.reason},
         "rates": [_search_rate(game, seconds / 8), *rates],
         "advice": [*_missing(), *advise_int8(str(choice), {row["backend"]: row["rate"] for row in rates})],
     }

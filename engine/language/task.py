@@ -75,6 +75,8 @@ class Task(ABC):
     """Whether a search that is being measured may ask `verify`: where that needs the prompt alone."""
     num_players: int = 1
     """2: a game, whose score is the first player's: 1 won, 0.5 drawn, 0 lost."""
+    inline: bool = False
+    """Whether `verify` returns soon whatever the text, so that no process has to be killed for it."""
     hint_in_completion: bool = False
     """Whether a hint is the start of the completion and stays with it, or is taken away again."""
 
@@ -85,6 +87,10 @@ class Task(ABC):
     @abstractmethod
     def verify(self, prompt: Prompt, completion: str) -> VerifyResult:
         """Judge one completion, whatever text it is."""
+
+    def verify_all(self, pairs: Sequence[tuple[Prompt, str]]) -> list[VerifyResult]:
+        """Judge many completions; for tasks that can do so faster than one by one."""
+        return [self.verify(prompt, completion) for prompt, completion in pairs]
 
     def demonstrations(self, count: int, seed: int) -> list[Demonstration]:
         """Real data on problems of the training split; those of a smaller count come first."""

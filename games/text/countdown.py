@@ -62,6 +62,7 @@ class Countdown(Task):
 
     alphabet = "\n *+-/0123456789:;="
     verifier_at_test = True
+    inline = True
     hint_in_completion = True
 
     def __init__(

@@ -1,0 +1,131 @@
+"""Tasks that are files: what is read, what is refused by line, and where the answers stay."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import UserError
+from engine.language.jsonl_task import JsonlTask
+from engine.language.task import split_of
+from engine.language.task_laws import check_task
+from engine.language.verifier import VerifierPool
+
+ROWS = [{"prompt": f"{i}+{i}=", "answer": 2 * i} for i in range(60)]
+
+
+def write(path: Path, rows: list[Any]) -> str:
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return str(path)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return write(tmp_path / "sums.jsonl", ROWS)
+
+
+@pytest.mark.parametrize("verifier", ["exact", "numeric"])
+def test_a_file_is_a_task_that_keeps_the_laws(path: str, verifier: str) -> None:
+    task = JsonlTask(path, verifier=verifier)
+    assert check_task(task, 10, 1) > 60
+    splits = {split: task.prompts(split, 99, 1) for split in ("train", "validation", "test")}
+    assert sum(map(len, splits.values())) == 60
+    assert all(split_of(prompt.text) == split for split, prompts in splits.items() for prompt in prompts)
+    assert task.inline
+    assert task.prompts("train", 99, 1) != task.prompts("train", 99, 2)
+
+
+def test_prompts_carry_no_answer(tmp_path: Path) -> None:
+    task = JsonlTask(write(tmp_path / "x", [{"prompt": f"p{i}", "answer": f"SECRET{i}"} for i in range(30)]))
+    shown = [
+        repr(prompt) for split in ("train", "validation", "test") for prompt in task.prompts(split, 99, 0)
+    ]
+    assert len(shown) == 30
+    assert not any("SECRET" in text for text in shown)
+    assert "SECRET" in task.demonstrations(1, 0)[0].completion
+
+
+def test_columns_have_names_of_ones_own_and_say_the_split(tmp_path: Path) -> None:
+    rows = [
+        {"q": f"q{i}", "a": "(B)", "how": f"because {i}. Answer: B", "fold": fold}
+        for i, fold in enumerate(["train", "validation", "test"] * 4)
+    ]
+    task = JsonlTask(
+        write(tmp_path / "x", rows), "q", "a", "choice", completion="how", split="fold", max_tokens=20
+    )
+    assert check_task(task, 4, 0) > 60
+    assert sorted(prompt.text for prompt in task.prompts("test", 9, 0)) == ["q11", "q2", "q5", "q8"]
+    assert task.demonstrations(1, 0)[0].completion.endswith("Answer: B")
+    assert task.verify(task.prompts("test", 1, 0)[0], "b").score == 1
+
+
+def test_numbers_are_taken_as_they_are_written(tmp_path: Path) -> None:
+    rows = ['{"prompt": "x", "answer": 1.50}', '{"prompt": "y", "answer": 12345678901234567890123}']
+    task = JsonlTask(write(tmp_path / "x", rows))
+    answers = {row.prompt.text: row.answer for row in task._rows}
+    assert answers == {"x": "1.50", "y": "12345678901234567890123"}
+
+
+@pytest.mark.parametrize(
+    ("row", "options", "complaint"),
+    [
+        ("{", {}, ":2: not JSON"),
+        ("[" * 100_000, {}, ":2: not JSON"),
+        ("[1]", {}, ":2: not a JSON object"),
+        ({"prompt": "x"}, {}, ":2: no 'answer'; there are prompt"),
+        ({"prompt": "", "answer": "1"}, {}, ":2: 'prompt' is empty"),
+        ({"prompt": None, "answer": "1"}, {}, ":2: 'prompt' is null; give text or a number"),
+        ({"prompt": "x", "answer": True}, {}, ":2: 'answer' is true; give text"),
+        ({"prompt": "x", "answer": ["1"]}, {}, ":2: 'answer' is "),
+        ('{"prompt": "x", "answer": NaN}', {}, ":2: NaN is no JSON"),
+        ({"prompt": "x", "answer": " "}, {}, ":2: 'answer' is '': it cannot be read"),
+        (
+            {"prompt": "x", "answer": "many"},
+            {"verifier": "numeric"},
+            ":2: 'answer' is 'many': it cannot be read",
+        ),
+        ({"prompt": "x", "answer": "1"}, {"verifier": "choice"}, ":1: 'answer' is '0'"),
+        ({"prompt": "x", "answer": "a\nb"}, {}, ":2: 'answer' holds '\\n', which ends a completion"),
+        ('{"prompt": "\\ud800", "answer": "x"}', {}, ":2: 'prompt' has half of a surrogate pair"),
+        ({"prompt": "x" * 100_001, "answer": "x"}, {}, ":2: 'prompt' has 100001 characters"),
+        ({"prompt": "0+0=", "answer": "1"}, {}, ":2: the prompt of line 1 with another answer"),
+        ({"prompt": "x", "answer": "1"}, {"split": "fold"}, ":1: no 'fold'"),
+        ({}, {"verifier": "near"}, "verifier is 'near'; give exact, numeric, choice or regex"),
+        ({}, {"verifier": "regex"}, "a pattern is needed"),
+        ({}, {"pattern": "(x)"}, "a pattern is needed for the verifier 'regex', and for no other"),
+        ({}, {"max_tokens": 0}, "max_tokens is 0"),
+        ({}, {"end": ""}, "end is ''"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_line(
+    tmp_path: Path, row: Any, options: dict[str, Any], complaint: str
+) -> None:
+    path = write(tmp_path / "x.jsonl", [ROWS[0], row])
+    with pytest.raises(UserError) as caught:
+        JsonlTask(path, **options)
+    assert complaint in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No such file"):
+        JsonlTask(str(tmp_path / "x"))
+    with pytest.raises(UserError, match="there are none"):
+        JsonlTask(write(tmp_path / "x", ["", " "]))
+    (tmp_path / "x").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="not UTF-8: byte 0"):
+        JsonlTask(str(tmp_path / "x"))
+    with pytest.raises(UserError, match="Is a directory"):
+        JsonlTask(str(tmp_path))
+
+
+def test_a_pattern_that_takes_for_ever_is_killed(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.jsonl", [{"prompt": "p", "answer": "aa"}])
+    options = {"path": path, "verifier": "regex", "pattern": "^((?:a+)+)$"}
+    task = JsonlTask(**options)
+    assert not task.inline
+    prompt = next(p for split in ("train", "validation", "test") for p in task.prompts(split, 1, 0))
+    with VerifierPool("engine.language.jsonl_task:JsonlTask", options, deadline_s=1, workers=1) as pool:
+        right, wrong, late = pool([(prompt, "aa"), (prompt, "aaa"), (prompt, "a" * 64 + "b")])
+    assert (right.score, wrong.score, late.score, late.flags) == (1, 0, 0, ("timeout",))

@@ -1,0 +1,209 @@
+"""Verdicts from processes: a `verify` that hangs, dies, raises, prints, or returns what is no verdict."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confined import wait_for
+
+from engine.errors import UserError
+from engine.language.task import Prompt, Split, Task, VerifyResult
+from engine.language.verifier import InlineVerifier, VerifierPool, open_verifier
+
+FILE = '''
+import ctypes, os, re, subprocess, sys, time
+from engine.language.task import Prompt, Task, VerifyResult
+
+class Nasty(Task):
+    """Does what the completion says."""
+    name = "nasty"
+
+    def __init__(self, fine: bool = True) -> None:
+        if not fine:
+            raise ValueError("not fine")
+
+    def prompts(self, split, count, seed):
+        return []
+
+    def verify(self, prompt, completion):
+        what, _, value = completion.partition(" ")
+        if what == "hang":
+            time.sleep(600)
+        if what == "regex":
+            re.match(r"(a+)+$", "a" * 64 + "b")
+        if what == "crash":
+            ctypes.string_at(0)
+        if what == "exit":
+            os._exit(5)
+        if what == "child":
+            subprocess.Popen(["sleep", "600", prompt.id])
+            time.sleep(600)
+        if what == "raise":
+            raise KeyError("no\\nwonder")
+        if what == "print":
+            os.write(1, b'{"result": [1.0, "", "", [], "exact"]}' * 100); print(sys.stdin.read())
+        if what == "none":
+            return None
+        if what == "flags":
+            return VerifyResult(1.0, flags=(1,))
+        return VerifyResult(eval(value or "1"), parsed=str(os.getpid()), reason=prompt.text, flags=("a", "b"))
+'''
+
+PROMPT = Prompt("id", "text \U0001f600 \ud800 \x00", "key", "stratum")
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("tasks") / "nasty_task.py"
+    path.write_text(FILE)
+    return f"{path}:Nasty"
+
+
+@pytest.fixture(scope="module")
+def shared(spec: str) -> Iterator[VerifierPool]:
+    with VerifierPool(spec, deadline_s=1.5, workers=2, max_failures=1) as pool:
+        yield pool
+
+
+def judge(pool: VerifierPool, *completions: str) -> list[VerifyResult]:
+    return pool([(PROMPT, completion) for completion in completions])
+
+
+def test_verdicts_come_in_order_from_several_processes(shared: VerifierPool) -> None:
+    results = judge(shared, *[f"score {i / 200}" for i in range(200)])
+    assert [result.score for result in results] == [i / 200 for i in range(200)]
+    assert {result.reason for result in results} == {PROMPT.text}
+    assert {result.flags for result in results} == {("a", "b")}
+    assert len({result.parsed for result in results} - {str(os.getpid())}) == 2
+    assert judge(shared) == []
+
+
+@pytest.mark.parametrize("what", ["hang", "regex"])
+def test_a_hang_costs_its_own_verdict(shared: VerifierPool, what: str) -> None:
+    before = shared.counts["timeout"]
+    started = time.monotonic()
+    good, late, *others = judge(shared, "score 1", what, *["score 1"] * 40)
+    assert time.monotonic() - started < 15
+    assert (late.score, late.reason, late.flags) == (0, "no verdict within 1.5 s", ("timeout",))
+    assert {result.score for result in (good, *others)} == {1}
+    assert shared.counts["timeout"] == before + 1
+
+
+@pytest.mark.parametrize(("what", "code"), [("crash", -11), ("exit", 5)])
+def test_a_death_costs_its_own_verdict(shared: VerifierPool, what: str, code: int) -> None:
+    results = judge(shared, *["score 1"] * 20, what, *["score 1"] * 20)
+    assert results[20] == VerifyResult(0.0, reason=f"the verifier's process ended with code {code}")
+    assert {result.score for result in results[:20] + results[21:]} == {1}
+
+
+def test_an_exception_costs_its_own_verdict(shared: VerifierPool) -> None:
+    first, second = judge(shared, "raise", "score 0.5")
+    assert first.score == 0
+    assert first.reason.startswith("KeyError: 'no\\nwonder' in verify (nasty_task.py:")
+    assert second.score == 0.5
+
+
+def test_what_a_task_prints_is_no_verdict(shared: VerifierPool) -> None:
+    assert [result.score for result in judge(shared, "print 0.25", "score 0.5")] == [0.25, 0.5]
+
+
+def test_a_killed_worker_is_replaced(shared: VerifierPool) -> None:
+    worker = int(judge(shared, "score 1")[0].parsed)
+    os.kill(worker, 9)
+    assert wait_for(lambda: b"Z" in Path(f"/proc/{worker}/stat").read_bytes().split(b") ")[1][:1])
+    assert judge(shared, "score 1")[0].score == 1
+
+
+def test_what_a_task_started_ends_with_it(spec: str) -> None:
+    with VerifierPool(spec, deadline_s=0.5, workers=1, max_failures=1) as pool:
+        pool([(Prompt("86400", "", ""), "child")])
+        command = b"sleep\x00600\x0086400\x00"
+
+        def alive() -> bool:
+            found = []
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    found.append(path.read_bytes())
+                except OSError:
+                    continue
+            return command in found
+
+        assert wait_for(lambda: not alive())
+
+
+@pytest.mark.parametrize(
+    ("completion", "complaint"),
+    [
+        ("score float('nan')", "score nan returned; give a number in [0, 1]"),
+        ("score 1.5", "score 1.5 returned"),
+        ("score -1", "score -1 returned"),
+        ("score 'x'", "score 'x' returned"),
+        ("score None", "score None returned"),
+        ("none", "NoneType returned; give a VerifyResult"),
+        ("flags", "parsed, reason and flags must be text"),
+    ],
+)
+def test_what_is_no_verdict_stops_the_run(spec: str, completion: str, complaint: str) -> None:
+    with VerifierPool(spec, workers=1) as pool, pytest.raises(UserError) as caught:
+        judge(pool, "score 1", completion)
+    assert "`verify` of prompt 'id'" in str(caught.value)
+    assert complaint in str(caught.value)
+    assert spec in str(caught.value)
+
+
+def test_too_many_failures_stop_the_run(spec: str) -> None:
+    with VerifierPool(spec, workers=1, max_failures=0.05) as pool:
+        judge(pool, *["score 1"] * 500, *["raise"] * 20)
+        with pytest.raises(UserError, match=r"`verify` failed on 27 of 527 completions.*KeyError"):
+            judge(pool, *["raise"] * 20)
+
+
+def test_a_task_that_cannot_be_loaded_is_refused(spec: str) -> None:
+    with VerifierPool("nosuch", workers=1) as pool, pytest.raises(UserError, match="unknown task 'nosuch'"):
+        judge(pool, "x")
+    with VerifierPool(spec, {"fine": False}, workers=1) as pool, pytest.raises(UserError, match="not fine"):
+        judge(pool, "x")
+    with VerifierPool(spec, {"fine": True}, workers=1) as pool:
+        assert judge(pool, "x")[0].score == 1
+
+
+class Here(Task):
+    name = "here"
+    inline = True
+
+    def prompts(self, split: Split, count: int, seed: int) -> list[Prompt]:
+        del split, count, seed
+        return []
+
+    def verify(self, prompt: Prompt, completion: str) -> VerifyResult:
+        del prompt
+        if completion == "raise":
+            raise ZeroDivisionError
+        if completion == "refuse":
+            raise UserError("mend it")
+        return VerifyResult(float(completion))
+
+
+def test_a_quick_task_is_verified_here() -> None:
+    verifier = open_verifier(Here(), "here", max_failures=0.5)
+    assert isinstance(verifier, InlineVerifier)
+    assert [result.score for result in verifier([(PROMPT, "1"), (PROMPT, "0.5")])] == [1, 0.5]
+    first, second = verifier([(PROMPT, "raise"), (PROMPT, "1")])
+    assert (first.score, second.score) == (0, 1)
+    assert first.reason.startswith("ZeroDivisionError: in verify (test_verifier.py:")
+    assert verifier.counts == {"verified": 4, "failed": 1}
+    for completion, complaint in (("nan", "score nan returned"), ("2", "score 2.0"), ("refuse", "mend it")):
+        with pytest.raises(UserError, match=complaint):
+            verifier([(PROMPT, completion)])
+    with pytest.raises(UserError, match="failed on 11 of 14 completions"):
+        verifier([(PROMPT, "raise")] * 20)
+
+
+def test_other_tasks_are_verified_in_processes(spec: str) -> None:
+    task = Here()
+    task.inline = False
+    with open_verifier(task, spec, deadline_s=3, workers=1) as verifier:
+        assert isinstance(verifier, VerifierPool)
+        assert verifier([(PROMPT, "score 0.5")])[0].score == 0.5
