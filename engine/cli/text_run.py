@@ -68,9 +68,9 @@ def open_task(spec: str) -> Task:
 @contextmanager
 def open_verifier(spec: str, task: Task) -> Iterator[Verify]:
     """What judges completions: in this process where the task is quick, else in killable workers."""
-    from engine.language.verifier import create_verifier
+    from engine.language.verifier import open_verifier as create
 
-    with create_verifier(spec, task) as verify:
+    with create(task, spec) as verify:
         yield verify
 
 

@@ -383,7 +383,11 @@ def run_page(
 
 def instruments(task: Task) -> Instruments:
     """What the monitors know of a task."""
-    return Instruments(solutions=task.solutions, leaks=task.leaks)
+    return Instruments(
+        solutions=task.solutions,
+        leaks=task.leaks,
+        modes=lambda episode: task.modes(episode.prompt, episode.completion),
+    )
 
 
 def _policies(parts: Parts, count: int) -> list[Policy]:
