@@ -374,8 +374,12 @@ class Pool:
     def next_id(self) -> int: ...
     def new_weights(self, checkpoint: int) -> None:
         """Drop trees and cache; moves from now on carry this checkpoint's id."""
-    def stats(self) -> dict[str, int]:
-        """Counters of Trees.stats, and positions (searched moves) and games (finished ones)."""
+    def stats(self) -> dict[str, float]:
+        """Counters of Trees.stats, positions (searched moves) and games (finished ones).
+
+        And seconds: rules_s of the rules within `select` (from the share that samples have), record_s of
+        moves made and written down there, encode_s of planes.
+        """
 
 class ReplayWindow:
     """Games of the replay window in memory, decoded to training samples at C++ speed."""

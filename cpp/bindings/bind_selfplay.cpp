@@ -133,6 +133,10 @@ struct PyPool {
     py::dict result = stats_dict(pool.forest().context().stats);
     result["positions"] = pool.positions();
     result["games"] = pool.finished_games();
+    const Phases& phases = pool.forest().context().phases;
+    result["rules_s"] = phases.rules_s;
+    result["record_s"] = phases.record_s;
+    result["encode_s"] = phases.encode_s;
     return result;
   }
 

@@ -45,6 +45,7 @@ py::array Batch::planes() {
   float* data = planes_.mutable_data();
   if (!encoded_) {
     py::gil_scoped_release release;
+    const SecondsTimer timer(forest_->context().phases.encode_s);
     forest_->encode(data);
   }
   encoded_ = true;

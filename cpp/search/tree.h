@@ -11,6 +11,7 @@
 #include "search/gumbel.h"
 #include "search/node.h"
 #include "search/params.h"
+#include "search/phases.h"
 #include "search/request.h"
 
 namespace selfplay {
@@ -37,6 +38,7 @@ struct SearchContext {
   NodeArena spare;              // where a subtree is copied to when a move is played
   HalvingTable halving;
   std::vector<float> logits;  // of one node's edges
+  Phases phases{};
 };
 
 // Seeds the noise of one root; nothing: its priors stay as the evaluator gave them.
@@ -103,6 +105,7 @@ class Tree {
   Step visit_child(Leaf& leaf, NodeRef parent, int edge);
   Step open_leaf(Leaf& leaf, NodeRef ref);
   Step visit_proposed(Leaf& leaf, NodeRef ref);
+  int open_position(const State& state, Action* legal);
   NodeRef add_game_node(const State& state, Action action);
   NodeRef add_won_node(const State& state, Action action);
   bool fits(std::size_t bytes);

@@ -91,6 +91,7 @@ NoiseSeed Pool::plan_move(Slot& slot, const State& state) {
 void Pool::start(std::int64_t positions) { wanted_ = positions; }
 
 void Pool::select() {
+  const WalkTimer timer(forest_.context().phases);
   if (wanted_ > 0) {
     forest_.gather([this](std::size_t index) { return slots_[index].budget; },
                    [this](std::size_t index) { return play_move(index); });
@@ -103,6 +104,7 @@ bool Pool::play_move(std::size_t index) {
   Slot& slot = slots_[index];
   Tree& tree = forest_.tree(index);
   if (wanted_ <= 0 || !tree.finished(slot.budget)) return false;
+  const SecondsTimer timer(forest_.context().phases.record_s);
   std::vector<RootEdge> edges = tree.root_edges();
   if (edges.empty()) {
     Action* legal = forest_.context().scratch.data();
