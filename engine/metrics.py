@@ -10,7 +10,8 @@ A tag is `group/name`; TensorBoard shows one section a group, in the order of th
     value/     the network's win, draw and loss: calibration against outcomes
     truth/     mistakes and optimal moves where the exact value is known
     arena/     results of matches
-    speed/     positions, evaluations and samples a second, and where the time goes
+    speed/     positions, evaluations and samples a second
+    time/      seconds of wall time an iteration by what they went on; the parts come to time/total_s
     machine/   memory of the process
 """
 
@@ -32,7 +33,19 @@ from engine.errors import CorruptFileError, UserError
 if TYPE_CHECKING:
     from engine._core import Game, State
 
-GROUPS = ("selfplay", "search", "replay", "loss", "policy", "value", "truth", "arena", "speed", "machine")
+GROUPS = (
+    "selfplay",
+    "search",
+    "replay",
+    "loss",
+    "policy",
+    "value",
+    "truth",
+    "arena",
+    "speed",
+    "time",
+    "machine",
+)
 
 
 def resident_mb() -> float:

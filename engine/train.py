@@ -27,7 +27,7 @@ from engine.replay import Replay
 from engine.rundir import Run
 from engine.selfplay import Games
 from engine.storage import atomic_write
-from engine.summary import games_summary, search_summary
+from engine.summary import Laps, games_summary, search_summary, time_summary
 from engine.truth_probe import TruthProbe
 
 
@@ -142,25 +142,31 @@ def loop(parts: Parts, limit: Limit) -> None:
     """Play, learn, measure and commit until `limit`."""
     progress, actors, learner, replay = parts.progress, parts.actors, parts.learner, parts.replay
     clock = time.monotonic() - progress.seconds  # when the run would have begun without its breaks
-    iteration_s = 0.0
+    iteration_s, laps = 0.0, Laps()
     while not limit.reached(progress, iteration_s):
         start, before = time.monotonic(), actors.stats()
         batches = actors.play(parts.config.loop.positions)
-        played = time.monotonic()
+        played_s = laps.mark("play")
         games = join_games(batches)
         new_positions = replay.add(games)
+        laps.mark("replay")
         steps = learner.plan_steps(new_positions)
         values = learner.train(replay.window, steps)
-        values["speed/learner_s"] = time.monotonic() - played
+        laps.mark("learn")
         progress.iteration += 1
         actors.load(learner.playing_network(), progress.iteration)
-        values |= games_summary(batches) | _search_summary(parts, before, played - start)
-        values |= _replay_summary(parts, steps, new_positions) | _truth(parts, time.monotonic() - clock)
+        laps.mark("swap")
+        values |= games_summary(batches) | _replay_summary(parts, steps, new_positions)
+        laps.mark("commit")
+        values |= _truth(parts, time.monotonic() - clock)
+        laps.mark("truth")
+        values |= _play_summary(parts, before, played_s, laps)
         progress.seconds = time.monotonic() - clock
         values |= {"machine/memory_mb": resident_mb(), "minutes": progress.seconds / 60}
         _write(parts, values, games)
         parts.run.commit(_checkpoint(parts), games, parts.game)
         parts.reporter.iteration({"iteration": progress.iteration, **values})
+        laps.mark("commit")
         iteration_s = time.monotonic() - start
 
 
@@ -211,9 +217,10 @@ def _checkpoint(parts: Parts) -> Checkpoint:
     )
 
 
-def _search_summary(parts: Parts, before: Mapping[str, float], seconds: float) -> dict[str, float]:
+def _play_summary(parts: Parts, before: Mapping[str, float], seconds: float, laps: Laps) -> dict[str, float]:
     difference = {name: value - before.get(name, 0) for name, value in parts.actors.stats().items()}
-    return search_summary(difference, seconds, parts.config.loop.callers, parts.config.selfplay.games)
+    values = search_summary(difference, seconds, parts.config.selfplay.games)
+    return values | time_summary(laps, difference, parts.config.loop.callers)
 
 
 def _truth(parts: Parts, seconds: float) -> dict[str, float]:

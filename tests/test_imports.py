@@ -30,7 +30,7 @@ ENGINE_ORDER = [
     "rundir",
     "player opening arena ratings truth",
     "actors",
-    "metrics summary",
+    "metrics summary advice",
     "truth_probe",
     "train bench doctor",
     "protocols",

@@ -47,7 +47,7 @@ class Stretch:
     """Some self-play: its time, what was counted, and the bare rate of inference just before."""
 
     seconds: float
-    counts: dict[str, int]
+    counts: dict[str, float]
     batches: int
     bare_rate: float
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.console import Console, RenderableType
+    from rich.progress import Progress, ProgressColumn, TaskID
+
+    from engine.advice import Advice
 
 PLAIN_EVERY_S = 10.0
 """Seconds between two plain lines of a counted job."""
@@ -22,15 +25,65 @@ SHOWN = (
 """Metrics that a line of training shows, where they are there."""
 
 
+MIN_SHARE = 0.005
+"""Of the time that a part needs to be shown."""
+
+
+def time_line(metrics: Mapping[str, Any], width: int | None = None) -> str:
+    """`evaluate 78 % · learn 9 % | batch 121/128 · cache 23 % · evals/position 71`.
+
+    From an iteration's metrics: the largest parts of wall time first; in `width` columns the smallest are
+    left out. Empty where there is no such metric.
+    """
+    parts, counts = _time_parts(metrics), _count_parts(metrics)
+    while width is not None and parts and len(_joined(parts, counts)) > width:
+        if len(counts) > 1 and len(parts) <= 3:
+            counts.pop()
+        else:
+            parts.pop()
+    return _joined(parts, counts)
+
+
+def _joined(parts: Sequence[str], counts: Sequence[str]) -> str:
+    return " | ".join(filter(None, [" · ".join(parts), " · ".join(counts)]))
+
+
+def _time_parts(metrics: Mapping[str, Any]) -> list[str]:
+    total = metrics.get("time/total_s")
+    if not total:
+        return []
+    shares = {
+        tag.removeprefix("time/").removesuffix("_s"): value / total
+        for tag, value in metrics.items()
+        if tag.startswith("time/") and tag != "time/total_s" and isinstance(value, int | float)
+    }
+    ordered = sorted(shares.items(), key=lambda item: -item[1])
+    return [f"{name} {share:.0%}".replace("%", " %") for name, share in ordered if share >= MIN_SHARE]
+
+
+def _count_parts(metrics: Mapping[str, Any]) -> list[str]:
+    counts = []
+    size, fill = metrics.get("search/batch_size"), metrics.get("search/batch_fill")
+    if size is not None and fill:
+        counts.append(f"batch {size:.0f}/{size / fill:.0f}")
+    if (hits := metrics.get("search/cache_hits")) is not None:
+        counts.append(f"cache {100 * hits:.0f} %")
+    if (evaluations := metrics.get("search/evaluations_per_position")) is not None:
+        counts.append(f"evals/position {evaluations:.0f}")
+    return counts
+
+
 class Reporter:
     """Tells about a training run on stderr, and prints its final table on stdout unless `quiet`.
 
     table: the rows given to `finish`.
+    advice: what was given to `advise`.
     """
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
         self.table: list[dict[str, Any]] = []
+        self.advice: list[Advice] = []
         self._bar = Bar("training")
         self._minutes: float | None = None
         self._started = time.monotonic()
@@ -53,8 +106,8 @@ class Reporter:
         for name, key in SHOWN:
             if isinstance(metrics.get(key), int | float):
                 parts.append(f"{name} {metrics[key]:.4g}")
-        line = ", ".join(parts)
-        self._bar.print(line)
+        self._bar.print(", ".join(parts))
+        self._bar.status(lambda width: time_line(metrics, width))
         self._bar.move(minutes if self._minutes is not None else self._count)
 
     def message(self, text: str) -> None:
@@ -67,6 +120,14 @@ class Reporter:
         self.table = [dict(row) for row in table]
         if table and not self._quiet:
             print_table(table)
+
+    def advise(self, advice: Sequence[Advice]) -> None:
+        """What to change in the next run; the last words, after the table."""
+        self.advice = list(advice)
+        if advice:
+            self.message("What would make it faster:")
+        for line in advice:
+            self.message(f"- {line}")
 
     def close(self) -> None:
         """Take the bar away; also where the run ended early."""
@@ -85,6 +146,7 @@ class Bar:
         self._done = 0.0
         self._last_line = self._opened = time.monotonic()
         self._first = 0.0
+        self._status: Callable[[int | None], str] = lambda _: ""
 
     @property
     def live(self) -> bool:
@@ -98,9 +160,10 @@ class Bar:
         if not sys.stderr.isatty():
             return
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        self._progress = Progress(
+        self._progress = _progress_with(
+            lambda width: self._status(width),
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.fields[count]}"),
@@ -134,6 +197,13 @@ class Bar:
         else:
             print(text, file=sys.stderr, flush=True)
 
+    def status(self, text: Callable[[int | None], str]) -> None:
+        """Show a line, made for a number of columns, beneath the bar; without a bar print it."""
+        if self._progress is not None:
+            self._status = text
+        elif line := text(None):
+            print(f"  {line}", file=sys.stderr, flush=True)
+
     def close(self) -> None:
         """Take the bar away."""
         if self._progress is not None:
@@ -149,6 +219,22 @@ class Bar:
         rate = gone / seconds
         left = f", {(self._total - self._done) / rate:.0f} s left" if self._total and not self.live else ""
         return f"{self._done:.4g}{total} {self._unit}, {rate:.3g}/s{left}"
+
+
+def _progress_with(
+    status: Callable[[int | None], str], *columns: ProgressColumn, console: Console
+) -> Progress:
+    """A progress display with a line of text beneath, made for the width of the terminal."""
+    from rich.progress import Progress
+    from rich.text import Text
+
+    class WithStatus(Progress):
+        def get_renderables(self) -> Iterable[RenderableType]:
+            yield from super().get_renderables()
+            if line := status(console.width):
+                yield Text(line, style="dim", no_wrap=True, overflow="ellipsis")
+
+    return WithStatus(*columns, console=console)
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> None:
