@@ -29,7 +29,7 @@ MIN_BATCH = {"cpu": 32, "cuda": 256}
 MIN_BATCH_FILL = 0.6
 MIN_DISTINCT = 0.9
 """Of finished games that no other of the iteration equals."""
-MIN_CORES_SHARE = 0.7
+MIN_CORES_SHARE = 0.5
 """Of the cores that a run plays and learns on, how many it gets."""
 
 

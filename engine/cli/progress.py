@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -42,6 +42,10 @@ def time_line(metrics: Mapping[str, Any], width: int | None = None) -> str:
         else:
             parts.pop()
     return _joined(parts, counts)
+
+
+def _time_text(minutes: float) -> str:
+    return f"{60 * minutes:.0f} s" if minutes < 2 else f"{minutes:.1f} min"
 
 
 def _joined(parts: Sequence[str], counts: Sequence[str]) -> str:
@@ -102,7 +106,7 @@ class Reporter:
         self._count += 1
         minutes = float(metrics.get("minutes", (time.monotonic() - self._started) / 60))
         number = metrics.get("iteration", self._count)
-        parts = [f"iteration {number}", f"{minutes:.1f} min"]
+        parts = [f"iteration {number}", _time_text(minutes)]
         for name, key in SHOWN:
             if isinstance(metrics.get(key), int | float):
                 parts.append(f"{name} {metrics[key]:.4g}")
@@ -245,13 +249,29 @@ def print_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> 
     from rich.text import Text
 
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    for index, key in enumerate(rows[0] if rows else ()):
+    # A file or a pipe has no width: nothing is cut there.
+    console = Console(width=None if sys.stdout.isatty() else 240)
+    least = _least_widths(rows, console.width)
+    for key in rows[0] if rows else ():
         right = all(isinstance(row[key], int | float | None) for row in rows)
-        table.add_column(str(key), justify="right" if right else "left", no_wrap=index > 0, overflow="fold")
+        justify: Literal["left", "right"] = "right" if right else "left"
+        table.add_column(str(key), justify=justify, min_width=least.get(key), overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row.values()))
-    # A file or a pipe has no width: nothing is cut there.
-    Console(width=None if sys.stdout.isatty() else 240).print(table)
+    console.print(table)
+
+
+def _least_widths(rows: Sequence[Mapping[str, Any]], width: int) -> dict[str, int]:
+    """Columns' widths in which only headings are broken, between words if `width` allows; else nothing."""
+    from rich.cells import cell_len
+
+    keys = list(rows[0] if rows else ())
+    cells = {key: max(cell_len(_cell(row[key])) for row in rows) for key in keys}
+    words = {key: max(cells[key], *(cell_len(word) for word in str(key).split())) for key in keys}
+    for least in (words, cells):
+        if sum(least.values()) + 3 * len(keys) + 1 <= width:
+            return least
+    return {}
 
 
 def _cell(value: Any) -> str:
