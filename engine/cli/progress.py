@@ -251,27 +251,26 @@ def print_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> 
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     # A file or a pipe has no width: nothing is cut there.
     console = Console(width=None if sys.stdout.isatty() else 240)
-    least = _least_widths(rows, console.width)
+    widths = _widths(rows, console.width)
     for key in rows[0] if rows else ():
         right = all(isinstance(row[key], int | float | None) for row in rows)
         justify: Literal["left", "right"] = "right" if right else "left"
-        table.add_column(str(key), justify=justify, min_width=least.get(key), overflow="fold")
+        table.add_column(str(key), justify=justify, width=widths.get(key), overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row.values()))
     console.print(table)
 
 
-def _least_widths(rows: Sequence[Mapping[str, Any]], width: int) -> dict[str, int]:
-    """Columns' widths in which only headings are broken, between words if `width` allows; else nothing."""
+def _widths(rows: Sequence[Mapping[str, Any]], width: int) -> dict[str, int]:
+    """Widths of the columns in which at most headings are broken, best between words; else nothing."""
     from rich.cells import cell_len
 
     keys = list(rows[0] if rows else ())
     cells = {key: max(cell_len(_cell(row[key])) for row in rows) for key in keys}
     words = {key: max(cells[key], *(cell_len(word) for word in str(key).split())) for key in keys}
-    for least in (words, cells):
-        if sum(least.values()) + 3 * len(keys) + 1 <= width:
-            return least
-    return {}
+    whole = {key: max(cells[key], cell_len(str(key))) for key in keys}
+    fitting = (widths for widths in (whole, words, cells) if sum(widths.values()) + 3 * len(keys) < width)
+    return next(fitting, {})
 
 
 def _cell(value: Any) -> str:
