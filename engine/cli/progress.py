@@ -262,15 +262,23 @@ def print_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> 
 
 
 def _widths(rows: Sequence[Mapping[str, Any]], width: int) -> dict[str, int]:
-    """Widths of the columns in which at most headings are broken, best between words; else nothing."""
+    """Widths of the columns in which at most headings are broken, best between words; none where cells must be."""
     from rich.cells import cell_len
 
     keys = list(rows[0] if rows else ())
     cells = {key: max(cell_len(_cell(row[key])) for row in rows) for key in keys}
     words = {key: max(cells[key], *(cell_len(word) for word in str(key).split())) for key in keys}
     whole = {key: max(cells[key], cell_len(str(key))) for key in keys}
-    fitting = (widths for widths in (whole, words, cells) if sum(widths.values()) + 3 * len(keys) < width)
-    return next(fitting, {})
+    spare = width - 1 - 3 * len(keys) - sum(cells.values())
+    if spare < 0:
+        return {}
+    widths = dict(cells)
+    for wanted in (words, whole):
+        for key in keys:
+            more = min(spare, wanted[key] - widths[key])
+            widths[key] += more
+            spare -= more
+    return widths
 
 
 def _cell(value: Any) -> str:
