@@ -18,7 +18,8 @@ import torch.nn.functional as F
 
 from engine import _core
 from engine.backends import FloatArray, create_backend
-from engine.bench.rate import Clock, Row, Work, make_row, median_rate, rate
+from engine.bench.rate import Clock, Work, median_rate, rate
+from engine.bench.row import Row, make_row
 from engine.checkpoint import load_network
 from engine.config import Config, EvaluatorConfig, NetworkConfig, build_config
 from engine.evaluator import NetworkEvaluator
@@ -40,6 +41,8 @@ SETTINGS: dict[str, Any] = {
 WIDE_NETWORK = NetworkConfig(channels=192, blocks=2)
 WIDE_PLANES = (8, 16, 16)
 """Arithmetic alone limits a network so wide on a board so large."""
+
+MATRIX_SIZE = 1024
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class NetworkBench:
         self.game = game
         self.config: Config = build_config(preset(game, "default"), {"game": game.name}, SETTINGS)
         self.learner = Learner(game, self.config, seed=0)
-        network, self.label = _playing_network(game, self.learner)
+        network, self.label = playing_network(game, self.config)
         self.evaluators = _evaluators(game, network, self.config.evaluator)
         on_processor = self.evaluators[0].choice.device == "cpu"
         self.clock: Clock = time.process_time if on_processor else time.perf_counter
@@ -71,7 +74,7 @@ class NetworkBench:
         self.window = _core.ReplayWindow(game)
 
     def measure_inference(self, seconds: float) -> list[Row]:
-        """The bare rates; their ceiling is the same backend's speed of arithmetic on a wide network."""
+        """The bare rates; their ceiling is the peak of the number type, see `_peak_rate`."""
         batches = sorted({64, self.config.selfplay.games})
         share = seconds / (len(batches) + 1) / len(self.evaluators)
         rows = []
@@ -175,7 +178,10 @@ class NetworkBench:
         return work
 
     def _peak_rate(self, evaluator: NetworkEvaluator, seconds: float) -> float:
-        """Positions a second if the backend did this network's sums as fast as a wide network's."""
+        """Positions a second if this network's sums were done at the peak of the backend's number type.
+
+        That is the faster of the backend on a wide network and of a plain product of matrices.
+        """
         batch, actions = 16, self.game.num_actions
         wide = PolicyValueNetwork(WIDE_PLANES, actions, WIDE_NETWORK)
         planes = _random_planes(batch, WIDE_PLANES)
@@ -187,7 +193,23 @@ class NetworkBench:
 
         sums = forward_flops(self.game.planes_shape, actions, self.config.network)
         scale = forward_flops(WIDE_PLANES, actions, WIDE_NETWORK) / sums
-        return median_rate(work, self.clock, seconds) * scale
+        wide_rate = median_rate(work, self.clock, seconds / 2) * scale
+        return max(wide_rate, self._matmul_flops(evaluator, seconds / 2) / sums)
+
+    def _matmul_flops(self, evaluator: NetworkEvaluator, seconds: float) -> float:
+        """Operations a second of torch's product of two square matrices; 0 in int8, which it has none for."""
+        number = {"f32": torch.float32, "bf16": torch.bfloat16}.get(evaluator.choice.precision)
+        if number is None:
+            return 0.0
+        matrix = torch.ones(MATRIX_SIZE, MATRIX_SIZE, dtype=number, device=evaluator.choice.device)
+
+        def work() -> int:
+            torch.mm(matrix, matrix)
+            if matrix.is_cuda:
+                torch.cuda.synchronize()
+            return 2 * MATRIX_SIZE**3
+
+        return median_rate(work, self.clock, seconds)
 
     def _row(
         self,
@@ -211,11 +233,12 @@ def _evaluators(
     return [default, NetworkEvaluator(game, network, config.model_copy(update={"precision": "int8"}))]
 
 
-def _playing_network(game: _core.Game, learner: Learner) -> tuple[PolicyValueNetwork, str]:
-    """The network that the game ships for this, else a seeded one; and what to add to a metric's name."""
+def playing_network(game: _core.Game, config: Config) -> tuple[PolicyValueNetwork, str]:
+    """The network that the game ships for this, else a seeded one; and what to add to a row's name."""
     checkpoint = getattr(game, "bench_checkpoint", None)
     if checkpoint is None:
-        return learner.playing_network(), " (seeded network)"
+        network = PolicyValueNetwork(game.planes_shape, game.num_actions, config.network, seed=0)
+        return network.eval(), " (seeded network)"
     return load_network(Path(checkpoint()))[2], ""
 
 

@@ -35,8 +35,8 @@ def bench(
         return
     from engine.cli.progress import print_table
 
-    shown = ("game", "stage", "name", "backend", "unit", "ours", "ceiling", "ratio", "goal", "met")
-    print_table([{key: _cell(key, row[key]) for key in shown} for row in rows])
+    for game in dict.fromkeys(row["game"] for row in rows):
+        print_table([_bench_cells(row) for row in rows if row["game"] == game], game or "selfplay")
 
 
 def doctor(
@@ -113,15 +113,19 @@ def _rate_table(rates: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(table.values())
 
 
-def _cell(key: str, value: Any) -> Any:
+def _bench_cells(row: Mapping[str, Any]) -> dict[str, Any]:
     """Counts without decimals, shares with three digits."""
-    if key == "met":
-        return {True: "yes", False: "no", None: None}[value]
-    if key == "ratio" and value is not None:
-        return f"{value:.3f}"
-    if not isinstance(value, int | float):
-        return value
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    ours, ratio = row["ours"], row["ratio"]
+    return {
+        "stage": row["stage"],
+        "name": row["name"],
+        "backend": row["backend"].removesuffix(" on cpu"),
+        "ours": f"{ours:,.0f}" if abs(ours) >= 100 else f"{ours:.3g}",
+        "unit": row["unit"],
+        "of ceiling": None if ratio is None else f"{ratio:.3f}",
+        "goal": row["goal"],
+        "met": {True: "yes", False: "no", None: None}[row["met"]],
+    }
 
 
 def _tell(text: str) -> None:

@@ -262,7 +262,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> 
 
 
 def _widths(rows: Sequence[Mapping[str, Any]], width: int) -> dict[str, int]:
-    """Widths of the columns in which at most headings are broken, best between words; none where cells must be."""
+    """Widths of columns in which only headings are broken, if so between words; none where cells must be."""
     from rich.cells import cell_len
 
     keys = list(rows[0] if rows else ())
