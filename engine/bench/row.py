@@ -21,10 +21,11 @@ class Goal:
     at_most: bool = False
 
     def is_met(self, row: Row) -> bool | None:
-        """None where the row has no such number."""
+        """As shown, to three digits of a ratio; None where the row has no such number."""
         value = row[self.of]
         if value is None:
             return None
+        value = round(value, 3)
         return bool(value <= self.bound) if self.at_most else bool(value >= self.bound)
 
     def __str__(self) -> str:
