@@ -1,6 +1,7 @@
 """What a run tells about itself: `metrics.jsonl`, one object an iteration, and the same in TensorBoard.
 
-A tag is `group/name`; TensorBoard shows one section a group, in the order of the data's path:
+A tag is `group/name`. TensorBoard, which sorts by name, shows it as `3 games/search/cache_hits`: in numbered
+sections, see SECTIONS, what matters most first. The groups, in the order of the data's path:
 
     selfplay/  games as they are played: length, results, how many distinct
     search/    visits, priors against targets, proofs, cache
@@ -33,19 +34,28 @@ from engine.errors import CorruptFileError, UserError
 if TYPE_CHECKING:
     from engine._core import Game, State
 
-GROUPS = (
-    "selfplay",
-    "search",
-    "replay",
-    "loss",
-    "policy",
-    "value",
-    "truth",
-    "arena",
-    "speed",
-    "time",
-    "machine",
-)
+SECTIONS = {
+    "selfplay": "3 games",
+    "search": "3 games",
+    "replay": "6 replay",
+    "loss": "1 learning",
+    "policy": "1 learning",
+    "value": "1 learning",
+    "truth": "2 strength",
+    "arena": "2 strength",
+    "speed": "4 speed",
+    "time": "5 time",
+    "machine": "7 machine",
+}
+"""By group, the section of TensorBoard that shows it."""
+
+GROUPS = tuple(SECTIONS)
+
+
+def shown_tag(tag: str) -> str:
+    """`tag` as TensorBoard has it; in a section of its own where its group is not known."""
+    section = SECTIONS.get(tag.partition("/")[0])
+    return tag if section is None else f"{section}/{tag}"
 
 
 def resident_mb() -> float:
@@ -152,13 +162,15 @@ class EventFile:
         from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
         numbers = {tag: value for tag, value in values.items() if "/" in tag and _is_number(value)}
-        self._write({"step": step, "summary": scalar_pb(tag, value)} for tag, value in numbers.items())
+        self._write(
+            {"step": step, "summary": scalar_pb(shown_tag(tag), value)} for tag, value in numbers.items()
+        )
 
     def text(self, step: int, tag: str, markdown: str) -> None:
         """Write a text."""
         from tensorboard.plugins.text.summary_v2 import text_pb
 
-        self._write([{"step": step, "summary": text_pb(tag, markdown)}])
+        self._write([{"step": step, "summary": text_pb(shown_tag(tag), markdown)}])
 
     def close(self) -> None:
         """Close the file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import textwrap
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from engine.network import PolicyValueNetwork, check_size
 from engine.replay import Replay
 from engine.rundir import Run
 from engine.selfplay import Games
+from engine.settings_file import toml_text
 from engine.storage import atomic_write
 from engine.summary import Laps, games_summary, search_summary, time_summary
 from engine.truth_probe import TruthProbe
@@ -192,6 +194,8 @@ def _assemble(stack: ExitStack, game: _core.Game, run: Run, reporter: Reporter) 
         actors.restore(InFlight(checkpoint.games, checkpoint.next_ids))
         actors.load(learner.playing_network(), progress.iteration)
     metrics = stack.enter_context(Metrics(run.path, progress.iteration))
+    settings = toml_text(config.model_dump(mode="json"))
+    metrics.text(progress.iteration, "settings", textwrap.indent(settings, "    "))
     truth = TruthProbe(game, config)
     return Parts(game, config, run, actors, learner, replay, metrics, truth, reporter, progress)
 

@@ -25,7 +25,7 @@ struct Phases {
 
   bool sampling = false;  // whether the rules are being timed
   std::uint64_t rules_ticks = 0, rules_calls = 0;
-  double rules_share = 0;  // of the last batch sampled
+  double rules_sum = 0, all_sum = 0;  // ticks of the batches sampled, older ones count less and less
   std::uint64_t batches = 0;
 };
 
@@ -67,30 +67,35 @@ class RulesTimer {
   std::uint64_t start_ = 0;
 };
 
-// Around the collecting of one batch: samples one in kEvery and charges the rules their share of all.
+// Around the collecting of one batch: samples the first ones and one in kEvery, and charges the rules their
+// share of all.
 class WalkTimer {
  public:
   explicit WalkTimer(Phases& phases) : phases_(phases) {
-    phases_.sampling = phases_.batches++ % kEvery == 0;
+    phases_.sampling = phases_.batches < kFirst || phases_.batches % kEvery == 0;
+    ++phases_.batches;
     phases_.rules_ticks = phases_.rules_calls = 0;
     start_ticks_ = ticks();
   }
   WalkTimer(const WalkTimer&) = delete;
   WalkTimer& operator=(const WalkTimer&) = delete;
   ~WalkTimer() {
-    if (phases_.sampling) phases_.rules_share = share(ticks() - start_ticks_);
+    if (phases_.sampling) count(ticks() - start_ticks_);
     phases_.sampling = false;
-    phases_.rules_s += phases_.rules_share * seconds_since(start_);
+    if (phases_.all_sum > 0) phases_.rules_s += phases_.rules_sum / phases_.all_sum * seconds_since(start_);
   }
 
  private:
+  static constexpr std::uint64_t kFirst = 16;   // batches of a pool: the first ones are at the root alone
   static constexpr std::uint64_t kEvery = 127;  // a prime: moves often come in step with powers of two
 
   // Reading the clock takes time, too: once inside of what it measures, once beside it.
-  double share(std::uint64_t all) const {
+  void count(std::uint64_t all) const {
     const std::uint64_t reads = phases_.rules_calls * read_ticks();
-    if (phases_.rules_ticks <= reads || all <= 2 * reads) return 0;
-    return static_cast<double>(phases_.rules_ticks - reads) / static_cast<double>(all - 2 * reads);
+    const bool is_sound = phases_.rules_ticks > reads && all > 2 * reads;
+    constexpr double kKept = 0.8;
+    phases_.rules_sum = kKept * phases_.rules_sum + (is_sound ? double(phases_.rules_ticks - reads) : 0);
+    phases_.all_sum = kKept * phases_.all_sum + (is_sound ? double(all - 2 * reads) : double(all));
   }
 
   static std::uint64_t read_ticks() {

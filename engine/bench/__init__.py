@@ -32,6 +32,8 @@ def run(games: Sequence[str], seconds: float = 40, report: Callable[[str], None]
     See engine.bench.row for what a row says.
     """
     tell = report or (lambda _: None)
+    for spec in games:
+        load_game(spec)  # a slip in a name shows before anything is measured
     tell("start-up")
     rows = [measure_startup()]
     for spec in games:

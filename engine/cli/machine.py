@@ -54,7 +54,6 @@ def doctor(
     With RUN: where its seconds went, and what would make it faster.
     """
     from engine.cli.train import resolve
-    from engine.doctor import examine
     from engine.registry import load_game
     from engine.settings_file import read_config
 
@@ -65,6 +64,8 @@ def doctor(
     spec = saved.game if saved else game or "connect4"
     rules = load_game(spec)
     config = saved or resolve(rules, spec, "default", {})
+    from engine.doctor import examine  # imports torch
+
     found = examine(rules, config, seconds, path)
     if json:
         print_json(found.to_json())
