@@ -52,10 +52,14 @@ SECTIONS = {
 GROUPS = tuple(SECTIONS)
 
 
+_OPTIMIZER = ("loss/gradient_norm", "loss/learning_rate", "loss/skipped_steps", "loss/steps")
+
+
 def shown_tag(tag: str) -> str:
     """`tag` as TensorBoard has it; in a section of its own where its group is not known."""
     section = SECTIONS.get(tag.partition("/")[0])
-    return tag if section is None else f"{section}/{tag}"
+    name = tag.replace("loss/", "optimizer/") if tag in _OPTIMIZER else tag  # the losses come first
+    return name if section is None else f"{section}/{name}"
 
 
 def resident_mb() -> float:

@@ -140,6 +140,7 @@ def test_tensorboard_shows_a_handful_of_sections_in_order(tmp_path: Path) -> Non
         "learning", "strength", "games", "speed", "time", "replay", "machine",
     ]  # fmt: skip
     assert shown_tag("loss/total") == "1 learning/loss/total"
+    assert shown_tag("loss/steps") == "1 learning/optimizer/steps"
     assert shown_tag("unknown/x") == "unknown/x"
 
 

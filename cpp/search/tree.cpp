@@ -10,7 +10,6 @@ namespace selfplay {
 
 namespace {
 
-constexpr int kWonAtOnce = -1;
 constexpr int kMaxFruitless = 2;  // proposals without a new move before a node is left as it is
 
 }  // namespace
@@ -96,10 +95,7 @@ Tree::Step Tree::begin() {
   leaf.path.clear();
   leaf.turned = false;
   leaf.widening = false;
-  if (context_->game) {
-    const RulesTimer timer(context_->phases);
-    leaf.state->assign(*root_state_);
-  }
+  if (context_->game) leaf.state->assign(*root_state_);
   if (!root_) {
     start_root();
     if (context_->game && root().status == NodeStatus::kUnvisited) return open_leaf(leaf, root_);
@@ -122,18 +118,11 @@ void Tree::start_root() {
   }
 }
 
-// How many actions are legal, and which; or kWonAtOnce where one of them wins and nothing else matters.
-int Tree::open_position(const State& state, Action* legal) {
-  const RulesTimer timer(context_->phases);
-  if (root_ && context_->params.proofs && state.winning_action() >= 0) return kWonAtOnce;
-  return state.legal_actions(legal);
-}
-
 // A node for `state`: ended, or unvisited with an edge for every legal action. 0 where memory is full.
 NodeRef Tree::add_game_node(const State& state, Action action) {
+  if (root_ && context_->params.proofs && state.winning_action() >= 0) return add_won_node(state, action);
   Action* legal = context_->scratch.data();
-  const int count = open_position(state, legal);
-  if (count == kWonAtOnce) return add_won_node(state, action);
+  const int count = state.legal_actions(legal);
   if (!fits(NodeArena::node_bytes(count))) return 0;
   const NodeRef ref = arena_.add_node(count);
   Node& node = arena_.node(ref);
@@ -178,18 +167,12 @@ Tree::Step Tree::visit_child(Leaf& leaf, NodeRef parent, int edge) {
   const std::uint32_t link = arena_.edges(arena_.node(parent)).link[edge];
   if (!(link & kActionBit)) {
     arena_.prefetch(link);
-    if (context_->game) {
-      const RulesTimer timer(context_->phases);
-      leaf.state->play(arena_.node(link).action);
-    }
+    if (context_->game) leaf.state->play(arena_.node(link).action);
     at_ = link;
     return Step::kDown;
   }
   const Action action = static_cast<Action>(link & ~kActionBit);
-  {
-    const RulesTimer timer(context_->phases);
-    leaf.state->play(action);
-  }
+  leaf.state->play(action);
   const NodeRef child = add_game_node(*leaf.state, action);
   if (!child) {
     capped_ = true;
@@ -213,10 +196,7 @@ Tree::Step Tree::open_leaf(Leaf& leaf, NodeRef ref) {
   leaf.node = ref;
   leaf.kind = RequestKind::kEvaluate;
   if (context_->game && context_->cache.enabled()) {
-    {
-      const RulesTimer timer(context_->phases);
-      leaf.canonical = leaf.state->canonical();
-    }
+    leaf.canonical = leaf.state->canonical();
     leaf.turned = true;
     if (const float* row = context_->cache.find(leaf.canonical.key)) {
       ++context_->stats.cache_hits;

@@ -105,7 +105,6 @@ class Tree {
   Step visit_child(Leaf& leaf, NodeRef parent, int edge);
   Step open_leaf(Leaf& leaf, NodeRef ref);
   Step visit_proposed(Leaf& leaf, NodeRef ref);
-  int open_position(const State& state, Action* legal);
   NodeRef add_game_node(const State& state, Action action);
   NodeRef add_won_node(const State& state, Action action);
   bool fits(std::size_t bytes);

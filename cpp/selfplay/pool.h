@@ -52,6 +52,7 @@ class Pool {
     bool full = true;
   };
 
+  double rules_seconds();
   void new_game(Slot& slot);
   void set_root(std::size_t index);
   NoiseSeed plan_move(Slot& slot, const State& state);
@@ -72,6 +73,7 @@ class Pool {
   std::uint64_t positions_ = 0;
   std::uint64_t finished_games_ = 0;
   GameColumns finished_;
+  std::unique_ptr<State> rules_sample_;  // where the rules are timed
 };
 
 }  // namespace selfplay
