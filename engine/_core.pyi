@@ -291,6 +291,7 @@ class SearchParams:
     root_temperature: float
     proofs: bool
     reuse: bool
+    transpositions: bool
     max_in_flight: int
     max_tree_mb: float
     initial_proposals: int
@@ -360,7 +361,7 @@ class Trees:
         """Forget all nodes and the cache, keep the roots (the weights have changed)."""
     def stats(self) -> dict[str, int]:
         """Counters since construction: simulations, evaluations, cache_hits, terminal_hits, proven_hits,
-        collisions, bad_replies, capped, tokens."""
+        transpositions, collisions, bad_replies, capped, tokens."""
 
 def uniform(requests: Requests) -> DenseReply:
     """Equal priors and a draw for every request."""

@@ -33,12 +33,11 @@ def search_params(config: SearchConfig, *, noise: bool = False) -> _core.SearchP
 def proposed_params(config: SearchConfig, proposals: ProposalConfig) -> _core.SearchParams:
     """Settings for trees of proposed moves, which have no noise.
 
-    Raises UserError where the search is to measure the spread of values, which only games' trees do.
+    Raises UserError where the search is to know positions or the spread of values, as only games' trees do.
     """
-    for field in ("c_puct_spread", "lcb_deviations"):
-        if getattr(config, field) > 0:
-            value = getattr(config, field)
-            raise UserError(f"setting 'search.{field}' = {value} has no use in proposed trees; set it to 0")
+    for field in ("c_puct_spread", "lcb_deviations", "transpositions"):
+        if value := getattr(config, field):
+            raise UserError(f"setting 'search.{field}' = {value} is not for proposed trees; leave it out")
     params = search_params(config)
     for field, value in proposals.model_dump().items():
         setattr(params, field, value)

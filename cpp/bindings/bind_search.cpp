@@ -96,6 +96,7 @@ class Trees {
     need(params.max_step_tokens >= 0, "max_step_tokens is negative");
     need(params.c_puct_spread == 0 && params.lcb_deviations == 0,
          "c_puct_spread and lcb_deviations need trees of a game");
+    need(!params.transpositions, "transpositions need trees of a game");
   }
 
   void check_tokens(TokenBudget tokens) const {
@@ -205,6 +206,7 @@ void register_params(py::module_& module) {
       .def_readwrite("root_temperature", &SearchParams::root_temperature)
       .def_readwrite("proofs", &SearchParams::proofs)
       .def_readwrite("reuse", &SearchParams::reuse)
+      .def_readwrite("transpositions", &SearchParams::transpositions)
       .def_readwrite("max_in_flight", &SearchParams::max_in_flight)
       .def_readwrite("max_tree_mb", &SearchParams::max_tree_mb)
       .def_readwrite("initial_proposals", &SearchParams::initial_proposals)

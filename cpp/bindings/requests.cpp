@@ -166,6 +166,7 @@ py::dict stats_dict(const SearchStats& stats) {
   result["cache_hits"] = stats.cache_hits;
   result["terminal_hits"] = stats.terminal_hits;
   result["proven_hits"] = stats.proven_hits;
+  result["transpositions"] = stats.transpositions;
   result["collisions"] = stats.collisions;
   result["bad_replies"] = stats.bad_replies;
   result["capped"] = stats.capped;

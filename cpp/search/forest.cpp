@@ -5,7 +5,8 @@
 namespace selfplay {
 
 Forest::Forest(const Game* game, const SearchParams& params, double cache_mb)
-    : context_{game, params, EvaluationCache(game ? game->num_actions() : 1, game ? cache_mb : 0), {}, {}, {},
+    : context_{game, params, EvaluationCache(game ? game->num_actions() : 1, game ? cache_mb : 0),
+               {},   {},     NodeArena(params.transpositions),
                {},   {}} {
   if (game) {
     context_.scratch.resize(static_cast<std::size_t>(game->num_actions()));

@@ -9,7 +9,10 @@
 namespace selfplay {
 
 Tree::Tree(SearchContext& context, std::unique_ptr<State> state, NoiseSeed noise_seed)
-    : context_(&context), noise_seed_(noise_seed), root_state_(std::move(state)) {
+    : context_(&context),
+      arena_(context.params.transpositions),
+      noise_seed_(noise_seed),
+      root_state_(std::move(state)) {
   leaves_.resize(static_cast<std::size_t>(context.params.max_in_flight));
   busy_.resize(leaves_.size());
   for (Leaf& leaf : leaves_) leaf.state = root_state_->clone();
@@ -84,6 +87,7 @@ Tree::Step Tree::begin() {
   leaf.path.clear();
   leaf.turned = false;
   leaf.widening = false;
+  leaf.taken_over = false;
   if (context_->game) leaf.state->assign(*root_state_);
   if (!root_) {
     start_root();
@@ -96,10 +100,12 @@ Tree::Step Tree::begin() {
 
 void Tree::start_root() {
   arena_.reset();
+  positions_.clear();
   reused_visits_.clear();
   root_evaluations_ = 1;
   if (context_->game) {
     root_ = add_game_node(*root_state_, -1);
+    if (is_graph()) positions_.insert(root_state_->key(), root_);
   } else {
     root_ = arena_.add_node(0);
     arena_.node(root_).player = static_cast<std::uint8_t>(proposed_player_);
@@ -112,7 +118,7 @@ NodeRef Tree::add_game_node(const State& state, Action action) {
   if (root_ && context_->params.proofs && state.winning_action() >= 0) return add_won_node(state, action);
   Action* legal = context_->scratch.data();
   const int count = state.legal_actions(legal);
-  if (!fits(NodeArena::node_bytes(count))) return 0;
+  if (!fits(arena_.node_bytes(count))) return 0;
   const NodeRef ref = arena_.add_node(count);
   Node& node = arena_.node(ref);
   node.action = action;
@@ -127,14 +133,15 @@ NodeRef Tree::add_game_node(const State& state, Action action) {
     return ref;
   }
   node.status = NodeStatus::kUnvisited;
-  std::uint32_t* link = arena_.edges(node).link;
-  for (int i = 0; i < count; ++i) link[i] = kActionBit | static_cast<std::uint32_t>(legal[i]);
+  const Edges edges = arena_.edges(node);
+  for (int i = 0; i < count; ++i) edges.link[i] = kActionBit | static_cast<std::uint32_t>(legal[i]);
+  if (is_graph()) std::copy_n(legal, count, edges.action);
   return ref;
 }
 
 // A node for a position that its player to move wins at once: proven without an evaluation.
 NodeRef Tree::add_won_node(const State& state, Action action) {
-  if (!fits(NodeArena::node_bytes(0))) return 0;
+  if (!fits(arena_.node_bytes(0))) return 0;
   const NodeRef ref = arena_.add_node(0);
   Node& node = arena_.node(ref);
   node.action = action;
@@ -147,12 +154,13 @@ NodeRef Tree::add_won_node(const State& state, Action action) {
 }
 
 bool Tree::fits(std::size_t bytes) {
-  if (static_cast<double>(arena_.bytes() + bytes) <= context_->params.max_tree_mb * 1048576.0) return true;
+  if (static_cast<double>(this->bytes() + bytes) <= context_->params.max_tree_mb * 1048576.0) return true;
   if (!root_) return true;  // a root always fits: there must be a move to choose from
   return false;
 }
 
 Tree::Step Tree::visit_child(Leaf& leaf, NodeRef parent, int edge) {
+  if (is_graph()) return visit_position(leaf, parent, edge);
   const std::uint32_t link = arena_.edges(arena_.node(parent)).link[edge];
   if (!(link & kActionBit)) {
     arena_.prefetch(link);
@@ -162,7 +170,11 @@ Tree::Step Tree::visit_child(Leaf& leaf, NodeRef parent, int edge) {
   }
   const Action action = static_cast<Action>(link & ~kActionBit);
   leaf.state->play(action);
-  const NodeRef child = add_game_node(*leaf.state, action);
+  return visit_new(leaf, parent, edge, add_game_node(*leaf.state, action));
+}
+
+// Goes on at a node made just now; 0 where there was no memory for it.
+Tree::Step Tree::visit_new(Leaf& leaf, NodeRef parent, int edge, NodeRef child) {
   if (!child) {
     capped_ = true;
     ++context_->stats.capped;

@@ -12,6 +12,7 @@
 #include "search/gumbel.h"
 #include "search/node.h"
 #include "search/params.h"
+#include "search/positions.h"
 #include "search/request.h"
 
 namespace selfplay {
@@ -20,12 +21,13 @@ struct SearchStats {
   std::uint64_t simulations = 0;
   std::uint64_t evaluations = 0;  // answers taken from an evaluator
   std::uint64_t cache_hits = 0;
-  std::uint64_t terminal_hits = 0;  // descents that ended the game
-  std::uint64_t proven_hits = 0;    // descents that ended at a node already proven
-  std::uint64_t collisions = 0;     // descents that met a waiting leaf
-  std::uint64_t bad_replies = 0;    // not finite: taken as equal priors and a draw
-  std::uint64_t capped = 0;         // searches cut short by max_tree_mb
-  std::uint64_t tokens = 0;         // spent on proposals
+  std::uint64_t terminal_hits = 0;   // descents that ended the game
+  std::uint64_t proven_hits = 0;     // descents that ended at a node already proven
+  std::uint64_t transpositions = 0;  // descents that took over the value of a node searched before
+  std::uint64_t collisions = 0;      // descents that met a waiting leaf
+  std::uint64_t bad_replies = 0;     // not finite: taken as equal priors and a draw
+  std::uint64_t capped = 0;          // searches cut short by max_tree_mb
+  std::uint64_t tokens = 0;          // spent on proposals
 };
 
 // What is shared by the trees of one caller.
@@ -105,7 +107,7 @@ class Tree {
   void reset(const State& state, NoiseSeed noise_seed);
   // Forgets every node; the root position stays.
   void drop();
-  std::size_t bytes() const { return arena_.bytes(); }
+  std::size_t bytes() const { return arena_.bytes() + (is_graph() ? positions_.bytes() : 0); }
   std::vector<Action> path_actions(const Leaf& leaf) const;
   const Node& node(NodeRef ref) const { return arena_.node(ref); }
   bool has_root_edge(Action action) const { return root_ && child_of_root(action); }
@@ -117,6 +119,8 @@ class Tree {
   void start_root();
   Step begin();
   Step visit_child(Leaf& leaf, NodeRef parent, int edge);
+  Step visit_position(Leaf& leaf, NodeRef parent, int edge);
+  Step visit_new(Leaf& leaf, NodeRef parent, int edge, NodeRef child);
   Step open_leaf(Leaf& leaf, NodeRef ref);
   Step visit_proposed(Leaf& leaf, NodeRef ref);
   Step ask(Leaf& leaf, NodeRef ref);
@@ -134,6 +138,8 @@ class Tree {
   void sum_visited_prior(Node& node);
   void complete(Leaf& leaf);
   void backup(Leaf& leaf);
+  void backup_graph(Leaf& leaf);
+  void refresh(Node& node);
   void prove(Node& node, const Edges& edges);
   bool is_gumbel() const { return context_->params.rule >= Rule::kGumbel; }
   bool is_choice_certain(std::uint32_t simulations) const;
@@ -151,12 +157,19 @@ class Tree {
   void draw_gumbels(int count);
   std::vector<double> noise_alphas(const Node& node, const Edges& edges) const;
   void add_noise(const Node& node, const Edges& edges);
-  NodeRef copy_subtree(NodeRef from, NodeArena& to) const;
+  NodeRef copy_subtree(NodeRef from, NodeArena& to);
   NodeRef child_of_root(Action action) const;
+  bool is_graph() const { return context_->params.transpositions; }
+  Action action_of(const Edges& edges, int edge) const {
+    if (is_graph()) return edges.action[edge];
+    const std::uint32_t link = edges.link[edge];
+    return link & kActionBit ? static_cast<Action>(link & ~kActionBit) : arena_.node(link).action;
+  }
   void release(Leaf& leaf);
 
   SearchContext* context_;
   NodeArena arena_;
+  PositionTable positions_;  // of shared nodes
   NodeRef root_ = 0;
   NodeRef at_ = 0;   // where the descent under way stands; 0: none
   int current_ = 0;  // leaf of the descent under way

@@ -51,6 +51,7 @@ void Tree::expand(NodeRef ref, int symmetry, const float* wdl, const float* logi
 }
 
 void Tree::backup(Leaf& leaf) {
+  if (is_graph()) return backup_graph(leaf);
   const SearchParams& params = context_->params;
   const bool proofs = params.proofs;
   const bool squares = context_->game && (params.c_puct_spread > 0 || params.lcb_deviations > 0);

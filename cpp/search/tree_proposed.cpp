@@ -165,7 +165,7 @@ int Tree::add_proposal(NodeRef ref, const Proposals& proposals, int index) {
   }
   if (known >= context_->params.max_proposals) return -1;
   const bool grows = known + 1 > arena_.node(ref).capacity;
-  const std::size_t bytes = NodeArena::node_bytes(0) + (grows ? NodeArena::node_bytes(known + 1) : 0);
+  const std::size_t bytes = arena_.node_bytes(0) + (grows ? arena_.node_bytes(known + 1) : 0);
   if (ref != root_ && !fits(bytes)) {
     if (!capped_) ++context_->stats.capped;
     capped_ = true;
