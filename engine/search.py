@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engine import _core
-from engine.config import SearchConfig
+from engine.config import ProposalConfig, SearchConfig
+from engine.errors import UserError
 from engine.evaluator import Evaluator
 
 
@@ -27,3 +28,17 @@ def search_params(config: SearchConfig, *, noise: bool = False) -> _core.SearchP
             "forced_playouts": 0.0,
         }
     return _core.SearchParams(**fields)
+
+
+def proposed_params(config: SearchConfig, proposals: ProposalConfig) -> _core.SearchParams:
+    """Settings for trees of proposed moves, which have no noise.
+
+    Raises UserError where the search is to know positions or the spread of values, as only games' trees do.
+    """
+    for field in ("c_puct_spread", "lcb_deviations", "transpositions"):
+        if value := getattr(config, field):
+            raise UserError(f"setting 'search.{field}' = {value} is not for proposed trees; leave it out")
+    params = search_params(config)
+    for field, value in proposals.model_dump().items():
+        setattr(params, field, value)
+    return params
