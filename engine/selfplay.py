@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 from engine import _core
 from engine.config import Config
 from engine.errors import UserError
 from engine.evaluator import Evaluator
-from engine.search import search_params
+from engine.search import exchange, search_params
 
 Games = dict[str, Any]
 """Games as columns; see engine.replay.GAME_SCHEMA."""
@@ -40,6 +39,7 @@ class Caller:
         self.evaluator = evaluator
         self.evaluate_s = 0.0
         self.batches = 0
+        self.slots = play.games
         self.pool = _core.Pool(
             game,
             search_params(config.search, noise=True),
@@ -61,19 +61,16 @@ class Caller:
         Raises StoppedError on `stop`, and UserError where the evaluator's answers are not finite time and
         again: the search takes each for equal priors and a draw, but such games teach nothing.
         """
-        pool, evaluate = self.pool, self.evaluator
+        pool = self.pool
         bad_before = pool.stats()["bad_replies"]
         pool.start(positions)
-        while requests := pool.select():
+        for seconds in exchange(pool.select, pool.backup, self.evaluator, self.slots):
             if stop.is_set():
                 raise StoppedError
             if self.batches % _CHECK_BATCHES == 0:
                 _check_replies(pool.stats()["bad_replies"] - bad_before)
-            start = time.perf_counter()
-            reply = evaluate(requests)
-            self.evaluate_s += time.perf_counter() - start
+            self.evaluate_s += seconds
             self.batches += 1
-            pool.backup(requests, reply)
         _check_replies(pool.stats()["bad_replies"] - bad_before)
         return pool.take_games()
 

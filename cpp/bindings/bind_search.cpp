@@ -11,7 +11,7 @@ using DenseArray = py::array_t<float, py::array::c_style>;
 class Trees {
  public:
   Trees(const Game* game, const SearchParams& params, std::uint64_t seed, double cache_mb)
-      : forest_(game, params, cache_mb), batch_(forest_), seed_(seed) {}
+      : forest_(game, params, cache_mb), batches_(forest_), seed_(seed) {}
 
   std::size_t add(const State& state) {
     if (!forest_.context().game) throw py::value_error("proposed trees are added by add_proposed");
@@ -29,11 +29,14 @@ class Trees {
     return forest_.size() - 1;
   }
 
-  Batch& select(std::uint32_t simulations) {
-    batch_.renew();
-    py::gil_scoped_release release;
-    forest_.gather([=](std::size_t) { return simulations; }, [](std::size_t) { return false; });
-    return batch_;
+  Batch& select(std::uint32_t simulations, std::size_t most) {
+    RequestList* list;
+    {
+      py::gil_scoped_release release;
+      list =
+          &forest_.gather([=](std::size_t) { return simulations; }, [](std::size_t) { return false; }, most);
+    }
+    return batches_.of(*list);
   }
 
   void advance(std::size_t index, Action action) {
@@ -56,7 +59,6 @@ class Trees {
     return forest_.tree(index);
   }
   Forest& forest() { return forest_; }
-  Batch& batch() { return batch_; }
 
  private:
   NoiseSeed noise_seed(std::size_t tree, int ply) const {
@@ -70,7 +72,7 @@ class Trees {
   }
 
   Forest forest_;
-  Batch batch_;
+  Batches batches_;
   std::uint64_t seed_;
 };
 
@@ -143,10 +145,10 @@ DenseReply rollout(Batch& batch, std::uint64_t seed) {
   float* wdl = const_cast<float*>(reply.wdl.data());
   py::gil_scoped_release release;
   std::vector<Action> legal(static_cast<std::size_t>(forest.context().game->num_actions()));
-  std::unique_ptr<State> scratch = forest.leaf(forest.batch().front()).state->clone();
+  std::unique_ptr<State> scratch = forest.leaf(batch.list().front()).state->clone();
   for (std::size_t i = 0; i < batch.size(); ++i, wdl += 3) {
     Random random(derive_seed(seed, {i}));
-    const float result = random_result(*forest.leaf(forest.batch()[i]).state, *scratch, legal, random);
+    const float result = random_result(*forest.leaf(batch.list()[i]).state, *scratch, legal, random);
     wdl[0] = result > 0 ? (1 + result) / 2 : 0;
     wdl[2] = result < 0 ? (1 - result) / 2 : 0;
     wdl[1] = 1 - wdl[0] - wdl[2];
@@ -275,7 +277,8 @@ void register_search(py::module_& module) {
           })
       .def("clear", [](Trees& trees) { trees.forest().clear(); })
       .def("__len__", [](Trees& trees) { return trees.forest().size(); })
-      .def("select", &Trees::select, py::arg("simulations"), py::return_value_policy::reference_internal)
+      .def("select", &Trees::select, py::arg("simulations"), py::arg("most") = kNoLimit,
+           py::return_value_policy::reference_internal)
       .def(
           "backup", [](Trees&, Batch& batch, const DenseReply& reply) { backup_dense(batch, reply); },
           py::arg("requests"), py::arg("reply"))

@@ -67,6 +67,8 @@ class Tree {
   // kDone a simulation was completed on the spot, kWaits `leaf()` asks for an answer, kIdle there is
   // nothing to do before an answer comes, or at all.
   Step step(std::uint32_t simulations);
+  // Whether a descent is under way.
+  bool descending() const { return at_ != 0; }
   // The leaf that the last kWaits was about.
   int last_leaf() const { return current_; }
   Leaf& leaf(int index) { return leaves_[static_cast<std::size_t>(index)]; }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from engine.backends import FloatArray
+from engine.backends import Answer, FloatArray
 from engine.network import PolicyValueNetwork, fold_norms
 
 _PRECISION = {"f32": torch.float32, "bf16": torch.bfloat16}
@@ -16,13 +18,15 @@ _PRECISION = {"f32": torch.float32, "bf16": torch.bfloat16}
 class TorchBackend:
     """Eager inference with folded BatchNorm in channels_last.
 
-    On the processor results may differ by 1e-7 with the batch they come in.
+    On the processor results may differ by 1e-7 with the batch they come in. `streams` threads of it compute
+    a batch each.
     """
 
-    def __init__(self, network: PolicyValueNetwork, device: str, precision: str, threads: int) -> None:
+    def __init__(self, network: PolicyValueNetwork, device: str, precision: str, streams: int = 1) -> None:
         self._device = torch.device(device)
         self._dtype = _PRECISION[precision]
-        self._threads = threads
+        self.depth = streams + 1 if streams > 1 else 1
+        self._threads = ThreadPoolExecutor(streams, "torch") if streams > 1 else None
         self.load(network)
 
     def load(self, network: PolicyValueNetwork) -> None:
@@ -46,7 +50,13 @@ class TorchBackend:
 
         return compute
 
-    def __call__(self, planes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def submit(self, planes: FloatArray) -> Callable[[], Answer]:
+        """Begin to compute `planes` [B, C, H, W] in the first thread that is free."""
+        if self._threads is None:
+            return partial(self, planes)
+        return self._threads.submit(self, planes).result
+
+    def __call__(self, planes: FloatArray) -> Answer:
         """(win/draw/loss probabilities [B, 3], prior logits [B, A])."""
         self._set_threads()
         with torch.inference_mode():
@@ -61,5 +71,5 @@ class TorchBackend:
 
     def _set_threads(self) -> None:
         # The count belongs to the calling thread, and the learner sets its own in the meantime.
-        if self._device.type == "cpu" and torch.get_num_threads() != self._threads:
-            torch.set_num_threads(self._threads)
+        if self._device.type == "cpu" and torch.get_num_threads() != 1:
+            torch.set_num_threads(1)
