@@ -297,8 +297,8 @@ class Trees:
     def clear(self) -> None: ...
     def __len__(self) -> int: ...
     def select(self, simulations: int, most: int = ...) -> Requests:
-        """Walk every tree until it waits for an answer or has had `simulations` new visits, or about `most`
-        requests have come up. Earlier batches may still wait for their answers, in any order."""
+        """Walk every tree until it waits for an answer or has had `simulations` new visits, or `most` requests
+        have come up. Earlier batches may still wait for their answers, in any order."""
     def backup(self, requests: Requests, reply: DenseReply | ProposalReply) -> None: ...
     def root(self, tree: int) -> dict[str, Any]:
         """What the search found at a root.
@@ -366,7 +366,7 @@ class Pool:
         next start.
         """
     def select(self, most: int = ...) -> Requests:
-        """The next batch, of about `most` requests; earlier ones may still wait for their answers."""
+        """The next batch, of `most` requests at most; earlier ones may still wait for their answers."""
     def backup(self, requests: Requests, reply: DenseReply) -> None: ...
     def take_games(self) -> dict[str, Any]:
         """Finished games since the last call as columns (see engine.replay.GAME_SCHEMA), then forget them."""

@@ -36,8 +36,8 @@ class Forest {
   void drop();
   void drop_nodes();
 
-  // Walks every tree until it waits for an answer or `idle(index)` has nothing more for it to do, or about
-  // `most` requests have come up. Each tree is asked for its limit by `limit(index)`; `idle` may change the
+  // Walks every tree until it waits for an answer or `idle(index)` has nothing more for it to do, or `most`
+  // requests have come up. Each tree is asked for its limit by `limit(index)`; `idle` may change the
   // tree and return true to go on. Earlier batches may still wait for their replies.
   template <typename Limit, typename Idle>
   RequestList& gather(Limit limit, Idle idle, std::size_t most = std::numeric_limits<std::size_t>::max()) {
@@ -46,10 +46,12 @@ class Forest {
     std::size_t group[kGroup];
     std::size_t next = 0, active = 0;
     while (active > 0 || (next < trees_.size() && batch.size() < most)) {
-      while (active < kGroup && next < trees_.size() && batch.size() < most) group[active++] = next++;
+      // Every walk under way may end in a request.
+      while (active < kGroup && next < trees_.size() && batch.size() + active < most)
+        group[active++] = next++;
       for (std::size_t i = 0; i < active;) {
         const std::size_t index = group[i];
-        const bool may_start = trees_[index].descending() || batch.size() < most;
+        const bool may_start = trees_[index].descending() || batch.size() + active <= most;
         const bool goes_on =
             may_start && (step(batch, index, limit(index)) || (!trees_[index].waiting() && idle(index)));
         if (goes_on) {
