@@ -12,6 +12,9 @@ from engine import _core
 from engine.config import SearchConfig
 from engine.evaluator import AnswerLater, Evaluator, Pipeline
 
+TREE_BATCH = 24
+"""Leaves of one tree that a thread computes at a time, where several share the tree."""
+
 
 def search(trees: _core.Trees, evaluate: Evaluator, simulations: int) -> None:
     """Run `simulations` new visits in every tree, answering requests in batches.

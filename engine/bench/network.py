@@ -63,8 +63,8 @@ class NetworkBench:
         self.game = game
         self.config: Config = build_config(preset(game, "default"), {"game": game.name}, SETTINGS)
         self.learner = Learner(game, self.config, seed=0)
-        network, self.label = _playing_network(game, self.learner)
-        self.evaluators = _evaluators(game, network, self.config.evaluator)
+        self.network, self.label = _playing_network(game, self.learner)
+        self.evaluators = _evaluators(game, self.network, self.config.evaluator)
         on_processor = self.evaluators[0].choice.device == "cpu"
         self.clock: Clock = time.process_time if on_processor else time.perf_counter
         self.unit = "1/cpu_s" if on_processor else "1/s"
