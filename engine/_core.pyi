@@ -297,8 +297,8 @@ class Trees:
     def clear(self) -> None: ...
     def __len__(self) -> int: ...
     def select(self, simulations: int, most: int = ...) -> Requests:
-        """Walk every tree until it waits for an answer or has had `simulations` new visits, or `most` requests
-        have come up. Earlier batches may still wait for their answers, in any order."""
+        """Walk every tree until it waits for an answer or has had `simulations` new visits, or until `most`
+        requests have come up. Earlier batches may still wait for their answers, in any order."""
     def backup(self, requests: Requests, reply: DenseReply | ProposalReply) -> None: ...
     def root(self, tree: int) -> dict[str, Any]:
         """What the search found at a root.

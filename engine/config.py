@@ -191,6 +191,11 @@ class LoopConfig(Section):
     """Callers in threads, or each in a process of its own, started again where it dies or hangs."""
     stall_s: float = Field(60.0, gt=0, le=1e6)
     """Seconds without any progress after which a process is taken to hang."""
+    max_weight_lag: int = Field(0, ge=0, le=1)
+    """Iterations by which the weights that play may be behind the learner's. At 1 the learner trains on the
+    games committed so far while the next are played, and both wait for each other at the end of the
+    iteration: worth it where the learner has a GPU or cores to itself (`loop.actors = "process"`,
+    `loop.callers` below the number of cores), of no use where both share the same cores."""
     checkpoints: int = Field(20, ge=1)
     """Checkpoints kept on disk beside every tenth."""
 
