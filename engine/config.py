@@ -74,8 +74,9 @@ class SearchConfig(Section):
 class SelfplayConfig(Section):
     """How games are played for training."""
 
-    games: int = Field(128, ge=1, le=65536)
-    """Games side by side in each caller; also the batch that its evaluator sees."""
+    games: int = Field(128, ge=0, le=65536)
+    """Games side by side in each caller; also the batch that its evaluator sees. 0: as many as a measurement
+    of about two seconds finds to be enough for the evaluator, once, when the run is made."""
     simulations: int = Field(100, ge=1, le=10_000_000)
     """New visits a move in a full search."""
     fast_simulations: int = Field(20, ge=1, le=10_000_000)

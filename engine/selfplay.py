@@ -36,6 +36,8 @@ class Caller:
         self, game: _core.Game, config: Config, evaluator: Evaluator, index: int, callers: int
     ) -> None:
         play = config.selfplay
+        if play.games == 0:
+            raise ValueError("selfplay.games = 0 has not been resolved; give a number")
         self.evaluator = evaluator
         self.evaluate_s = 0.0
         self.batches = 0

@@ -17,6 +17,7 @@ from engine import _core
 from engine.actors import Actors, InFlight
 from engine.actors.inline import InlineActors, num_callers
 from engine.backends import resolve_backend
+from engine.bench.batch import choose_games
 from engine.checkpoint import Checkpoint
 from engine.config import Config, LoopConfig
 from engine.errors import UserError
@@ -119,7 +120,7 @@ def train(
         stack.enter_context(_terminable())
         warn = reporter.message
         run = stack.enter_context(
-            Run.open(run_path, warn) if resume else Run.create(run_path, resolved(config), warn)
+            Run.open(run_path, warn) if resume else Run.create(run_path, resolved(game, config), warn)
         )
         parts = _assemble(stack, game, run, reporter)
         done = parts.progress.iteration if iterations is not None else parts.progress.seconds / 60
@@ -217,11 +218,15 @@ def _timed(work: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> tu
     return work(*arguments, **keywords), time.monotonic() - start
 
 
-def resolved(config: Config) -> Config:
+def resolved(game: _core.Game, config: Config) -> Config:
     """Settings with every number that `0` leaves to the machine filled in, so that a resume repeats it."""
     loop_config = config.loop.model_copy(update={"callers": num_callers(config)})
     learner_config = config.learner.model_copy(update={"threads": num_threads(config.learner)})
-    return config.model_copy(update={"loop": loop_config, "learner": learner_config})
+    config = config.model_copy(update={"loop": loop_config, "learner": learner_config})
+    if config.selfplay.games == 0:
+        games = choose_games(game, config)
+        config = config.model_copy(update={"selfplay": config.selfplay.model_copy(update={"games": games})})
+    return config
 
 
 def _assemble(stack: ExitStack, game: _core.Game, run: Run, reporter: Reporter) -> Parts:
