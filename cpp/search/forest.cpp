@@ -41,7 +41,12 @@ void Forest::forget_batches() {
 
 void Forest::backup(RequestList& batch, const float* wdl, const float* logits) {
   const std::size_t num_actions = static_cast<std::size_t>(context_.game->num_actions());
+  constexpr std::size_t kAhead = 4;  // the network has pushed the trees out of the caches
   for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (i + kAhead < batch.size()) {
+      const Request& later = batch[i + kAhead];
+      trees_[static_cast<std::size_t>(later.tree)].prefetch_answer(later.leaf);
+    }
     const Request& request = batch[i];
     trees_[static_cast<std::size_t>(request.tree)].answer(request.leaf, wdl + 3 * i,
                                                           logits + num_actions * i);

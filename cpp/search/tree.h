@@ -73,6 +73,8 @@ class Tree {
   int last_leaf() const { return current_; }
   Leaf& leaf(int index) { return leaves_[static_cast<std::size_t>(index)]; }
 
+  // Asks for the memory that answering a leaf takes.
+  void prefetch_answer(int leaf) const;
   void answer(int leaf, const float* wdl, const float* logits);
   void answer(int leaf, const Wdl& wdl, const Proposals& proposals);
 
@@ -104,6 +106,8 @@ class Tree {
   Step begin();
   Step visit_child(Leaf& leaf, NodeRef parent, int edge);
   Step open_leaf(Leaf& leaf, NodeRef ref);
+  Step look_up(Leaf& leaf, NodeRef ref);
+  Step wait_for_answer(NodeRef ref);
   Step visit_proposed(Leaf& leaf, NodeRef ref);
   NodeRef add_game_node(const State& state, Action action);
   NodeRef add_won_node(const State& state, Action action);
