@@ -42,7 +42,7 @@ def exchange(
         submit, depth = evaluate.submit, evaluate.depth
     else:
         submit, depth = partial(partial, evaluate), 1
-    most = -(-leaves // depth)
+    most = batch_size(evaluate, leaves)
     in_flight: deque[tuple[_core.Requests, AnswerLater]] = deque()
     try:
         while True:
@@ -64,6 +64,11 @@ def exchange(
         for _, answer in in_flight:  # they read buffers that are used again
             with contextlib.suppress(Exception):
                 answer()
+
+
+def batch_size(evaluate: Evaluator, leaves: int) -> int:
+    """The largest batch that `exchange` asks for."""
+    return -(-leaves // evaluate.depth) if isinstance(evaluate, Pipeline) else leaves
 
 
 def search_params(config: SearchConfig, *, noise: bool = False) -> _core.SearchParams:

@@ -9,7 +9,7 @@ from engine import _core
 from engine.config import Config
 from engine.errors import UserError
 from engine.evaluator import Evaluator
-from engine.search import exchange, search_params
+from engine.search import batch_size, exchange, search_params
 
 Games = dict[str, Any]
 """Games as columns; see engine.replay.GAME_SCHEMA."""
@@ -54,8 +54,10 @@ class Caller:
         )
 
     def stats(self) -> dict[str, float]:
-        """Counters of the pool, and `evaluate_s`, `batches`."""
-        return {**self.pool.stats(), "evaluate_s": self.evaluate_s, "batches": self.batches}
+        """Counters of the pool, and `evaluate_s`, `batches`, `batch_room` (requests that fit into those)."""
+        room = self.batches * batch_size(self.evaluator, self.slots)
+        own = {"evaluate_s": self.evaluate_s, "batches": self.batches, "batch_room": room}
+        return {**self.pool.stats(), **own}
 
     def play(self, positions: int, stop: threading.Event) -> Games:
         """Make `positions` searched moves; the games that ended meanwhile.

@@ -271,7 +271,7 @@ def _checkpoint(parts: Parts) -> Checkpoint:
 
 def _search_summary(parts: Parts, before: Mapping[str, float], seconds: float) -> dict[str, float]:
     difference = {name: value - before.get(name, 0) for name, value in parts.actors.stats().items()}
-    return search_summary(difference, seconds, parts.config.loop.callers, parts.config.selfplay.games)
+    return search_summary(difference, seconds, parts.config.loop.callers)
 
 
 def _truth(parts: Parts, seconds: float) -> dict[str, float]:

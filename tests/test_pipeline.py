@@ -69,7 +69,8 @@ def play(evaluate: Any, positions: list[int]) -> list[dict[str, Any]]:
     caller = Caller(GAME, config, evaluate, 0, 1)
     games = [caller.play(count, threading.Event()) for count in positions]
     assert caller.stats()["positions"] == sum(positions)
-    assert caller.batches > 0
+    stats = caller.stats()
+    assert 0.5 < stats["evaluations"] / stats["batch_room"] <= 1
     return [*games, caller.pool.snapshot()]
 
 

@@ -120,9 +120,13 @@ def create_backend(
         from engine.backends.openvino_backend import OpenVinoBackend
 
         return OpenVinoBackend(network, choice.precision, streams, calibration)
+    if choice.device == "cuda":
+        from engine.backends.cuda_backend import CudaBackend
+
+        return CudaBackend(network, choice.precision)
     from engine.backends.torch_backend import TorchBackend
 
-    return TorchBackend(network, choice.device, choice.precision, streams)
+    return TorchBackend(network, choice.precision, streams)
 
 
 def _int8_remedy(config: EvaluatorConfig) -> str:
