@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -255,24 +255,31 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
     return result
 
 
+S = TypeVar("S", bound=Section)
+
+
 def build_config(*layers: Mapping[str, Any]) -> Config:
     """Check merged settings; raise UserError naming the first bad key, its value and what is allowed."""
+    return build_section(Config, merge(*layers))
+
+
+def build_section(model: type[S], settings: Mapping[str, Any]) -> S:
+    """Check the settings of `model`; raise UserError like `build_config`."""
     try:
-        return Config.model_validate(merge(*layers))
+        return model.model_validate(settings)
     except ValidationError as error:
-        raise UserError(_explain(error)) from error
+        raise UserError(_explain(model, error)) from error
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(model: type[BaseModel], error: ValidationError) -> str:
     first = error.errors()[0]
     path = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"unknown setting '{path}'{_suggest(first['loc'])}"
+        return f"unknown setting '{path}'{_suggest(model, first['loc'])}"
     return f"setting '{path}' = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
 
 
-def _suggest(location: tuple[int | str, ...]) -> str:
-    model: type[BaseModel] = Config
+def _suggest(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
     for part in location[:-1]:
         inner = model.model_fields[str(part)].annotation
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
