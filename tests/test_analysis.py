@@ -45,6 +45,16 @@ def test_several_trees_are_the_same_with_several_streams() -> None:
     assert shared == alone
 
 
+def test_one_tree_with_several_streams_is_the_same_every_time() -> None:
+    answers = []
+    for _ in range(3):
+        shared = evaluator(2)
+        analyst = Analyst(GAME, _core.SearchParams(proofs=False), shared, in_flight=8 * shared.depth)
+        answers.append(analyst.analyze([GAME.initial()], 1500))
+    assert answers[0] == answers[1] == answers[2]
+    assert answers[0][0]["simulations"] == 1500
+
+
 @pytest.mark.parametrize("simulations", [1, SIMULATIONS_A_LEAF, 8 * SIMULATIONS_A_LEAF, 1000])
 def test_a_lone_tree_fills_the_batch_as_far_as_its_simulations_allow(simulations: int) -> None:
     evaluate = Counting(evaluator())

@@ -37,9 +37,11 @@ class FakeActors:
     def play(self, positions: int) -> list[Any]:
         assert positions == LoopConfig().positions
         self.started.set()
+        deadline = time.monotonic() + 20
         while not self.may_play.wait(0.01):
             if self.stopped.is_set():
                 raise StoppedError
+            assert time.monotonic() < deadline, "nobody stopped it"
         if self.error:
             raise self.error
         return [self.games]
