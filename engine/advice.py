@@ -219,11 +219,13 @@ def busy_learner(evidence: Evidence) -> Advice | None:
     if share <= MAX_LEARN_SHARE:
         return None
     samples = evidence.config.learner.samples_per_position
-    return Advice(
-        "busy_learner",
-        f"the learner takes {share:.0%} of the time, drawing each position {samples:g} times",
-        f"lower learner.samples_per_position (to {max(samples / 2, 1):.2g}), or raise selfplay.simulations",
+    remedy = (
+        f"lower learner.samples_per_position (to {max(samples / 2, 1):.2g}), or raise selfplay.simulations"
     )
+    if evidence.machine.device == "cuda" and evidence.config.loop.max_weight_lag == 0:
+        remedy = "set loop.max_weight_lag=1, so that games are played meanwhile"
+    text = f"play waits {share:.0%} of the time for the learner, which draws each position {samples:g} times"
+    return Advice("busy_learner", text, remedy)
 
 
 def small_batches(evidence: Evidence) -> Advice | None:
@@ -233,7 +235,7 @@ def small_batches(evidence: Evidence) -> Advice | None:
     if size is None or size >= least or games >= least:
         return None
     text = f"batches hold {size:.0f} positions, and this device computes more at once much faster"
-    return Advice("small_batches", text, f"raise selfplay.games from {games} to {4 * least}")
+    return Advice("small_batches", text, f"raise selfplay.games from {games}; 0 measures how many are enough")
 
 
 def short_batches(evidence: Evidence) -> Advice | None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 from engine import _core
 from engine.config import Config
 from engine.errors import UserError
 from engine.evaluator import Evaluator
-from engine.search import search_params
+from engine.search import batch_size, exchange, search_params
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Games = dict[str, Any]
 """Games as columns; see engine.replay.GAME_SCHEMA."""
@@ -41,9 +45,12 @@ class Caller:
         self, game: _core.Game, config: Config, evaluator: Evaluator, index: int, callers: int
     ) -> None:
         play = config.selfplay
+        if play.games == 0:
+            raise ValueError("selfplay.games = 0 has not been resolved; give a number")
         self.evaluator = evaluator
         self.seconds = dict.fromkeys(("play", "select", "evaluate", "backup", "record"), 0.0)
         self.batches = 0
+        self.slots = play.games
         self.pool = _core.Pool(
             game,
             search_params(config.search, noise=True),
@@ -56,12 +63,16 @@ class Caller:
         )
 
     def stats(self) -> dict[str, float]:
-        """Counters of the pool, `batches`, and seconds: `play_s` of `play` in all, and those of PARTS."""
-        counters = self.pool.stats()
-        seconds = self.seconds
+        """Counters of the pool, `batches`, `batch_room` (requests that fit into those), and seconds.
+
+        These are `play_s` of `play` in all, and those of PARTS. Of an evaluator that computes meanwhile, only
+        what it was waited for counts.
+        """
+        counters, seconds = self.pool.stats(), self.seconds
         return {
             **counters,
             "batches": self.batches,
+            "batch_room": self.batches * batch_size(self.evaluator, self.slots),
             "play_s": seconds["play"],
             "select_s": seconds["select"] - counters["rules_s"] - counters["record_s"],
             "evaluate_s": seconds["evaluate"] - counters["encode_s"],
@@ -75,33 +86,34 @@ class Caller:
         Raises StoppedError on `stop`, and UserError where the evaluator's answers are not finite time and
         again: the search takes each for equal priors and a draw, but such games teach nothing.
         """
-        pool, evaluate, seconds = self.pool, self.evaluator, self.seconds
-        clock = time.perf_counter
-        began = started = clock()
+        pool, seconds = self.pool, self.seconds
+        began = time.perf_counter()
         bad_before = pool.stats()["bad_replies"]
         pool.start(positions)
-        while requests := pool.select():
-            selected = clock()
-            seconds["select"] += selected - started
+        select, backup = self._timed("select", pool.select), self._timed("backup", pool.backup)
+        for evaluated in exchange(select, backup, self.evaluator, self.slots):
             if stop.is_set():
                 raise StoppedError
             if self.batches % _CHECK_BATCHES == 0:
                 _check_replies(pool.stats()["bad_replies"] - bad_before)
-            reply = evaluate(requests)
-            evaluated = clock()
-            seconds["evaluate"] += evaluated - selected
+            seconds["evaluate"] += evaluated
             self.batches += 1
-            pool.backup(requests, reply)
-            started = clock()
-            seconds["backup"] += started - evaluated
         _check_replies(pool.stats()["bad_replies"] - bad_before)
-        finished = clock()
-        seconds["select"] += finished - started
-        games = pool.take_games()
-        ended = clock()
-        seconds["record"] += ended - finished
-        seconds["play"] += ended - began
+        games = self._timed("record", pool.take_games)()
+        seconds["play"] += time.perf_counter() - began
         return games
+
+    def _timed(self, part: str, work: Callable[P, T]) -> Callable[P, T]:
+        """`work`, counting its seconds towards `part`."""
+        seconds, clock = self.seconds, time.perf_counter
+
+        def timed(*arguments: P.args, **keywords: P.kwargs) -> T:
+            start = clock()
+            result = work(*arguments, **keywords)
+            seconds[part] += clock() - start
+            return result
+
+        return timed
 
 
 def _check_replies(bad: float) -> None:

@@ -38,7 +38,7 @@ def count_positions(batches: Sequence[Games]) -> int:
     return sum(int(np.count_nonzero(games["weight"] > 0)) for games in batches)
 
 
-def search_summary(stats: Mapping[str, float], seconds: float, slots: int) -> dict[str, float]:
+def search_summary(stats: Mapping[str, float], seconds: float) -> dict[str, float]:
     """Rates and shares of one iteration from the difference of two `Actors.stats()`."""
     positions = max(stats["positions"], 1)
     simulations = max(stats["simulations"], 1)
@@ -51,7 +51,7 @@ def search_summary(stats: Mapping[str, float], seconds: float, slots: int) -> di
         "search/capped": stats["capped"],
         "search/bad_replies": stats["bad_replies"],
         "search/batch_size": stats["evaluations"] / max(stats["batches"], 1),
-        "search/batch_fill": stats["evaluations"] / max(stats["batches"] * slots, 1),
+        "search/batch_fill": stats["evaluations"] / max(stats["batch_room"], 1),
         "speed/positions_per_s": stats["positions"] / seconds,
         "speed/simulations_per_s": stats["simulations"] / seconds,
         "speed/evaluations_per_s": stats["evaluations"] / seconds,
@@ -73,6 +73,14 @@ class Laps:
         seconds, self._last = now - self._last, now
         self._seconds[name] += seconds
         return seconds
+
+    def split(self, name: str, parts: Mapping[str, float], rest: str) -> None:
+        """Count what went towards `name` towards `parts` instead, and towards `rest` what they leave over."""
+        left = self._seconds.pop(name)
+        for part, seconds in parts.items():
+            self._seconds[part] += seconds
+            left -= seconds
+        self._seconds[rest] += left
 
     def take(self) -> dict[str, float]:
         """Seconds by name since the last call."""

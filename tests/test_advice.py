@@ -75,13 +75,13 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
      {"choice": GPU, "metrics": {"search/batch_size": 512.0, "time/evaluate_s": 50.0, "time/select_s": 15.0}},
      "the GPU has work 64%"),
     ("small_batches", {"settings": {"selfplay": {"games": 31}}, "metrics": {"search/batch_size": 31.0}},
-     {"settings": {"selfplay": {"games": 32}}, "metrics": {"search/batch_size": 31.0}}, "from 31 to 128"),
+     {"settings": {"selfplay": {"games": 32}}, "metrics": {"search/batch_size": 31.0}}, "from 31; 0 measures"),
     ("short_batches", {"metrics": {"search/batch_fill": 0.4}}, {"metrics": {"search/batch_fill": 0.6}},
      "40% full"),
     ("no_cache", {"settings": {"selfplay": {"cache_mb": 0}}}, {"settings": {"selfplay": {"cache_mb": 1}}},
      "selfplay.cache_mb=128"),
     ("busy_learner", {"metrics": {"time/learn_s": 45.0}}, {"metrics": {"time/learn_s": 40.0}},
-     "takes 45% of the time"),
+     "waits 45% of the time"),
     ("waiting_callers", {"metrics": {"time/wait_s": 11.0}}, {"metrics": {"time/wait_s": 10.0}},
      "from 8192 to 32768"),
     ("long_breaks", {"metrics": {"time/swap_s": 8.0, "time/commit_s": 8.0}},
@@ -134,3 +134,11 @@ def test_int8_is_not_advised_where_something_exact_is_as_fast() -> None:
 def test_a_run_on_a_gpu_that_was_refused_one_is_told_the_setting() -> None:
     said = advise(evidence(has_gpu=True, settings={"evaluator": {"device": "cpu"}}))
     assert [line.remedy for line in said] == ["set evaluator.device=auto"]
+
+
+def test_on_a_gpu_the_learner_may_train_meanwhile() -> None:
+    busy = {"time/learn_s": 50.0, "time/evaluate_s": 45.0, "time/select_s": 0.0, "search/batch_size": 512.0}
+    (line,) = advise(evidence(busy, choice=GPU))
+    assert line.remedy.startswith("set loop.max_weight_lag=1")
+    (line,) = advise(evidence(busy, {"loop": {"max_weight_lag": 1}}, choice=GPU))
+    assert line.remedy.startswith("lower learner.samples_per_position")

@@ -12,7 +12,7 @@ import pytest
 
 import engine.bench
 from engine import _core
-from engine.bench import core, cores, network, program
+from engine.bench import core, cores, network, program, tree
 from engine.bench.rate import median_rate, rate
 from engine.bench.row import make_row
 from engine.registry import load_game
@@ -130,14 +130,13 @@ def test_all_stages_give_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         return make_row(game, "search_uniform", f"simulations_{simulations}", seconds, "1/cpu_s", "uniform")
 
     monkeypatch.setattr(engine.bench, "measure_search", fake_search)
-    monkeypatch.setattr(cores, "TREE_SIMULATIONS", 100)
     monkeypatch.setattr(cores, "SETTINGS", network.SETTINGS)
     told: list[str] = []
     rows = engine.bench.run(["connect4"], seconds=0.5, report=told.append)
     assert searched == [200, 800, 20_000]
     assert [text.rpartition(": ")[2].split(",")[0] for text in told] == [
         "start-up",
-        "two cores",
+        "several cores",
         "rules",
         "search alone",
         "search alone",
@@ -153,8 +152,8 @@ def test_all_stages_give_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(math.isfinite(row["ours"]) and row["ours"] > 0 for row in rows)
     startup, *rows = rows
     assert (startup["game"], startup["stage"], startup["goal"]) == ("", "startup", "≤ 0.5")
-    both = [row for row in rows if row["threads"] == 2]
-    assert [row["name"] for row in both] == (["two_callers", "two_threads (one tree)"] if CORES > 1 else [])
+    both = [row["name"] for row in rows if row["threads"] > 1]
+    assert both == (["two_callers", f"evaluations_one_tree_{CORES}_threads"] if CORES > 1 else [])
     rows = rows[len(both) :]
     assert all(row["game"] == "connect4" and row["threads"] == 1 for row in rows)
     stages = ["rules", "search_uniform", "inference", "selfplay", "learner", "encode", "tree"]
@@ -176,6 +175,12 @@ def test_all_stages_give_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         default, *others = by_backend
         assert others == (["openvino int8 on cpu"] if default.startswith("openvino") else [])
         assert all(by_backend[other] == by_backend[default] for other in others)
+
+
+@pytest.mark.usefixtures("_small")
+def test_one_core_has_no_tree_to_share() -> None:
+    bench = network.NetworkBench(GAME)
+    assert tree.measure_tree(GAME, bench.config, bench.network, 0.1, threads=1) == []
 
 
 @pytest.mark.usefixtures("_small")
@@ -215,7 +220,7 @@ def test_goals_are_of_rows_that_there_are() -> None:
 
 
 def test_memory_counts_what_the_tree_holds() -> None:
-    row = core.measure_tree(GAME, 50)
+    row = core.measure_memory(GAME, 50)
     # A header of 48 bytes, and 7 edges of 16 bytes padded to 8 lanes; 16 bytes of the tree are no node's.
     assert row["ours"] == pytest.approx(48 + 8 * 16, rel=0.01)
     assert row["ceiling"] == 64 + 7 * 16

@@ -162,6 +162,18 @@ def test_laps_count_every_moment_once() -> None:
     assert laps.take() == {}
 
 
+def test_a_lap_is_split() -> None:
+    laps = Laps()
+    time.sleep(0.02)
+    turn = laps.mark("turn")
+    laps.split("turn", {"play": 0.6 * turn, "learn": 0.3 * turn}, "replay")
+    laps.mark("swap")
+    taken = laps.take()
+    assert taken["replay"] == pytest.approx(0.1 * turn)
+    assert sum(taken.values()) == pytest.approx(turn + taken["swap"])
+    assert set(taken) == {"play", "learn", "replay", "swap"}
+
+
 def test_a_line_has_the_largest_first_and_fits() -> None:
     metrics = {
         "time/total_s": 10.0, "time/select_s": 1.0, "time/evaluate_s": 7.8, "time/learn_s": 1.16,

@@ -91,33 +91,34 @@ NoiseSeed Pool::plan_move(Slot& slot, const State& state) {
 
 void Pool::start(std::int64_t positions) { wanted_ = positions; }
 
-void Pool::select() {
+RequestList& Pool::select(std::size_t most) {
   Phases& phases = forest_.context().phases;
   const std::uint64_t before = forest_.context().stats.simulations;
   const Instant start = now();
-  if (wanted_ > 0) {
-    forest_.gather([this](std::size_t index) { return slots_[index].budget; },
-                   [this](std::size_t index) { return play_move(index); });
-  }
+  RequestList& batch =
+      forest_.gather([this](std::size_t index) { return wanted_ > 0 ? slots_[index].budget : 0; },
+                     [this](std::size_t index) { return play_move(index); }, most);
   const double seconds = seconds_since(start);
-  if (const std::size_t asked = forest_.batch().size(); asked > 0 && phases.samples()) {
-    const std::uint64_t descents = asked + forest_.context().stats.simulations - before;
-    phases.add_sample(rules_seconds() * static_cast<double>(descents) / static_cast<double>(asked), seconds);
+  if (!batch.empty() && phases.samples()) {
+    const auto asked = static_cast<double>(batch.size());
+    const auto descents = asked + static_cast<double>(forest_.context().stats.simulations - before);
+    phases.add_sample(rules_seconds(batch) * descents / asked, seconds);
   }
   phases.add_walk(seconds);
   if (wanted_ <= 0) forest_.drop_nodes();
+  return batch;
 }
 
 // How long the rules of the batch's descents take: each is done once more from its root.
-double Pool::rules_seconds() {
+double Pool::rules_seconds(const RequestList& batch) {
   SearchContext& context = forest_.context();
   std::vector<std::vector<Action>> paths;
-  for (const Request& request : forest_.batch()) {
+  for (const Request& request : batch) {
     paths.push_back(forest_.tree(static_cast<std::size_t>(request.tree)).path_actions(forest_.leaf(request)));
   }
   const Instant start = now();
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    const Tree& tree = forest_.tree(static_cast<std::size_t>(forest_.batch()[i].tree));
+    const Tree& tree = forest_.tree(static_cast<std::size_t>(batch[i].tree));
     rules_sample_->assign(tree.root_state());
     for (const Action action : paths[i]) rules_sample_->play(action);
     if (!paths[i].empty() && context.params.proofs) rules_sample_->winning_action();

@@ -1,9 +1,8 @@
 """Speed of every stage of the path of the data, beside what it could be at best.
 
 On a processor rates are per CPU-second of the whole process, so that a neighbour on the machine changes
-them little, with one thread on one core; on a GPU, and where two cores are compared with one, they are per
-second of wall time. Each is the median of several
-stretches, and what is compared is measured in turns.
+them little, with one thread on one core; on a GPU, and where cores are compared with one, they are per
+second of wall time. Each is the median of several stretches, and what is compared is measured in turns.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 
-from engine.bench.core import measure_decode, measure_encode, measure_rules, measure_search, measure_tree
+from engine.bench.core import measure_decode, measure_encode, measure_memory, measure_rules, measure_search
 from engine.bench.program import measure_startup
 from engine.bench.row import Row
 from engine.registry import load_game
@@ -46,7 +45,7 @@ def run(games: Sequence[str], seconds: float = 40, report: Callable[[str], None]
 def _two_cores(spec: str, seconds: float, tell: Callable[[str], None]) -> list[Row]:
     from engine.bench.cores import measure_cores  # imports torch
 
-    tell(f"{load_game(spec).name}: two cores")
+    tell(f"{load_game(spec).name}: several cores")
     return measure_cores(spec, seconds)
 
 
@@ -72,7 +71,7 @@ def _measure(spec: str, seconds: float, tell: Callable[[str], None]) -> list[Row
     rows.append(measure_encode(game, seconds * 0.02))
     rows.append(measure_decode(game, bench.window, seconds * 0.02))
     tell(f"{game.name}: memory of a tree")
-    rows.append(measure_tree(game))
+    rows.append(measure_memory(game))
     return rows
 
 

@@ -115,7 +115,7 @@ def measure_decode(game: _core.Game, window: _core.ReplayWindow, seconds: float)
     return make_row(game, "encode", "decoded", value, "1/cpu_s", "core")
 
 
-def measure_tree(game: _core.Game, simulations: int = 800) -> Row:
+def measure_memory(game: _core.Game, simulations: int = 800) -> Row:
     """Bytes that a tree from the start uses over its evaluated nodes, beside 64 a node and 16 an edge.
 
     Won and ended positions, of which there are few so early, count towards the bytes alone.
