@@ -75,7 +75,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
      {"choice": GPU, "metrics": {"search/batch_size": 512.0, "time/evaluate_s": 50.0, "time/select_s": 15.0}},
      "the GPU has work 64%"),
     ("small_batches", {"settings": {"selfplay": {"games": 31}}, "metrics": {"search/batch_size": 31.0}},
-     {"settings": {"selfplay": {"games": 32}}, "metrics": {"search/batch_size": 31.0}}, "from 31; 0 measures"),
+     {"settings": {"selfplay": {"games": 32}}, "metrics": {"search/batch_size": 31.0}}, "from 31; 0 "),
     ("short_batches", {"metrics": {"search/batch_fill": 0.4}}, {"metrics": {"search/batch_fill": 0.6}},
      "40% full"),
     ("no_cache", {"settings": {"selfplay": {"cache_mb": 0}}}, {"settings": {"selfplay": {"cache_mb": 1}}},
