@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pexpect
 import pytest
 from pseudo import pseudo
 
 from engine import _core
 from engine.actors.inline import InlineActors
 from engine.actors.process import ProcessActors
-from engine.cli.progress import time_line
+from engine.cli.progress import _widths, time_line
 from engine.config import Config, build_config
 from engine.network import PolicyValueNetwork
 from engine.registry import load_game
@@ -186,3 +189,27 @@ def test_a_line_has_the_largest_first_and_fits() -> None:
         assert len(time_line(metrics, width)) <= width
     assert time_line(metrics, 80).startswith("evaluate 78 % · learn 12 % · select 10 % | batch")
     assert time_line({"loss/total": 1.0}) == ""
+
+
+def test_in_a_narrow_terminal_headings_are_broken_first() -> None:
+    rows = [{"simulations": "network alone", "trained, optimal moves": "69.7 %"}]
+    assert _widths(rows, 200) == {"simulations": 13, "trained, optimal moves": 22}
+    assert _widths(rows, 30) == {"simulations": 13, "trained, optimal moves": 10}
+    assert _widths(rows, 26) == {"simulations": 13, "trained, optimal moves": 6}
+    assert _widths(rows, 25) == {}
+
+
+def test_a_terminal_shows_where_the_time_goes_beneath_the_bar() -> None:
+    code = """
+from engine.cli.progress import Reporter
+reporter = Reporter()
+reporter.start(None, 2)
+reporter.iteration({"iteration": 1, "minutes": 0.5, "time/total_s": 2.0, "time/evaluate_s": 1.5,
+                    "time/learn_s": 0.5, "search/cache_hits": 0.25})
+reporter.close()
+"""
+    terminal = pexpect.spawn(sys.executable, ["-c", code], dimensions=(24, 80), encoding="utf-8", timeout=60)
+    terminal.expect(pexpect.EOF)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.before)
+    assert "iteration 1, 30 s" in text
+    assert "evaluate 75 % · learn 25 % | cache 25 %" in text

@@ -57,7 +57,7 @@ def main() -> None:
         return
     names = sorted({row["rival"] for row in rivals})
     table = Table()
-    words = ("game", "stage", "name", "unit")
+    words = ("game", "stage", "name", "backend", "unit")
     texts_last = ("goal", "met")
     for heading in (*words, "limit", "ours", "of limit", *names, "ours : best", *texts_last):
         is_text = heading in (*words, *texts_last)
