@@ -67,8 +67,33 @@ class SearchConfig(Section):
     """Back up proven wins, draws and losses and stop searching what is proven."""
     reuse: bool = True
     """Keep the subtree of the move played."""
+    transpositions: bool = False
+    """One node for each position, however it is reached (KataGo's docs/GraphSearch.md): visits are counted by
+    edge, and a node's value is its own evaluation and its children's values, weighted by its edges' visits."""
     max_tree_mb: float = Field(256.0, gt=0, le=65536)
     """Memory of one tree; at the cap the move is chosen from what there is."""
+
+
+class ProposalConfig(Section):
+    """Trees whose moves a language model proposes, beside the settings of their search.
+
+    They have no noise at the root: what is tried there is varied by sampling and by widening. Sequential
+    halving gives a move that came late one visit at once, and lets it catch up while it promises most.
+    """
+
+    initial_proposals: int = Field(4, ge=1, le=32768)
+    """Moves asked for at a node's first visit."""
+    more_proposals: int = Field(2, ge=1, le=32768)
+    """Moves asked for each time that a node widens; two requests in a row that bring none end it."""
+    widening_factor: float = Field(2.0, ge=0, le=1e6)
+    """A node of N visits may have this times N to the power widening_exponent moves (progressive widening,
+    Coulom 2007; Couetoux et al. 2011, section 3)."""
+    widening_exponent: float = Field(0.5, ge=0, le=1)
+    """0: no widening."""
+    max_proposals: int = Field(16, ge=1, le=32768)
+    """Moves of a node."""
+    max_step_tokens: int = Field(16, ge=1, le=1_000_000)
+    """Most tokens that one move may cost. A tree with a budget sets as many aside for each move."""
 
 
 class SelfplayConfig(Section):

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from engine import _core
-from engine.config import SearchConfig
+from engine.config import ProposalConfig, SearchConfig
+from engine.errors import UserError
 from engine.evaluator import AnswerLater, Evaluator, Pipeline
 
 TREE_BATCH = 24
@@ -82,3 +83,17 @@ def search_params(config: SearchConfig, *, noise: bool = False) -> _core.SearchP
             "forced_playouts": 0.0,
         }
     return _core.SearchParams(**fields)
+
+
+def proposed_params(config: SearchConfig, proposals: ProposalConfig) -> _core.SearchParams:
+    """Settings for trees of proposed moves, which have no noise.
+
+    Raises UserError where the search is to know positions or the spread of values, as only games' trees do.
+    """
+    for field in ("c_puct_spread", "lcb_deviations", "transpositions"):
+        if value := getattr(config, field):
+            raise UserError(f"setting 'search.{field}' = {value} is not for proposed trees; leave it out")
+    params = search_params(config)
+    for field, value in proposals.model_dump().items():
+        setattr(params, field, value)
+    return params

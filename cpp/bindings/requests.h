@@ -23,9 +23,16 @@ class Batch {
   py::array counts() const;
   py::array planes();
   py::array legal() const;
+  py::array nodes() const;
+  py::array known() const;
+  py::array fruitless() const;
+  py::array needs_value() const;
+  py::tuple paths() const;
   std::vector<Action> path(std::size_t index) const;
 
  private:
+  const Node& node(const Request& request) const;
+
   Forest* forest_;
   RequestList* list_;
   py::array_t<float> buffer_;

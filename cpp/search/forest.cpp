@@ -5,7 +5,8 @@
 namespace selfplay {
 
 Forest::Forest(const Game* game, const SearchParams& params, double cache_mb)
-    : context_{game, params, EvaluationCache(game ? game->num_actions() : 1, game ? cache_mb : 0), {}, {}, {},
+    : context_{game, params, EvaluationCache(game ? game->num_actions() : 1, game ? cache_mb : 0),
+               {},   {},     NodeArena(params.transpositions),
                {},   {}} {
   if (game) {
     context_.scratch.resize(static_cast<std::size_t>(game->num_actions()));
@@ -64,8 +65,8 @@ void Forest::backup(RequestList& batch, const float* wdl, const std::int64_t* of
                          columns.prior + first,
                          columns.player + first,
                          columns.ends + first,
-                         exact && exact[i]};
-    if (tokens) context_.stats.tokens += static_cast<std::uint64_t>(tokens[i]);
+                         exact && exact[i],
+                         tokens ? tokens[i] : 0};
     const Wdl value{wdl[3 * i], wdl[3 * i + 1], wdl[3 * i + 2]};
     trees_[static_cast<std::size_t>(request.tree)].answer(request.leaf, value, part);
   }

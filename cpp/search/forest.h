@@ -30,7 +30,7 @@ class Forest {
   void add(std::unique_ptr<State> state, NoiseSeed noise_seed) {
     trees_.emplace_back(context_, std::move(state), noise_seed);
   }
-  void add_proposed(int player, NoiseSeed noise_seed) { trees_.emplace_back(context_, player, noise_seed); }
+  void add_proposed(int player, TokenBudget tokens) { trees_.emplace_back(context_, player, tokens); }
   void clear();
   // Forgets every node and the evaluations too (the weights have changed), or the nodes alone.
   void drop();

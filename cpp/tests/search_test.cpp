@@ -173,7 +173,7 @@ TEST(proposed_trees_widen_and_take_verdicts) {
       wdl.insert(wdl.end(), {0.3f, 0.2f, 0.5f});
     }
     const Proposals columns{
-        0, action.data(), prior.data(), player.data(), reinterpret_cast<const bool*>(ends.data()), false};
+        0, action.data(), prior.data(), player.data(), reinterpret_cast<const bool*>(ends.data()), false, 0};
     forest.backup(batch, wdl.data(), offsets.data(), columns, nullptr, nullptr);
   }
   CHECK_EQ(forest.tree(0).root().visits, 300u);
