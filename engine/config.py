@@ -69,7 +69,7 @@ class SearchConfig(Section):
     """Keep the subtree of the move played."""
     transpositions: bool = False
     """One node for each position, however it is reached (KataGo's docs/GraphSearch.md): visits are counted by
-    edge, and a node's value is its own evaluation and its children's values, weighted by its edges' visits."""
+    edge, and a node's value is its own evaluation and its children's values, weighted by edges' visits."""
     max_tree_mb: float = Field(256.0, gt=0, le=65536)
     """Memory of one tree; at the cap the move is chosen from what there is."""
 

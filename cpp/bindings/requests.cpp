@@ -19,7 +19,7 @@ py::array_t<T> column(const Batch& batch, Field field) {
 }
 
 // Whether one request got no more moves than it asked for, at no higher cost than was set aside for them.
-void check_request(const Batch& batch, std::size_t row, std::int64_t moves, const std::int32_t* tokens) {
+void check_request(Batch& batch, std::size_t row, std::int64_t moves, const std::int32_t* tokens) {
   Forest& forest = batch.forest();
   const Request& request = batch.list()[row];
   const Leaf& leaf = forest.leaf(request);
