@@ -395,3 +395,10 @@ def test_alarms_come_before_gold_has_fallen_three_points(name: str) -> None:
         pytest.fail("no alarm")
     assert iteration > 0
     assert best - accepted < 0.03
+
+
+def test_an_exploit_found_late_was_absent_before_and_may_go_again() -> None:
+    monitor, _ = watch(SMALL, [Health(), Health(flag_rate=0.2), Health()])
+    points = monitor.history["hacking/exploit.timeout"]
+    assert [point.iteration for point in points] == [0, 1, 2]
+    assert [point.value > 0 for point in points] == [False, True, False]
