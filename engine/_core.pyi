@@ -232,7 +232,7 @@ class ProposalReply:
     ) -> None: ...
 
 class Requests:
-    """A batch of questions of a search; valid until it is answered."""
+    """A batch of questions of a search; empty once it is answered or its trees are forgotten."""
 
     def __len__(self) -> int: ...
     @property
@@ -327,8 +327,9 @@ class Trees:
     """Leaves that a tree may have waiting at a time; trees added before keep room for as many as then."""
     def clear(self) -> None: ...
     def __len__(self) -> int: ...
-    def select(self, simulations: int) -> Requests:
-        """Walk every tree until it waits for an answer or has had `simulations` new visits."""
+    def select(self, simulations: int, most: int = ...) -> Requests:
+        """Walk every tree until it waits for an answer or has had `simulations` new visits, or until `most`
+        requests have come up. Earlier batches may still wait for their answers, in any order."""
     def backup(self, requests: Requests, reply: DenseReply | ProposalReply) -> None: ...
     def root(self, tree: int) -> dict[str, Any]:
         """What the search found at a root.
@@ -405,9 +406,11 @@ class Pool:
     def start(self, positions: int) -> None:
         """Play until `positions` more searched moves have been made; `select` is empty from then on.
 
-        Trees are forgotten then; the searches under way begin anew at the next start.
+        Trees are forgotten then, with the batches not answered; the searches under way begin anew at the
+        next start.
         """
-    def select(self) -> Requests: ...
+    def select(self, most: int = ...) -> Requests:
+        """The next batch, of `most` requests at most; earlier ones may still wait for their answers."""
     def backup(self, requests: Requests, reply: DenseReply) -> None: ...
     def take_games(self) -> dict[str, Any]:
         """Finished games since the last call as columns (see engine.replay.GAME_SCHEMA), then forget them."""

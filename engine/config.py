@@ -99,8 +99,9 @@ class ProposalConfig(Section):
 class SelfplayConfig(Section):
     """How games are played for training."""
 
-    games: int = Field(128, ge=1, le=65536)
-    """Games side by side in each caller; also the batch that its evaluator sees."""
+    games: int = Field(128, ge=0, le=65536)
+    """Games side by side in each caller; also the batch that its evaluator sees. 0: as many as a measurement
+    of about two seconds finds to be enough for the evaluator, once, when the run is made."""
     simulations: int = Field(100, ge=1, le=10_000_000)
     """New visits a move in a full search."""
     fast_simulations: int = Field(20, ge=1, le=10_000_000)
@@ -216,6 +217,11 @@ class LoopConfig(Section):
     """Callers in threads, or each in a process of its own, started again where it dies or hangs."""
     stall_s: float = Field(60.0, gt=0, le=1e6)
     """Seconds without any progress after which a process is taken to hang."""
+    max_weight_lag: int = Field(0, ge=0, le=1)
+    """Iterations by which the weights that play may be behind the learner's. At 1 the learner trains on the
+    games committed so far while the next are played, and both wait for each other at the end of the
+    iteration: worth it where the learner has a GPU or cores to itself (`loop.actors = "process"`,
+    `loop.callers` below the number of cores), of no use where both share the same cores."""
     checkpoints: int = Field(20, ge=1)
     """Checkpoints kept on disk beside every tenth."""
 

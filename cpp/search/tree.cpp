@@ -35,6 +35,7 @@ Tree::Step Tree::step(std::uint32_t simulations) {
   }
   Leaf& leaf = leaves_[static_cast<std::size_t>(current_)];
   const NodeRef ref = at_;
+  if (leaf.turned) return look_up(leaf, ref);
   Node& node = arena_.node(ref);
   if (node.status == NodeStatus::kWaiting) {
     ++context_->stats.collisions;
@@ -191,21 +192,28 @@ Tree::Step Tree::visit_new(Leaf& leaf, NodeRef parent, int edge, NodeRef child) 
   return open_leaf(leaf, child);
 }
 
-// Asks for the evaluation of an unvisited node, of the cache first.
+// Asks for the evaluation of an unvisited node, of the cache first: that is one step more, for its memory is
+// far away.
 Tree::Step Tree::open_leaf(Leaf& leaf, NodeRef ref) {
   leaf.node = ref;
   leaf.kind = RequestKind::kEvaluate;
   if (context_->cache.enabled()) {
     leaf.canonical = leaf.state->canonical();
     leaf.turned = true;
-    if (const float* row = context_->cache.find(leaf.canonical.key)) {
-      ++context_->stats.cache_hits;
-      expand(ref, leaf.canonical.symmetry, row, row + 3);
-      complete(leaf);
-      return Step::kDone;
-    }
+    context_->cache.prefetch(leaf.canonical.key);
+    at_ = ref;
+    return Step::kDown;
   }
   return ask(leaf, ref);
+}
+
+Tree::Step Tree::look_up(Leaf& leaf, NodeRef ref) {
+  const float* row = context_->cache.find(leaf.canonical.key);
+  if (!row) return ask(leaf, ref);
+  ++context_->stats.cache_hits;
+  expand(ref, leaf.canonical.symmetry, row, row + 3);
+  complete(leaf);
+  return Step::kDone;
 }
 
 Tree::Step Tree::ask(Leaf& leaf, NodeRef ref) {

@@ -79,10 +79,14 @@ class Tree {
   // kDone a simulation was completed on the spot, kWaits `leaf()` asks for an answer, kIdle there is
   // nothing to do before an answer comes, or at all.
   Step step(std::uint32_t simulations);
+  // Whether a descent is under way.
+  bool descending() const { return at_ != 0; }
   // The leaf that the last kWaits was about.
   int last_leaf() const { return current_; }
   Leaf& leaf(int index) { return leaves_[static_cast<std::size_t>(index)]; }
 
+  // Asks for the memory that answering a leaf takes.
+  void prefetch_answer(int leaf) const;
   void answer(int leaf, const float* wdl, const float* logits);
   void answer(int leaf, const Wdl& wdl, const Proposals& proposals);
 
@@ -122,6 +126,7 @@ class Tree {
   Step visit_position(Leaf& leaf, NodeRef parent, int edge);
   Step visit_new(Leaf& leaf, NodeRef parent, int edge, NodeRef child);
   Step open_leaf(Leaf& leaf, NodeRef ref);
+  Step look_up(Leaf& leaf, NodeRef ref);
   Step visit_proposed(Leaf& leaf, NodeRef ref);
   Step ask(Leaf& leaf, NodeRef ref);
   int affordable(int count) const;

@@ -6,6 +6,13 @@
 
 namespace selfplay {
 
+void Tree::prefetch_answer(int index) const {
+  const Leaf& leaf = leaves_[static_cast<std::size_t>(index)];
+  if (context_->cache.enabled()) context_->cache.prefetch(leaf.canonical.key);
+  arena_.prefetch(leaf.node);
+  for (const PathStep& step : leaf.path) arena_.prefetch(step.node);
+}
+
 void Tree::answer(int index, const float* wdl, const float* logits) {
   Leaf& leaf = leaves_[static_cast<std::size_t>(index)];
   ++context_->stats.evaluations;
