@@ -68,8 +68,8 @@ class SearchConfig(Section):
     reuse: bool = True
     """Keep the subtree of the move played."""
     transpositions: bool = False
-    """One node for each position, however it is reached (KataGo's docs/GraphSearch.md): visits are counted by
-    edge, and a node's value is its own evaluation and its children's values, weighted by edges' visits."""
+    """One node for each position, however it is reached (KataGo's docs/GraphSearch.md): a node's value is the
+    mean of its own evaluation and its children's values, weighted by the visits of its edges."""
     max_tree_mb: float = Field(256.0, gt=0, le=65536)
     """Memory of one tree; at the cap the move is chosen from what there is."""
 

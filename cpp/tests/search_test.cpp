@@ -93,6 +93,38 @@ TEST(whole_games_with_reuse_and_leaves_in_flight) {
   CHECK(plies >= 7);
 }
 
+TEST(whole_games_on_graphs) {
+  SearchParams params;
+  params.transpositions = true;
+  params.max_in_flight = 4;
+  params.max_tree_mb = 0.05;
+  Forest forest(&kGame, params, 0);
+  for (const char* start : {"", "44"}) forest.add(kGame.parse(start), std::nullopt);
+  while (!forest.tree(0).root_state().outcome() && !forest.tree(1).root_state().outcome()) {
+    search(forest, 300);
+    for (std::size_t i = 0; i < 2; ++i) {
+      const TreeColumns columns = forest.tree(i).columns();
+      CHECK_EQ(columns.edge_offsets.size(), columns.visits.size() + 1);
+      CHECK(forest.tree(i).bytes() <= 52429);
+      forest.tree(i).advance(forest.tree(i).best_action(), std::nullopt);
+    }
+  }
+  CHECK(forest.context().stats.transpositions > 0);
+  CHECK(forest.context().stats.capped > 0);
+}
+
+TEST(position_tables_find_what_was_put_in) {
+  PositionTable table;
+  CHECK_EQ(table.find(7), 0u);
+  for (std::uint64_t key = 0; key < 1000; ++key) table.insert(key << 40, static_cast<NodeRef>(key + 1));
+  for (std::uint64_t key = 0; key < 1000; ++key) CHECK_EQ(table.find(key << 40), key + 1);
+  CHECK_EQ(table.find(1), 0u);
+  table.insert(5ull << 40, 77);
+  CHECK_EQ(table.find(5ull << 40), 77u);
+  table.clear();
+  CHECK_EQ(table.find(5ull << 40), 0u);
+}
+
 TEST(visits_add_up_in_every_node_budget) {
   for (const std::uint32_t simulations : {1u, 2u, 3u, 10u, 500u}) {
     SearchParams params;
