@@ -16,6 +16,7 @@ ENGINE_ORDER = [
     "unraised",
     "config",
     "storage",
+    "parquet",
     "game plugin",
     "registry",
     "numba_game laws",

