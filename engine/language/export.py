@@ -127,7 +127,7 @@ def _pairs(episodes: Iterable[Episode], task: Task) -> Iterator[dict[str, Any]]:
             worst[problem] = episode
     for problem, chosen in best.items():
         rejected = worst[problem]
-        if chosen.result.score > rejected.result.score and chosen.completion != rejected.completion:
+        if chosen.result.score > rejected.result.score:
             pair = {"prompt": problem, "chosen": chosen.completion, "rejected": rejected.completion}
             for side, episode in (("chosen", chosen), ("rejected", rejected)):
                 pair |= {f"{side}_{name}": value for name, value in _origin(episode, task).items()}
