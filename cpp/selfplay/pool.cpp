@@ -90,12 +90,12 @@ NoiseSeed Pool::plan_move(Slot& slot, const State& state) {
 
 void Pool::start(std::int64_t positions) { wanted_ = positions; }
 
-void Pool::select() {
-  if (wanted_ > 0) {
-    forest_.gather([this](std::size_t index) { return slots_[index].budget; },
-                   [this](std::size_t index) { return play_move(index); });
-  }
+RequestList& Pool::select(std::size_t most) {
+  RequestList& batch =
+      forest_.gather([this](std::size_t index) { return wanted_ > 0 ? slots_[index].budget : 0; },
+                     [this](std::size_t index) { return play_move(index); }, most);
   if (wanted_ <= 0) forest_.drop_nodes();
+  return batch;
 }
 
 // Plays the move that the search of this slot has found; false where that is not over or not wanted.
