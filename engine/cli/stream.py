@@ -71,7 +71,7 @@ def read_batches(descriptor: int, limit: int) -> Iterator[list[bytes]]:
 
 def check_fields(request: Request, known: Sequence[str]) -> None:
     """Raise UserError for a field outside `known`."""
-    from engine.registry import suggest
+    from engine.plugin import suggest
 
     for name in request:
         if name not in known:

@@ -42,7 +42,7 @@ class VerifyResult:
     reason: str = ""
     """Why the score is not 1, in a few words."""
     flags: tuple[str, ...] = ()
-    """Signs of an exploit: `timeout`, `power`, `empty`, `overlong`, `loop`, …"""
+    """Signs of an exploit: `timeout`, `power`, `empty`, `overlong`, `loop`, `forfeit`, …"""
     kind: Kind = "exact"
 
 
@@ -73,6 +73,10 @@ class Task(ABC):
     max_step_tokens: int = 16
     verifier_at_test: bool = False
     """Whether a search that is being measured may ask `verify`: where that needs the prompt alone."""
+    num_players: int = 1
+    """2: a game, whose score is the first player's: 1 won, 0.5 drawn, 0 lost."""
+    hint_in_completion: bool = False
+    """Whether a hint is the start of the completion and stays with it, or is taken away again."""
 
     @abstractmethod
     def prompts(self, split: Split, count: int, seed: int) -> list[Prompt]:
@@ -87,8 +91,23 @@ class Task(ABC):
         del count, seed
         return []
 
+    def held_out(self, split: Split, count: int, seed: int) -> list[Demonstration]:
+        """Real data of any split, to measure a likelihood on and never to learn from."""
+        del split, count, seed
+        return []
+
+    def modes(self, prompt: Prompt, completion: str) -> list[str]:
+        """Kinds that a completion shows, whose shares are watched: its operators, its words."""
+        del prompt, completion
+        return []
+
     def variations(self, prompts: Sequence[Prompt], seed: int) -> list[Prompt]:
-        """The same kind of problem with other surface: new numbers, another order, other names."""
+        """Problems as hard with another surface: new numbers, another order; `stratum` says which."""
+        del prompts, seed
+        return []
+
+    def harder(self, prompts: Sequence[Prompt], seed: int) -> list[Prompt]:
+        """Problems beyond every split: a larger range, longer numbers. To fail there is no sign of a leak."""
         del prompts, seed
         return []
 
@@ -102,6 +121,16 @@ class Task(ABC):
         del prompt
         return None
 
+    def weak_verify(self, prompt: Prompt, completion: str) -> VerifyResult | None:
+        """What the prompt alone says of a completion, its example tests; None where it says nothing."""
+        del prompt, completion
+        return None
+
+    def behaviour(self, prompt: Prompt, completion: str) -> str | None:
+        """Equal for completions that do the same on inputs of their own; None where they do nothing."""
+        del prompt, completion
+        return None
+
     def leaks(self, prompt: Prompt, completion: str) -> bool:
         """Whether a completion written with a hint uses the answer before it has been derived."""
         del prompt, completion
@@ -111,6 +140,11 @@ class Task(ABC):
         """A completion cut into its steps; joined they are the completion."""
         parts = completion.split(self.step_end)
         return [part + self.step_end for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+    def legal_steps(self, prompt: Prompt, completion: str) -> list[str] | None:
+        """Every step that may come next, none at the end; None where the model has to propose them."""
+        del prompt, completion
+        return None
 
     def player(self, prompt: Prompt, completion: str) -> int:
         """Who writes the next step: 0, or 1 in a game of two."""
@@ -129,3 +163,17 @@ def split_of(key: str) -> Split:
     if share < TEST_SHARE:
         return "test"
     return "validation" if share < TEST_SHARE + VALIDATION_SHARE else "train"
+
+
+def text_flags(completion: str, step_end: str, max_chars: int) -> tuple[str, ...]:
+    """Signs of degenerate text: `empty`, `overlong`, `power` (`**`), `loop` (a step written three times)."""
+    if not completion.strip():
+        return ("empty",)
+    flags = ["overlong"] if len(completion) > max_chars else []
+    start = completion[:max_chars]
+    if "**" in start:
+        flags.append("power")
+    steps = [step for step in start.split(step_end) if step]
+    if len(steps) - len(set(steps)) >= 2 and any(steps.count(step) > 2 for step in set(steps)):
+        flags.append("loop")
+    return tuple(flags)

@@ -1,1 +1,1 @@
-"""Text tasks with exact verifiers."""
+"""Text tasks: problems with verifiers, that plug in like games."""
