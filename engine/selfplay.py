@@ -7,13 +7,13 @@ import time
 from typing import Any
 
 from engine import _core
-from engine.config import Config
+from engine.config import Config, SelfplayConfig
 from engine.errors import UserError
 from engine.evaluator import Evaluator
 from engine.search import search_params
 
 Games = dict[str, Any]
-"""Games as columns; see engine.replay.GAME_SCHEMA."""
+"""Games as columns; see engine.game_table."""
 
 
 MAX_BAD_REPLIES = 256
@@ -43,7 +43,7 @@ class Caller:
         self.pool = _core.Pool(
             game,
             search_params(config.search, noise=True),
-            _core.PlayParams(**play.model_dump(exclude={"games", "cache_mb"})),
+            play_params(play),
             seed=config.seed,
             slots=play.games,
             first_id=index,
@@ -76,6 +76,14 @@ class Caller:
             pool.backup(requests, reply)
         _check_replies(pool.stats()["bad_replies"] - bad_before)
         return pool.take_games()
+
+
+def play_params(config: SelfplayConfig) -> _core.PlayParams:
+    """The settings that the core plays by; without a rate of false positives no game is held out."""
+    fields = config.model_dump(exclude={"games", "cache_mb", "resign_false_positives", "resign_window"})
+    if config.resign_false_positives == 0:
+        fields["resign_holdout"] = 0.0
+    return _core.PlayParams(**fields)
 
 
 def _check_replies(bad: int) -> None:

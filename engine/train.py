@@ -24,10 +24,11 @@ from engine.learner import Learner, num_threads
 from engine.metrics import Metrics, record_text, resident_mb, sample_game
 from engine.network import PolicyValueNetwork, check_size
 from engine.replay import Replay
+from engine.resignation import Resignation
 from engine.rundir import Run
 from engine.selfplay import Games
 from engine.storage import atomic_write
-from engine.summary import games_summary, search_summary
+from engine.summary import DuplicateWatch, games_summary, search_summary
 from engine.truth_probe import TruthProbe
 
 
@@ -54,6 +55,7 @@ class Progress:
     iteration: int = 0
     seconds: float = 0.0  # of wall time, over all resumes
     truth_seconds: float = 0.0
+    holdouts: list[list[float]] = field(default_factory=list)  # see engine.resignation
 
     @classmethod
     def of(cls, checkpoint: Checkpoint | None) -> Progress:
@@ -62,7 +64,11 @@ class Progress:
 
     def to_json(self) -> dict[str, Any]:
         """Everything beside the iteration, which the checkpoint names itself."""
-        return {"seconds": self.seconds, "truth_seconds": self.truth_seconds}
+        return {
+            "seconds": self.seconds,
+            "truth_seconds": self.truth_seconds,
+            "holdouts": [list(row) for row in self.holdouts],
+        }
 
 
 @dataclass
@@ -78,7 +84,9 @@ class Parts:
     metrics: Metrics
     truth: TruthProbe
     reporter: Reporter
-    progress: Progress = field(default_factory=Progress)
+    progress: Progress
+    resignation: Resignation
+    duplicates: DuplicateWatch = field(default_factory=DuplicateWatch)
 
 
 @dataclass(frozen=True)
@@ -153,7 +161,8 @@ def loop(parts: Parts, limit: Limit) -> None:
         values = learner.train(replay.window, steps)
         values["speed/learner_s"] = time.monotonic() - played
         progress.iteration += 1
-        actors.load(learner.playing_network(), progress.iteration)
+        values |= parts.resignation.observe(games)
+        actors.load(learner.playing_network(), progress.iteration, parts.resignation.threshold)
         values |= games_summary(batches) | _search_summary(parts, before, played - start)
         values |= _replay_summary(parts, steps, new_positions) | _truth(parts, time.monotonic() - clock)
         progress.seconds = time.monotonic() - clock
@@ -161,6 +170,8 @@ def loop(parts: Parts, limit: Limit) -> None:
         _write(parts, values, games)
         parts.run.commit(_checkpoint(parts), games, parts.game)
         parts.reporter.iteration({"iteration": progress.iteration, **values})
+        if warning := parts.duplicates.check(values):
+            parts.reporter.message(warning)
         iteration_s = time.monotonic() - start
 
 
@@ -180,14 +191,15 @@ def _assemble(stack: ExitStack, game: _core.Game, run: Run, reporter: Reporter) 
         learner.load_state(checkpoint.learner)
         replay.load(run.path / "replay", run.shards(), reporter.message)
     progress = Progress.of(checkpoint)
+    resignation = Resignation(config.selfplay, progress.holdouts)
     actors = create_actors(game, config, learner.playing_network())
     stack.callback(actors.close)
     if checkpoint:
         actors.restore(InFlight(checkpoint.games, checkpoint.next_ids))
-        actors.load(learner.playing_network(), progress.iteration)
+        actors.load(learner.playing_network(), progress.iteration, resignation.threshold)
     metrics = stack.enter_context(Metrics(run.path, progress.iteration))
     truth = TruthProbe(game, config)
-    return Parts(game, config, run, actors, learner, replay, metrics, truth, reporter, progress)
+    return Parts(game, config, run, actors, learner, replay, metrics, truth, reporter, progress, resignation)
 
 
 def create_actors(game: _core.Game, config: Config, network: PolicyValueNetwork) -> Actors:
@@ -227,6 +239,7 @@ def _truth(parts: Parts, seconds: float) -> dict[str, float]:
 def _replay_summary(parts: Parts, steps: int, new_positions: int) -> dict[str, float]:
     window = parts.replay.window
     return {
+        "selfplay/distinct_positions": parts.replay.distinct_share,
         "replay/positions": parts.replay.played,
         "replay/window_positions": window.positions,
         "replay/window_games": window.games,

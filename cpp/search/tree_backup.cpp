@@ -17,6 +17,7 @@ bool finite(const Wdl& wdl) {
 void Tree::answer(int index, const float* wdl, const float* logits) {
   Leaf& leaf = leaves_[static_cast<std::size_t>(index)];
   ++context_->stats.evaluations;
+  ++tally_.evaluations;
   if (context_->cache.enabled() && finite({wdl[0], wdl[1], wdl[2]})) {
     context_->cache.insert(leaf.canonical.key, wdl, logits);
   }
@@ -29,6 +30,7 @@ void Tree::answer(int index, const float* wdl, const float* logits) {
 void Tree::answer(int index, const Wdl& wdl, const Proposals& proposals) {
   Leaf& leaf = leaves_[static_cast<std::size_t>(index)];
   ++context_->stats.evaluations;
+  ++tally_.evaluations;
   busy_[static_cast<std::size_t>(index)] = false;
   --waiting_;
   if (leaf.widening) {

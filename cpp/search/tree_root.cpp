@@ -138,6 +138,7 @@ void Tree::advance(Action action, NoiseSeed noise_seed) {
   if (context_->game) root_state_->play(action);
   noise_seed_ = noise_seed;
   new_visits_ = 0;
+  tally_ = {};
   root_evaluations_ = 0;
   capped_ = false;
   at_ = 0;
@@ -150,6 +151,7 @@ void Tree::advance(Action action, NoiseSeed noise_seed) {
   spare.reset();
   root_ = copy_subtree(child, spare);
   arena_.swap(spare);
+  tally_.reused_visits = root().visits;
   const Edges kept = arena_.edges(root());
   reused_visits_.assign(kept.visits, kept.visits + root().num_edges);
   shape_root();
@@ -166,6 +168,7 @@ void Tree::drop() {
   for (std::size_t i = 0; i < busy_.size(); ++i) busy_[i] = false;
   waiting_ = 0;
   new_visits_ = 0;
+  tally_ = {};
   capped_ = false;
   at_ = 0;
   root_ = 0;
