@@ -103,6 +103,8 @@ _SINCE_2: dict[str, Any] = {
     "mean_depth": float("nan"),
 }
 """Columns that files of format 1 lack, and what stands for them."""
+
+_SCHEMA_1 = pa.schema([field for field in GAME_SCHEMA if field.name not in _SINCE_2])
 _WDL_COLUMNS = ("root_wdl", "raw_wdl")
 _POLICY_COLUMNS = {"policy_actions": ("policy_action", np.int32), "policy_probs": ("policy_prob", np.float32)}
 
@@ -204,11 +206,9 @@ def read_games(path: Path, rules: str | None = None, digest: Digest | None = Non
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
         version = _check_metadata(path, file.schema_arrow.metadata or {}, rules)
         table = file.read(use_threads=False)
-        if version == 1:
-            table = _from_format_1(table)
-        if not table.schema.equals(GAME_SCHEMA):
+        if not table.schema.equals(_SCHEMA_1 if version == 1 else GAME_SCHEMA):
             raise CorruptFileError(f"'{path}' has other columns than replay files of format {version}")
-        return from_table(table)
+        return from_table(_from_format_1(table) if version == 1 else table)
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CorruptFileError(f"'{path}' is damaged: {reason}") from error
@@ -217,8 +217,6 @@ def read_games(path: Path, rules: str | None = None, digest: Digest | None = Non
 def _from_format_1(table: pa.Table) -> pa.Table:
     for name, value in _SINCE_2.items():
         field = GAME_SCHEMA.field(name)
-        if name in table.schema.names or "moves" not in table.schema.names:
-            break
         if name in _GAME_COLUMNS:
             column = pa.repeat(pa.scalar(value, field.type), len(table))
         else:
@@ -226,8 +224,7 @@ def _from_format_1(table: pa.Table) -> pa.Table:
             values = pa.repeat(pa.scalar(value, field.type.value_type), len(moves.flatten()))
             column = pa.ListArray.from_arrays(pa.array(_unnest(moves)[1], pa.int32()), values)
         table = table.append_column(field, column)
-    known = [name for name in GAME_SCHEMA.names if name in table.schema.names]
-    return table.select(known)
+    return table.select(GAME_SCHEMA.names)
 
 
 def _slice_games(games: Games, first: int, last: int) -> Games:
