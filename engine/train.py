@@ -129,6 +129,8 @@ def train(
         done = parts.progress.iteration if iterations is not None else parts.progress.seconds / 60
         reporter.start(minutes, iterations, done)
         reporter.message(f"run {run_path}")
+        if warning := pool_warning(run.config):
+            reporter.message(warning)
         loop(parts, Limit(minutes, iterations))
         if parts.truth.sets:
             reporter.message("scoring the final network and an untrained one")
@@ -142,8 +144,21 @@ def check_trainable(game: _core.Game, config: Config) -> None:
             f"game '{game.name}' is scored by agreement about dead stones, which self-play has nobody for; "
             "train under rules=tromp-taylor or chinese"
         )
+    if game.initial().outcome() is not None:
+        raise UserError(f"game '{game.name}' is over at its first position; there is nothing to play")
     check_size(game.planes_shape, game.num_actions, config.network)
     resolve_backend(config.evaluator)
+
+
+def pool_warning(config: Config) -> str | None:
+    """What to say where an iteration ends before every game has made a move: the others begin theirs anew."""
+    games = num_callers(config) * config.selfplay.games
+    if config.loop.positions >= games:
+        return None
+    return (
+        f"warning: loop.positions = {config.loop.positions} is less than a move for each of {games} games "
+        "side by side, so most searches are begun in vain; raise it, or lower selfplay.games or loop.callers"
+    )
 
 
 def loop(parts: Parts, limit: Limit) -> None:

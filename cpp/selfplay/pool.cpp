@@ -56,7 +56,7 @@ Pool::Pool(const Game& game, const SearchParams& search, const PlayParams& play,
       stride_(stride),
       checkpoint_(checkpoint) {
   if (game.initial()->outcome())
-    throw InputError("the first position of " + game.name() + " is over already");
+    throw InputError("the first position of " + game.name() + " is over already; self-play needs moves");
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     forest_.add(game.initial(), std::nullopt);
     new_game(slots_[i]);
@@ -248,7 +248,7 @@ Action Pool::pick(const Slot& slot, const std::vector<RootEdge>& edges) const {
 void Pool::finish(Slot& slot) {
   if (++choiceless_games_ > kMaxChoicelessGames) {
     throw InputError(game_.name() + " leaves no choice of moves: " + std::to_string(kMaxChoicelessGames) +
-                     " games ended without one");
+                     " games ended without one; self-play needs choices");
   }
   finished_.append(slot.record);
   ++finished_games_;
