@@ -49,7 +49,7 @@ class Pool {
   void restore(const GameColumns& games, std::int64_t next_id);
   std::int64_t next_id() const { return next_id_; }
   // `resign_below`: the root value below which a player gives up, from now on.
-  void new_weights(std::int32_t checkpoint, float resign_below);
+  void new_weights(std::int32_t checkpoint, float resign_below = kNeverResign);
   std::uint64_t positions() const { return positions_; }
   std::uint64_t finished_games() const { return finished_games_; }
 
