@@ -383,6 +383,10 @@ class PlayParams:
     temperature: float
     final_temperature: float
     temperature_half_life: float
+    asymmetric_fraction: float
+    asymmetric_ratio: float
+    resign_plies: int
+    resign_holdout: float
 
 class Pool:
     """Games side by side, each with its own tree, played by one caller.
@@ -402,7 +406,8 @@ class Pool:
         stride: int = 1,
         cache_mb: float = 64,
         checkpoint: int = 0,
-    ) -> None: ...
+    ) -> None:
+        """Raise InputError for a game that is over before it starts."""
     def start(self, positions: int) -> None:
         """Play until `positions` more searched moves have been made; `select` is empty from then on.
 
@@ -410,17 +415,24 @@ class Pool:
         next start.
         """
     def select(self, most: int = ...) -> Requests:
-        """The next batch, of `most` requests at most; earlier ones may still wait for their answers."""
+        """The next batch, of `most` requests at most; earlier ones may still wait for their answers.
+
+        Raise InputError for a game without any choice.
+        """
     def backup(self, requests: Requests, reply: DenseReply) -> None: ...
     def take_games(self) -> dict[str, Any]:
-        """Finished games since the last call as columns (see engine.replay.GAME_SCHEMA), then forget them."""
+        """Finished games since the last call as columns (see engine.game_table), then forget them."""
     def snapshot(self) -> dict[str, Any]:
         """Games under way, in the columns of take_games."""
     def restore(self, games: dict[str, Any], next_id: int) -> None: ...
     @property
     def next_id(self) -> int: ...
-    def new_weights(self, checkpoint: int) -> None:
-        """Drop trees and cache; moves from now on carry this checkpoint's id."""
+    def new_weights(self, checkpoint: int, resign_below: float = -1) -> None:
+        """Drop trees and cache; moves from now on carry this checkpoint's id.
+
+        Who has had root values below `resign_below` for `resign_plies` moves in a row gives up, but in games
+        that are held out; -1: nobody.
+        """
     def stats(self) -> dict[str, float]:
         """Counters of Trees.stats, positions (searched moves) and games (finished ones).
 
@@ -432,8 +444,12 @@ class ReplayWindow:
     """Games of the replay window in memory, decoded to training samples at C++ speed."""
 
     def __init__(self, game: Game) -> None: ...
-    def append(self, games: dict[str, Any]) -> None:
-        """Add a batch of games, columns as Pool.take_games gives them."""
+    def append(self, games: dict[str, Any]) -> int:
+        """Add a batch of games, columns as Pool.take_games gives them.
+
+        Returns how many positions with weight above zero are distinct in it (by key). Raises ValueError for
+        columns that do not fit together or a game.
+        """
     def trim(self, positions: int) -> None:
         """Drop the oldest whole batches as long as at least `positions` samples remain."""
     @property
@@ -447,7 +463,8 @@ class ReplayWindow:
         planes float32 [B, C, H, W], policy float32 [B, A], wdl float32 [B, 3] (outcome mixed with the
         search's value by `value_mix`), legal bool [B, A], weight float32 [B], game_id int64 [B],
         ply int32 [B]. Where the game has a score, at the game's end but for the sample's player to
-        move: owner float32 [B, H * W] (1, 0 or -1), score float32 [B] in points.
+        move: owner float32 [B, H * W] (1, 0 or -1), score float32 [B] in points; where the
+        game was resigned 0 and NaN.
         """
 
 class Connect4Solver:

@@ -121,6 +121,24 @@ class SelfplayConfig(Section):
     """What the temperature decays to."""
     temperature_half_life: float = Field(8.0, gt=0, le=100_000)
     """Plies in which the temperature's distance to its final value halves."""
+    asymmetric_fraction: float = Field(0.0, ge=0, le=1)
+    """Share of games in which one player, drawn by lot, searches more than the other, so that the network
+    sees mistakes and how they are punished (KataGo's "asymmetric playouts")."""
+    asymmetric_ratio: float = Field(8.0, ge=1, le=1000)
+    """That player searches r times as much, r of each game log-uniform up to this: 2 r / (1 + r) against
+    2 / (1 + r) of the simulations, together what other games take. A training position weighs as much as the
+    part of `simulations` that its search was given, at most 1."""
+    resign_false_positives: float = Field(0.0, ge=0, le=0.5)
+    """A player resigns below a root value at which, on games that never resign, at most this share of those
+    who would have done so did not lose (Silver et al. 2017, methods: 0.05); 0 switches it off. Nobody
+    resigns before 1 / share games have shown it, nor above a value of -0.5. A game is cut short, not its
+    sample: what was searched is learnt from, with the loss as outcome and without owners and score."""
+    resign_holdout: float = Field(0.1, gt=0, le=1)
+    """Share of games that are played to the end, which the threshold is set from (there 0.1)."""
+    resign_plies: int = Field(3, ge=1, le=100)
+    """Moves in a row at which the player's root value must have been below the threshold."""
+    resign_window: int = Field(500, ge=20, le=100_000)
+    """Newest of those games that the threshold is set from, once an iteration."""
     cache_mb: float = Field(128.0, ge=0, le=65536)
     """Evaluation cache of one caller; 0 switches it off."""
 

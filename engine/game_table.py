@@ -4,10 +4,15 @@ Games travel as columns in a dict, one entry a game (G), a ply (M) or an entry o
 values of a ply are for its player to move:
 
     game_id int64 [G], seed uint64 [G], start list of str [G], outcome float32 [G] (for the first player, NaN
-    while under way), truncated bool [G], opening_plies int32 [G], move_offsets int64 [G + 1]
+    while under way), truncated bool [G], resigned bool [G] (the last mover gave up after its move), holdout
+    bool [G] (never resigns), opening_plies int32 [G], move_offsets int64 [G + 1]
     moves int32 [M], player int8 [M] (who moves), visits int32 [M], full_search bool [M], weight float32 [M],
     checkpoint int32 [M], kl float32 [M] (from prior to policy target), root_wdl float32 [M, 3], raw_wdl
     float32 [M, 3], policy_offsets int64 [M + 1]
+    what the search of a ply did, int32 [M]: budget (new visits it was given; fewer `visits` where it ended
+    early), evaluations, cache_hits, terminal_hits, proven_hits, reused_visits (of the root, from the search
+    before), max_depth (plies below the root), proof (sign of the root's proven value, 2 where there is none),
+    and mean_depth float32 [M] (over the new visits)
     policy_action int32 [P], policy_prob float32 [P]
 """
 
@@ -28,10 +33,16 @@ from engine.storage import Digest
 Games = dict[str, Any]
 """Games as columns."""
 
-FORMAT = 1
-"""Version of the files; a newer one is refused."""
+FORMAT = 2
+"""Version of the files; a newer one is refused. 1 had none of the columns in `_SINCE_2`."""
 
 _WDL = pa.list_(pa.float32(), 3)
+
+SEARCH_COLUMNS = (
+    "budget", "evaluations", "cache_hits", "terminal_hits", "proven_hits", "reused_visits", "max_depth",
+    "proof",
+)  # fmt: skip
+"""What the search of a ply did, in whole numbers; -1 where the file does not tell, 2 for `proof`."""
 
 GAME_SCHEMA = pa.schema(
     [
@@ -41,6 +52,8 @@ GAME_SCHEMA = pa.schema(
         pa.field("start", pa.string(), nullable=False),
         pa.field("outcome", pa.float32()),
         pa.field("truncated", pa.bool_(), nullable=False),
+        pa.field("resigned", pa.bool_(), nullable=False),
+        pa.field("holdout", pa.bool_(), nullable=False),
         pa.field("opening_plies", pa.int32(), nullable=False),
         pa.field("moves", pa.list_(pa.int32()), nullable=False),
         pa.field("steps", pa.list_(pa.string())),
@@ -52,19 +65,22 @@ GAME_SCHEMA = pa.schema(
         pa.field("kl", pa.list_(pa.float32()), nullable=False),
         pa.field("root_wdl", pa.list_(_WDL), nullable=False),
         pa.field("raw_wdl", pa.list_(_WDL), nullable=False),
+        *(pa.field(name, pa.list_(pa.int32()), nullable=False) for name in SEARCH_COLUMNS),
+        pa.field("mean_depth", pa.list_(pa.float32()), nullable=False),
         pa.field("policy_actions", pa.list_(pa.list_(pa.int32())), nullable=False),
         pa.field("policy_probs", pa.list_(pa.list_(pa.float32())), nullable=False),
     ]
 )
 """A row a game. `rules` is the game with its options; `steps` holds moves that are texts, else null."""
 
-_FORMAT = TableFormat("replay", FORMAT, GAME_SCHEMA, "game", "games")
 
 _GAME_COLUMNS = {
     "game_id": np.int64,
     "seed": np.uint64,
     "outcome": np.float32,
     "truncated": np.bool_,
+    "resigned": np.bool_,
+    "holdout": np.bool_,
     "opening_plies": np.int32,
 }
 _PLY_COLUMNS = {
@@ -75,7 +91,21 @@ _PLY_COLUMNS = {
     "weight": np.float32,
     "checkpoint": np.int32,
     "kl": np.float32,
+    **dict.fromkeys(SEARCH_COLUMNS, np.int32),
+    "mean_depth": np.float32,
 }
+_SINCE_2: dict[str, Any] = {
+    "resigned": False,
+    "holdout": False,
+    **dict.fromkeys(SEARCH_COLUMNS, -1),
+    "proof": 2,
+    "mean_depth": float("nan"),
+}
+"""Columns that files of format 1 lack, and what stands for them."""
+
+_SCHEMA_1 = pa.schema([field for field in GAME_SCHEMA if field.name not in _SINCE_2])
+
+_FORMAT = TableFormat("replay", FORMAT, GAME_SCHEMA, "game", "games", {1: _SCHEMA_1})
 _WDL_COLUMNS = ("root_wdl", "raw_wdl")
 _POLICY_COLUMNS = {"policy_actions": ("policy_action", np.int32), "policy_probs": ("policy_prob", np.float32)}
 
@@ -169,7 +199,21 @@ def read_games(path: Path, rules: str | None = None, digest: Digest | None = Non
     `rules`, or of a newer format.
     """
     with _FORMAT.read(path, rules, digest) as file:
-        return from_table(file.read(use_threads=False))
+        table = file.read(use_threads=False)
+        return from_table(_from_format_1(table) if table.schema.equals(_SCHEMA_1) else table)
+
+
+def _from_format_1(table: pa.Table) -> pa.Table:
+    for name, value in _SINCE_2.items():
+        field = GAME_SCHEMA.field(name)
+        if name in _GAME_COLUMNS:
+            column = pa.repeat(pa.scalar(value, field.type), len(table))
+        else:
+            moves = _array(table["moves"])
+            values = pa.repeat(pa.scalar(value, field.type.value_type), len(moves.flatten()))
+            column = pa.ListArray.from_arrays(pa.array(_unnest(moves)[1], pa.int32()), values)
+        table = table.append_column(field, column)
+    return table.select(GAME_SCHEMA.names)
 
 
 def _slice_games(games: Games, first: int, last: int) -> Games:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,6 +28,8 @@ class TableFormat:
     """What every row is about: `selfplay.<subject>` of the metadata names it."""
     rows: str
     """In messages: games, episodes."""
+    older: Mapping[int, pa.Schema] = field(default_factory=dict)
+    """Columns of earlier versions that are still read, as they are."""
 
     def write(self, path: Path, tables: Iterable[pa.Table], subject: str) -> Digest:
         """Write tables one after another, whole or not at all; `tables` may be a generator."""
@@ -49,17 +51,17 @@ class TableFormat:
         data = read_checked(path, digest)
         try:
             file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-            self._check_metadata(path, file.schema_arrow.metadata or {}, subject)
-            if not file.schema_arrow.equals(self.schema):
+            version = self._check_metadata(path, file.schema_arrow.metadata or {}, subject)
+            if not file.schema_arrow.equals(self.older.get(version, self.schema)):
                 raise CorruptFileError(
-                    f"'{path}' has other columns than {self.what} files of format {self.version}"
+                    f"'{path}' has other columns than {self.what} files of format {version}"
                 )
             yield file
         except (pa.ArrowException, OSError, ValueError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise CorruptFileError(f"'{path}' is damaged: {reason}") from error
 
-    def _check_metadata(self, path: Path, metadata: Mapping[bytes, bytes], subject: str | None) -> None:
+    def _check_metadata(self, path: Path, metadata: Mapping[bytes, bytes], subject: str | None) -> int:
         version = metadata.get(b"selfplay.format", b"").decode("ascii", "replace")
         found = metadata.get(f"selfplay.{self.subject}".encode())
         if not version.isdecimal() or found is None:
@@ -72,3 +74,4 @@ class TableFormat:
         name = found.decode("utf-8", "replace")
         if subject is not None and name != subject:
             raise CorruptFileError(f"'{path}' holds {self.rows} of {name}, not of {subject}")
+        return int(version)

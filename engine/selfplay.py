@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from engine import _core
-from engine.config import Config
+from engine.config import Config, SelfplayConfig
 from engine.errors import UserError
 from engine.evaluator import Evaluator
 from engine.search import batch_size, exchange, search_params
@@ -17,7 +17,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 Games = dict[str, Any]
-"""Games as columns; see engine.replay.GAME_SCHEMA."""
+"""Games as columns; see engine.game_table."""
 
 
 PARTS = ("rules", "select", "encode", "evaluate", "backup", "record")
@@ -54,7 +54,7 @@ class Caller:
         self.pool = _core.Pool(
             game,
             search_params(config.search, noise=True),
-            _core.PlayParams(**play.model_dump(exclude={"games", "cache_mb"})),
+            play_params(play),
             seed=config.seed,
             slots=play.games,
             first_id=index,
@@ -114,6 +114,14 @@ class Caller:
             return result
 
         return timed
+
+
+def play_params(config: SelfplayConfig) -> _core.PlayParams:
+    """The settings that the core plays by; without a rate of false positives no game is held out."""
+    fields = config.model_dump(exclude={"games", "cache_mb", "resign_false_positives", "resign_window"})
+    if config.resign_false_positives == 0:
+        fields["resign_holdout"] = 0.0
+    return _core.PlayParams(**fields)
 
 
 def _check_replies(bad: float) -> None:

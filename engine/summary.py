@@ -12,6 +12,9 @@ from engine.selfplay import PARTS, Games
 
 CALIBRATION_BINS = 10
 
+MIN_DISTINCT = 0.95
+"""A warning is due where a smaller share of an iteration's games is distinct."""
+
 
 def games_summary(batches: Sequence[Games]) -> dict[str, float]:
     """Length, results, variety and value calibration of finished games, by metric tag."""
@@ -27,10 +30,30 @@ def games_summary(batches: Sequence[Games]) -> dict[str, float]:
         "selfplay/first_player_score": float(outcome.mean()),
         "selfplay/draws": float((outcome == 0).mean()),
         "selfplay/truncated": float(np.concatenate([games["truncated"] for games in batches]).mean()),
+        "selfplay/resigned": float(np.concatenate([games["resigned"] for games in batches]).mean()),
         "selfplay/distinct_games": _distinct_share(batches),
         "policy/kl_prior_to_target": float(kl.mean()) if kl.size else 0.0,
         **_calibration(batches),
+        **_tallies(batches),
     }
+
+
+class DuplicateWatch:
+    """Says when an iteration's games repeat each other: once, and again after they did not."""
+
+    def __init__(self) -> None:
+        self._is_warned = False
+
+    def check(self, values: Mapping[str, float]) -> str | None:
+        """The warning that the metrics of an iteration call for."""
+        share = values.get("selfplay/distinct_games", 1.0)
+        was_warned, self._is_warned = self._is_warned, share < MIN_DISTINCT
+        if was_warned or not self._is_warned:
+            return None
+        return (
+            f"warning: only {100 * share:.0f} % of this iteration's {values['selfplay/games']:.0f} games are "
+            "distinct; raise selfplay.max_opening_plies, selfplay.temperature or search.noise_fraction"
+        )
 
 
 def count_positions(batches: Sequence[Games]) -> int:
@@ -132,7 +155,7 @@ def _calibration(batches: Sequence[Games]) -> dict[str, float]:
     for games in batches:
         lengths = np.diff(games["move_offsets"])
         sign = np.where(games["player"] == 0, 1.0, -1.0)
-        kept = games["weight"] > 0
+        kept = (games["weight"] > 0) & ~np.repeat(games["resigned"], lengths)
         foretold.append((games["root_wdl"][:, 0] - games["root_wdl"][:, 2])[kept])
         happened.append((np.repeat(games["outcome"], lengths) * sign)[kept])
     value, outcome = np.concatenate(foretold), np.concatenate(happened)
@@ -144,4 +167,19 @@ def _calibration(batches: Sequence[Games]) -> dict[str, float]:
     return {
         "value/search_error": float(np.mean((value - outcome) ** 2)),
         "value/search_calibration": float(np.abs(gaps).sum() / counts.sum()),
+    }
+
+
+def _tallies(batches: Sequence[Games]) -> dict[str, float]:
+    """Means over searched moves of what the records say of their searches."""
+    columns = ("visits", "budget", "mean_depth", "reused_visits")
+    visits, budget, depth, reused = (
+        np.concatenate([games[name][games["budget"] > 0] for games in batches]) for name in columns
+    )
+    if visits.size == 0:
+        return {}
+    return {
+        "search/mean_depth": float(np.average(depth, weights=visits)) if visits.any() else 0.0,
+        "search/reused_visits": float(reused.mean()),
+        "search/ended_early": float((visits < budget).mean()),
     }

@@ -27,11 +27,12 @@ from engine.learner import Learner, num_threads
 from engine.metrics import Metrics, record_text, resident_mb, sample_game
 from engine.network import PolicyValueNetwork, check_size
 from engine.replay import Replay
+from engine.resignation import Resignation
 from engine.rundir import Run
 from engine.selfplay import Games
 from engine.settings_file import toml_text
 from engine.storage import atomic_write
-from engine.summary import Laps, games_summary, search_summary, time_summary
+from engine.summary import DuplicateWatch, Laps, games_summary, search_summary, time_summary
 from engine.truth_probe import TruthProbe
 
 P = ParamSpec("P")
@@ -61,6 +62,7 @@ class Progress:
     iteration: int = 0
     seconds: float = 0.0  # of wall time, over all resumes
     truth_seconds: float = 0.0
+    holdouts: list[list[float]] = field(default_factory=list)  # see engine.resignation
 
     @classmethod
     def of(cls, checkpoint: Checkpoint | None) -> Progress:
@@ -69,7 +71,11 @@ class Progress:
 
     def to_json(self) -> dict[str, Any]:
         """Everything beside the iteration, which the checkpoint names itself."""
-        return {"seconds": self.seconds, "truth_seconds": self.truth_seconds}
+        return {
+            "seconds": self.seconds,
+            "truth_seconds": self.truth_seconds,
+            "holdouts": [list(row) for row in self.holdouts],
+        }
 
 
 @dataclass
@@ -85,7 +91,9 @@ class Parts:
     metrics: Metrics
     truth: TruthProbe
     reporter: Reporter
-    progress: Progress = field(default_factory=Progress)
+    progress: Progress
+    resignation: Resignation
+    duplicates: DuplicateWatch = field(default_factory=DuplicateWatch)
 
 
 @dataclass(frozen=True)
@@ -128,6 +136,8 @@ def train(
         done = parts.progress.iteration if iterations is not None else parts.progress.seconds / 60
         reporter.start(minutes, iterations, done)
         reporter.message(f"run {run_path}")
+        if warning := pool_warning(run.config):
+            reporter.message(warning)
         loop(parts, Limit(minutes, iterations))
         if parts.truth.sets:
             reporter.message("scoring the final network and an untrained one")
@@ -141,8 +151,21 @@ def check_trainable(game: _core.Game, config: Config) -> None:
             f"game '{game.name}' is scored by agreement about dead stones, which self-play has nobody for; "
             "train under rules=tromp-taylor or chinese"
         )
+    if game.initial().outcome() is not None:
+        raise UserError(f"game '{game.name}' is over at its first position; there is nothing to play")
     check_size(game.planes_shape, game.num_actions, config.network)
     resolve_backend(config.evaluator)
+
+
+def pool_warning(config: Config) -> str | None:
+    """What to say where an iteration ends before every game has made a move: the others begin theirs anew."""
+    games = num_callers(config) * config.selfplay.games
+    if config.loop.positions >= games:
+        return None
+    return (
+        f"warning: loop.positions = {config.loop.positions} is less than a move for each of {games} games "
+        "side by side, so most searches are begun in vain; raise it, or lower selfplay.games or loop.callers"
+    )
 
 
 def loop(parts: Parts, limit: Limit) -> None:
@@ -156,9 +179,10 @@ def loop(parts: Parts, limit: Limit) -> None:
         laps.mark("turn")
         laps.split("turn", {"play": turn.play_s, "learn": turn.values["speed/actors_wait_s"]}, "replay")
         progress.iteration += 1
-        actors.load(learner.playing_network(), progress.iteration)
+        resigned = parts.resignation.observe(turn.games)
+        actors.load(learner.playing_network(), progress.iteration, parts.resignation.threshold)
         laps.mark("swap")
-        values = turn.values | games_summary(turn.batches) | _replay_summary(parts, turn)
+        values = turn.values | resigned | games_summary(turn.batches) | _replay_summary(parts, turn)
         laps.mark("commit")
         values |= _truth(parts, time.monotonic() - clock)
         laps.mark("truth")
@@ -168,6 +192,8 @@ def loop(parts: Parts, limit: Limit) -> None:
         _write(parts, values, turn.games)
         parts.run.commit(_checkpoint(parts), turn.games, parts.game)
         parts.reporter.iteration({"iteration": progress.iteration, **values})
+        if warning := parts.duplicates.check(values):
+            parts.reporter.message(warning)
         laps.mark("commit")
         iteration_s = time.monotonic() - start
 
@@ -247,16 +273,17 @@ def _assemble(stack: ExitStack, game: _core.Game, run: Run, reporter: Reporter) 
         learner.load_state(checkpoint.learner)
         replay.load(run.path / "replay", run.shards(), reporter.message)
     progress = Progress.of(checkpoint)
+    resignation = Resignation(config.selfplay, progress.holdouts)
     actors = create_actors(game, config, learner.playing_network())
     stack.callback(actors.close)
     if checkpoint:
         actors.restore(InFlight(checkpoint.games, checkpoint.next_ids))
-        actors.load(learner.playing_network(), progress.iteration)
+        actors.load(learner.playing_network(), progress.iteration, resignation.threshold)
     metrics = stack.enter_context(Metrics(run.path, progress.iteration))
     settings = toml_text(config.model_dump(mode="json"))
     metrics.text(progress.iteration, "settings", textwrap.indent(settings, "    "))
     truth = TruthProbe(game, config)
-    return Parts(game, config, run, actors, learner, replay, metrics, truth, reporter, progress)
+    return Parts(game, config, run, actors, learner, replay, metrics, truth, reporter, progress, resignation)
 
 
 def create_actors(game: _core.Game, config: Config, network: PolicyValueNetwork) -> Actors:
@@ -298,6 +325,7 @@ def _replay_summary(parts: Parts, turn: Turn) -> dict[str, float]:
     window = parts.replay.window
     samples = turn.steps * parts.config.learner.batch_size
     return {
+        "selfplay/distinct_positions": parts.replay.distinct_share,
         "replay/positions": parts.replay.played,
         "replay/window_positions": window.positions,
         "replay/window_games": window.games,

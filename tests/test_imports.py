@@ -24,7 +24,7 @@ ENGINE_ORDER = [
     "search",
     "selfplay",
     "game_table",
-    "replay",
+    "replay resignation",
     "optimizer loss replicas learner",
     "manifest settings_file",
     "checkpoint",

@@ -42,9 +42,7 @@ Tree::Step Tree::step(std::uint32_t simulations) {
     return give_up(leaf);
   }
   if (node.status == NodeStatus::kEnded || (node.proven && context_->params.proofs)) {
-    ++(node.status == NodeStatus::kEnded ? context_->stats.terminal_hits : context_->stats.proven_hits);
-    leaf.node = ref;
-    complete(leaf);
+    complete_known(leaf, ref);
     return Step::kDone;
   }
   if (!context_->game) {
@@ -183,10 +181,7 @@ Tree::Step Tree::visit_new(Leaf& leaf, NodeRef parent, int edge, NodeRef child) 
   }
   arena_.edges(arena_.node(parent)).link[edge] = child;
   if (arena_.node(child).proven) {
-    ++(arena_.node(child).status == NodeStatus::kEnded ? context_->stats.terminal_hits
-                                                       : context_->stats.proven_hits);
-    leaf.node = child;
-    complete(leaf);
+    complete_known(leaf, child);
     return Step::kDone;
   }
   return open_leaf(leaf, child);
@@ -211,6 +206,7 @@ Tree::Step Tree::look_up(Leaf& leaf, NodeRef ref) {
   const float* row = context_->cache.find(leaf.canonical.key);
   if (!row) return ask(leaf, ref);
   ++context_->stats.cache_hits;
+  ++tally_.cache_hits;
   expand(ref, leaf.canonical.symmetry, row, row + 3);
   complete(leaf);
   return Step::kDone;
@@ -240,8 +236,20 @@ void Tree::release(Leaf& leaf) {
   }
 }
 
+// A descent that ended where the game does, or at a node already proven.
+void Tree::complete_known(Leaf& leaf, NodeRef ref) {
+  const bool ended = arena_.node(ref).status == NodeStatus::kEnded;
+  ++(ended ? context_->stats.terminal_hits : context_->stats.proven_hits);
+  ++(ended ? tally_.terminal_hits : tally_.proven_hits);
+  leaf.node = ref;
+  complete(leaf);
+}
+
 void Tree::complete(Leaf& leaf) {
   backup(leaf);
+  const auto depth = static_cast<std::uint32_t>(leaf.path.size());
+  tally_.max_depth = std::max(tally_.max_depth, depth);
+  tally_.total_depth += depth;
   ++new_visits_;
   ++context_->stats.simulations;
   at_ = 0;

@@ -31,6 +31,17 @@ struct SearchStats {
   std::uint64_t tokens = 0;          // spent on proposals
 };
 
+// What one search at a root did, from the move before it on.
+struct SearchTally {
+  std::uint32_t evaluations = 0;
+  std::uint32_t cache_hits = 0;
+  std::uint32_t terminal_hits = 0;
+  std::uint32_t proven_hits = 0;
+  std::uint32_t reused_visits = 0;  // of the root when the search began
+  std::uint32_t max_depth = 0;      // plies below the root
+  std::uint64_t total_depth = 0;    // over all simulations
+};
+
 // What is shared by the trees of one caller.
 struct SearchContext {
   const Game* game;  // null: proposed trees
@@ -95,6 +106,7 @@ class Tree {
   // Whether `simulations` new visits are done, tokens or memory are used up, or more would be pointless.
   bool finished(std::uint32_t simulations) const;
   std::uint32_t new_visits() const { return new_visits_; }
+  const SearchTally& tally() const { return tally_; }
   bool waiting() const { return waiting_ > 0; }
 
   bool has_root() const { return root_ != 0 && root().visits > 0; }
@@ -144,6 +156,7 @@ class Tree {
   int add_proposal(NodeRef ref, const Proposals& proposals, int index);
   void sum_visited_prior(Node& node);
   void complete(Leaf& leaf);
+  void complete_known(Leaf& leaf, NodeRef ref);
   void backup(Leaf& leaf);
   void backup_graph(Leaf& leaf);
   void refresh(Node& node);
@@ -182,6 +195,7 @@ class Tree {
   int current_ = 0;  // leaf of the descent under way
   int waiting_ = 0;
   std::uint32_t new_visits_ = 0;
+  SearchTally tally_;
   bool capped_ = false;
   int proposed_player_ = 0;  // of a proposed tree's root, and whether the path ends there
   bool proposed_ends_ = false;

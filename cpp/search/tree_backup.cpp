@@ -16,6 +16,7 @@ void Tree::prefetch_answer(int index) const {
 void Tree::answer(int index, const float* wdl, const float* logits) {
   Leaf& leaf = leaves_[static_cast<std::size_t>(index)];
   ++context_->stats.evaluations;
+  ++tally_.evaluations;
   if (context_->cache.enabled() && is_finite({wdl[0], wdl[1], wdl[2]})) {
     context_->cache.insert(leaf.canonical.key, wdl, logits);
   }

@@ -89,6 +89,7 @@ Tree::Step Tree::visit_proposed(Leaf& leaf, NodeRef ref) {
 void Tree::answer(int index, const Wdl& wdl, const Proposals& proposals) {
   Leaf& leaf = leaves_[static_cast<std::size_t>(index)];
   ++context_->stats.evaluations;
+  ++tally_.evaluations;
   context_->stats.tokens += static_cast<std::uint64_t>(proposals.tokens);
   tokens_.reserved -= leaf.reserved;
   tokens_.spent += proposals.tokens;

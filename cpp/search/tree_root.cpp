@@ -171,6 +171,7 @@ void Tree::advance(Action action, NoiseSeed noise_seed) {
   if (!kept) child = 0;
   noise_seed_ = noise_seed;
   new_visits_ = 0;
+  tally_ = {};
   root_evaluations_ = 0;
   capped_ = false;
   out_of_tokens_ = false;
@@ -185,6 +186,7 @@ void Tree::advance(Action action, NoiseSeed noise_seed) {
   spare.reset();
   root_ = copy_subtree(child, spare);
   arena_.swap(spare);
+  tally_.reused_visits = root().visits;
   const Edges edges = arena_.edges(root());
   reused_visits_.assign(edges.visits, edges.visits + root().num_edges);
   first_edges_ = root().num_edges;
@@ -203,6 +205,7 @@ void Tree::drop() {
   waiting_ = 0;
   tokens_.reserved = 0;
   new_visits_ = 0;
+  tally_ = {};
   capped_ = false;
   out_of_tokens_ = false;
   at_ = 0;
