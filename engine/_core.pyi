@@ -232,7 +232,7 @@ class ProposalReply:
     ) -> None: ...
 
 class Requests:
-    """A batch of questions of a search; valid until it is answered."""
+    """A batch of questions of a search; empty once it is answered or its trees are forgotten."""
 
     def __len__(self) -> int: ...
     @property
@@ -291,6 +291,7 @@ class SearchParams:
     root_temperature: float
     proofs: bool
     reuse: bool
+    transpositions: bool
     max_in_flight: int
     max_tree_mb: float
     initial_proposals: int
@@ -326,8 +327,9 @@ class Trees:
     """Leaves that a tree may have waiting at a time; trees added before keep room for as many as then."""
     def clear(self) -> None: ...
     def __len__(self) -> int: ...
-    def select(self, simulations: int) -> Requests:
-        """Walk every tree until it waits for an answer or has had `simulations` new visits."""
+    def select(self, simulations: int, most: int = ...) -> Requests:
+        """Walk every tree until it waits for an answer or has had `simulations` new visits, or until `most`
+        requests have come up. Earlier batches may still wait for their answers, in any order."""
     def backup(self, requests: Requests, reply: DenseReply | ProposalReply) -> None: ...
     def root(self, tree: int) -> dict[str, Any]:
         """What the search found at a root.
@@ -360,7 +362,7 @@ class Trees:
         """Forget all nodes and the cache, keep the roots (the weights have changed)."""
     def stats(self) -> dict[str, int]:
         """Counters since construction: simulations, evaluations, cache_hits, terminal_hits, proven_hits,
-        collisions, bad_replies, capped, tokens."""
+        transpositions, collisions, bad_replies, capped, tokens."""
 
 def uniform(requests: Requests) -> DenseReply:
     """Equal priors and a draw for every request."""
@@ -381,6 +383,10 @@ class PlayParams:
     temperature: float
     final_temperature: float
     temperature_half_life: float
+    asymmetric_fraction: float
+    asymmetric_ratio: float
+    resign_plies: int
+    resign_holdout: float
 
 class Pool:
     """Games side by side, each with its own tree, played by one caller.
@@ -400,32 +406,50 @@ class Pool:
         stride: int = 1,
         cache_mb: float = 64,
         checkpoint: int = 0,
-    ) -> None: ...
+    ) -> None:
+        """Raise InputError for a game that is over before it starts."""
     def start(self, positions: int) -> None:
         """Play until `positions` more searched moves have been made; `select` is empty from then on.
 
-        Trees are forgotten then; the searches under way begin anew at the next start.
+        Trees are forgotten then, with the batches not answered; the searches under way begin anew at the
+        next start.
         """
-    def select(self) -> Requests: ...
+    def select(self, most: int = ...) -> Requests:
+        """The next batch, of `most` requests at most; earlier ones may still wait for their answers.
+
+        Raise InputError for a game without any choice.
+        """
     def backup(self, requests: Requests, reply: DenseReply) -> None: ...
     def take_games(self) -> dict[str, Any]:
-        """Finished games since the last call as columns (see engine.replay.GAME_SCHEMA), then forget them."""
+        """Finished games since the last call as columns (see engine.game_table), then forget them."""
     def snapshot(self) -> dict[str, Any]:
         """Games under way, in the columns of take_games."""
     def restore(self, games: dict[str, Any], next_id: int) -> None: ...
     @property
     def next_id(self) -> int: ...
-    def new_weights(self, checkpoint: int) -> None:
-        """Drop trees and cache; moves from now on carry this checkpoint's id."""
-    def stats(self) -> dict[str, int]:
-        """Counters of Trees.stats, and positions (searched moves) and games (finished ones)."""
+    def new_weights(self, checkpoint: int, resign_below: float = -1) -> None:
+        """Drop trees and cache; moves from now on carry this checkpoint's id.
+
+        Who has had root values below `resign_below` for `resign_plies` moves in a row gives up, but in games
+        that are held out; -1: nobody.
+        """
+    def stats(self) -> dict[str, float]:
+        """Counters of Trees.stats, positions (searched moves) and games (finished ones).
+
+        And seconds: rules_s of the rules within `select` (from the share that samples have), record_s of
+        moves made and written down there, encode_s of planes.
+        """
 
 class ReplayWindow:
     """Games of the replay window in memory, decoded to training samples at C++ speed."""
 
     def __init__(self, game: Game) -> None: ...
-    def append(self, games: dict[str, Any]) -> None:
-        """Add a batch of games, columns as Pool.take_games gives them."""
+    def append(self, games: dict[str, Any]) -> int:
+        """Add a batch of games, columns as Pool.take_games gives them.
+
+        Returns how many positions with weight above zero are distinct in it (by key). Raises ValueError for
+        columns that do not fit together or a game.
+        """
     def trim(self, positions: int) -> None:
         """Drop the oldest whole batches as long as at least `positions` samples remain."""
     @property
@@ -439,7 +463,8 @@ class ReplayWindow:
         planes float32 [B, C, H, W], policy float32 [B, A], wdl float32 [B, 3] (outcome mixed with the
         search's value by `value_mix`), legal bool [B, A], weight float32 [B], game_id int64 [B],
         ply int32 [B]. Where the game has a score, at the game's end but for the sample's player to
-        move: owner float32 [B, H * W] (1, 0 or -1), score float32 [B] in points.
+        move: owner float32 [B, H * W] (1, 0 or -1), score float32 [B] in points; where the
+        game was resigned 0 and NaN.
         """
 
 class Connect4Solver:

@@ -67,6 +67,9 @@ class SearchConfig(Section):
     """Back up proven wins, draws and losses and stop searching what is proven."""
     reuse: bool = True
     """Keep the subtree of the move played."""
+    transpositions: bool = False
+    """One node for each position, however it is reached (KataGo's docs/GraphSearch.md): a node's value is the
+    mean of its own evaluation and its children's values, weighted by the visits of its edges."""
     max_tree_mb: float = Field(256.0, gt=0, le=65536)
     """Memory of one tree; at the cap the move is chosen from what there is."""
 
@@ -96,8 +99,9 @@ class ProposalConfig(Section):
 class SelfplayConfig(Section):
     """How games are played for training."""
 
-    games: int = Field(128, ge=1, le=65536)
-    """Games side by side in each caller; also the batch that its evaluator sees."""
+    games: int = Field(128, ge=0, le=65536)
+    """Games side by side in each caller; also the batch that its evaluator sees. 0: as many as a measurement
+    of about two seconds finds to be enough for the evaluator, once, when the run is made."""
     simulations: int = Field(100, ge=1, le=10_000_000)
     """New visits a move in a full search."""
     fast_simulations: int = Field(20, ge=1, le=10_000_000)
@@ -117,6 +121,24 @@ class SelfplayConfig(Section):
     """What the temperature decays to."""
     temperature_half_life: float = Field(8.0, gt=0, le=100_000)
     """Plies in which the temperature's distance to its final value halves."""
+    asymmetric_fraction: float = Field(0.0, ge=0, le=1)
+    """Share of games in which one player, drawn by lot, searches more than the other, so that the network
+    sees mistakes and how they are punished (KataGo's "asymmetric playouts")."""
+    asymmetric_ratio: float = Field(8.0, ge=1, le=1000)
+    """That player searches r times as much, r of each game log-uniform up to this: 2 r / (1 + r) against
+    2 / (1 + r) of the simulations, together what other games take. A training position weighs as much as the
+    part of `simulations` that its search was given, at most 1."""
+    resign_false_positives: float = Field(0.0, ge=0, le=0.5)
+    """A player resigns below a root value at which, on games that never resign, at most this share of those
+    who would have done so did not lose (Silver et al. 2017, methods: 0.05); 0 switches it off. Nobody
+    resigns before 1 / share games have shown it, nor above a value of -0.5. A game is cut short, not its
+    sample: what was searched is learnt from, with the loss as outcome and without owners and score."""
+    resign_holdout: float = Field(0.1, gt=0, le=1)
+    """Share of games that are played to the end, which the threshold is set from (there 0.1)."""
+    resign_plies: int = Field(3, ge=1, le=100)
+    """Moves in a row at which the player's root value must have been below the threshold."""
+    resign_window: int = Field(500, ge=20, le=100_000)
+    """Newest of those games that the threshold is set from, once an iteration."""
     cache_mb: float = Field(128.0, ge=0, le=65536)
     """Evaluation cache of one caller; 0 switches it off."""
 
@@ -213,6 +235,11 @@ class LoopConfig(Section):
     """Callers in threads, or each in a process of its own, started again where it dies or hangs."""
     stall_s: float = Field(60.0, gt=0, le=1e6)
     """Seconds without any progress after which a process is taken to hang."""
+    max_weight_lag: int = Field(0, ge=0, le=1)
+    """Iterations by which the weights that play may be behind the learner's. At 1 the learner trains on the
+    games committed so far while the next are played, and both wait for each other at the end of the
+    iteration: worth it where the learner has a GPU or cores to itself (`loop.actors = "process"`,
+    `loop.callers` below the number of cores), of no use where both share the same cores."""
     checkpoints: int = Field(20, ge=1)
     """Checkpoints kept on disk beside every tenth."""
 

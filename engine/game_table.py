@@ -4,36 +4,45 @@ Games travel as columns in a dict, one entry a game (G), a ply (M) or an entry o
 values of a ply are for its player to move:
 
     game_id int64 [G], seed uint64 [G], start list of str [G], outcome float32 [G] (for the first player, NaN
-    while under way), truncated bool [G], opening_plies int32 [G], move_offsets int64 [G + 1]
+    while under way), truncated bool [G], resigned bool [G] (the last mover gave up after its move), holdout
+    bool [G] (never resigns), opening_plies int32 [G], move_offsets int64 [G + 1]
     moves int32 [M], player int8 [M] (who moves), visits int32 [M], full_search bool [M], weight float32 [M],
     checkpoint int32 [M], kl float32 [M] (from prior to policy target), root_wdl float32 [M, 3], raw_wdl
     float32 [M, 3], policy_offsets int64 [M + 1]
+    what the search of a ply did, int32 [M]: budget (new visits it was given; fewer `visits` where it ended
+    early), evaluations, cache_hits, terminal_hits, proven_hits, reused_visits (of the root, from the search
+    before), max_depth (plies below the root), proof (sign of the root's proven value, 2 where there is none),
+    and mean_depth float32 [M] (over the new visits)
     policy_action int32 [P], policy_prob float32 [P]
 """
 
 from __future__ import annotations
 
-import io
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from engine.errors import CorruptFileError
-from engine.storage import Digest, atomic_write, read_checked
+from engine.parquet import TableFormat
+from engine.storage import Digest
 
 Games = dict[str, Any]
 """Games as columns."""
 
-FORMAT = 1
-"""Version of the files; a newer one is refused."""
+FORMAT = 2
+"""Version of the files; a newer one is refused. 1 had none of the columns in `_SINCE_2`."""
 
 _WDL = pa.list_(pa.float32(), 3)
+
+SEARCH_COLUMNS = (
+    "budget", "evaluations", "cache_hits", "terminal_hits", "proven_hits", "reused_visits", "max_depth",
+    "proof",
+)  # fmt: skip
+"""What the search of a ply did, in whole numbers; -1 where the file does not tell, 2 for `proof`."""
 
 GAME_SCHEMA = pa.schema(
     [
@@ -43,6 +52,8 @@ GAME_SCHEMA = pa.schema(
         pa.field("start", pa.string(), nullable=False),
         pa.field("outcome", pa.float32()),
         pa.field("truncated", pa.bool_(), nullable=False),
+        pa.field("resigned", pa.bool_(), nullable=False),
+        pa.field("holdout", pa.bool_(), nullable=False),
         pa.field("opening_plies", pa.int32(), nullable=False),
         pa.field("moves", pa.list_(pa.int32()), nullable=False),
         pa.field("steps", pa.list_(pa.string())),
@@ -54,17 +65,22 @@ GAME_SCHEMA = pa.schema(
         pa.field("kl", pa.list_(pa.float32()), nullable=False),
         pa.field("root_wdl", pa.list_(_WDL), nullable=False),
         pa.field("raw_wdl", pa.list_(_WDL), nullable=False),
+        *(pa.field(name, pa.list_(pa.int32()), nullable=False) for name in SEARCH_COLUMNS),
+        pa.field("mean_depth", pa.list_(pa.float32()), nullable=False),
         pa.field("policy_actions", pa.list_(pa.list_(pa.int32())), nullable=False),
         pa.field("policy_probs", pa.list_(pa.list_(pa.float32())), nullable=False),
     ]
 )
 """A row a game. `rules` is the game with its options; `steps` holds moves that are texts, else null."""
 
+
 _GAME_COLUMNS = {
     "game_id": np.int64,
     "seed": np.uint64,
     "outcome": np.float32,
     "truncated": np.bool_,
+    "resigned": np.bool_,
+    "holdout": np.bool_,
     "opening_plies": np.int32,
 }
 _PLY_COLUMNS = {
@@ -75,7 +91,21 @@ _PLY_COLUMNS = {
     "weight": np.float32,
     "checkpoint": np.int32,
     "kl": np.float32,
+    **dict.fromkeys(SEARCH_COLUMNS, np.int32),
+    "mean_depth": np.float32,
 }
+_SINCE_2: dict[str, Any] = {
+    "resigned": False,
+    "holdout": False,
+    **dict.fromkeys(SEARCH_COLUMNS, -1),
+    "proof": 2,
+    "mean_depth": float("nan"),
+}
+"""Columns that files of format 1 lack, and what stands for them."""
+
+_SCHEMA_1 = pa.schema([field for field in GAME_SCHEMA if field.name not in _SINCE_2])
+
+_FORMAT = TableFormat("replay", FORMAT, GAME_SCHEMA, "game", "games", {1: _SCHEMA_1})
 _WDL_COLUMNS = ("root_wdl", "raw_wdl")
 _POLICY_COLUMNS = {"policy_actions": ("policy_action", np.int32), "policy_probs": ("policy_prob", np.float32)}
 
@@ -159,11 +189,7 @@ def from_table(table: pa.Table) -> Games:
 
 def write_games(path: Path, games: Games, rules: str) -> Digest:
     """Write games as Parquet, whole or not at all: zstd, page checksums, format and game in its metadata."""
-    metadata = {"selfplay.format": str(FORMAT), "selfplay.game": rules}
-    table = to_table(games, rules).replace_schema_metadata(metadata)
-    sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True, row_group_size=1 << 20)
-    return atomic_write(path, sink.getvalue())
+    return _FORMAT.write(path, [to_table(games, rules)], rules)
 
 
 def read_games(path: Path, rules: str | None = None, digest: Digest | None = None) -> Games:
@@ -172,17 +198,22 @@ def read_games(path: Path, rules: str | None = None, digest: Digest | None = Non
     Raises CorruptFileError for a file that is damaged, not what `digest` says, of another game than
     `rules`, or of a newer format.
     """
-    data = read_checked(path, digest)
-    try:
-        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-        _check_metadata(path, file.schema_arrow.metadata or {}, rules)
+    with _FORMAT.read(path, rules, digest) as file:
         table = file.read(use_threads=False)
-        if not table.schema.equals(GAME_SCHEMA):
-            raise CorruptFileError(f"'{path}' has other columns than replay files of format {FORMAT}")
-        return from_table(table)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CorruptFileError(f"'{path}' is damaged: {reason}") from error
+        return from_table(_from_format_1(table) if table.schema.equals(_SCHEMA_1) else table)
+
+
+def _from_format_1(table: pa.Table) -> pa.Table:
+    for name, value in _SINCE_2.items():
+        field = GAME_SCHEMA.field(name)
+        if name in _GAME_COLUMNS:
+            column = pa.repeat(pa.scalar(value, field.type), len(table))
+        else:
+            moves = _array(table["moves"])
+            values = pa.repeat(pa.scalar(value, field.type.value_type), len(moves.flatten()))
+            column = pa.ListArray.from_arrays(pa.array(_unnest(moves)[1], pa.int32()), values)
+        table = table.append_column(field, column)
+    return table.select(GAME_SCHEMA.names)
 
 
 def _slice_games(games: Games, first: int, last: int) -> Games:
@@ -219,16 +250,3 @@ def _values(values: pa.Array, dtype: Any) -> NDArray[Any]:
 def _require_same(offsets: NDArray[np.int64], expected: NDArray[np.int64], name: str) -> None:
     if not np.array_equal(offsets, expected):
         raise ValueError(f"lists of '{name}' differ in length from those beside them")
-
-
-def _check_metadata(path: Path, metadata: Mapping[bytes, bytes], rules: str | None) -> None:
-    version = metadata.get(b"selfplay.format", b"").decode("ascii", "replace")
-    if not version.isdecimal():
-        raise CorruptFileError(f"'{path}' is not a replay file: its metadata names no format")
-    if int(version) > FORMAT:
-        raise CorruptFileError(
-            f"'{path}' has format {version}, newer than {FORMAT}; use the version of selfplay that wrote it"
-        )
-    game = metadata.get(b"selfplay.game", b"").decode("utf-8", "replace")
-    if rules is not None and game != rules:
-        raise CorruptFileError(f"'{path}' holds games of {game}, not of {rules}")

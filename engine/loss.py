@@ -28,7 +28,9 @@ class TrainingBatch:
     wdl: Tensor  # float32 [B, 3], win, draw, loss
     legal: Tensor  # bool [B, A]
     owner: Tensor | None = None  # float32 [B, H * W], 1 our cell at the end of the game, -1 the other's
-    score: Tensor | None = None  # float32 [B], our lead in points at the end
+    score: Tensor | None = (
+        None  # float32 [B], our lead in points at the end; NaN, and no owner, where it is not known
+    )
 
     @classmethod
     def from_samples(cls, samples: Mapping[str, Any], device: torch.device) -> TrainingBatch:
@@ -90,10 +92,15 @@ def _score_losses(prediction: Prediction, batch: TrainingBatch) -> dict[str, Ten
     """Cross entropy of each cell's owner, and of the score Huber's loss in units of the root of the cells."""
     if prediction.owner is None or prediction.score is None or batch.owner is None or batch.score is None:
         return {}
-    points = batch.score / batch.owner.shape[1] ** 0.5
+    known = batch.score.isfinite()
+    points = batch.score.nan_to_num() / batch.owner.shape[1] ** 0.5
+    owner, score = prediction.owner.float(), prediction.score.float()
+    owner_rows = F.binary_cross_entropy_with_logits(owner, (batch.owner + 1) / 2, reduction="none").mean(1)
+    score_rows = F.huber_loss(score, points, reduction="none")
+    count = known.sum().clamp(min=1)
     return {
-        "loss/owner": F.binary_cross_entropy_with_logits(prediction.owner.float(), (batch.owner + 1) / 2),
-        "loss/score": F.huber_loss(prediction.score.float(), points),
+        "loss/owner": (owner_rows * known).sum() / count,
+        "loss/score": (score_rows * known).sum() / count,
     }
 
 

@@ -71,6 +71,7 @@ class Replay:
         self.window = _core.ReplayWindow(game)
         self.played = 0
         self.bad_shards = 0
+        self.distinct_share = 1.0  # of the training positions that came last
 
     @property
     def size(self) -> int:
@@ -81,8 +82,9 @@ class Replay:
         """Take the games of one commit into the window; how many positions they bring."""
         if num_games(games) == 0:
             return 0
-        self.window.append(games)
+        distinct = self.window.append(games)
         positions = num_positions(games)
+        self.distinct_share = distinct / max(positions, 1)
         self.played += positions
         self.window.trim(self.size)
         return positions

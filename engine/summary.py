@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from engine.selfplay import Games
+from engine.selfplay import PARTS, Games
 
 CALIBRATION_BINS = 10
+
+MIN_DISTINCT = 0.95
+"""A warning is due where a smaller share of an iteration's games is distinct."""
 
 
 def games_summary(batches: Sequence[Games]) -> dict[str, float]:
@@ -25,10 +30,30 @@ def games_summary(batches: Sequence[Games]) -> dict[str, float]:
         "selfplay/first_player_score": float(outcome.mean()),
         "selfplay/draws": float((outcome == 0).mean()),
         "selfplay/truncated": float(np.concatenate([games["truncated"] for games in batches]).mean()),
+        "selfplay/resigned": float(np.concatenate([games["resigned"] for games in batches]).mean()),
         "selfplay/distinct_games": _distinct_share(batches),
         "policy/kl_prior_to_target": float(kl.mean()) if kl.size else 0.0,
         **_calibration(batches),
+        **_tallies(batches),
     }
+
+
+class DuplicateWatch:
+    """Says when an iteration's games repeat each other: once, and again after they did not."""
+
+    def __init__(self) -> None:
+        self._is_warned = False
+
+    def check(self, values: Mapping[str, float]) -> str | None:
+        """The warning that the metrics of an iteration call for."""
+        share = values.get("selfplay/distinct_games", 1.0)
+        was_warned, self._is_warned = self._is_warned, share < MIN_DISTINCT
+        if was_warned or not self._is_warned:
+            return None
+        return (
+            f"warning: only {100 * share:.0f} % of this iteration's {values['selfplay/games']:.0f} games are "
+            "distinct; raise selfplay.max_opening_plies, selfplay.temperature or search.noise_fraction"
+        )
 
 
 def count_positions(batches: Sequence[Games]) -> int:
@@ -36,7 +61,7 @@ def count_positions(batches: Sequence[Games]) -> int:
     return sum(int(np.count_nonzero(games["weight"] > 0)) for games in batches)
 
 
-def search_summary(stats: Mapping[str, float], seconds: float, callers: int, slots: int) -> dict[str, float]:
+def search_summary(stats: Mapping[str, float], seconds: float) -> dict[str, float]:
     """Rates and shares of one iteration from the difference of two `Actors.stats()`."""
     positions = max(stats["positions"], 1)
     simulations = max(stats["simulations"], 1)
@@ -48,14 +73,69 @@ def search_summary(stats: Mapping[str, float], seconds: float, callers: int, slo
         "search/proven_hits": stats["proven_hits"] / simulations,
         "search/capped": stats["capped"],
         "search/bad_replies": stats["bad_replies"],
-        "search/batch_fill": stats["evaluations"] / max(stats["batches"] * slots, 1),
-        "speed/selfplay_s": seconds,
+        "search/batch_size": stats["evaluations"] / max(stats["batches"], 1),
+        "search/batch_fill": stats["evaluations"] / max(stats["batch_room"], 1),
         "speed/positions_per_s": stats["positions"] / seconds,
         "speed/simulations_per_s": stats["simulations"] / seconds,
         "speed/evaluations_per_s": stats["evaluations"] / seconds,
         "speed/restarts": stats.get("restarts", 0),
-        "speed/evaluate_share": stats["evaluate_s"] / (seconds * callers),
     }
+
+
+class Laps:
+    """Where the wall time of the loop goes: every moment belongs to one lap. `cpu` is this process's own."""
+
+    def __init__(self) -> None:
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._last = time.perf_counter()
+        self._cpu = time.process_time()
+
+    def mark(self, name: str) -> float:
+        """Count what has passed since the last mark towards `name`; the seconds."""
+        now = time.perf_counter()
+        seconds, self._last = now - self._last, now
+        self._seconds[name] += seconds
+        return seconds
+
+    def split(self, name: str, parts: Mapping[str, float], rest: str) -> None:
+        """Count what went towards `name` towards `parts` instead, and towards `rest` what they leave over."""
+        left = self._seconds.pop(name)
+        for part, seconds in parts.items():
+            self._seconds[part] += seconds
+            left -= seconds
+        self._seconds[rest] += left
+
+    def take(self) -> dict[str, float]:
+        """Seconds by name since the last call."""
+        seconds = dict(self._seconds)
+        self._seconds.clear()
+        return seconds
+
+    def take_cpu(self) -> float:
+        """Seconds of processor time of this process since the last call."""
+        now = time.process_time()
+        seconds, self._cpu = now - self._cpu, now
+        return seconds
+
+
+def time_summary(laps: Laps, stats: Mapping[str, float], callers: int) -> dict[str, float]:
+    """Seconds of wall time by what they went on, `time/NAME_s`, which come to `time/total_s`.
+
+    And `machine/cores_busy`: seconds of processor time, of actors in processes too, over those of wall time.
+
+    Args:
+        laps: taken; `play` is divided into PARTS of the callers, on average over them, and `wait`, when a
+            caller had nothing to do while others still played.
+        stats: the difference of two `Actors.stats()`.
+        callers: how many there are.
+    """
+    cpu, seconds = laps.take_cpu() + stats.get("cpu_s", 0.0), laps.take()
+    parts = {name: stats[f"{name}_s"] / callers for name in PARTS}
+    wait = seconds.pop("play", 0.0) - stats["play_s"] / callers
+    spent = {**parts, "wait": wait, **seconds}
+    total = sum(spent.values())
+    times = {f"time/{name}_s": value for name, value in spent.items()}
+    return {**times, "time/total_s": total, "machine/cores_busy": cpu / max(total, 1e-9)}
 
 
 def _distinct_share(batches: Sequence[Games]) -> float:
@@ -75,7 +155,7 @@ def _calibration(batches: Sequence[Games]) -> dict[str, float]:
     for games in batches:
         lengths = np.diff(games["move_offsets"])
         sign = np.where(games["player"] == 0, 1.0, -1.0)
-        kept = games["weight"] > 0
+        kept = (games["weight"] > 0) & ~np.repeat(games["resigned"], lengths)
         foretold.append((games["root_wdl"][:, 0] - games["root_wdl"][:, 2])[kept])
         happened.append((np.repeat(games["outcome"], lengths) * sign)[kept])
     value, outcome = np.concatenate(foretold), np.concatenate(happened)
@@ -87,4 +167,19 @@ def _calibration(batches: Sequence[Games]) -> dict[str, float]:
     return {
         "value/search_error": float(np.mean((value - outcome) ** 2)),
         "value/search_calibration": float(np.abs(gaps).sum() / counts.sum()),
+    }
+
+
+def _tallies(batches: Sequence[Games]) -> dict[str, float]:
+    """Means over searched moves of what the records say of their searches."""
+    columns = ("visits", "budget", "mean_depth", "reused_visits")
+    visits, budget, depth, reused = (
+        np.concatenate([games[name][games["budget"] > 0] for games in batches]) for name in columns
+    )
+    if visits.size == 0:
+        return {}
+    return {
+        "search/mean_depth": float(np.average(depth, weights=visits)) if visits.any() else 0.0,
+        "search/reused_visits": float(reused.mean()),
+        "search/ended_early": float((visits < budget).mean()),
     }

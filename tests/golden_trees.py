@@ -48,6 +48,7 @@ CASES: dict[str, Callable[[], _core.Trees]] = {
     ),
     "growing-c-puct": lambda: _game_tree("1123", c_puct_growth=1.5, c_puct_base=10.0, c_puct_spread=0.85),
     "lower-bound": lambda: _game_tree("7654", lcb_deviations=1.0),
+    "transpositions": lambda: _game_tree("414", 50, transpositions=True, policy_temperature=3.0),
     "proofs": lambda: _game_tree("414", 60),
     "proposed-puct": lambda: _proposed_tree("1123"),
     "proposed-gumbel": lambda: _proposed_tree("1123", rule="gumbel"),

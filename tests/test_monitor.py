@@ -274,7 +274,7 @@ def test_gate() -> None:
 
 
 def test_resume_goes_on_as_if_nothing_had_been() -> None:
-    states = [Health(), Health(skill=0.2), Health(sharpness=2, entropy=1.0), Health(sharpness=6, entropy=0.5)]
+    states = [Health(), Health(bloat=0.2), Health(bloat=0.4, entropy=1.0), Health(sharpness=6, entropy=0.5)]
     observations = [SMALL.observe(number, state, 3, learned=True) for number, state in enumerate(states)]
     whole, resumed = monitor_of(), monitor_of()
     for observation in observations:
@@ -283,6 +283,7 @@ def test_resume_goes_on_as_if_nothing_had_been() -> None:
         resumed = Monitor.from_json(json.loads(text), resumed.settings, resumed.tools)
         assert [a.to_json() for a in resumed.update(observation)] == [a.to_json() for a in expected]
     assert resumed.to_json() == whole.to_json()
+    assert level_of([a for a in whole.alerts if a.iteration == 2], "hacking/gold") == Level.STOP
 
 
 @pytest.mark.parametrize("damage", ["format", "first", "history", "alerts", "past"])
@@ -395,3 +396,10 @@ def test_alarms_come_before_gold_has_fallen_three_points(name: str) -> None:
         pytest.fail("no alarm")
     assert iteration > 0
     assert best - accepted < 0.03
+
+
+def test_an_exploit_found_late_was_absent_before_and_may_go_again() -> None:
+    monitor, _ = watch(SMALL, [Health(), Health(flag_rate=0.2), Health()])
+    points = monitor.history["hacking/exploit.timeout"]
+    assert [point.iteration for point in points] == [0, 1, 2]
+    assert [point.value > 0 for point in points] == [False, True, False]

@@ -360,5 +360,5 @@ def test_settings_of_a_run_become_those_of_the_core() -> None:
     for field, value in ProposalConfig().model_dump().items():
         if field != "max_step_tokens":
             assert getattr(defaults, field) == value
-    with pytest.raises(UserError, match=r"'search.lcb_deviations' = 1.0 has no use in proposed trees"):
+    with pytest.raises(UserError, match=r"'search.lcb_deviations' = 1.0 is not for proposed trees"):
         proposed_params(SearchConfig(lcb_deviations=1.0), ProposalConfig())

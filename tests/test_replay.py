@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from engine.config import ReplayConfig
 from engine.errors import CorruptFileError, UserError
 from engine.game_table import (
     GAME_SCHEMA,
+    SEARCH_COLUMNS,
     Games,
     from_table,
     join_games,
@@ -32,6 +34,10 @@ from games.connect4 import Connect4
 
 GAME = Connect4()
 RULES = "connect4"
+
+
+SINCE_2 = ["resigned", "holdout", *SEARCH_COLUMNS, "mean_depth"]
+"""Columns that files of format 1 do not have."""
 
 
 class Player:
@@ -97,6 +103,8 @@ def columns(draw: st.DrawFn) -> Games:
         "start": draw(st.lists(st.text(max_size=5), min_size=games, max_size=games)),
         "outcome": outcome,
         "truncated": random.random(games) < 0.5,
+        "resigned": random.random(games) < 0.5,
+        "holdout": random.random(games) < 0.5,
         "opening_plies": ints(np.int32, games),
         "move_offsets": np.cumsum([0, *plies]).astype(np.int64),
         "moves": ints(np.int32, m),
@@ -108,6 +116,8 @@ def columns(draw: st.DrawFn) -> Games:
         "kl": floats(m),
         "root_wdl": floats(m, 3),
         "raw_wdl": floats(m, 3),
+        **{name: ints(np.int32, m) for name in SEARCH_COLUMNS},
+        "mean_depth": floats(m),
         "policy_offsets": np.cumsum([0, *entries]).astype(np.int64),
         "policy_action": ints(np.int32, p),
         "policy_prob": floats(p),
@@ -205,23 +215,40 @@ def test_files_of_others_are_refused(shard: Path, tmp_path: Path, played: Games)
     table = to_table(played, RULES)
     for metadata, complaint in [
         ({}, "names no format"),
-        ({"selfplay.format": "2", "selfplay.game": RULES}, "format 2, newer than 1"),
+        ({"selfplay.format": "3", "selfplay.game": RULES}, "format 3, newer than 2"),
     ]:
         path = tmp_path / "other.parquet"
         pq.write_table(table.replace_schema_metadata(metadata), path)
         with pytest.raises(CorruptFileError, match=complaint):
             read_games(path, RULES)
-    fewer = table.drop_columns(["kl"]).replace_schema_metadata(
-        {"selfplay.format": "1", "selfplay.game": RULES}
-    )
-    pq.write_table(fewer, path)
-    with pytest.raises(CorruptFileError, match="other columns"):
-        read_games(path, RULES)
+    for version, dropped in (("2", ["kl"]), ("2", ["budget"]), ("1", [*SINCE_2, "kl"]), ("1", [])):
+        fewer = table.drop_columns(dropped).replace_schema_metadata(
+            {"selfplay.format": version, "selfplay.game": RULES}
+        )
+        pq.write_table(fewer, path)
+        with pytest.raises(CorruptFileError, match=f"other columns than replay files of format {version}"):
+            read_games(path, RULES)
     path.write_bytes(b"")
     with pytest.raises(CorruptFileError):
         read_games(path, RULES)
     with pytest.raises(CorruptFileError, match="cannot be read"):
         read_games(tmp_path / "nowhere.parquet", RULES)
+
+
+@given(columns())
+@settings(max_examples=30, deadline=None)
+def test_files_of_format_1_are_read(games: Games) -> None:
+    metadata = {"selfplay.format": "1", "selfplay.game": RULES}
+    table = to_table(games, RULES).drop_columns(SINCE_2).replace_schema_metadata(metadata)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "old.parquet"
+        pq.write_table(table, path)
+        read = read_games(path, RULES)
+    plies = len(games["moves"])
+    unknown = {name: np.full(plies, 2 if name == "proof" else -1, np.int32) for name in SEARCH_COLUMNS}
+    nobody = np.zeros(num_games(games), bool)
+    depth = np.full(plies, np.nan, np.float32)
+    assert_same(read, {**games, "resigned": nobody, "holdout": nobody, **unknown, "mean_depth": depth})
 
 
 def test_lists_of_different_length_are_refused(tmp_path: Path, played: Games) -> None:
@@ -230,7 +257,7 @@ def test_lists_of_different_length_are_refused(tmp_path: Path, played: Games) ->
     rows[1]["kl"] = rows[1]["kl"][:-1]
     path = tmp_path / "uneven.parquet"
     uneven = pa.Table.from_pylist(
-        rows, GAME_SCHEMA.with_metadata({"selfplay.format": "1", "selfplay.game": RULES})
+        rows, GAME_SCHEMA.with_metadata({"selfplay.format": "2", "selfplay.game": RULES})
     )
     pq.write_table(uneven, path)
     with pytest.raises(CorruptFileError, match="'kl' differ in length"):

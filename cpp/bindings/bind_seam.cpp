@@ -46,10 +46,10 @@ DenseReply rollout(Batch& batch, std::uint64_t seed) {
   float* wdl = const_cast<float*>(reply.wdl.data());
   py::gil_scoped_release release;
   std::vector<Action> legal(static_cast<std::size_t>(forest.context().game->num_actions()));
-  std::unique_ptr<State> scratch = forest.leaf(forest.batch().front()).state->clone();
+  std::unique_ptr<State> scratch = forest.leaf(batch.list().front()).state->clone();
   for (std::size_t i = 0; i < batch.size(); ++i, wdl += 3) {
     Random random(derive_seed(seed, {i}));
-    const float result = random_result(*forest.leaf(forest.batch()[i]).state, *scratch, legal, random);
+    const float result = random_result(*forest.leaf(batch.list()[i]).state, *scratch, legal, random);
     wdl[0] = result > 0 ? (1 + result) / 2 : 0;
     wdl[2] = result < 0 ? (1 - result) / 2 : 0;
     wdl[1] = 1 - wdl[0] - wdl[2];

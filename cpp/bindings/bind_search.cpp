@@ -11,7 +11,7 @@ using DenseArray = py::array_t<float, py::array::c_style>;
 class Trees {
  public:
   Trees(const Game* game, const SearchParams& params, std::uint64_t seed, double cache_mb)
-      : forest_(game, params, cache_mb), batch_(forest_), seed_(seed) {
+      : forest_(game, params, cache_mb), batches_(forest_), seed_(seed) {
     if (!game) check_proposed(params);
   }
 
@@ -49,11 +49,14 @@ class Trees {
     return to_array(result);
   }
 
-  Batch& select(std::uint32_t simulations) {
-    batch_.renew();
-    py::gil_scoped_release release;
-    forest_.gather([=](std::size_t) { return simulations; }, [](std::size_t) { return false; });
-    return batch_;
+  Batch& select(std::uint32_t simulations, std::size_t most) {
+    RequestList* list;
+    {
+      py::gil_scoped_release release;
+      list =
+          &forest_.gather([=](std::size_t) { return simulations; }, [](std::size_t) { return false; }, most);
+    }
+    return batches_.of(*list);
   }
 
   void advance(std::size_t index, Action action) {
@@ -82,7 +85,6 @@ class Trees {
     return forest_.tree(index);
   }
   Forest& forest() { return forest_; }
-  Batch& batch() { return batch_; }
 
  private:
   static void check_proposed(const SearchParams& params) {
@@ -96,6 +98,7 @@ class Trees {
     need(params.max_step_tokens >= 0, "max_step_tokens is negative");
     need(params.c_puct_spread == 0 && params.lcb_deviations == 0,
          "c_puct_spread and lcb_deviations need trees of a game");
+    need(!params.transpositions, "transpositions need trees of a game");
   }
 
   void check_tokens(TokenBudget tokens) const {
@@ -117,7 +120,7 @@ class Trees {
   }
 
   Forest forest_;
-  Batch batch_;
+  Batches batches_;
   std::uint64_t seed_;
 };
 
@@ -205,6 +208,7 @@ void register_params(py::module_& module) {
       .def_readwrite("root_temperature", &SearchParams::root_temperature)
       .def_readwrite("proofs", &SearchParams::proofs)
       .def_readwrite("reuse", &SearchParams::reuse)
+      .def_readwrite("transpositions", &SearchParams::transpositions)
       .def_readwrite("max_in_flight", &SearchParams::max_in_flight)
       .def_readwrite("max_tree_mb", &SearchParams::max_tree_mb)
       .def_readwrite("initial_proposals", &SearchParams::initial_proposals)
@@ -245,7 +249,8 @@ void register_search(py::module_& module) {
           })
       .def("clear", [](Trees& trees) { trees.forest().clear(); })
       .def("__len__", [](Trees& trees) { return trees.forest().size(); })
-      .def("select", &Trees::select, py::arg("simulations"), py::return_value_policy::reference_internal)
+      .def("select", &Trees::select, py::arg("simulations"), py::arg("most") = kNoLimit,
+           py::return_value_policy::reference_internal)
       .def(
           "backup", [](Trees&, Batch& batch, const DenseReply& reply) { backup_dense(batch, reply); },
           py::arg("requests"), py::arg("reply"))

@@ -1,3 +1,6 @@
+#include <unordered_set>
+#include <utility>
+
 #include "bindings/requests.h"
 #include "selfplay/pool.h"
 #include "selfplay/replay_window.h"
@@ -17,6 +20,22 @@ py::array bool_array(const std::vector<std::uint8_t>& values) {
   return to_array(values).attr("astype")("bool").cast<py::array>();
 }
 
+// Columns of what the search of a ply did, by name.
+constexpr std::pair<const char*, std::int32_t PlySearch::*> kSearchColumns[] = {
+    {"budget", &PlySearch::budget},           {"evaluations", &PlySearch::evaluations},
+    {"cache_hits", &PlySearch::cache_hits},   {"terminal_hits", &PlySearch::terminal_hits},
+    {"proven_hits", &PlySearch::proven_hits}, {"reused_visits", &PlySearch::reused_visits},
+    {"max_depth", &PlySearch::max_depth},     {"proof", &PlySearch::proof},
+};
+
+template <typename T>
+py::array_t<T> search_array(const std::vector<PlySearch>& rows, T PlySearch::* field) {
+  py::array_t<T> result(static_cast<py::ssize_t>(rows.size()));
+  T* out = result.mutable_data();
+  for (const PlySearch& row : rows) *out++ = row.*field;
+  return result;
+}
+
 py::dict to_dict(const GameColumns& games) {
   py::dict result;
   result["game_id"] = to_array(games.game_id);
@@ -24,6 +43,8 @@ py::dict to_dict(const GameColumns& games) {
   result["start"] = games.start;
   result["outcome"] = to_array(games.outcome);
   result["truncated"] = bool_array(games.truncated);
+  result["resigned"] = bool_array(games.resigned);
+  result["holdout"] = bool_array(games.holdout);
   result["opening_plies"] = to_array(games.opening_plies);
   result["move_offsets"] = to_array(games.move_offsets);
   result["moves"] = to_array(games.moves);
@@ -35,6 +56,8 @@ py::dict to_dict(const GameColumns& games) {
   result["kl"] = to_array(games.kl);
   result["root_wdl"] = wdl_array(games.root_wdl);
   result["raw_wdl"] = wdl_array(games.raw_wdl);
+  for (const auto& [name, field] : kSearchColumns) result[name] = search_array(games.search, field);
+  result["mean_depth"] = search_array(games.search, &PlySearch::mean_depth);
   result["policy_offsets"] = to_array(games.policy_offsets);
   result["policy_action"] = to_array(games.policy_action);
   result["policy_prob"] = to_array(games.policy_prob);
@@ -60,19 +83,31 @@ void require(bool holds, const char* what) {
 }
 
 template <typename T>
+void read_search(const py::dict& games, const char* name, std::vector<PlySearch>& rows,
+                 T PlySearch::* field) {
+  const std::vector<T> values = column<T>(games, name);
+  require(values.size() == rows.size(), "one value a ply");
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].*field = values[i];
+}
+
+template <typename T>
 void require_offsets(const std::vector<T>& offsets, std::size_t count, std::size_t total, const char* what) {
   require(offsets.size() == count + 1 && offsets.front() == 0 && std::size_t(offsets.back()) == total, what);
   require(std::is_sorted(offsets.begin(), offsets.end()), what);
 }
 
-// Columns from Python, checked for lengths, and every move for legality.
-GameColumns from_dict(const Game& game, const py::dict& dict) {
+// Columns from Python, checked for lengths, and every move for legality. `sampled`, where given, takes the
+// keys of the positions that can be samples.
+GameColumns from_dict(const Game& game, const py::dict& dict,
+                      std::unordered_set<std::uint64_t>* sampled = nullptr) {
   GameColumns games;
   games.game_id = column<std::int64_t>(dict, "game_id");
   games.seed = column<std::uint64_t>(dict, "seed");
   games.start = dict["start"].cast<std::vector<std::string>>();
   games.outcome = column<float>(dict, "outcome");
   games.truncated = column<std::uint8_t>(dict, "truncated");
+  games.resigned = column<std::uint8_t>(dict, "resigned");
+  games.holdout = column<std::uint8_t>(dict, "holdout");
   games.opening_plies = column<std::int32_t>(dict, "opening_plies");
   games.move_offsets = column<std::int64_t>(dict, "move_offsets");
   games.moves = column<std::int32_t>(dict, "moves");
@@ -89,12 +124,16 @@ GameColumns from_dict(const Game& game, const py::dict& dict) {
 
   const std::size_t count = games.games(), plies = games.moves.size();
   require(games.seed.size() == count && games.start.size() == count && games.outcome.size() == count &&
-              games.truncated.size() == count && games.opening_plies.size() == count,
+              games.truncated.size() == count && games.resigned.size() == count &&
+              games.holdout.size() == count && games.opening_plies.size() == count,
           "one value a game");
   require(games.visits.size() == plies && games.full_search.size() == plies && games.weight.size() == plies &&
               games.checkpoint.size() == plies && games.kl.size() == plies &&
               games.root_wdl.size() == plies && games.raw_wdl.size() == plies,
           "one value a ply");
+  games.search.resize(plies);
+  for (const auto& [name, field] : kSearchColumns) read_search(dict, name, games.search, field);
+  read_search(dict, "mean_depth", games.search, &PlySearch::mean_depth);
   require_offsets(games.move_offsets, count, plies, "move_offsets");
   require_offsets(games.policy_offsets, plies, games.policy_action.size(), "policy_offsets");
   require(games.policy_prob.size() == games.policy_action.size(), "one probability a policy action");
@@ -108,6 +147,7 @@ GameColumns from_dict(const Game& game, const py::dict& dict) {
       const int moves = state->legal_actions(legal.data());
       require(std::binary_search(legal.begin(), legal.begin() + moves, move), "a move is illegal");
       games.player.push_back(static_cast<std::int8_t>(state->player()));
+      if (sampled && games.weight[static_cast<std::size_t>(m)] > 0) sampled->insert(state->key());
       state->play(move);
     }
   }
@@ -120,25 +160,31 @@ struct PyPool {
          std::int64_t first_id, std::int64_t stride, double cache_mb, std::int32_t checkpoint)
       : game(rules),
         pool(rules, search, play, seed, slots, first_id, stride, cache_mb, checkpoint),
-        batch(pool.forest()) {}
+        batches(pool.forest()) {}
 
-  Batch& select() {
-    batch.renew();
-    py::gil_scoped_release release;
-    pool.select();
-    return batch;
+  Batch& select(std::size_t most) {
+    RequestList* list;
+    {
+      py::gil_scoped_release release;
+      list = &pool.select(most);
+    }
+    return batches.of(*list);
   }
 
   py::dict stats() {
     py::dict result = stats_dict(pool.forest().context().stats);
     result["positions"] = pool.positions();
     result["games"] = pool.finished_games();
+    const Phases& phases = pool.forest().context().phases;
+    result["rules_s"] = phases.rules_s;
+    result["record_s"] = phases.record_s;
+    result["encode_s"] = phases.encode_s;
     return result;
   }
 
   const Game& game;
   Pool pool;
-  Batch batch;
+  Batches batches;
 };
 
 py::dict sample(const ReplayWindow& window, const Game& game, int count, std::uint64_t seed,
@@ -199,7 +245,11 @@ void register_pool(py::module_& module) {
       .def_readwrite("wide_opening_plies", &PlayParams::wide_opening_plies)
       .def_readwrite("temperature", &PlayParams::temperature)
       .def_readwrite("final_temperature", &PlayParams::final_temperature)
-      .def_readwrite("temperature_half_life", &PlayParams::temperature_half_life);
+      .def_readwrite("temperature_half_life", &PlayParams::temperature_half_life)
+      .def_readwrite("asymmetric_fraction", &PlayParams::asymmetric_fraction)
+      .def_readwrite("asymmetric_ratio", &PlayParams::asymmetric_ratio)
+      .def_readwrite("resign_plies", &PlayParams::resign_plies)
+      .def_readwrite("resign_holdout", &PlayParams::resign_holdout);
 
   py::class_<PyPool>(module, "Pool")
       .def(py::init<const Game&, const SearchParams&, const PlayParams&, std::uint64_t, int, std::int64_t,
@@ -210,7 +260,7 @@ void register_pool(py::module_& module) {
       .def(
           "start", [](PyPool& self, std::int64_t positions) { self.pool.start(positions); },
           py::arg("positions"))
-      .def("select", &PyPool::select, py::return_value_policy::reference_internal)
+      .def("select", &PyPool::select, py::arg("most") = kNoLimit, py::return_value_policy::reference_internal)
       .def(
           "backup", [](PyPool&, Batch& batch, const DenseReply& reply) { backup_dense(batch, reply); },
           py::arg("requests"), py::arg("reply"))
@@ -224,8 +274,11 @@ void register_pool(py::module_& module) {
           py::arg("games"), py::arg("next_id"))
       .def_property_readonly("next_id", [](const PyPool& self) { return self.pool.next_id(); })
       .def(
-          "new_weights", [](PyPool& self, std::int32_t checkpoint) { self.pool.new_weights(checkpoint); },
-          py::arg("checkpoint"))
+          "new_weights",
+          [](PyPool& self, std::int32_t checkpoint, float resign_below) {
+            self.pool.new_weights(checkpoint, resign_below);
+          },
+          py::arg("checkpoint"), py::arg("resign_below") = kNeverResign)
       .def("stats", &PyPool::stats);
 }
 
@@ -238,7 +291,9 @@ void register_selfplay(py::module_& module) {
       .def(
           "append",
           [](PyReplayWindow& self, const py::dict& games) {
-            self.window.append(from_dict(self.game, games));
+            std::unordered_set<std::uint64_t> sampled;
+            self.window.append(from_dict(self.game, games, &sampled));
+            return sampled.size();
           },
           py::arg("games"))
       .def(

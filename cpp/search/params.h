@@ -30,6 +30,7 @@ struct SearchParams {
   bool early_stop = false;      // end a search without noise once its choice is certain
   bool proofs = true;           // back up proven results
   bool reuse = true;            // keep the subtree of the move played
+  bool transpositions = false;  // one node for each position
   int max_in_flight = 1;        // leaves of one tree that wait at a time
   double max_tree_mb = 256;     // memory of one tree
 

@@ -26,8 +26,9 @@ struct PathStep {
 // The end of one descent. A tree keeps as many as may be in flight and uses them again and again.
 struct Leaf {
   RequestKind kind = RequestKind::kEvaluate;
-  bool widening = false;  // asks for more moves of a node that has some; backs up nothing
-  bool turned = false;    // `canonical` has been worked out
+  bool widening = false;    // asks for more moves of a node that has some; backs up nothing
+  bool turned = false;      // `canonical` has been worked out
+  bool taken_over = false;  // the descent ended at a node that others have searched
   NodeRef node = 0;
   int count = 0;              // moves asked for
   std::int64_t reserved = 0;  // tokens set aside for them

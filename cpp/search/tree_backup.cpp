@@ -6,9 +6,17 @@
 
 namespace selfplay {
 
+void Tree::prefetch_answer(int index) const {
+  const Leaf& leaf = leaves_[static_cast<std::size_t>(index)];
+  if (context_->cache.enabled()) context_->cache.prefetch(leaf.canonical.key);
+  arena_.prefetch(leaf.node);
+  for (const PathStep& step : leaf.path) arena_.prefetch(step.node);
+}
+
 void Tree::answer(int index, const float* wdl, const float* logits) {
   Leaf& leaf = leaves_[static_cast<std::size_t>(index)];
   ++context_->stats.evaluations;
+  ++tally_.evaluations;
   if (context_->cache.enabled() && is_finite({wdl[0], wdl[1], wdl[2]})) {
     context_->cache.insert(leaf.canonical.key, wdl, logits);
   }
@@ -51,6 +59,7 @@ void Tree::expand(NodeRef ref, int symmetry, const float* wdl, const float* logi
 }
 
 void Tree::backup(Leaf& leaf) {
+  if (is_graph()) return backup_graph(leaf);
   const SearchParams& params = context_->params;
   const bool proofs = params.proofs;
   const bool squares = context_->game && (params.c_puct_spread > 0 || params.lcb_deviations > 0);

@@ -18,12 +18,10 @@ std::vector<RootEdge> Tree::root_edges() const {
   for (int i = 0; i < node.num_edges; ++i) {
     const std::uint32_t link = edges.link[i];
     const float raw = raw_priors_[static_cast<std::size_t>(i)];
-    RootEdge edge{
-        static_cast<Action>(link & ~kActionBit), edges.visits[i], edges.prior[i], raw, NAN, kNotProven, 0, 0};
+    RootEdge edge{action_of(edges, i), edges.visits[i], edges.prior[i], raw, NAN, kNotProven, 0, 0};
     if (!(link & kActionBit)) {
       const Node& child = arena_.node(link);
-      edge.action = child.action;
-      if (child.visits > 0) edge.q = sign(node, child) * child.q;
+      if (child.visits > 0 && edges.visits[i] > 0) edge.q = sign(node, child) * child.q;
       if (proofs && child.proven && child.visits > 0) edge.proof = (edge.q > 0) - (edge.q < 0);
     }
     result.push_back(edge);
@@ -219,14 +217,20 @@ std::vector<Action> Tree::principal_variation(int max_plies) const {
   NodeRef at = 0;
   const Edges top = arena_.edges(root());
   for (int i = 0; i < root().num_edges; ++i) {
-    if (!(top.link[i] & kActionBit) && arena_.node(top.link[i]).action == first) at = top.link[i];
+    if (!(top.link[i] & kActionBit) && action_of(top, i) == first) at = top.link[i];
   }
   if (first >= 0) line.push_back(first);
+  const std::unique_ptr<State> state = is_graph() ? root_state_->clone() : nullptr;
   while (at && static_cast<int>(line.size()) < max_plies) {
+    if (state) {  // links follow the last history that passed them, which need not be this line's
+      state->play(line.back());
+      if (positions_.find(state->key()) != at) break;
+    }
     const Node& node = arena_.node(at);
     if (node.num_edges == 0 || node.status != NodeStatus::kExpanded) break;
     const Edges edges = arena_.edges(node);
     NodeRef next = 0;
+    Action action = -1;
     std::uint32_t most = 0;
     for (int i = 0; i < node.num_edges; ++i) {
       if (edges.visits[i] <= most || (edges.link[i] & kActionBit)) continue;
@@ -234,8 +238,9 @@ std::vector<Action> Tree::principal_variation(int max_plies) const {
         continue;
       most = edges.visits[i];
       next = edges.link[i];
+      action = action_of(edges, i);
     }
-    if (next) line.push_back(arena_.node(next).action);
+    if (next) line.push_back(action);
     at = next;
   }
   return line;

@@ -42,9 +42,8 @@ TreeColumns Tree::columns() const {
         node.status == NodeStatus::kUnvisited || node.status == NodeStatus::kWaiting ? 0 : node.num_edges;
     for (int i = 0; i < count; ++i) {
       const std::uint32_t link = edges.link[i];
-      const bool is_action = link & kActionBit;
-      const Node* child = is_action ? nullptr : &arena_.node(link);
-      const Action action = child ? child->action : static_cast<Action>(link & ~kActionBit);
+      const Node* child = link & kActionBit ? nullptr : &arena_.node(link);
+      const Action action = action_of(edges, i);
       std::int32_t to = -1;
       if (child) {
         const auto [found, is_new] = index.emplace(link, static_cast<std::int32_t>(nodes.size()));
@@ -60,7 +59,8 @@ TreeColumns Tree::columns() const {
       result.edge_node.push_back(to);
       result.edge_prior.push_back(edges.prior[i]);
       result.edge_visits.push_back(edges.visits[i]);
-      result.edge_q.push_back(child && child->visits > 0 ? sign(node, *child) * child->q : NAN);
+      result.edge_q.push_back(
+          child && child->visits > 0 && edges.visits[i] > 0 ? sign(node, *child) * child->q : NAN);
     }
     result.edge_offsets.push_back(static_cast<std::int64_t>(result.edge_action.size()));
   }

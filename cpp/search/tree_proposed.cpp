@@ -89,6 +89,7 @@ Tree::Step Tree::visit_proposed(Leaf& leaf, NodeRef ref) {
 void Tree::answer(int index, const Wdl& wdl, const Proposals& proposals) {
   Leaf& leaf = leaves_[static_cast<std::size_t>(index)];
   ++context_->stats.evaluations;
+  ++tally_.evaluations;
   context_->stats.tokens += static_cast<std::uint64_t>(proposals.tokens);
   tokens_.reserved -= leaf.reserved;
   tokens_.spent += proposals.tokens;
@@ -165,7 +166,7 @@ int Tree::add_proposal(NodeRef ref, const Proposals& proposals, int index) {
   }
   if (known >= context_->params.max_proposals) return -1;
   const bool grows = known + 1 > arena_.node(ref).capacity;
-  const std::size_t bytes = NodeArena::node_bytes(0) + (grows ? NodeArena::node_bytes(known + 1) : 0);
+  const std::size_t bytes = arena_.node_bytes(0) + (grows ? arena_.node_bytes(known + 1) : 0);
   if (ref != root_ && !fits(bytes)) {
     if (!capped_) ++context_->stats.capped;
     capped_ = true;

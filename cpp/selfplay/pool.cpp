@@ -8,7 +8,10 @@ namespace selfplay {
 namespace {
 
 // What a random number is for; part of the seed it comes from.
-enum Purpose : std::uint64_t { kOpening = 1, kBudget, kNoise, kPick };
+enum Purpose : std::uint64_t { kOpening = 1, kBudget, kNoise, kPick, kHoldout, kShares };
+
+// So many games without a choice for anybody, one after another, and the pool gives up.
+constexpr int kMaxChoicelessGames = 10000;
 
 std::uint64_t ply_seed(const GameRecord& game, Purpose purpose) {
   return derive_seed(game.seed, {purpose, game.plies.size()});
@@ -16,6 +19,22 @@ std::uint64_t ply_seed(const GameRecord& game, Purpose purpose) {
 
 Wdl wdl_of(float value, float draw) {
   return {std::max(0.0f, (1 + value - draw) / 2), draw, std::max(0.0f, (1 - value - draw) / 2)};
+}
+
+PlySearch search_of(const Tree& tree, std::uint32_t budget) {
+  const SearchTally& tally = tree.tally();
+  PlySearch search;
+  search.budget = static_cast<std::int32_t>(budget);
+  search.evaluations = static_cast<std::int32_t>(tally.evaluations);
+  search.cache_hits = static_cast<std::int32_t>(tally.cache_hits);
+  search.terminal_hits = static_cast<std::int32_t>(tally.terminal_hits);
+  search.proven_hits = static_cast<std::int32_t>(tally.proven_hits);
+  search.reused_visits = static_cast<std::int32_t>(tally.reused_visits);
+  search.max_depth = static_cast<std::int32_t>(tally.max_depth);
+  if (tree.has_root() && tree.root().proven) search.proof = (tree.root().q > 0) - (tree.root().q < 0);
+  const double visits = std::max(tree.new_visits(), 1u);
+  search.mean_depth = static_cast<float>(static_cast<double>(tally.total_depth) / visits);
+  return search;
 }
 
 std::unique_ptr<State> replayed(const Game& game, const GameRecord& record) {
@@ -35,7 +54,10 @@ Pool::Pool(const Game& game, const SearchParams& search, const PlayParams& play,
       seed_(seed),
       next_id_(first_id),
       stride_(stride),
-      checkpoint_(checkpoint) {
+      checkpoint_(checkpoint),
+      rules_sample_(game.initial()) {
+  if (rules_sample_->outcome())
+    throw InputError("the first position of " + game.name() + " is over already; self-play needs moves");
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     forest_.add(game.initial(), std::nullopt);
     new_game(slots_[i]);
@@ -43,13 +65,32 @@ Pool::Pool(const Game& game, const SearchParams& search, const PlayParams& play,
   }
 }
 
-// The next id, and its random opening: as many plies as drawn that leave the game running.
+// The next id, and all that it draws.
 void Pool::new_game(Slot& slot) {
   slot.record = GameRecord{};
   slot.record.id = next_id_;
   slot.record.seed = derive_seed(seed_, {static_cast<std::uint64_t>(next_id_)});
   next_id_ += stride_;
-  Random random(derive_seed(slot.record.seed, {kOpening}));
+  slot.record.holdout = Random(derive_seed(slot.record.seed, {kHoldout})).uniform() < play_.resign_holdout;
+  draw_shares(slot);
+  play_opening(slot.record);
+}
+
+// In an asymmetric game one player searches r times as much as the other, r log-uniform up to the ratio, and
+// both together as much as in other games.
+void Pool::draw_shares(Slot& slot) const {
+  slot.shares[0] = slot.shares[1] = 1;
+  Random random(derive_seed(slot.record.seed, {kShares}));
+  if (random.uniform() >= play_.asymmetric_fraction) return;
+  const double ratio = std::pow(play_.asymmetric_ratio, random.uniform());
+  const std::uint32_t stronger = random.below(2);
+  slot.shares[stronger] = 2 * ratio / (1 + ratio);
+  slot.shares[1 - stronger] = 2 / (1 + ratio);
+}
+
+// The random opening: as many plies as drawn that leave the game running.
+void Pool::play_opening(GameRecord& record) const {
+  Random random(derive_seed(record.seed, {kOpening}));
   const bool wide = random.uniform() < play_.wide_opening_fraction;
   const int longest = wide ? play_.wide_opening_plies : play_.max_opening_plies;
   const int wanted = static_cast<int>(random.below(static_cast<std::uint32_t>(longest + 1)));
@@ -63,12 +104,12 @@ void Pool::new_game(Slot& slot) {
     next->play(action);
     if (next->outcome()) break;
     state = std::move(next);
-    slot.record.plies.push_back(PlyRecord{});
-    slot.record.plies.back().move = action;
-    slot.record.plies.back().player = static_cast<std::int8_t>(player);
-    slot.record.plies.back().checkpoint = checkpoint_;
+    record.plies.push_back(PlyRecord{});
+    record.plies.back().move = action;
+    record.plies.back().player = static_cast<std::int8_t>(player);
+    record.plies.back().checkpoint = checkpoint_;
   }
-  slot.record.opening_plies = static_cast<std::int32_t>(slot.record.plies.size());
+  record.opening_plies = static_cast<std::int32_t>(record.plies.size());
 }
 
 void Pool::set_root(std::size_t index) {
@@ -81,21 +122,50 @@ NoiseSeed Pool::plan_move(Slot& slot, const State& state) {
   Random random(ply_seed(slot.record, kBudget));
   slot.full = random.uniform() < play_.full_search_fraction;
   const bool forced = state.legal_actions(forest_.context().scratch.data()) == 1;
-  slot.budget = static_cast<std::uint32_t>(forced      ? 0
-                                           : slot.full ? play_.simulations
-                                                       : play_.fast_simulations);
+  const int simulations = slot.full ? play_.simulations : play_.fast_simulations;
+  const double share = slot.shares[state.player()];
+  slot.budget = forced ? 0 : static_cast<std::uint32_t>(std::max(1L, std::lround(simulations * share)));
   if (!slot.full) return std::nullopt;
   return ply_seed(slot.record, kNoise);
 }
 
 void Pool::start(std::int64_t positions) { wanted_ = positions; }
 
-void Pool::select() {
-  if (wanted_ > 0) {
-    forest_.gather([this](std::size_t index) { return slots_[index].budget; },
-                   [this](std::size_t index) { return play_move(index); });
+RequestList& Pool::select(std::size_t most) {
+  Phases& phases = forest_.context().phases;
+  const std::uint64_t before = forest_.context().stats.simulations;
+  const Instant start = now();
+  RequestList& batch =
+      forest_.gather([this](std::size_t index) { return wanted_ > 0 ? slots_[index].budget : 0; },
+                     [this](std::size_t index) { return play_move(index); }, most);
+  const double seconds = seconds_since(start);
+  if (!batch.empty() && phases.samples()) {
+    const auto asked = static_cast<double>(batch.size());
+    const auto descents = asked + static_cast<double>(forest_.context().stats.simulations - before);
+    phases.add_sample(rules_seconds(batch) * descents / asked, seconds);
   }
+  phases.add_walk(seconds);
   if (wanted_ <= 0) forest_.drop_nodes();
+  return batch;
+}
+
+// How long the rules of the batch's descents take: each is done once more from its root.
+double Pool::rules_seconds(const RequestList& batch) {
+  SearchContext& context = forest_.context();
+  std::vector<std::vector<Action>> paths;
+  for (const Request& request : batch) {
+    paths.push_back(forest_.tree(static_cast<std::size_t>(request.tree)).path_actions(forest_.leaf(request)));
+  }
+  const Instant start = now();
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    const Tree& tree = forest_.tree(static_cast<std::size_t>(batch[i].tree));
+    rules_sample_->assign(tree.root_state());
+    for (const Action action : paths[i]) rules_sample_->play(action);
+    if (!paths[i].empty() && context.params.proofs) rules_sample_->winning_action();
+    rules_sample_->legal_actions(context.scratch.data());
+    if (context.cache.enabled()) rules_sample_->canonical();
+  }
+  return seconds_since(start);
 }
 
 // Plays the move that the search of this slot has found; false where that is not over or not wanted.
@@ -103,6 +173,7 @@ bool Pool::play_move(std::size_t index) {
   Slot& slot = slots_[index];
   Tree& tree = forest_.tree(index);
   if (wanted_ <= 0 || !tree.finished(slot.budget)) return false;
+  const SecondsTimer timer(forest_.context().phases.record_s);
   std::vector<RootEdge> edges = tree.root_edges();
   if (edges.empty()) {
     Action* legal = forest_.context().scratch.data();
@@ -114,6 +185,7 @@ bool Pool::play_move(std::size_t index) {
   if (slot.budget > 0) {
     --wanted_;
     ++positions_;
+    choiceless_games_ = 0;
   }
   const Action move = ply.move;
   slot.record.plies.push_back(std::move(ply));
@@ -121,9 +193,14 @@ bool Pool::play_move(std::size_t index) {
   next->play(move);
   const std::optional<float> outcome = next->outcome();
   const bool truncated = !outcome && next->ply() >= game_.max_plies();
-  if (outcome || truncated) {
+  const bool resigned = !outcome && !truncated && resigns(slot.record);
+  if (outcome || truncated || resigned) {
     const float value = outcome.value_or(0.0f);
-    finish(slot, next->player() == 0 ? value : -value, truncated);
+    slot.record.outcome = next->player() == 0 ? value : -value;
+    if (resigned) slot.record.outcome = slot.record.plies.back().player == 0 ? -1.0f : 1.0f;
+    slot.record.truncated = truncated;
+    slot.record.resigned = resigned;
+    finish(slot);
     set_root(index);
   } else {
     tree.advance(move, plan_move(slot, *next));
@@ -136,7 +213,9 @@ PlyRecord Pool::ply_record(const Slot& slot, const Tree& tree, const std::vector
   ply.player = static_cast<std::int8_t>(tree.root_state().player());
   ply.visits = static_cast<std::int32_t>(tree.new_visits());
   ply.full_search = slot.full && slot.budget > 0;
-  ply.weight = ply.full_search ? 1.0f : 0.0f;
+  if (ply.full_search)
+    ply.weight = std::min(1.0f, static_cast<float>(slot.budget) / static_cast<float>(play_.simulations));
+  ply.search = search_of(tree, slot.budget);
   ply.checkpoint = checkpoint_;
   if (tree.has_root()) {
     const Node& root = tree.root();
@@ -152,6 +231,21 @@ PlyRecord Pool::ply_record(const Slot& slot, const Tree& tree, const std::vector
   }
   ply.kl = static_cast<float>(kl);
   return ply;
+}
+
+// Whether who has just moved gives up: its last values, as many as set, were all below the threshold. A ply
+// whose value nobody knows, an opening move or a forced one, counts for nothing.
+bool Pool::resigns(const GameRecord& record) const {
+  if (resign_below_ <= kNeverResign || record.holdout) return false;
+  const std::int8_t player = record.plies.back().player;
+  int found = 0;
+  for (auto ply = record.plies.rbegin(); ply != record.plies.rend() && found < play_.resign_plies; ++ply) {
+    const bool known = ply->root.win + ply->root.draw + ply->root.loss > 0.5f;
+    if (ply->player != player || !known) continue;
+    if (ply->root.win - ply->root.loss >= resign_below_) return false;
+    ++found;
+  }
+  return found == play_.resign_plies;
 }
 
 // Draws a move in proportion to target^(1 / temperature); the best one where that is close to 0, and under
@@ -182,9 +276,11 @@ Action Pool::pick(const Slot& slot, const std::vector<RootEdge>& edges) const {
   return best->action;
 }
 
-void Pool::finish(Slot& slot, float outcome, bool truncated) {
-  slot.record.outcome = outcome;
-  slot.record.truncated = truncated;
+void Pool::finish(Slot& slot) {
+  if (++choiceless_games_ > kMaxChoicelessGames) {
+    throw InputError(game_.name() + " leaves no choice of moves: " + std::to_string(kMaxChoicelessGames) +
+                     " games ended without one; self-play needs choices");
+  }
   finished_.append(slot.record);
   ++finished_games_;
   new_game(slot);
@@ -211,12 +307,14 @@ void Pool::restore(const GameColumns& games, std::int64_t next_id) {
   finished_ = GameColumns{};
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     slots_[i].record = games.game(i);
+    draw_shares(slots_[i]);
     set_root(i);
   }
 }
 
-void Pool::new_weights(std::int32_t checkpoint) {
+void Pool::new_weights(std::int32_t checkpoint, float resign_below) {
   checkpoint_ = checkpoint;
+  resign_below_ = resign_below;
   forest_.drop();
 }
 

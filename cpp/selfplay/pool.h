@@ -24,7 +24,14 @@ struct PlayParams {
   double temperature = 1;
   double final_temperature = 0.2;
   double temperature_half_life = 8;
+  double asymmetric_fraction = 0;
+  double asymmetric_ratio = 8;
+  int resign_plies = 3;
+  double resign_holdout = 0;
 };
+
+// A threshold below which no value is.
+inline constexpr float kNeverResign = -1;
 
 class Pool {
  public:
@@ -33,32 +40,39 @@ class Pool {
 
   // Play until `positions` more searched moves have been made.
   void start(std::int64_t positions);
-  // Collects the next batch; empty once the moves asked for have been made.
-  void select();
+  // Collects the next batch of `most` requests at most; empty once the moves asked for have been made, and so
+  // are batches not answered by then.
+  RequestList& select(std::size_t most);
   Forest& forest() { return forest_; }
 
   GameColumns take_games();
   GameColumns snapshot() const;
   void restore(const GameColumns& games, std::int64_t next_id);
   std::int64_t next_id() const { return next_id_; }
-  void new_weights(std::int32_t checkpoint);
+  // `resign_below`: the root value below which a player gives up, from now on.
+  void new_weights(std::int32_t checkpoint, float resign_below = kNeverResign);
   std::uint64_t positions() const { return positions_; }
   std::uint64_t finished_games() const { return finished_games_; }
 
  private:
   struct Slot {
     GameRecord record;
+    double shares[2] = {1, 1};  // of the settings' simulations, for the first player and the other
     std::uint32_t budget = 0;
     bool full = true;
   };
 
+  double rules_seconds(const RequestList& batch);
   void new_game(Slot& slot);
+  void play_opening(GameRecord& record) const;
+  void draw_shares(Slot& slot) const;
   void set_root(std::size_t index);
   NoiseSeed plan_move(Slot& slot, const State& state);
   bool play_move(std::size_t index);
   PlyRecord ply_record(const Slot& slot, const Tree& tree, const std::vector<RootEdge>& edges) const;
+  bool resigns(const GameRecord& record) const;
   Action pick(const Slot& slot, const std::vector<RootEdge>& edges) const;
-  void finish(Slot& slot, float outcome, bool truncated);
+  void finish(Slot& slot);
 
   const Game& game_;
   PlayParams play_;
@@ -68,10 +82,13 @@ class Pool {
   std::int64_t next_id_;
   std::int64_t stride_;
   std::int32_t checkpoint_;
+  float resign_below_ = kNeverResign;
   std::int64_t wanted_ = 0;
   std::uint64_t positions_ = 0;
   std::uint64_t finished_games_ = 0;
+  int choiceless_games_ = 0;  // that ended in a row without a move to search
   GameColumns finished_;
+  std::unique_ptr<State> rules_sample_;  // where the rules are timed
 };
 
 }  // namespace selfplay

@@ -12,6 +12,19 @@
 
 namespace selfplay {
 
+// What the search of a ply did; all 0 where there was none.
+struct PlySearch {
+  std::int32_t budget = 0;  // new visits it was given; fewer were made where it ended early
+  std::int32_t evaluations = 0;
+  std::int32_t cache_hits = 0;
+  std::int32_t terminal_hits = 0;
+  std::int32_t proven_hits = 0;
+  std::int32_t reused_visits = 0;  // of the root, kept from the search before
+  std::int32_t max_depth = 0;      // plies below the root
+  std::int32_t proof = 2;          // sign of the root's proven value, or kNotProven
+  float mean_depth = 0;            // over the new visits
+};
+
 // One ply of a game.
 struct PlyRecord {
   Action move = 0;
@@ -23,6 +36,7 @@ struct PlyRecord {
   float kl = 0;  // from the raw prior to the policy target, in nats
   Wdl root{0, 0, 0};
   Wdl raw{0, 0, 0};
+  PlySearch search;
   std::vector<Action> policy_actions;  // sparse policy target
   std::vector<float> policy_probs;
 };
@@ -33,6 +47,8 @@ struct GameRecord {
   std::string start;
   float outcome = NAN;  // for the first player; NaN while under way
   bool truncated = false;
+  bool resigned = false;  // its last mover gave up: who it was has lost, and the board's end is not known
+  bool holdout = false;   // played to the end whatever its values
   std::int32_t opening_plies = 0;
   std::vector<PlyRecord> plies;
 };
@@ -44,6 +60,8 @@ struct GameColumns {
   std::vector<std::string> start;
   std::vector<float> outcome;
   std::vector<std::uint8_t> truncated;
+  std::vector<std::uint8_t> resigned;
+  std::vector<std::uint8_t> holdout;
   std::vector<std::int32_t> opening_plies;
   std::vector<std::int64_t> move_offsets{0};
   std::vector<std::int32_t> moves;
@@ -55,6 +73,7 @@ struct GameColumns {
   std::vector<float> kl;
   std::vector<Wdl> root_wdl;
   std::vector<Wdl> raw_wdl;
+  std::vector<PlySearch> search;
   std::vector<std::int64_t> policy_offsets{0};
   std::vector<std::int32_t> policy_action;
   std::vector<float> policy_prob;

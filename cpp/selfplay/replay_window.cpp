@@ -101,11 +101,16 @@ void ReplayWindow::decode_score(const Batch& batch, std::size_t ply, int symmetr
   const GameColumns& games = batch.games;
   const auto end = static_cast<std::size_t>(games.move_offsets[batch.game_of[ply] + 1]);
   const int mover = state.player();
+  const int cells = game_.planes_shape().cells();
+  float* owner = out.owner + std::int64_t{row} * cells;
+  if (games.resigned[batch.game_of[ply]]) {
+    std::fill_n(owner, cells, 0.0f);
+    out.score[row] = NAN;
+    return;
+  }
   for (std::size_t m = ply; m < end; ++m) state.play(games.moves[m]);
   const float sign = state.player() == mover ? 1.0f : -1.0f;
   out.score[row] = sign * state.score(scratch.data());
-  const int cells = game_.planes_shape().cells();
-  float* owner = out.owner + std::int64_t{row} * cells;
   const std::vector<std::int32_t>& turned = game_.symmetries()[static_cast<std::size_t>(symmetry)].cells;
   for (int cell = 0; cell < cells; ++cell) {
     owner[cell] = sign * scratch[static_cast<std::size_t>(turned[static_cast<std::size_t>(cell)])];

@@ -19,7 +19,8 @@ struct SampleBuffers {
   float* weight;          // [B]
   std::int64_t* game_id;  // [B]
   std::int32_t* ply;      // [B]
-  // Where the game has a score, else null: at the end of the game, for the player to move in the sample.
+  // Where the game has a score, else null: at the end of the game, for the player to move in the sample. The
+  // end of a resigned game is not known: 0 for its owners, NaN for its score.
   float* owner;  // [B, H * W]
   float* score;  // [B]
 };

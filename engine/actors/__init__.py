@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from engine.resignation import NEVER
+
 if TYPE_CHECKING:
     from engine.network import PolicyValueNetwork
     from engine.selfplay import Games
@@ -28,8 +30,8 @@ class Actors(Protocol):
     def play(self, positions: int) -> list[Games]:
         """Make this many searched moves in all; the games that ended, a batch a caller."""
 
-    def load(self, network: PolicyValueNetwork, checkpoint: int) -> None:
-        """Play on with these weights."""
+    def load(self, network: PolicyValueNetwork, checkpoint: int, resign_below: float = NEVER) -> None:
+        """Play on with these weights; players give up below this root value."""
 
     def snapshot(self) -> InFlight:
         """The games under way."""

@@ -12,6 +12,7 @@ from engine.actors import InFlight
 from engine.config import Config
 from engine.evaluator import NetworkEvaluator
 from engine.network import PolicyValueNetwork
+from engine.resignation import NEVER
 from engine.selfplay import Caller, Games
 from engine.unraised import Unraised
 
@@ -45,11 +46,11 @@ class InlineActors:
         self._unraised.check()
         return batches
 
-    def load(self, network: PolicyValueNetwork, checkpoint: int) -> None:
-        """Swap the weights of every evaluator and drop trees and caches."""
+    def load(self, network: PolicyValueNetwork, checkpoint: int, resign_below: float = NEVER) -> None:
+        """Swap the weights of every evaluator, drop trees and caches, and resign below this root value."""
         for evaluator, caller in zip(self.evaluators, self.callers, strict=True):
             evaluator.load(network)
-            caller.pool.new_weights(checkpoint)
+            caller.pool.new_weights(checkpoint, resign_below)
 
     def snapshot(self) -> InFlight:
         """The games under way."""
@@ -62,7 +63,7 @@ class InlineActors:
             caller.pool.restore(games, next_id)
 
     def stats(self) -> dict[str, float]:
-        """Counters of all pools, and `evaluate_s`, `batches` of all callers."""
+        """Counters of all callers."""
         total: Counter[str] = Counter()
         for caller in self.callers:
             total.update(caller.stats())

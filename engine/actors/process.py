@@ -21,8 +21,9 @@ from typing import Any
 from engine.actors import InFlight
 from engine.actors.inline import num_callers
 from engine.config import Config
-from engine.errors import UserError, describe_error
+from engine.errors import InputError, UserError, describe_error
 from engine.network import PolicyValueNetwork
+from engine.resignation import NEVER
 from engine.selfplay import Caller, Games, StoppedError
 from engine.unraised import Unraised
 
@@ -44,6 +45,7 @@ class Memory:
     place: tuple[int, int]  # its number among how many
     weights: dict[str, Any]  # arrays by name
     checkpoint: int = 0
+    resign_below: float = NEVER
     games: Games | None = None
     next_id: int = 0
 
@@ -93,12 +95,13 @@ class ProcessActors:
             actor.stats = Counter(stats)
         return [games for games, _, _ in answers]
 
-    def load(self, network: PolicyValueNetwork, checkpoint: int) -> None:
-        """Swap the weights of every actor and drop trees and caches."""
+    def load(self, network: PolicyValueNetwork, checkpoint: int, resign_below: float = NEVER) -> None:
+        """Swap the weights of every actor, drop trees and caches, and resign below this root value."""
         weights = _arrays(network)
-        self._all([("load", weights, checkpoint)] * len(self.actors))
+        self._all([("load", weights, checkpoint, resign_below)] * len(self.actors))
         for actor in self.actors:
-            actor.memory.weights, actor.memory.checkpoint = weights, checkpoint
+            actor.memory.weights = weights
+            actor.memory.checkpoint, actor.memory.resign_below = checkpoint, resign_below
 
     def snapshot(self) -> InFlight:
         """The games under way."""
@@ -200,7 +203,7 @@ def serve(connection: Connection, beat: Any, stop: Any, memory: Memory) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
         worker = Worker(memory, stop)
-    except UserError as error:
+    except (UserError, InputError) as error:
         _reply(connection, ("refused", str(error)))
         return
     threading.Thread(target=_tell, args=(beat, worker), daemon=True).start()
@@ -244,9 +247,10 @@ class Worker:
         self._unraised = Unraised(game)
         self.evaluator = NetworkEvaluator(game, self.network, config.evaluator)
         self.caller = Caller(game, config, self.evaluator, *memory.place)
-        self.caller.pool.new_weights(memory.checkpoint)
+        self.caller.pool.new_weights(memory.checkpoint, memory.resign_below)
         if memory.games is not None:
             self.restore(memory.games, memory.next_id)
+        self._cpu_before = time.process_time()
 
     def obey(self, name: str, arguments: list[Any]) -> tuple[str, Any]:
         """(kind, answer) of one command."""
@@ -254,7 +258,7 @@ class Worker:
             answer = getattr(self, name)(*arguments)
         except StoppedError:
             return "stopped", None
-        except UserError as error:
+        except (UserError, InputError) as error:
             return "refused", str(error)
         except Exception as error:
             return "died", describe_error(error)
@@ -265,13 +269,17 @@ class Worker:
         """(games that ended, snapshot, counters)."""
         games = self.caller.play(positions, self._stop)
         self._unraised.check()
-        return games, self.snapshot(), self.caller.stats()
+        return (
+            games,
+            self.snapshot(),
+            {**self.caller.stats(), "cpu_s": time.process_time() - self._cpu_before},
+        )
 
-    def load(self, weights: dict[str, Any], checkpoint: int) -> None:
-        """Play on with these weights."""
+    def load(self, weights: dict[str, Any], checkpoint: int, resign_below: float) -> None:
+        """Play on with these weights and this threshold."""
         self._set_weights(weights)
         self.evaluator.load(self.network)
-        self.caller.pool.new_weights(checkpoint)
+        self.caller.pool.new_weights(checkpoint, resign_below)
 
     def snapshot(self) -> tuple[Games, int]:
         """The games under way and the id of the next."""

@@ -57,12 +57,13 @@ def summarize(batches: list[Games]) -> dict[str, Any]:
     lengths: Counter[int] = Counter()
     results: Counter[str] = Counter()
     lines: Counter[tuple[str, bytes]] = Counter()
-    positions = truncated = 0
+    positions = truncated = resigned = 0
     checkpoints: set[int] = set()
     for batch in batches:
         offsets, moves = batch["move_offsets"], batch["moves"]
         positions += int((batch["weight"] > 0).sum())
         truncated += int(batch["truncated"].sum())
+        resigned += int(batch["resigned"].sum())
         checkpoints.update(int(number) for number in batch["checkpoint"])
         for index, outcome in enumerate(batch["outcome"]):
             line = moves[offsets[index] : offsets[index + 1]]
@@ -83,6 +84,8 @@ def summarize(batches: list[Games]) -> dict[str, Any]:
         },
         "results": {name: results[name] for name in ("first", "draw", "second")},
         "truncated": truncated,
+        "resigned": resigned,
+        "search": _summarize_search(batches),
         "distinct_games": len(lines),
         "duplicate_games": games - len(lines),
         "most_repeated": max(lines.values(), default=0),
@@ -103,6 +106,8 @@ def describe_game(game: Game, batch: Games, index: int) -> dict[str, Any]:
         "start": batch["start"][index],
         "outcome": float(batch["outcome"][index]),
         "truncated": bool(batch["truncated"][index]),
+        "resigned": bool(batch["resigned"][index]),
+        "holdout": bool(batch["holdout"][index]),
         "opening_plies": int(batch["opening_plies"][index]),
         "moves": moves,
         "text": state.text(),
@@ -124,6 +129,38 @@ def read_run_games(run: Path) -> tuple[str, list[Games], list[str]]:
     return manifest.game, batches, damaged
 
 
+def _summarize_search(batches: list[Games]) -> dict[str, float]:
+    """Means over the searched moves whose records tell what the search did."""
+    names = ("visits", "evaluations", "cache_hits", "terminal_hits", "proven_hits", "reused_visits")
+    sums: Counter[str] = Counter()
+    depth = 0.0
+    for batch in batches:
+        kept = batch["budget"] > 0
+        sums["moves"] += int(kept.sum())
+        sums["early"] += int((batch["visits"] < batch["budget"])[kept].sum())
+        depth += float((batch["mean_depth"] * batch["visits"])[kept].sum())
+        for name in names:
+            sums[name] += int(batch[name][kept].sum())
+    moves = max(sums["moves"], 1)
+    return {
+        "moves": sums["moves"],
+        **{name: sums[name] / moves for name in names},
+        "mean_depth": depth / max(sums["visits"], 1),
+        "ended_early": sums["early"] / moves,
+    }
+
+
+def _describe_search(batch: Games, ply: int) -> dict[str, Any] | None:
+    """What the search of a move did; None where there was none, or the file does not tell."""
+    from engine.game_table import SEARCH_COLUMNS
+
+    if batch["budget"][ply] <= 0:
+        return None
+    counts = {name: int(batch[name][ply]) for name in SEARCH_COLUMNS if name != "proof"}
+    proof = {1: "win", 0: "draw", -1: "loss"}.get(int(batch["proof"][ply]))
+    return {**counts, "proof": proof, "mean_depth": float(batch["mean_depth"][ply])}
+
+
 def _describe_ply(state: State, batch: Games, ply: int) -> dict[str, Any]:
     start, end = (int(offset) for offset in batch["policy_offsets"][ply : ply + 2])
     policy = {
@@ -139,6 +176,7 @@ def _describe_ply(state: State, batch: Games, ply: int) -> dict[str, Any]:
         "weight": float(batch["weight"][ply]),
         "checkpoint": int(batch["checkpoint"][ply]),
         "kl": float(batch["kl"][ply]),
+        "search": _describe_search(batch, ply),
         "root_wdl": [float(share) for share in batch["root_wdl"][ply]],
         "raw_wdl": [float(share) for share in batch["raw_wdl"][ply]],
         "policy": dict(sorted(policy.items(), key=lambda item: -item[1])),
@@ -151,7 +189,8 @@ def _print_summary(document: dict[str, Any]) -> None:
     shares = ", ".join(f"{name} {results[name]} ({100 * results[name] / games:.1f} %)" for name in results)
     typer.echo(f"game       {document['game']}")
     typer.echo(
-        f"games      {document['games']} in {document['shards']} files, {document['truncated']} cut short"
+        f"games      {document['games']} in {document['shards']} files, {document['truncated']} cut short, "
+        f"{document['resigned']} resigned"
     )
     typer.echo(f"plies      {document['plies']}, {document['positions']} of them training positions")
     typer.echo(f"length     {length['mean']:.1f} plies on average, {length['min']} to {length['max']}")
@@ -159,6 +198,13 @@ def _print_summary(document: dict[str, Any]) -> None:
     typer.echo(
         f"distinct   {document['distinct_games']} games; {document['duplicate_games']} repeat another one"
     )
+    search = document["search"]
+    if search["moves"]:
+        typer.echo(
+            f"a search   {search['visits']:.1f} new visits and {search['reused_visits']:.1f} kept, "
+            f"{search['evaluations']:.1f} evaluations, {search['cache_hits']:.1f} from the cache, "
+            f"{search['mean_depth']:.1f} plies deep; {100 * search['ended_early']:.1f} % ended early"
+        )
     typer.echo(f"weights    from {document['checkpoints']} checkpoints")
 
 
@@ -170,11 +216,16 @@ def _print_game(game: Game, document: dict[str, Any]) -> None:
             continue
         win, draw, loss = (100 * share for share in ply["root_wdl"])
         policy = ", ".join(f"{move} {100 * p:.0f} %" for move, p in list(ply["policy"].items())[:SHOWN_MOVES])
+        work = ""
+        if search := ply["search"]:
+            depth = f"depth {search['mean_depth']:.1f} to {search['max_depth']}"
+            work = f"{search['evaluations']} evaluations, {depth}; "
         typer.echo(
-            f"{number}. {ply['move']}  checkpoint {ply['checkpoint']}, {ply['visits']} visits, "
+            f"{number}. {ply['move']}  checkpoint {ply['checkpoint']}, {ply['visits']} visits, {work}"
             f"win {win:.0f} % draw {draw:.0f} % loss {loss:.0f} %; target {policy or 'none'}\n"
         )
     typer.echo(document["text"])
     outcome = document["outcome"]
     result = "first player wins" if outcome > 0 else "second player wins" if outcome < 0 else "a draw"
-    typer.echo(f"game {document['game_id']} of {game.name}: {result}")
+    how = " by resignation" if document["resigned"] else ""
+    typer.echo(f"game {document['game_id']} of {game.name}: {result}{how}")

@@ -13,6 +13,7 @@ from engine.language.monitor import special
 from engine.language.monitor.clustered import Clustered
 from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.coverage import fan, rare_modes
+from engine.language.monitor.hacking import EXPLOIT
 from engine.language.monitor.judging import BEFORE, BEST, EARLIER, Judging, Tables
 from engine.language.monitor.levels import Alert, Level, finite, number
 from engine.language.monitor.measure import Instruments, Measured, is_exact, measure
@@ -205,9 +206,15 @@ class Monitor:
         yield from (alert for alert in found if alert is not None)
 
     def _record(self, iteration: int, judging: Judging) -> None:
+        before = [point.iteration for point in self.history.get("hacking/exploits", ())]
         for metric, reading in judging.readings.items():
             point = Point(iteration, reading.value, reading.low, reading.high)
+            if metric.startswith(EXPLOIT) and metric not in self.history:
+                self.history[metric] = [Point(number, 0.0, 0.0, 0.0) for number in before]
             self.history.setdefault(metric, []).append(point)
+        for metric, points in self.history.items():
+            if metric.startswith(EXPLOIT) and points[-1].iteration != iteration:
+                points.append(Point(iteration, 0.0, 0.0, 0.0))
 
 
 def _gold(tables: Tables) -> float:

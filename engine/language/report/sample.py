@@ -73,7 +73,7 @@ def draw_samples(
     """
     rng = np.random.default_rng(seed)
     own = [episode for episode in generated if episode.source != "real"]
-    kept, rejected = ([e for e in own if e.kept is is_kept] for is_kept in (True, False))
+    kept, rejected = ([e for e in own if bool(e.kept) == is_kept] for is_kept in (True, False))
     drawn = [_sample("kept", episode) for episode in _stratified(kept, count, rng)]
     drawn += [_sample("rejected", episode) for episode in _stratified(rejected, count, rng)]
     fresh: dict[str, Episode] = {}
