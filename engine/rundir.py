@@ -13,9 +13,10 @@ The newest manifest whose checkpoint is whole counts. What it does not name is s
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from engine import _core
 from engine.checkpoint import (
@@ -27,7 +28,7 @@ from engine.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from engine.config import Config
+from engine.config import Config, Section
 from engine.errors import CorruptFileError, UserError
 from engine.game_table import Games, num_games, num_positions, write_games
 from engine.manifest import FOLDER as MANIFEST
@@ -35,6 +36,8 @@ from engine.manifest import Manifest, folder_name, manifest_path, manifest_paths
 from engine.replay import Shard
 from engine.settings_file import CONFIG, read_config, write_config
 from engine.storage import TEMPORARY, Digest, Lock, make_folder, move_aside, remove
+
+C = TypeVar("C")
 
 LOCK = "LOCK"
 REPLAY = "replay"
@@ -47,26 +50,31 @@ FOREVER = 10
 """Checkpoints of iterations that this divides are never pruned."""
 
 
-class Run:
-    """A run directory open for writing; a context manager. Made by `create` and `open`.
+class RunFolder:
+    """A run directory open for writing, whatever is trained in it; a context manager.
 
     `manifest` is the commit that counts, None before the first and before `latest`. Warnings go to `warn`,
     by default to stderr.
+
+    Args:
+        subject: what the run is about, as its manifests name it: a game or a task with its options.
+        keep: checkpoints kept on disk beside every tenth.
     """
 
     def __init__(
-        self, path: Path, config: Config, lock: Lock, warn: Callable[[str], None] | None = None
+        self, path: Path, subject: str, keep: int, lock: Lock, warn: Callable[[str], None] | None = None
     ) -> None:
         self.path = path
-        self.config = config
+        self.subject = subject
+        self.keep = keep
         self.manifest: Manifest | None = None
         self._is_swept = False
         self._lock = lock
         self._warn = warn or (lambda text: print(f"warning: {text}", file=sys.stderr))
 
-    @classmethod
-    def create(cls, path: Path, config: Config, warn: Callable[[str], None] | None = None) -> Run:
-        """Start a run; raise UserError where the directory holds one already or cannot be written."""
+    @staticmethod
+    def lock_new(path: Path, config: Section) -> Lock:
+        """Make a run directory with its settings; raise UserError where it holds one or cannot be written."""
         make_folder(path)
         lock = Lock(path / LOCK)
         try:
@@ -74,37 +82,33 @@ class Run:
                 raise UserError(
                     f"'{path}' holds a run already; go on with --resume, or name another with --run"
                 )
-            for name in (MANIFEST, FOLDER, REPLAY):
-                make_folder(path / name)
+            _make_folders(path)
             write_config(path, config)
         except BaseException:
             lock.release()
             raise
-        run = cls(path, config, lock, warn)
-        run._is_swept = True
-        return run
+        return lock
 
-    @classmethod
-    def open(cls, path: Path, warn: Callable[[str], None] | None = None) -> Run:
-        """Open a run to go on with; raise UserError where there is none or another process holds it."""
-        config = read_config(path)
+    @staticmethod
+    def lock_old(path: Path) -> Lock:
+        """Lock a run directory; raise UserError where another process holds it."""
         lock = Lock(path / LOCK)
-        for name in (MANIFEST, FOLDER, REPLAY):
-            make_folder(path / name)
-        return cls(path, config, lock, warn)
+        _make_folders(path)
+        return lock
 
-    def latest(self) -> Checkpoint | None:
-        """The newest commit that is whole, None before the first; sweeps what it does not name.
+    def newest(self, read: Callable[[Path, Mapping[str, Digest]], C]) -> C | None:
+        """What `read` makes of the newest checkpoint that is whole; sweeps what its manifest does not name.
 
-        Where a newer commit is damaged, its files move to RUN/quarantine with a warning: what came since is
-        played again. Raises UserError where there were commits and none is whole.
+        `read` is given its folder and the digests of its files. None before the first commit. Where a newer
+        commit is damaged, its files move to RUN/quarantine with a warning: what came since is done again.
+        Raises UserError where there were commits and none is whole.
         """
         failures: list[CorruptFileError] = []
         for manifest in read_manifests(self.path):
             try:
                 if isinstance(manifest, CorruptFileError):
                     raise manifest
-                checkpoint = self._read(manifest)
+                checkpoint = self._read(manifest, read)
             except CorruptFileError as error:
                 failures.append(error)
                 continue
@@ -122,30 +126,16 @@ class Run:
         self._sweep(aside=False)
         return None
 
-    def commit(self, checkpoint: Checkpoint, games: Games, game: _core.Game) -> None:
-        """Write the games of an iteration and a checkpoint; both or neither exist after a crash.
-
-        Raises UserError where the disk is full; the commit before it stands.
-        """
-        iteration, before = checkpoint.iteration, self.manifest
-        assert self._is_swept, "call latest() before the first commit"
+    def commit_files(self, iteration: int, files: dict[str, Digest], shards: Sequence[Shard]) -> None:
+        """Name the files of a checkpoint and of replay: from the moment this returns, they exist."""
+        before = self.manifest
+        assert self._is_swept, "read the newest checkpoint before the first commit"
         assert before is None or iteration > before.iteration, (iteration, before.iteration)
-        shards = before.shards if before else ()
-        if num_games(games):
-            name = f"{folder_name(iteration)}.parquet"
-            digest = write_games(self.path / REPLAY / name, games, self.config.game)
-            shards = (*shards, Shard(name, digest, num_games(games), num_positions(games)))
-        folder = checkpoint_folder(self.path, iteration)
-        files = write_checkpoint(folder, checkpoint, game.planes_shape, game.num_actions)
         kept = self._kept({**(before.checkpoints if before else {}), iteration: files})
-        manifest = Manifest(iteration, self.config.game, shards, kept)
+        manifest = Manifest(iteration, self.subject, (*self.shards(), *shards), kept)
         manifest.write(self.path)
         self.manifest = manifest
         self._sweep(aside=False)
-
-    def checkpoints(self) -> list[Path]:
-        """Folders of the checkpoints that exist, oldest first."""
-        return kept_checkpoints(self.path, self.manifest) if self.manifest else []
 
     def shards(self) -> tuple[Shard, ...]:
         """All replay files, oldest first."""
@@ -155,32 +145,35 @@ class Run:
         """Let other processes write."""
         self._lock.release()
 
-    def __enter__(self) -> Run:
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
 
-    def _read(self, manifest: Manifest) -> Checkpoint:
-        if manifest.game != self.config.game:
+    def _read(self, manifest: Manifest, read: Callable[[Path, Mapping[str, Digest]], C]) -> C:
+        if manifest.game != self.subject:
             raise CorruptFileError(f"manifest {manifest.iteration} is of {manifest.game}")
         files = manifest.checkpoints.get(manifest.iteration)
         if files is None:
             raise CorruptFileError(f"manifest {manifest.iteration} names no checkpoint")
-        return read_checkpoint(checkpoint_folder(self.path, manifest.iteration), files)
+        return read(checkpoint_folder(self.path, manifest.iteration), files)
 
     def _kept(self, checkpoints: dict[int, dict[str, Digest]]) -> dict[int, dict[str, Digest]]:
-        newest = sorted(checkpoints)[-self.config.loop.checkpoints :]
+        newest = sorted(checkpoints)[-self.keep :]
         resumable = sorted(checkpoints)[-RESUMABLE:]
         return {
             iteration: {
-                name: digest for name, digest in files.items() if iteration in resumable or name in PLAY_FILES
+                name: digest
+                for name, digest in files.items()
+                if iteration in resumable or self.is_lasting(name)
             }
             for iteration, files in sorted(checkpoints.items())
             if iteration in newest or iteration in resumable or iteration % FOREVER == 0
         }
+
+    def is_lasting(self, name: str) -> bool:
+        """Whether a file of a checkpoint stays when training will not go on from it."""
+        return name in PLAY_FILES
 
     def _sweep(self, aside: bool) -> None:
         """Remove what the manifest does not name, or set what is newer than it aside."""
@@ -215,15 +208,66 @@ class Run:
         for pattern in (
             f"{MANIFEST}/*.json",
             f"{REPLAY}/*.parquet",
-            f"{FOLDER}/*/*.safetensors",
-            f"{FOLDER}/*/*.json",
-            f"{FOLDER}/*/*.parquet",
+            f"{FOLDER}/*/*",
             f"*{TEMPORARY}",
             f"{MANIFEST}/*{TEMPORARY}",
             f"{REPLAY}/*{TEMPORARY}",
-            f"{FOLDER}/*/*{TEMPORARY}",
         ):
             yield from self.path.glob(pattern)
+
+
+class Run(RunFolder):
+    """A run of self-play on a game. Made by `create` and `open`."""
+
+    def __init__(
+        self, path: Path, config: Config, lock: Lock, warn: Callable[[str], None] | None = None
+    ) -> None:
+        super().__init__(path, config.game, config.loop.checkpoints, lock, warn)
+        self.config = config
+
+    @classmethod
+    def create(cls, path: Path, config: Config, warn: Callable[[str], None] | None = None) -> Run:
+        """Start a run; raise UserError where the directory holds one already or cannot be written."""
+        run = cls(path, config, cls.lock_new(path, config), warn)
+        run._is_swept = True
+        return run
+
+    @classmethod
+    def open(cls, path: Path, warn: Callable[[str], None] | None = None) -> Run:
+        """Open a run to go on with; raise UserError where there is none or another process holds it."""
+        config = read_config(path)
+        return cls(path, config, cls.lock_old(path), warn)
+
+    def latest(self) -> Checkpoint | None:
+        """The newest commit that is whole, as `newest` finds it."""
+        return self.newest(read_checkpoint)
+
+    def commit(self, checkpoint: Checkpoint, games: Games, game: _core.Game) -> None:
+        """Write the games of an iteration and a checkpoint; both or neither exist after a crash.
+
+        Raises UserError where the disk is full; the commit before it stands.
+        """
+        iteration = checkpoint.iteration
+        shards = []
+        if num_games(games):
+            name = f"{folder_name(iteration)}.parquet"
+            digest = write_games(self.path / REPLAY / name, games, self.config.game)
+            shards.append(Shard(name, digest, num_games(games), num_positions(games)))
+        folder = checkpoint_folder(self.path, iteration)
+        files = write_checkpoint(folder, checkpoint, game.planes_shape, game.num_actions)
+        self.commit_files(iteration, files, shards)
+
+    def checkpoints(self) -> list[Path]:
+        """Folders of the checkpoints that exist, oldest first."""
+        return kept_checkpoints(self.path, self.manifest) if self.manifest else []
+
+    def __enter__(self) -> Run:
+        return self
+
+
+def _make_folders(path: Path) -> None:
+    for name in (MANIFEST, FOLDER, REPLAY):
+        make_folder(path / name)
 
 
 def read_run(path: Path) -> tuple[Config, Manifest]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 from engine import _core
 from engine.config import Config, SelfplayConfig
 from engine.errors import UserError
 from engine.evaluator import Evaluator
-from engine.search import search_params
+from engine.search import batch_size, exchange, search_params
 
 Games = dict[str, Any]
 """Games as columns; see engine.game_table."""
@@ -37,9 +36,12 @@ class Caller:
         self, game: _core.Game, config: Config, evaluator: Evaluator, index: int, callers: int
     ) -> None:
         play = config.selfplay
+        if play.games == 0:
+            raise ValueError("selfplay.games = 0 has not been resolved; give a number")
         self.evaluator = evaluator
         self.evaluate_s = 0.0
         self.batches = 0
+        self.slots = play.games
         self.pool = _core.Pool(
             game,
             search_params(config.search, noise=True),
@@ -52,8 +54,10 @@ class Caller:
         )
 
     def stats(self) -> dict[str, float]:
-        """Counters of the pool, and `evaluate_s`, `batches`."""
-        return {**self.pool.stats(), "evaluate_s": self.evaluate_s, "batches": self.batches}
+        """Counters of the pool, and `evaluate_s`, `batches`, `batch_room` (requests that fit into those)."""
+        room = self.batches * batch_size(self.evaluator, self.slots)
+        own = {"evaluate_s": self.evaluate_s, "batches": self.batches, "batch_room": room}
+        return {**self.pool.stats(), **own}
 
     def play(self, positions: int, stop: threading.Event) -> Games:
         """Make `positions` searched moves; the games that ended meanwhile.
@@ -61,19 +65,16 @@ class Caller:
         Raises StoppedError on `stop`, and UserError where the evaluator's answers are not finite time and
         again: the search takes each for equal priors and a draw, but such games teach nothing.
         """
-        pool, evaluate = self.pool, self.evaluator
+        pool = self.pool
         bad_before = pool.stats()["bad_replies"]
         pool.start(positions)
-        while requests := pool.select():
+        for seconds in exchange(pool.select, pool.backup, self.evaluator, self.slots):
             if stop.is_set():
                 raise StoppedError
             if self.batches % _CHECK_BATCHES == 0:
                 _check_replies(pool.stats()["bad_replies"] - bad_before)
-            start = time.perf_counter()
-            reply = evaluate(requests)
-            self.evaluate_s += time.perf_counter() - start
+            self.evaluate_s += seconds
             self.batches += 1
-            pool.backup(requests, reply)
         _check_replies(pool.stats()["bad_replies"] - bad_before)
         return pool.take_games()
 

@@ -9,24 +9,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.config import Config, build_config, read_toml
+from engine.config import Config, Section, build_config, read_toml
 from engine.errors import CorruptFileError, UserError
 from engine.manifest import FORMAT
 from engine.storage import atomic_write
 
 CONFIG = "config.toml"
 
-_PACKAGES = ("selfplay", "numpy", "torch", "openvino", "pyarrow")
+_PACKAGES = ("selfplay", "numpy", "torch", "openvino", "pyarrow", "transformers", "tokenizers")
 
 
-def write_config(run_path: Path, config: Config) -> None:
+def write_config(run_path: Path, config: Section) -> None:
     """Write the settings, all defaults included."""
     content = {**config.model_dump(mode="json"), "versions": {"format": FORMAT, **versions()}}
     atomic_write(run_path / CONFIG, toml_text(content).encode())
 
 
 def read_config(run_path: Path) -> Config:
-    """Read a run's settings; raise UserError where there is no run, it is damaged or of a newer format."""
+    """Read a game run's settings; raise UserError where there is none, it is damaged or of a newer format."""
+    content = read_settings(run_path)
+    if "method" in content:
+        raise UserError(f"'{run_path}' is a run on text; see 'selfplay text --help'")
+    try:
+        return build_config(content)
+    except UserError as error:
+        raise UserError(f"'{run_path / CONFIG}': {error}") from error
+
+
+def read_settings(run_path: Path) -> dict[str, Any]:
+    """The settings that a run was begun with, unchecked; raise UserError like `read_config`."""
     path = run_path / CONFIG
     if not path.exists():
         raise UserError(f"'{run_path}' is not a run directory (no {CONFIG}); name one with --run")
@@ -38,10 +49,7 @@ def read_config(run_path: Path) -> Config:
             f"run '{run_path}' has format {version}, newer than {FORMAT}; "
             "use the version of selfplay that wrote it"
         )
-    try:
-        return build_config(content)
-    except UserError as error:
-        raise UserError(f"'{path}': {error}") from error
+    return content
 
 
 def versions() -> dict[str, str]:

@@ -59,7 +59,7 @@ def count_positions(batches: Sequence[Games]) -> int:
     return sum(int(np.count_nonzero(games["weight"] > 0)) for games in batches)
 
 
-def search_summary(stats: Mapping[str, float], seconds: float, callers: int, slots: int) -> dict[str, float]:
+def search_summary(stats: Mapping[str, float], seconds: float, callers: int) -> dict[str, float]:
     """Rates and shares of one iteration from the difference of two `Actors.stats()`."""
     positions = max(stats["positions"], 1)
     simulations = max(stats["simulations"], 1)
@@ -71,7 +71,7 @@ def search_summary(stats: Mapping[str, float], seconds: float, callers: int, slo
         "search/proven_hits": stats["proven_hits"] / simulations,
         "search/capped": stats["capped"],
         "search/bad_replies": stats["bad_replies"],
-        "search/batch_fill": stats["evaluations"] / max(stats["batches"] * slots, 1),
+        "search/batch_fill": stats["evaluations"] / max(stats["batch_room"], 1),
         "speed/selfplay_s": seconds,
         "speed/positions_per_s": stats["positions"] / seconds,
         "speed/simulations_per_s": stats["simulations"] / seconds,

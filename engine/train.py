@@ -6,18 +6,20 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from engine import _core
 from engine.actors import Actors, InFlight
 from engine.actors.inline import InlineActors, num_callers
 from engine.backends import resolve_backend
+from engine.bench.batch import choose_games
 from engine.checkpoint import Checkpoint
-from engine.config import Config
+from engine.config import Config, LoopConfig
 from engine.errors import UserError
 from engine.game_table import join_games
 from engine.learner import Learner, num_threads
@@ -30,6 +32,9 @@ from engine.selfplay import Games
 from engine.storage import atomic_write
 from engine.summary import DuplicateWatch, games_summary, search_summary
 from engine.truth_probe import TruthProbe
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Reporter(Protocol):
@@ -123,7 +128,7 @@ def train(
         stack.enter_context(_terminable())
         warn = reporter.message
         run = stack.enter_context(
-            Run.open(run_path, warn) if resume else Run.create(run_path, resolved(config), warn)
+            Run.open(run_path, warn) if resume else Run.create(run_path, resolved(game, config), warn)
         )
         parts = _assemble(stack, game, run, reporter)
         done = parts.progress.iteration if iterations is not None else parts.progress.seconds / 60
@@ -168,33 +173,86 @@ def loop(parts: Parts, limit: Limit) -> None:
     iteration_s = 0.0
     while not limit.reached(progress, iteration_s):
         start, before = time.monotonic(), actors.stats()
-        batches = actors.play(parts.config.loop.positions)
-        played = time.monotonic()
-        games = join_games(batches)
-        new_positions = replay.add(games)
-        steps = learner.plan_steps(new_positions)
-        values = learner.train(replay.window, steps)
-        values["speed/learner_s"] = time.monotonic() - played
+        turn = take_turn(actors, learner, replay, parts.config.loop)
         progress.iteration += 1
-        values |= parts.resignation.observe(games)
+        resign_values = parts.resignation.observe(turn.games)
         actors.load(learner.playing_network(), progress.iteration, parts.resignation.threshold)
-        values |= games_summary(batches) | _search_summary(parts, before, played - start)
-        values |= _replay_summary(parts, steps, new_positions) | _truth(parts, time.monotonic() - clock)
+        values = turn.values | games_summary(turn.batches) | _search_summary(parts, before, turn.play_s)
+        values |= resign_values | _replay_summary(parts, turn) | _truth(parts, time.monotonic() - clock)
         progress.seconds = time.monotonic() - clock
         values |= {"machine/memory_mb": resident_mb(), "minutes": progress.seconds / 60}
-        _write(parts, values, games)
-        parts.run.commit(_checkpoint(parts), games, parts.game)
+        _write(parts, values, turn.games)
+        parts.run.commit(_checkpoint(parts), turn.games, parts.game)
         parts.reporter.iteration({"iteration": progress.iteration, **values})
         if warning := parts.duplicates.check(values):
             parts.reporter.message(warning)
         iteration_s = time.monotonic() - start
 
 
-def resolved(config: Config) -> Config:
+@dataclass(frozen=True)
+class Turn:
+    """What an iteration has played and learnt."""
+
+    batches: list[Games]  # one a caller
+    games: Games
+    positions: int  # new in the window
+    steps: int
+    play_s: float
+    values: dict[str, float]  # metrics of the learner and of how the two waited for each other
+
+
+def take_turn(actors: Actors, learner: Learner, replay: Replay, config: LoopConfig) -> Turn:
+    """Play `config.positions` moves, add the games to the window, and take the steps that they call for.
+
+    With `config.max_weight_lag` 1 the steps are those that earlier games call for, taken while these are
+    played: the window does not change meanwhile, nor do the weights that play, so that the games and the
+    steps are the same whichever of the two is faster.
+    """
+    if config.max_weight_lag == 0:
+        batches, play_s = _timed(actors.play, config.positions)
+        games = join_games(batches)
+        positions = replay.add(games)
+        steps = learner.plan_steps(positions)
+        values, learn_s = _timed(learner.train, replay.window, steps)
+        waits = play_s, learn_s
+    else:
+        steps = learner.plan_steps(0)
+        with ThreadPoolExecutor(1, "player") as thread:
+            playing = thread.submit(_timed, actors.play, config.positions)
+            try:
+                values, learn_s = _timed(learner.train, replay.window, steps)
+                batches, play_s = playing.result()
+            except BaseException:
+                actors.stop()
+                raise
+        games = join_games(batches)
+        positions = replay.add(games)
+        learner.owe(positions)
+        waits = max(play_s - learn_s, 0.0), max(learn_s - play_s, 0.0)
+    values |= {
+        "speed/learner_s": learn_s,
+        "speed/learner_wait_s": waits[0],
+        "speed/actors_wait_s": waits[1],
+        "speed/weight_lag": config.max_weight_lag,
+    }
+    return Turn(batches, games, positions, steps, play_s, values)
+
+
+def _timed(work: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> tuple[T, float]:
+    """What `work` returns, and the seconds it took."""
+    start = time.monotonic()
+    return work(*arguments, **keywords), time.monotonic() - start
+
+
+def resolved(game: _core.Game, config: Config) -> Config:
     """Settings with every number that `0` leaves to the machine filled in, so that a resume repeats it."""
     loop_config = config.loop.model_copy(update={"callers": num_callers(config)})
     learner_config = config.learner.model_copy(update={"threads": num_threads(config.learner)})
-    return config.model_copy(update={"loop": loop_config, "learner": learner_config})
+    config = config.model_copy(update={"loop": loop_config, "learner": learner_config})
+    if config.selfplay.games == 0:
+        games = choose_games(game, config)
+        config = config.model_copy(update={"selfplay": config.selfplay.model_copy(update={"games": games})})
+    return config
 
 
 def _assemble(stack: ExitStack, game: _core.Game, run: Run, reporter: Reporter) -> Parts:
@@ -240,7 +298,7 @@ def _checkpoint(parts: Parts) -> Checkpoint:
 
 def _search_summary(parts: Parts, before: Mapping[str, float], seconds: float) -> dict[str, float]:
     difference = {name: value - before.get(name, 0) for name, value in parts.actors.stats().items()}
-    return search_summary(difference, seconds, parts.config.loop.callers, parts.config.selfplay.games)
+    return search_summary(difference, seconds, parts.config.loop.callers)
 
 
 def _truth(parts: Parts, seconds: float) -> dict[str, float]:
@@ -251,14 +309,15 @@ def _truth(parts: Parts, seconds: float) -> dict[str, float]:
     return values
 
 
-def _replay_summary(parts: Parts, steps: int, new_positions: int) -> dict[str, float]:
+def _replay_summary(parts: Parts, turn: Turn) -> dict[str, float]:
     window = parts.replay.window
+    samples = turn.steps * parts.config.learner.batch_size
     return {
         "selfplay/distinct_positions": parts.replay.distinct_share,
         "replay/positions": parts.replay.played,
         "replay/window_positions": window.positions,
         "replay/window_games": window.games,
-        "replay/samples_per_position": steps * parts.config.learner.batch_size / max(new_positions, 1),
+        "replay/samples_per_position": samples / max(turn.positions, 1),
         "replay/damaged_shards": parts.replay.bad_shards,
     }
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
 from typing import Any
 
 import pytest
 
 import engine.bench
 from engine import _core
-from engine.bench import core, network
+from engine.bench import core, network, tree
 from engine.bench.rate import make_row, median_rate, rate
 from engine.registry import load_game
 
@@ -125,6 +126,7 @@ def test_all_stages_give_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         return make_row(game, "search_uniform", f"simulations_{simulations}", seconds, "1/cpu_s", "uniform")
 
     monkeypatch.setattr(engine.bench, "measure_search", fake_search)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     told: list[str] = []
     rows = engine.bench.run(["connect4"], seconds=0.5, report=told.append)
     assert searched == [200, 800, 20_000]
@@ -136,12 +138,14 @@ def test_all_stages_give_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         "inference",
         "self-play",
         "learner",
+        "one tree on all cores",
         "encoding",
     ]
     json.dumps(rows, allow_nan=False)
-    assert all(list(row) == KEYS and row["game"] == "connect4" and row["threads"] == 1 for row in rows)
+    assert all(list(row) == KEYS and row["game"] == "connect4" for row in rows)
+    assert all(row["threads"] == (2 if row["stage"] == "tree" else 1) for row in rows)
     assert all(math.isfinite(row["value"]) and row["value"] > 0 for row in rows)
-    stages = ["rules", "search_uniform", "inference", "selfplay", "learner", "encode"]
+    stages = ["rules", "search_uniform", "inference", "selfplay", "learner", "tree", "encode"]
     assert list(dict.fromkeys(row["stage"] for row in rows)) == stages
     values = {row["metric"].split(" (")[0]: row for row in rows}
     for metric in ("evaluations", "samples", "positions_batch_64"):
@@ -159,6 +163,12 @@ def test_all_stages_give_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         default, *others = by_backend
         assert others == (["openvino int8 on cpu"] if default.startswith("openvino") else [])
         assert all(by_backend[other] == by_backend[default] for other in others)
+
+
+@pytest.mark.usefixtures("_small")
+def test_one_core_has_no_tree_to_share() -> None:
+    bench = network.NetworkBench(GAME)
+    assert tree.measure_tree(GAME, bench.config, bench.network, 0.1, threads=1) == []
 
 
 @pytest.mark.usefixtures("_small")

@@ -22,10 +22,15 @@ py::array bool_array(const std::vector<std::uint8_t>& values) {
 
 // Columns of what the search of a ply did, by name.
 constexpr std::pair<const char*, std::int32_t PlySearch::*> kSearchColumns[] = {
-    {"budget", &PlySearch::budget},           {"evaluations", &PlySearch::evaluations},
-    {"cache_hits", &PlySearch::cache_hits},   {"terminal_hits", &PlySearch::terminal_hits},
-    {"proven_hits", &PlySearch::proven_hits}, {"reused_visits", &PlySearch::reused_visits},
-    {"max_depth", &PlySearch::max_depth},     {"proof", &PlySearch::proof},
+    {"budget", &PlySearch::budget},
+    {"evaluations", &PlySearch::evaluations},
+    {"cache_hits", &PlySearch::cache_hits},
+    {"terminal_hits", &PlySearch::terminal_hits},
+    {"proven_hits", &PlySearch::proven_hits},
+    {"transpositions", &PlySearch::transpositions},
+    {"reused_visits", &PlySearch::reused_visits},
+    {"max_depth", &PlySearch::max_depth},
+    {"proof", &PlySearch::proof},
 };
 
 template <typename T>
@@ -160,13 +165,15 @@ struct PyPool {
          std::int64_t first_id, std::int64_t stride, double cache_mb, std::int32_t checkpoint)
       : game(rules),
         pool(rules, search, play, seed, slots, first_id, stride, cache_mb, checkpoint),
-        batch(pool.forest()) {}
+        batches(pool.forest()) {}
 
-  Batch& select() {
-    batch.renew();
-    py::gil_scoped_release release;
-    pool.select();
-    return batch;
+  Batch& select(std::size_t most) {
+    RequestList* list;
+    {
+      py::gil_scoped_release release;
+      list = &pool.select(most);
+    }
+    return batches.of(*list);
   }
 
   py::dict stats() {
@@ -178,7 +185,7 @@ struct PyPool {
 
   const Game& game;
   Pool pool;
-  Batch batch;
+  Batches batches;
 };
 
 py::dict sample(const ReplayWindow& window, const Game& game, int count, std::uint64_t seed,
@@ -254,7 +261,7 @@ void register_pool(py::module_& module) {
       .def(
           "start", [](PyPool& self, std::int64_t positions) { self.pool.start(positions); },
           py::arg("positions"))
-      .def("select", &PyPool::select, py::return_value_policy::reference_internal)
+      .def("select", &PyPool::select, py::arg("most") = kNoLimit, py::return_value_policy::reference_internal)
       .def(
           "backup", [](PyPool&, Batch& batch, const DenseReply& reply) { backup_dense(batch, reply); },
           py::arg("requests"), py::arg("reply"))

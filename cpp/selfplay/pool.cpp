@@ -29,6 +29,7 @@ PlySearch search_of(const Tree& tree, std::uint32_t budget) {
   search.cache_hits = static_cast<std::int32_t>(tally.cache_hits);
   search.terminal_hits = static_cast<std::int32_t>(tally.terminal_hits);
   search.proven_hits = static_cast<std::int32_t>(tally.proven_hits);
+  search.transpositions = static_cast<std::int32_t>(tally.transpositions);
   search.reused_visits = static_cast<std::int32_t>(tally.reused_visits);
   search.max_depth = static_cast<std::int32_t>(tally.max_depth);
   if (tree.has_root() && tree.root().proven) search.proof = (tree.root().q > 0) - (tree.root().q < 0);
@@ -130,12 +131,12 @@ NoiseSeed Pool::plan_move(Slot& slot, const State& state) {
 
 void Pool::start(std::int64_t positions) { wanted_ = positions; }
 
-void Pool::select() {
-  if (wanted_ > 0) {
-    forest_.gather([this](std::size_t index) { return slots_[index].budget; },
-                   [this](std::size_t index) { return play_move(index); });
-  }
+RequestList& Pool::select(std::size_t most) {
+  RequestList& batch =
+      forest_.gather([this](std::size_t index) { return wanted_ > 0 ? slots_[index].budget : 0; },
+                     [this](std::size_t index) { return play_move(index); }, most);
   if (wanted_ <= 0) forest_.drop_nodes();
+  return batch;
 }
 
 // Plays the move that the search of this slot has found; false where that is not over or not wanted.

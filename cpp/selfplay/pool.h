@@ -40,8 +40,9 @@ class Pool {
 
   // Play until `positions` more searched moves have been made.
   void start(std::int64_t positions);
-  // Collects the next batch; empty once the moves asked for have been made.
-  void select();
+  // Collects the next batch of `most` requests at most; empty once the moves asked for have been made, and so
+  // are batches not answered by then.
+  RequestList& select(std::size_t most);
   Forest& forest() { return forest_; }
 
   GameColumns take_games();

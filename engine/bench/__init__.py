@@ -1,8 +1,8 @@
 """Speed of every stage of the path of the data, beside what it could be at best.
 
 On a processor rates are per CPU-second of the whole process, so that a neighbour on the machine changes
-them little, with one thread; on a GPU they are per second of wall time. Each is the median of several
-stretches, and what is compared is measured in turns.
+them little, with one thread; a tree that several threads share and everything on a GPU are measured by the
+clock on the wall. Each is the median of several stretches, and what is compared is measured in turns.
 """
 
 from __future__ import annotations
@@ -39,14 +39,17 @@ def run(games: Sequence[str], seconds: float = 40, report: Callable[[str], None]
             rows.append(measure_search(game, simulations, seconds * share))
 
         from engine.bench.network import NetworkBench  # imports torch
+        from engine.bench.tree import measure_tree
 
         bench = NetworkBench(game)
         tell(f"{game.name}: inference")
         rows += bench.measure_inference(seconds * 0.12)
         tell(f"{game.name}: self-play")
-        rows += bench.measure_selfplay(seconds * 0.4)
+        rows += bench.measure_selfplay(seconds * 0.35)
         tell(f"{game.name}: learner")
-        rows += bench.measure_learner(seconds * 0.12)
+        rows += bench.measure_learner(seconds * 0.1)
+        tell(f"{game.name}: one tree on all cores")
+        rows += measure_tree(game, bench.config, bench.network, seconds * 0.1)
         tell(f"{game.name}: encoding")
         rows.append(measure_encode(game, seconds * 0.02))
         rows.append(measure_decode(game, bench.window, seconds * 0.02))

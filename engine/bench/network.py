@@ -27,6 +27,7 @@ from engine.loss import TrainingBatch
 from engine.network import PolicyValueNetwork, forward_flops
 from engine.optimizer import create_optimizers
 from engine.registry import preset
+from engine.search import batch_size
 from engine.selfplay import Caller, Games
 
 SETTINGS: dict[str, Any] = {
@@ -63,8 +64,8 @@ class NetworkBench:
         self.game = game
         self.config: Config = build_config(preset(game, "default"), {"game": game.name}, SETTINGS)
         self.learner = Learner(game, self.config, seed=0)
-        network, self.label = _playing_network(game, self.learner)
-        self.evaluators = _evaluators(game, network, self.config.evaluator)
+        self.network, self.label = _playing_network(game, self.learner)
+        self.evaluators = _evaluators(game, self.network, self.config.evaluator)
         on_processor = self.evaluators[0].choice.device == "cpu"
         self.clock: Clock = time.process_time if on_processor else time.perf_counter
         self.unit = "1/cpu_s" if on_processor else "1/s"
@@ -121,7 +122,8 @@ class NetworkBench:
         return self._selfplay_rows(evaluator, stretches, moves)
 
     def _play(self, evaluator: NetworkEvaluator, caller: Caller, positions: int) -> tuple[Stretch, Games]:
-        bare_rate = rate(self._inference(evaluator, self.config.selfplay.games), self.clock, 0.2)
+        batch = batch_size(evaluator, self.config.selfplay.games)
+        bare_rate = rate(self._inference(evaluator, batch), self.clock, 0.2)
         before, batches, start = caller.pool.stats(), caller.batches, self.clock()
         games = caller.play(positions, threading.Event())
         seconds = self.clock() - start
@@ -140,11 +142,13 @@ class NetworkBench:
             )
         )
         totals = {key: sum(stretch.counts[key] for stretch in stretches) for key in stretches[0].counts}
-        batches = sum(stretch.batches for stretch in stretches)
+        room = sum(stretch.batches for stretch in stretches) * batch_size(
+            evaluator, self.config.selfplay.games
+        )
         shares = {
             "evaluations_per_position": totals["evaluations"] / totals["positions"],
             "cache_hits_per_simulation": totals["cache_hits"] / totals["simulations"],
-            "batch_fill": totals["evaluations"] / batches / self.config.selfplay.games,
+            "batch_fill": totals["evaluations"] / room,
             "distinct_games": len(set(moves)) / max(len(moves), 1),
         }
         return [

@@ -41,6 +41,7 @@ def make_row(
     unit: str,
     backend: str,
     ceiling: float | None = None,
+    threads: int = 1,
 ) -> Row:
     """One measurement; `ceiling` is what the value could be at best, measured beside it."""
     return {
@@ -49,7 +50,7 @@ def make_row(
         "metric": metric,
         "value": value,
         "unit": unit,
-        "threads": 1,
+        "threads": threads,
         "backend": backend,
         "ceiling": ceiling,
         "ratio": None if ceiling is None else value / ceiling,
