@@ -417,7 +417,7 @@ class Pool:
     def select(self, most: int = ...) -> Requests:
         """The next batch, of `most` requests at most; earlier ones may still wait for their answers.
 
-        Raise InputError for a game without any choice.
+        Empty once the moves are made. Raise InputError for a game without any choice.
         """
     def backup(self, requests: Requests, reply: DenseReply) -> None: ...
     def take_games(self) -> dict[str, Any]:

@@ -177,3 +177,67 @@ def _inner_action(node: Node, settings: Settings) -> int:
     policy = improved_policy(node, settings)
     total = sum(node.visits(action) for action in node.priors)
     return max(node.priors, key=lambda action: policy[action] - node.visits(action) / (1 + total))
+
+
+@dataclass
+class Position:
+    """A node of a graph: one for each key, its visits and its edges' counted apart."""
+
+    state: _core.State
+    priors: dict[int, float] = field(default_factory=dict)
+    counts: dict[int, int] = field(default_factory=dict)  # visits of edges
+    edge_q: dict[int, float] = field(default_factory=dict)  # as of the last visit here
+    visits: int = 0
+    raw: float = 0.0
+    q: float = 0.0
+
+    def choose(self, settings: Settings) -> int:
+        visited_prior = sum(self.priors[action] for action in self.counts)
+        unvisited = self.q - settings.fpu_reduction * math.sqrt(visited_prior)
+
+        def score(action: int) -> float:
+            u = settings.c_puct * self.priors[action] * math.sqrt(self.visits)
+            return self.edge_q.get(action, unvisited) + u / (1 + self.counts.get(action, 0))
+
+        return max(self.priors, key=score)
+
+    def refresh(self, children: dict[int, Position]) -> None:
+        """Q = (U + sum N(a) Q(child)) / (1 + sum N(a)), KataGo's docs/GraphSearch.md."""
+        for action in self.counts:
+            child = children[action]
+            sign = 1 if child.state.player() == self.state.player() else -1
+            self.edge_q[action] = sign * child.q
+        total = sum(count * self.edge_q[action] for action, count in self.counts.items())
+        self.q = (self.raw + total) / (1 + sum(self.counts.values()))
+
+
+def reference_graph(
+    state: _core.State, simulations: int, evaluate: Evaluate, settings: Settings
+) -> dict[int, Position]:
+    """PUCT with one node for each position, by key."""
+    positions = {state.key(): Position(state.clone())}
+
+    def child_of(position: Position, action: int) -> Position:
+        child = position.state.clone()
+        child.play(action)
+        return positions.setdefault(child.key(), Position(child))
+
+    for _ in range(simulations):
+        at, path = positions[state.key()], []
+        while at.visits and at.state.outcome() is None:
+            action = at.choose(settings)
+            at.counts[action] = at.counts.get(action, 0) + 1
+            path.append(at)
+            at = child_of(at, action)
+            if at.state.outcome() is None and at.visits >= path[-1].counts[action]:
+                break
+        else:
+            outcome = at.state.outcome()
+            if outcome is None:
+                at.raw, at.priors = evaluate(at.state)
+            at.q = at.raw if outcome is None else outcome
+            at.visits += 1
+        for position in reversed(path):
+            position.visits += 1
+            position.refresh({action: child_of(position, action) for action in position.counts})
+    return positions

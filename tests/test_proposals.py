@@ -35,6 +35,27 @@ def test_widening_adds_edges_up_to_the_limit(rule: str) -> None:
     assert np.diff(dump["edge_offsets"]).max() == 6
 
 
+@pytest.mark.parametrize("rule", ["gumbel", "gumbel-full"])
+def test_a_better_move_that_comes_late_wins_the_halving(rule: str) -> None:
+    def script(requests: _core.Requests) -> _core.ProposalReply:
+        if requests.kinds[0] == _core.VALUE:
+            win = 0.9 if requests.path(0) == [4] else 0.2
+            return reply([(win, 0, 1 - win)], [0, 0], [], [0], [False])
+        known, count = int(requests.known[0]), int(requests.counts[0])
+        rows = [(known + new, 1.0, 0, True) for new in range(count)]
+        return reply([(0.3, 0, 0.7)], [0, count], rows, [0], [False])
+
+    fields = {"initial_proposals": 3, "more_proposals": 1, "widening_factor": 1.0, "max_proposals": 6}
+    trees = _core.Trees(None, _core.SearchParams(rule=rule, considered_actions=4, **fields))
+    trees.add_proposed()
+    while requests := trees.select(64):
+        trees.backup(requests, script(requests))
+    visits = trees.root(0)["visits"]
+    assert len(visits) == 6
+    assert trees.best_action(0) == 4
+    assert visits[4] == visits.max()
+
+
 def test_a_node_widens_as_its_visits_grow() -> None:
     for simulations, edges in ((1, 2), (2, 2), (5, 2), (6, 3), (10, 3), (11, 4), (18, 5), (60, 5)):
         # Before a visit is handed out to a root of N visits it has ceil(sqrt(N)) moves, one more a request.

@@ -21,6 +21,9 @@ from games.connect4 import Connect4
 
 GAME = Connect4()
 
+ENDS = ("evaluations", "cache_hits", "terminal_hits", "proven_hits", "transpositions")
+"""How a simulation ends."""
+
 
 def searched(games: Games) -> np.ndarray:
     mask: np.ndarray = games["budget"] > 0
@@ -32,7 +35,7 @@ def test_every_simulation_ends_in_one_way() -> None:
     games = run(pool, 3000)
     kept = searched(games)
     assert set(games["budget"][kept].tolist()) == {16}
-    ends = sum(games[name] for name in ("evaluations", "cache_hits", "terminal_hits", "proven_hits"))
+    ends = sum(games[name] for name in ENDS)
     assert np.array_equal(ends, games["visits"])
     for name in ("evaluations", "cache_hits", "terminal_hits", "proven_hits", "reused_visits"):
         assert games[name].max() > 0, name
@@ -52,6 +55,15 @@ def test_every_simulation_ends_in_one_way() -> None:
     for name in ("evaluations", "cache_hits", "terminal_hits", "proven_hits"):
         assert whole[name].sum() <= stats[name] <= whole[name].sum() + 16 * 16
     assert whole["visits"].sum() <= stats["simulations"]
+
+
+def test_transpositions_are_one_of_the_ways() -> None:
+    search = _core.SearchParams(transpositions=True)
+    pool = _core.Pool(GAME, search, _core.PlayParams(simulations=60), seed=2, slots=8, cache_mb=1)
+    games = run(pool, 600, _core.uniform)
+    ends = sum(games[name] for name in ENDS)
+    assert np.array_equal(ends, games["visits"])
+    assert games["transpositions"].sum() > 0
 
 
 def test_proofs_are_those_of_the_solver() -> None:

@@ -9,7 +9,8 @@ import pytest
 from countdown import Countdown, CountdownState
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pseudo import even_handed
+from pseudo import even_handed, even_handed_answer
+from reference_search import Settings, reference_graph
 
 from engine import _core
 from engine.game import PythonGame, PythonState
@@ -79,7 +80,7 @@ def negamax(state: _core.State, known: dict[int, float]) -> float:
 
 
 @pytest.mark.parametrize("turns", TURNS)
-def test_a_whole_graph_has_the_exact_value_and_each_position_once(turns: str) -> None:
+def test_a_whole_graph_has_the_exact_value_and_each_reachedonce(turns: str) -> None:
     game = Countdown(turns)
     root = game.initial()
     known: dict[int, float] = {}
@@ -144,7 +145,7 @@ class Paths(Countdown):
 
 @pytest.mark.parametrize("rule", ["puct", "gumbel", "gumbel-full"])
 @pytest.mark.parametrize("turns", TURNS)
-def test_where_no_position_comes_twice_the_graph_is_the_tree(turns: str, rule: str) -> None:
+def test_where_no_reachedcomes_twice_the_graph_is_the_tree(turns: str, rule: str) -> None:
     game = Paths(turns)
     fields = {"proofs": False, "rule": rule, "c_puct_spread": 0.5}
     graph, tree = (searched(game.initial(), game, 300, transpositions=on, **fields) for on in (True, False))
@@ -154,6 +155,32 @@ def test_where_no_position_comes_twice_the_graph_is_the_tree(turns: str, rule: s
     for column in ("value", "edge_q", "edge_prior"):
         np.testing.assert_allclose(ours[column], theirs[column], atol=1e-5)
     assert graph.stats()["transpositions"] == 0
+
+
+def answer(state: _core.State) -> tuple[float, dict[int, float]]:
+    wdl, logits = even_handed_answer(state.encode())
+    legal = state.legal_actions()
+    weights = np.exp(logits[legal])
+    return float(wdl[0] - wdl[2]), dict(zip(legal, (weights / weights.sum()).tolist(), strict=True))
+
+
+@pytest.mark.parametrize("position", ["", "414", "7654321", "2222221"])
+def test_visits_and_values_are_those_of_the_formulas(position: str) -> None:
+    state = GAME.parse(position)
+    for simulations in (5, 40, 150):
+        trees = searched(state, GAME, simulations, proofs=False)
+        expected = reference_graph(state, simulations, answer, Settings())
+        dump = trees.dump(0)
+        for node, found in enumerate(states(trees, state)):
+            reached = expected.pop(found.key())
+            edges = slice(int(dump["edge_offsets"][node]), int(dump["edge_offsets"][node + 1]))
+            actions, visits = dump["edge_action"][edges].tolist(), dump["edge_visits"][edges].tolist()
+            counts = dict(zip(actions, visits, strict=True))
+            assert {action: count for action, count in counts.items() if count} == reached.counts
+            assert dump["visits"][node] == reached.visits
+            assert dump["value"][node] == pytest.approx(reached.q, abs=1e-4)
+        assert not expected
+    assert trees.stats()["transpositions"] > 0
 
 
 @pytest.mark.parametrize("in_flight", [1, 6])

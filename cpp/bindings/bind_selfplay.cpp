@@ -22,10 +22,15 @@ py::array bool_array(const std::vector<std::uint8_t>& values) {
 
 // Columns of what the search of a ply did, by name.
 constexpr std::pair<const char*, std::int32_t PlySearch::*> kSearchColumns[] = {
-    {"budget", &PlySearch::budget},           {"evaluations", &PlySearch::evaluations},
-    {"cache_hits", &PlySearch::cache_hits},   {"terminal_hits", &PlySearch::terminal_hits},
-    {"proven_hits", &PlySearch::proven_hits}, {"reused_visits", &PlySearch::reused_visits},
-    {"max_depth", &PlySearch::max_depth},     {"proof", &PlySearch::proof},
+    {"budget", &PlySearch::budget},
+    {"evaluations", &PlySearch::evaluations},
+    {"cache_hits", &PlySearch::cache_hits},
+    {"terminal_hits", &PlySearch::terminal_hits},
+    {"proven_hits", &PlySearch::proven_hits},
+    {"transpositions", &PlySearch::transpositions},
+    {"reused_visits", &PlySearch::reused_visits},
+    {"max_depth", &PlySearch::max_depth},
+    {"proof", &PlySearch::proof},
 };
 
 template <typename T>

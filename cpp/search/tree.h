@@ -37,6 +37,7 @@ struct SearchTally {
   std::uint32_t cache_hits = 0;
   std::uint32_t terminal_hits = 0;
   std::uint32_t proven_hits = 0;
+  std::uint32_t transpositions = 0;
   std::uint32_t reused_visits = 0;  // of the root when the search began
   std::uint32_t max_depth = 0;      // plies below the root
   std::uint64_t total_depth = 0;    // over all simulations

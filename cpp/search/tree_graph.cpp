@@ -31,6 +31,7 @@ Tree::Step Tree::visit_position(Leaf& leaf, NodeRef parent, int edge) {
       return Step::kDown;
     }
     ++context_->stats.transpositions;
+    ++tally_.transpositions;
     leaf.node = known;
     leaf.taken_over = true;
     complete(leaf);

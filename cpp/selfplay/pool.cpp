@@ -29,6 +29,7 @@ PlySearch search_of(const Tree& tree, std::uint32_t budget) {
   search.cache_hits = static_cast<std::int32_t>(tally.cache_hits);
   search.terminal_hits = static_cast<std::int32_t>(tally.terminal_hits);
   search.proven_hits = static_cast<std::int32_t>(tally.proven_hits);
+  search.transpositions = static_cast<std::int32_t>(tally.transpositions);
   search.reused_visits = static_cast<std::int32_t>(tally.reused_visits);
   search.max_depth = static_cast<std::int32_t>(tally.max_depth);
   if (tree.has_root() && tree.root().proven) search.proof = (tree.root().q > 0) - (tree.root().q < 0);

@@ -19,6 +19,7 @@ struct PlySearch {
   std::int32_t cache_hits = 0;
   std::int32_t terminal_hits = 0;
   std::int32_t proven_hits = 0;
+  std::int32_t transpositions = 0;
   std::int32_t reused_visits = 0;  // of the root, kept from the search before
   std::int32_t max_depth = 0;      // plies below the root
   std::int32_t proof = 2;          // sign of the root's proven value, or kNotProven
