@@ -151,8 +151,9 @@ def export_run(run: str, out: str, kind: str) -> None:
 
 def write_run_report(run: str) -> None:
     """Write the page of a run anew."""
-    from engine.language.improve import instruments, run_page
+    from engine.language.improve import run_page
     from engine.language.monitor.monitor import Monitor
+    from engine.language.parts import instruments
     from engine.language.report.report import write_report
     from engine.language.rundir import REPORT
 

@@ -153,12 +153,12 @@ class LanguageEvaluator:
         """(float32 [B, 3] for the player to move, bool [B] whether it is a verdict that proves)."""
         scores = np.full(len(questions), 0.5, np.float32)
         exact = np.zeros(len(questions), np.bool_)
-        judged = [index for index in np.flatnonzero(ended) if self.verify is not None]
+        judged = [index for index in np.flatnonzero(ended).tolist() if self.verify is not None]
         if judged and self.verify is not None:
             pairs = [(self.prompts[questions[i].tree], questions[i].completion) for i in judged]
             for i, verdict in zip(judged, self.verify(pairs), strict=True):
                 scores[i], exact[i] = verdict.score, verdict.kind == "exact"
-        valued = [index for index in np.flatnonzero(needed) if not (ended[index] and self.verify is not None)]
+        valued = [index for index in np.flatnonzero(needed).tolist() if not (ended[index] and self.verify is not None)]
         if valued and self.model.value_head is not None:
             from engine.language.scoring import values
 

@@ -19,23 +19,19 @@ TRAINING_COST = 3.0
 
 def forecast(task: Task, config: TextConfig) -> list[dict[str, Any]]:
     """Rows {"stage", "tokens", "minutes"}; the last is the sum. The rate is measured for a second."""
-    from engine.language.improve import new_model
     from engine.language.model_folder import load_model
+    from engine.language.parts import new_model
 
     real = task.demonstrations(min(config.model.demonstrations, 200), config.seed)
     model = load_model(Path(config.model.path)) if config.model.path else new_model(task, config, real)
     length = mean_length(task, model, real)
     generated_s = 1 / rate(task, model, config)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for stage, tokens, cost in stages(config, length):
         seconds = tokens * generated_s * cost
         rows.append({"stage": stage, "tokens": round(tokens), "minutes": round(seconds / 60, 2)})
-    total = {
-        "stage": "all",
-        "tokens": sum(row["tokens"] for row in rows),
-        "minutes": round(sum(row["minutes"] for row in rows), 1),
-    }
-    return [*rows, total]
+    tokens, minutes = (sum(row[column] for row in rows) for column in ("tokens", "minutes"))
+    return [*rows, {"stage": "all", "tokens": tokens, "minutes": round(minutes, 1)}]
 
 
 def stages(config: TextConfig, length: float) -> list[tuple[str, float, float]]:

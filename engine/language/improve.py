@@ -5,88 +5,44 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from engine.config import build_section, merge
-from engine.errors import UserError
 from engine.interrupt import terminable
 from engine.language.contamination import EvaluationIndex, overlap, refuse_overlap
 from engine.language.episode import Episode
 from engine.language.evaluation import Result, evaluate, table_row
-from engine.language.filter import Example, mark_kept, mix
+from engine.language.filter import mark_kept, mix
 from engine.language.model import LanguageModel
 from engine.language.model_folder import load_model
 from engine.language.monitor.gate import gate
-from engine.language.monitor.guard import Knobs, check_start, respond
+from engine.language.monitor.guard import check_start, respond
 from engine.language.monitor.levels import Level
-from engine.language.monitor.measure import Instruments
 from engine.language.monitor.monitor import Monitor
 from engine.language.monitor.observation import Items
-from engine.language.objective import Supervised, texts
+from engine.language.parts import (
+    Parts,
+    Progress,
+    evaluation_prompts,
+    expected_real_share,
+    first_model,
+    instruments,
+    knobs_of,
+    learn,
+    real_data,
+    turned,
+)
 from engine.language.report.report import RunPage, write_report
 from engine.language.report.sample import draw_samples
 from engine.language.rollout import Policy, Verify, rollout, row_seed
 from engine.language.rundir import REPORT, TextRun
 from engine.language.settings import TextConfig
-from engine.language.task import Demonstration, Prompt, Task
-from engine.language.text_learner import TextLearner
-from engine.language.tiny_model import build_model
+from engine.language.task import Prompt, Task
 from engine.language.watch import Watch, observation
 from engine.metrics import Metrics, resident_mb
 from engine.train import Reporter
-
-
-@dataclass
-class Progress:
-    """What the driver carries from commit to commit."""
-
-    iteration: int = 0
-    accepted: int = 0
-    """The iteration whose model counts; later ones were rejected."""
-    seconds: float = 0.0
-    tokens: int = 0
-    """Generated, in all."""
-    steps: int = 0
-    """Gradient steps from the first model to the accepted one."""
-    monitor: dict[str, Any] = field(default_factory=dict)
-    knobs: Knobs = field(default_factory=Knobs)
-    """Settings as alarms have turned them."""
-    accuracy: dict[str, Any] = field(default_factory=dict)
-    """Scores of the accepted model on the validation problems."""
-    stopped: str = ""
-    """Why the loop was halted before its end."""
-
-    @classmethod
-    def of(cls, content: Mapping[str, Any]) -> Progress:
-        """What `asdict` made, read back from JSON."""
-        knobs = Knobs(**{**content["knobs"], "band": tuple(content["knobs"]["band"])})
-        return cls(**{**content, "knobs": knobs})
-
-
-@dataclass
-class Parts:
-    """What the loop moves data between."""
-
-    task: Task
-    config: TextConfig
-    run: TextRun
-    verify: Verify
-    real: list[Demonstration]
-    prompts: list[Prompt]
-    """Of the training split, without a demonstration."""
-    index: EvaluationIndex
-    watch: Watch
-    monitor: Monitor
-    metrics: Metrics
-    reporter: Reporter
-    progress: Progress
-    model: LanguageModel
-    """The accepted one."""
-    accuracy: Items
-    """What it reaches on the validation problems."""
 
 
 def improve(
@@ -171,64 +127,6 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         monitor.update(observation(look, 0, [], 1.0, 0))
         _commit(parts, model, [], {})
     return parts
-
-
-def real_data(task: Task, config: TextConfig) -> tuple[list[Demonstration], list[Demonstration]]:
-    """(what models may learn from, what is kept apart to watch them)."""
-    count, apart = config.model.demonstrations, config.measure.holdout
-    found = task.demonstrations(count + apart, config.seed)
-    apart = min(apart, len(found) // 5)
-    return found[: len(found) - apart][:count], found[len(found) - apart :]
-
-
-def first_model(
-    task: Task, config: TextConfig, real: Sequence[Demonstration], reporter: Reporter
-) -> LanguageModel:
-    """The model that is named, or one built from nothing and trained on demonstrations."""
-    settings = config.model
-    if settings.path:
-        return load_model(Path(settings.path), Path(settings.adapter) if settings.adapter else None)
-    if not real:
-        raise UserError(
-            f"task '{task.name}' has no demonstrations to build a model on; name one with --model"
-        )
-    reporter.message(f"building a model of {settings.size} parameters on {len(real)} demonstrations")
-    model = new_model(task, config, real)
-    learn(model, config, mix([], real, config.mix, 0), settings.steps, (0,))
-    return model
-
-
-def new_model(task: Task, config: TextConfig, real: Sequence[Demonstration]) -> LanguageModel:
-    """A model with fresh weights that can spell the task."""
-    alphabet = task.alphabet or "".join(
-        sorted({letter for d in real for letter in d.prompt.text + d.completion})
-    )
-    return build_model(alphabet, config.model.size, config.seed)
-
-
-def evaluation_prompts(task: Task, config: TextConfig) -> list[Prompt]:
-    """Every problem that a checkpoint of this run is gated, watched or reported on."""
-    measure = config.measure
-    validation = max(measure.validation, config.monitor.prompts)
-    return [*task.prompts("validation", validation, 0), *task.prompts("test", measure.test, 0)]
-
-
-def learn(
-    model: LanguageModel,
-    config: TextConfig,
-    examples: Sequence[Example],
-    steps: int,
-    purpose: tuple[object, ...],
-) -> dict[str, float]:
-    """Train `model` in place; the loss and what the learner says of itself."""
-    learner = TextLearner(model, config.learner, row_seed(config.seed, "learn", *purpose))
-    rows = texts(
-        model,
-        [example.prompt for example in examples],
-        [example.completion for example in examples],
-        [example.weight for example in examples],
-    )
-    return learner.fit(rows, Supervised(), steps=steps)
 
 
 def _iterate(parts: Parts) -> None:
@@ -342,32 +240,6 @@ def _commit(
     parts.reporter.iteration({"iteration": progress.iteration, **line})
 
 
-def knobs_of(config: TextConfig) -> Knobs:
-    """The settings that guards may turn, as the run begins with them."""
-    return Knobs(
-        real_fraction=config.mix.real_fraction,
-        accumulate=config.mix.keep == "accumulate",
-        temperature=config.sample.temperature,
-        cap=config.filter.per_prompt,
-        band=config.sample.band,
-        steps=config.update.steps,
-    )
-
-
-def turned(config: TextConfig, knobs: Knobs) -> TextConfig:
-    """Settings of the next iteration: the run's, and over them what alarms have changed."""
-    layers = {
-        "sample": {"temperature": knobs.temperature, "band": knobs.band},
-        "filter": {"per_prompt": knobs.cap},
-        "mix": {
-            "real_fraction": knobs.real_fraction,
-            "keep": "accumulate" if knobs.accumulate else "replace",
-        },
-        "update": {"steps": knobs.steps},
-    }
-    return build_section(TextConfig, merge(config.model_dump(), layers))
-
-
 def run_page(
     task: Task, config: TextConfig, monitor: Monitor, episodes: Sequence[Episode], notes: Sequence[str] = ()
 ) -> RunPage:
@@ -381,22 +253,17 @@ def run_page(
     )
 
 
-def instruments(task: Task) -> Instruments:
-    """What the monitors know of a task."""
-    return Instruments(
-        solutions=task.solutions,
-        leaks=task.leaks,
-        modes=lambda episode: task.modes(episode.prompt, episode.completion),
-    )
-
-
 def _policies(parts: Parts, count: int) -> list[Policy]:
-    """The accepted model and the newest before it."""
+    """The accepted model, the newest before it, and where a model was built others built like it."""
     policies = [Policy(parts.model, parts.model.digest())]
     for iteration in range(parts.progress.accepted - 1, -1, -1):
         if len(policies) < count:
             model = load_model(parts.run.model_folder(iteration))
             policies.append(Policy(model, model.digest()))
+    for number in range(len(policies), count if not parts.config.model.path else 0):
+        seeds = parts.config.model_copy(update={"seed": row_seed(parts.config.seed, "policy", number)})
+        model = first_model(parts.task, seeds, parts.real, parts.reporter)
+        policies.append(Policy(model, model.digest()))
     return policies
 
 
@@ -419,16 +286,6 @@ def draw(prompts: Sequence[Prompt], count: int, seed: int) -> list[Prompt]:
     if count >= len(prompts):
         return list(prompts)
     return [prompts[index] for index in sorted(Random(seed).sample(range(len(prompts)), count))]
-
-
-def expected_real_share(task: Task, config: TextConfig) -> float:
-    """A lower bound of the share of real data that training will see, before anything is generated."""
-    if not config.mix.real or not task.demonstrations(1, config.seed):
-        return 0.0
-    if config.mix.real_fraction or config.sample.samples == 0:
-        return config.mix.real_fraction or 1.0
-    own = config.sample.prompts * min(config.filter.per_prompt, config.sample.samples)
-    return config.model.demonstrations / (config.model.demonstrations + own)
 
 
 def real_share(parts: Parts, episodes: Sequence[Episode]) -> float:

@@ -11,7 +11,7 @@ from engine.config import ProposalConfig, SearchConfig, Section, merge
 from engine.errors import UserError
 from engine.language.config import TextLearnerConfig
 from engine.language.monitor.config import GuardConfig, MonitorConfig
-from engine.registry import suggest
+from engine.plugin import suggest
 
 
 class ModelConfig(Section):
