@@ -33,10 +33,10 @@ class PositionTable {
 
   // The entries, empty ones among them.
   const std::vector<Entry>& entries() const { return entries_; }
-  // With one entry more.
-  std::size_t bytes() const {
-    const bool grows = 2 * (used_ + 1) > entries_.size();
-    return sizeof(Entry) * (grows ? grown_size() : entries_.size());
+  std::size_t bytes() const { return sizeof(Entry) * entries_.size(); }
+  // That one entry more would add.
+  std::size_t growth() const {
+    return 2 * (used_ + 1) > entries_.size() ? sizeof(Entry) * grown_size() - bytes() : 0;
   }
 
  private:

@@ -153,7 +153,9 @@ NodeRef Tree::add_won_node(const State& state, Action action) {
 }
 
 bool Tree::fits(std::size_t bytes) {
-  if (static_cast<double>(this->bytes() + bytes) <= context_->params.max_tree_mb * 1048576.0) return true;
+  const std::size_t grown = is_graph() ? positions_.growth() : 0;
+  if (static_cast<double>(this->bytes() + grown + bytes) <= context_->params.max_tree_mb * 1048576.0)
+    return true;
   if (!root_) return true;  // a root always fits: there must be a move to choose from
   return false;
 }

@@ -126,7 +126,7 @@ class Tree {
   void reset(const State& state, NoiseSeed noise_seed);
   // Forgets every node; the root position stays.
   void drop();
-  std::size_t bytes() const { return arena_.bytes() + (is_graph() ? positions_.bytes() : 0); }
+  std::size_t bytes() const { return arena_.bytes() + positions_.bytes(); }
   std::vector<Action> path_actions(const Leaf& leaf) const;
   const Node& node(NodeRef ref) const { return arena_.node(ref); }
   bool has_root_edge(Action action) const { return root_ && child_of_root(action); }
