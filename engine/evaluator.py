@@ -24,6 +24,13 @@ class Evaluator(Protocol):
         """One answer a request, in their order and orientation."""
 
 
+class Proposer(Protocol):
+    """Whatever answers the requests of trees of proposed moves."""
+
+    def __call__(self, requests: _core.Requests) -> _core.ProposalReply:
+        """One answer a request, in their order."""
+
+
 AnswerLater = Callable[[], _core.DenseReply]
 """Waits for the answer to a batch."""
 

@@ -7,17 +7,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 from engine import _core
 from engine.config import ProposalConfig, SearchConfig
 from engine.errors import UserError
-from engine.evaluator import AnswerLater, Evaluator, Pipeline
+from engine.evaluator import Evaluator, Pipeline, Proposer
 
 TREE_BATCH = 24
 """Leaves of one tree that a thread computes at a time, where several share the tree."""
 
 
-def search(trees: _core.Trees, evaluate: Evaluator, simulations: int) -> None:
+def search(trees: _core.Trees, evaluate: Evaluator | Proposer, simulations: int) -> None:
     """Run `simulations` new visits in every tree, answering requests in batches.
 
     A tree stops early where its root is proven or its memory is full.
@@ -29,8 +30,8 @@ def search(trees: _core.Trees, evaluate: Evaluator, simulations: int) -> None:
 
 def exchange(
     select: Callable[[int], _core.Requests],
-    backup: Callable[[_core.Requests, _core.DenseReply], None],
-    evaluate: Evaluator,
+    backup: Callable[[_core.Requests, Any], None],
+    evaluate: Evaluator | Proposer,
     leaves: int,
 ) -> Iterator[float]:
     """Answer what `select` asks until it asks no more; the evaluator's seconds, for every batch answered.
@@ -39,12 +40,11 @@ def exchange(
     the next is selected. Batches are backed up in the order in which they were selected, whichever is
     computed first, so that what is found depends on `depth` but never on timing.
     """
+    submit, depth = _at_once(evaluate), 1
     if isinstance(evaluate, Pipeline):
         submit, depth = evaluate.submit, evaluate.depth
-    else:
-        submit, depth = partial(partial, evaluate), 1
     most = batch_size(evaluate, leaves)
-    in_flight: deque[tuple[_core.Requests, AnswerLater]] = deque()
+    in_flight: deque[tuple[_core.Requests, Callable[[], Any]]] = deque()
     try:
         while True:
             seconds = 0.0
@@ -67,7 +67,12 @@ def exchange(
                 answer()
 
 
-def batch_size(evaluate: Evaluator, leaves: int) -> int:
+def _at_once(evaluate: Evaluator | Proposer) -> Callable[[_core.Requests], Callable[[], Any]]:
+    """Computes a batch when its answer is asked for."""
+    return lambda requests: partial(evaluate, requests)
+
+
+def batch_size(evaluate: Evaluator | Proposer, leaves: int) -> int:
     """The largest batch that `exchange` asks for."""
     return -(-leaves // evaluate.depth) if isinstance(evaluate, Pipeline) else leaves
 

@@ -158,7 +158,11 @@ class LanguageEvaluator:
             pairs = [(self.prompts[questions[i].tree], questions[i].completion) for i in judged]
             for i, verdict in zip(judged, self.verify(pairs), strict=True):
                 scores[i], exact[i] = verdict.score, verdict.kind == "exact"
-        valued = [index for index in np.flatnonzero(needed).tolist() if not (ended[index] and self.verify is not None)]
+        valued = [
+            index
+            for index in np.flatnonzero(needed).tolist()
+            if not (ended[index] and self.verify is not None)
+        ]
         if valued and self.model.value_head is not None:
             from engine.language.scoring import values
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,13 +94,14 @@ def difference(new: Result, old: Result) -> Paired:
     return paired_bootstrap(new.greedy, old.greedy, new.keys)
 
 
-def table_row(name: str, result: Result, base: Result | None = None) -> dict[str, Any]:
-    """A row of the final table, in percent."""
+def table_row(name: str, result: Result, others: Mapping[str, Result] | None = None) -> dict[str, Any]:
+    """A row of the final table, in percent; with how much better it is than each of `others`."""
     values = result.summary()
     row: dict[str, Any] = {"model": name, "greedy %": round(100 * values["greedy"], 1)}
     row["95 %"] = f"{100 * values['greedy_low']:.1f} to {100 * values['greedy_high']:.1f}"
     row |= {f"{k} %": round(100 * v, 1) for k, v in values.items() if "@" in k}
-    if base is not None:
-        gain = difference(result, base)
-        row["less base"] = f"{100 * gain.difference:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
+    for other, reference in (others or {}).items():
+        gain = difference(result, reference)
+        text = f"{100 * gain.difference:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
+        row[f"less {other}"] = text
     return row

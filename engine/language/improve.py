@@ -310,11 +310,15 @@ def final_table(parts: Parts) -> list[dict[str, Any]]:
         )  # fmt: skip
 
     first = measured(load_model(run.model_folder(0)))
-    rows = [table_row("first", first)]
+    found = {"first": first}
     if config.measure.control and parts.real and parts.progress.steps:
         control = load_model(run.model_folder(0))
         learn(control, config, mix([], parts.real, config.mix, 0), parts.progress.steps, ("control",))
-        rows.append(table_row("control", measured(control), first))
-    result = measured(parts.model)
-    rows.append(table_row(f"iteration {parts.progress.accepted}", result, first))
+        found["control"] = measured(control)
+    rows = [table_row("first", first, dict.fromkeys(found, first))]
+    if "control" in found:
+        rows.append(table_row("control", found["control"], found))
+    rows.append(table_row(f"iteration {parts.progress.accepted}", measured(parts.model), found))
+    for row in rows:
+        parts.metrics.text(parts.progress.iteration, "result", "\n".join(f"{k}: {v}" for k, v in row.items()))
     return rows
