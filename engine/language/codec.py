@@ -130,9 +130,9 @@ class Codec:
         special = set(self.tokenizer.all_special_ids)
         for letter in (*"a1.0", *sorted(self.tokenizer.get_vocab())):
             tokens = self.tokenizer(letter, add_special_tokens=False)["input_ids"]
-            if tokens and tokens[-1] not in special:
-                return int(tokens[-1])
-        raise UserError(f"tokenizer of '{self.tokenizer.name_or_path}' has no tokens but special ones")
+            if len(tokens) == 1 and tokens[0] not in special and self._plain_decode([tokens])[0].strip():
+                return int(tokens[0])
+        raise UserError(f"tokenizer of '{self.tokenizer.name_or_path}' has no token for a visible character")
 
     def _has_characters_only(self) -> bool:
         special = set(self.tokenizer.all_special_tokens)

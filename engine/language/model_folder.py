@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import safetensors
 import safetensors.torch
@@ -26,7 +26,12 @@ _MAX_BYTES = 1 << 24
 
 
 def load_model(
-    path: Path | str, adapter: Path | str | None = None, *, device: str = "auto", chat: bool = False
+    path: Path | str,
+    adapter: Path | str | None = None,
+    *,
+    device: str = "auto",
+    precision: Literal["auto", "f32"] = "auto",
+    chat: bool = False,
 ) -> LanguageModel:
     """Read a causal language model from a local folder.
 
@@ -35,6 +40,8 @@ def load_model(
         adapter: folder of a LoRA adapter for it; the base that the adapter names is ignored. Its value head
             comes before the model's.
         device: "cpu", "cuda" or "auto".
+        precision: of the weights; "auto" is f32 on the processor and on a GPU what the folder has. Training
+            all weights needs f32.
         chat: wrap prompts by the tokenizer's chat template.
 
     Raises:
@@ -47,7 +54,7 @@ def load_model(
     target = torch.device(resolve_device(device))
     with _quiet(), _explained(folder):
         tokenizer = _load_tokenizer(folder)
-        network = _load_network(folder, target)
+        network = _load_network(folder, target.type == "cpu" or precision == "f32")
     words = int(network.get_input_embeddings().num_embeddings)
     if max(tokenizer.get_vocab().values(), default=0) >= words:
         raise UserError(
@@ -159,7 +166,7 @@ def _load_tokenizer(folder: Path) -> Any:
     return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-def _load_network(folder: Path, device: torch.device) -> Any:
+def _load_network(folder: Path, f32: bool) -> Any:
     import transformers
 
     network, report = transformers.AutoModelForCausalLM.from_pretrained(
@@ -167,7 +174,7 @@ def _load_network(folder: Path, device: torch.device) -> Any:
         local_files_only=True,
         trust_remote_code=False,
         use_safetensors=True,
-        dtype=torch.float32 if device.type == "cpu" else "auto",
+        dtype=torch.float32 if f32 else "auto",
         output_loading_info=True,
     )
     missing = sorted(report["missing_keys"])

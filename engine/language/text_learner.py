@@ -1,0 +1,340 @@
+"""The learner on text: AdamW on batches filled by tokens, exactly repeatable, exactly resumable."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from engine.backends import computes_bf16
+from engine.checkpoint import read_tensors
+from engine.errors import CorruptFileError, UserError
+from engine.language.config import TextLearnerConfig
+from engine.language.model import LanguageModel
+from engine.language.objective import Objective
+from engine.learner import MAX_SKIPPED, sample_seed
+from engine.manifest import digest_json, read_digest, read_sealed, write_sealed
+from engine.storage import atomic_write, make_folder
+
+STATE, TENSORS = "text_learner.json", "text_learner.safetensors"
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+_COUNTS = ("step", "done", "updates", "skipped", "skipped_in_row", "worse")
+_LONG = 8
+"""Batches are drawn from runs of this many batches' worth of shuffled texts, sorted by length."""
+
+Example = TypeVar("Example")
+
+
+class TextLearner:
+    """A language model in training.
+
+    A fit is a function of the weights, the examples and the seed: the batches of step t depend on them and
+    on t alone. A state taken during a fit goes on when `fit` is called again with the same arguments.
+
+    Args:
+        model: whose weights change in place; with an adapter, the adapter's alone.
+        config: of the learner.
+        seed: of the order of examples and of dropout.
+    """
+
+    def __init__(self, model: LanguageModel, config: TextLearnerConfig, seed: int) -> None:
+        self.model = model
+        self.config = config
+        self.seed = seed
+        self.step = 0
+        """Steps taken in all fits."""
+        self._done = 0  # in this fit
+        self._updates = 0  # steps whose gradient was finite
+        self._skipped = self._skipped_in_row = 0
+        self._best_loss, self._worse = math.inf, 0
+        self._best: dict[str, Tensor] = {}
+        self._named = dict(model.parameters())
+        self._average = _copies(self._named) if config.ema_decay else {}
+        self._optimizer = self._create_optimizer()
+
+    def fit(
+        self,
+        examples: Sequence[Example],
+        objective: Objective[Example],
+        *,
+        steps: int | None = None,
+        epochs: float | None = None,
+        held_out: Sequence[Example] = (),
+        on_step: Callable[[int], None] | None = None,
+    ) -> dict[str, float]:
+        """Take `steps` gradient steps, or as many as `epochs` passes need; means by metrics tag.
+
+        Args:
+            examples: to learn from.
+            objective: their loss.
+            steps: exactly as many, over and over the examples.
+            epochs: in place of `steps`.
+            held_out: examples whose loss stops training early, where `patience` is set.
+            on_step: called after each step with the steps done in this fit.
+
+        Raises:
+            UserError: without examples, for one that is longer than the context, and after MAX_SKIPPED
+                steps in a row whose loss or gradient was not finite.
+        """
+        assert (steps is None) != (epochs is None)
+        if not examples:
+            raise UserError("there are no examples to learn from; loosen the filter or give real data")
+        sizes = self._sizes(examples, objective)
+        if steps is None:
+            assert epochs is not None
+            steps = max(1, round(epochs * len(self._epoch(sizes, 0))))
+        torch.set_num_threads(self.config.threads)
+        self.model.network.train()
+        totals: dict[str, float] = {}
+        first = self._done
+        try:
+            for batch in self._batches(sizes, first, steps):
+                if self.config.patience and self._worse >= self.config.patience:
+                    break
+                numbers = self._step([examples[place] for place in batch], objective, steps)
+                for name, number in numbers.items():
+                    totals[name] = totals.get(name, 0.0) + float(number)
+                if self._done % self.config.look_every == 0 or self._done == steps:
+                    self._look(held_out, objective)
+                if on_step is not None:
+                    on_step(self._done)
+        finally:
+            self.model.network.eval()
+        self._take_best()
+        taken, self._done = self._done - first, 0
+        means = {name: total / max(1, taken) for name, total in totals.items()}
+        return means | {"loss/steps": self.step, "loss/skipped_steps": self._skipped}
+
+    def loss(self, examples: Sequence[Example], objective: Objective[Example]) -> float:
+        """Mean loss over examples, by tokens of their batches; weights stay as they are."""
+        sizes = self._sizes(examples, objective)
+        training = self.model.network.training
+        self.model.network.eval()
+        total = 0.0
+        with torch.no_grad():
+            for batch in self._filled(np.argsort(sizes, kind="stable"), sizes):
+                loss, _ = objective(self.model, [examples[place] for place in batch])
+                total += float(loss) * float(sizes[batch].sum())
+        self.model.network.train(training)
+        return total / float(sizes.sum())
+
+    def averaged(self) -> LanguageModel:
+        """A copy of the model with the averaged weights, where `ema_decay` keeps an average."""
+        assert self._average
+        result = copy.deepcopy(self.model)
+        with torch.no_grad():
+            for name, weight in result.parameters():
+                weight.copy_(self._average[name])
+        return result
+
+    def save_state(self, folder: Path) -> None:
+        """Write everything that training goes on from."""
+        moments = {
+            f"{moment}.{name}": self._optimizer.state[weight][moment]
+            for name, weight in self._named.items()
+            for moment in _MOMENTS
+            if weight in self._optimizer.state
+        }
+        tables = {"weight": self._named, "average": self._average, "best": self._best}
+        tensors = {f"{kind}.{name}": each for kind, table in tables.items() for name, each in table.items()}
+        make_folder(folder)
+        digest = atomic_write(folder / TENSORS, safetensors.torch.save(_copies(tensors | moments)))
+        counts = {name: getattr(self, name if name == "step" else f"_{name}") for name in _COUNTS}
+        best = None if math.isinf(self._best_loss) else self._best_loss
+        write_sealed(
+            folder / STATE,
+            {"counts": counts, "seed": self.seed, "best_loss": best, "tensors": digest_json(digest)},
+        )
+
+    def load_state(self, folder: Path) -> None:
+        """Go on from what `save_state` wrote; raise CorruptFileError where it is of another model."""
+        content = read_sealed(folder / STATE)
+        try:
+            counts = {name: int(content["counts"][name]) for name in _COUNTS}
+            best, digest, seed = content["best_loss"], read_digest(content["tensors"]), int(content["seed"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CorruptFileError(f"'{folder / STATE}' is no state of a learner: {error!r}") from error
+        tensors = read_tensors(folder / TENSORS, digest)
+        weights = self._saved(folder, tensors, "weight")
+        with torch.no_grad():
+            for name, weight in self._named.items():
+                weight.copy_(weights[name])
+        if self._average:
+            self._average = self._saved(folder, tensors, "average")
+        has_best = any(name.startswith("best.") for name in tensors)
+        self._best = self._saved(folder, tensors, "best") if has_best else {}
+        for name, count in counts.items():
+            setattr(self, name if name == "step" else f"_{name}", count)
+        self._best_loss, self.seed = math.inf if best is None else float(best), seed
+        self._load_moments(folder, tensors)
+
+    def _create_optimizer(self) -> torch.optim.AdamW:
+        weights = list(self._named.values())
+        groups = [
+            {
+                "params": [each for each in weights if each.dim() > 1],
+                "weight_decay": self.config.weight_decay,
+            },
+            {"params": [each for each in weights if each.dim() < 2], "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(
+            [group for group in groups if group["params"]],
+            lr=self.config.learning_rate,
+            betas=(0.9, self.config.beta2),
+            fused=True,
+        )
+
+    def _sizes(self, examples: Sequence[Example], objective: Objective[Example]) -> Any:
+        """Longest row of each example times its rows, int64 [N]."""
+        rows = [objective.rows(example) for example in examples]
+        longest = max(len(row) for each in rows for row in each)
+        if longest > self.model.context:
+            raise UserError(
+                f"an example has {longest} tokens, the model's context {self.model.context}; "
+                "leave it out or take another model"
+            )
+        return np.array([max(map(len, each)) * len(each) for each in rows], np.int64)
+
+    def _batches(self, sizes: Any, first: int, steps: int) -> Iterator[list[int]]:
+        """Examples of the batches of steps `first` to `steps` of this fit."""
+        position = epoch = 0
+        while position < steps:
+            for batch in self._epoch(sizes, epoch):
+                if first <= position < steps:
+                    yield batch
+                position += 1
+            epoch += 1
+
+    def _epoch(self, sizes: Any, epoch: int) -> list[list[int]]:
+        """Every example once: shuffled, sorted by length within runs of batches, batches shuffled."""
+        start = self.step - self._done
+        source = np.random.Generator(np.random.PCG64(np.random.SeedSequence((self.seed, start, epoch))))
+        order = source.permutation(len(sizes))
+        run = max(1, int(_LONG * self.config.batch_tokens / sizes.mean()))
+        batches = [
+            batch
+            for place in range(0, len(order), run)
+            for batch in self._filled(_by_length(order[place : place + run], sizes), sizes)
+        ]
+        return [batches[place] for place in source.permutation(len(batches))]
+
+    def _filled(self, order: Any, sizes: Any) -> Iterator[list[int]]:
+        batch: list[int] = []
+        longest = 0
+        for place in order.tolist():
+            longest = max(longest, int(sizes[place]))
+            if batch and longest * (len(batch) + 1) > self.config.batch_tokens:
+                yield batch
+                batch, longest = [], int(sizes[place])
+            batch.append(place)
+        if batch:
+            yield batch
+
+    def _step(
+        self, examples: Sequence[Example], objective: Objective[Example], steps: int
+    ) -> dict[str, Tensor | float]:
+        rate = self.config.learning_rate * self._schedule(steps)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        device = self.model.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(sample_seed(self.seed, self.step))
+            with torch.autocast(device.type, torch.bfloat16, enabled=self._computes_bf16()):
+                loss, numbers = objective(self.model, examples)
+        self.step += 1
+        self._done += 1
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        norm = nn.utils.clip_grad_norm_(self._named.values(), self.config.gradient_clip)
+        if not bool(torch.isfinite(loss.detach() + norm)):
+            self._skip()
+            return {}
+        self._skipped_in_row = 0
+        self._optimizer.step()
+        self._updates += 1
+        self._update_average()
+        return {**numbers, "loss/gradient_norm": norm.detach(), "loss/learning_rate": rate}
+
+    def _computes_bf16(self) -> bool:
+        if self.config.precision == "auto":
+            return self.model.device.type == "cuda" and computes_bf16("cuda")
+        return self.config.precision == "bf16"
+
+    def _schedule(self, steps: int) -> float:
+        warmup = min(self.config.warmup_steps, steps // 10)
+        if self._done < warmup:
+            return (self._done + 1) / (warmup + 1)
+        if self.config.schedule == "constant":
+            return 1.0
+        progress = (self._done - warmup) / max(1, steps - warmup)
+        floor = self.config.final_rate
+        return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        # The decay grows from 0.1, so that the first weights are soon forgotten.
+        decay = min(self.config.ema_decay, self._updates / (self._updates + 9))
+        for name, mean in self._average.items():
+            mean.lerp_(self._named[name], 1 - decay)
+
+    def _skip(self) -> None:
+        self._skipped += 1
+        self._skipped_in_row += 1
+        if self._skipped_in_row >= MAX_SKIPPED:
+            raise UserError(
+                f"loss or gradient not finite in {MAX_SKIPPED} steps in a row at step {self.step}; "
+                "lower the learning rate"
+            )
+
+    def _look(self, held_out: Sequence[Example], objective: Objective[Example]) -> None:
+        if not self.config.patience or not held_out:
+            return
+        loss = self.loss(held_out, objective)
+        if loss < self._best_loss:
+            self._best_loss, self._worse, self._best = loss, 0, _copies(self._named)
+        else:
+            self._worse += 1
+
+    @torch.no_grad()
+    def _take_best(self) -> None:
+        for name, weight in self._best.items():
+            self._named[name].copy_(weight)
+        self._best_loss, self._worse, self._best = math.inf, 0, {}
+
+    def _saved(self, folder: Path, tensors: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
+        result = {}
+        for name, weight in self._named.items():
+            saved = tensors.get(f"{kind}.{name}")
+            if saved is None or saved.shape != weight.shape:
+                raise CorruptFileError(f"'{folder}' lacks '{kind}.{name}' {tuple(weight.shape)}")
+            result[name] = saved.to(weight.device)
+        return result
+
+    def _load_moments(self, folder: Path, tensors: dict[str, Tensor]) -> None:
+        self._optimizer.state.clear()
+        if not self._updates:
+            return
+        moments = {moment: self._saved(folder, tensors, moment) for moment in _MOMENTS}
+        for name, weight in self._named.items():
+            steps = torch.tensor(float(self._updates), device=weight.device)
+            self._optimizer.state[weight] = {
+                "step": steps,
+                **{moment: moments[moment][name] for moment in _MOMENTS},
+            }
+
+
+def _by_length(order: Any, sizes: Any) -> Any:
+    return order[np.argsort(sizes[order], kind="stable")]
+
+
+def _copies(tensors: dict[str, Any]) -> dict[str, Tensor]:
+    return {
+        name: each.detach().clone(memory_format=torch.contiguous_format) for name, each in tensors.items()
+    }
