@@ -84,7 +84,7 @@ def test_other_llamas_go_by_the_cache(changes: dict[str, Any]) -> None:
 
 
 def test_a_llama_with_an_adapter_goes_by_the_cache() -> None:
-    model = add_adapter(tiny_llama(), rank=2, scale=2, dropout=0.0, seed=1)
+    model = add_adapter(tiny_llama(), rank=2, alpha=2, dropout=0.0, seed=1)
     assert not generation.is_small_llama(model)
     same(
         generate(model, PROMPTS, seeds=SEEDS, max_tokens=8),

@@ -96,6 +96,24 @@ def test_a_stopped_fit_goes_on_exactly(stop: int, changes: dict[str, Any], tmp_p
         assert resumed.averaged().digest() == whole.averaged().digest()
 
 
+def test_weights_without_a_gradient_yet_have_no_state(tmp_path: Path) -> None:
+    def start() -> TextLearner:
+        model = build_model(ALPHABET, "0.1M", 1)
+        model.add_value_head()
+        return learner(model)
+
+    def go_on(trainer: TextLearner) -> str:
+        rows = trainer.model.codec.encode_prompts(["1+", "2+"])
+        trainer.fit([Judged(row, 1.0) for row in rows], Values(), steps=3)
+        return trainer.model.digest()
+
+    whole, resumed = start(), start()
+    whole.fit(sums(whole.model), Supervised(), steps=3)
+    whole.save_state(tmp_path)
+    resumed.load_state(tmp_path)
+    assert go_on(resumed) == go_on(whole)
+
+
 def test_a_state_of_another_model_is_refused(tmp_path: Path) -> None:
     learner(build_model(ALPHABET, "0.1M", 1)).save_state(tmp_path)
     with pytest.raises(CorruptFileError, match="lacks 'weight"):
@@ -170,7 +188,7 @@ def test_training_stops_at_the_best() -> None:
 def test_an_adapter_alone_is_trained(tmp_path: Path) -> None:
     base = build_model(ALPHABET, "0.1M", 1)
     save_model(base, tmp_path / "base")
-    model = add_adapter(load_model(tmp_path / "base"), rank=4, scale=8, dropout=0.1, seed=1)
+    model = add_adapter(load_model(tmp_path / "base"), rank=4, alpha=8, dropout=0.1, seed=1)
     trainer = learner(model, learning_rate=0.01)
     assert all("lora" in name for name, _ in model.parameters())
     before = trainer.loss(sums(model), Supervised())
@@ -186,7 +204,7 @@ def test_dropout_is_repeatable() -> None:
     digests = set()
     for noise in (1, 2):
         torch.manual_seed(noise)
-        model = add_adapter(build_model(ALPHABET, "0.1M", 1), rank=4, scale=8, dropout=0.5, seed=1)
+        model = add_adapter(build_model(ALPHABET, "0.1M", 1), rank=4, alpha=8, dropout=0.5, seed=1)
         learner(model).fit(sums(model), Supervised(), steps=4)
         digests.add(model.digest())
     assert len(digests) == 1

@@ -141,7 +141,7 @@ class Preferences:
         rows = [(each.prompt, each.chosen) for each in examples]
         rows += [(each.prompt, each.rejected) for each in examples]
         logprobs, mask = response_logprobs(model, rows)
-        chosen, rejected = (logprobs * mask).sum(1).split(count)
+        chosen, rejected = torch.split((logprobs * mask).sum(1), count)
         references = [(each.reference_chosen, each.reference_rejected) for each in examples]
         reference = torch.tensor(references, device=mask.device)
         loss = preference_loss(chosen, rejected, reference[:, 0], reference[:, 1], self.beta)
