@@ -11,7 +11,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 from tiny_models import ALPHABET, byte_tokenizer, other_model, tiny_llama
 
 from engine.errors import UserError
@@ -85,7 +84,7 @@ def test_other_llamas_go_by_the_cache(changes: dict[str, Any]) -> None:
 
 
 def test_a_llama_with_an_adapter_goes_by_the_cache() -> None:
-    model = add_adapter(tiny_llama(), rank=2, scale=2, dropout=0.0, seed=1)
+    model = add_adapter(tiny_llama(), rank=2, alpha=2, dropout=0.0, seed=1)
     assert not generation.is_small_llama(model)
     same(
         generate(model, PROMPTS, seeds=SEEDS, max_tokens=8),
@@ -329,9 +328,11 @@ def test_noise_is_splitmix64() -> None:
 def test_noise_is_uniform() -> None:
     rows = np.arange(500)
     numbers = np.stack([Noise(range(500)).uniform(rows, position) for position in range(40)])
-    assert stats.kstest(numbers.ravel(), "uniform").pvalue > 1e-3
-    for one, other in ((numbers[0], numbers[1]), (numbers[:, 0], numbers[:, 1])):
-        assert abs(np.corrcoef(one, other)[0, 1]) < 0.5 if len(one) < 100 else 0.15
+    # Kolmogorov and Smirnov's distance is above 1.95 / sqrt(n) once in a thousand times.
+    grid = np.arange(numbers.size) / numbers.size
+    assert np.abs(np.sort(numbers.ravel()) - grid).max() < 1.95 / numbers.size**0.5
+    for one, other in ((numbers[:, :-1], numbers[:, 1:]), (numbers[:-1], numbers[1:])):
+        assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.03
     assert numbers.min() >= 0
     assert numbers.max() < 1
 
@@ -376,7 +377,8 @@ def test_draws_follow_the_distribution() -> None:
         seen = np.bincount(tokens.numpy(), minlength=5)
         assert (seen[wanted == 0] == 0).all()
         some = wanted > 0
-        assert stats.chisquare(seen[some], wanted[some] / wanted[some].sum() * count).pvalue > 1e-3
+        # Of chi-square with at most 3 degrees of freedom, 16.3 is passed once in a thousand times.
+        assert ((seen - wanted * count)[some] ** 2 / (wanted * count)[some]).sum() < 16.3
         assert torch.equal(logprobs, logits.log_softmax(1)[0][tokens])
         assert entropy[0] == pytest.approx(float(torch.distributions.Categorical(logits=logits[0]).entropy()))
 

@@ -180,7 +180,7 @@ def test_chat_needs_a_template(saved: Path, copy: Path) -> None:
 
 
 def test_an_adapter_is_saved_alone_and_takes_the_base_it_is_given(saved: Path, tmp_path: Path) -> None:
-    model = add_adapter(load_model(saved), rank=2, scale=4, dropout=0.0, seed=1)
+    model = add_adapter(load_model(saved), rank=2, alpha=4, dropout=0.0, seed=1)
     plain = score(load_model(saved), PROMPTS, PROMPTS)
     assert all((a == b).all() for a, b in zip(score(model, PROMPTS, PROMPTS), plain, strict=True))
     for name, weight in model.parameters():
@@ -213,7 +213,7 @@ def test_an_adapter_is_saved_alone_and_takes_the_base_it_is_given(saved: Path, t
 def test_a_bad_adapter_is_one_line(
     saved: Path, tmp_path: Path, damage: Callable[[Path], None], words: str
 ) -> None:
-    save_model(add_adapter(load_model(saved), rank=2, scale=4, dropout=0.0, seed=1), tmp_path / "adapter")
+    save_model(add_adapter(load_model(saved), rank=2, alpha=4, dropout=0.0, seed=1), tmp_path / "adapter")
     damage(tmp_path / "adapter")
     with pytest.raises(UserError, match=words) as caught:
         load_model(saved, tmp_path / "adapter")

@@ -45,7 +45,7 @@ class LoraConfig(Section):
     """A low-rank adapter, trained in place of the model (Hu et al. 2021)."""
 
     rank: int = Field(8, ge=1, le=1024)
-    alpha: float = Field(16.0, gt=0, le=65536)
+    alpha: int = Field(16, ge=1, le=65536)
     """The adapter's output is multiplied by alpha / rank."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """Of its input in training."""

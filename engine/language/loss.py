@@ -39,7 +39,7 @@ def preference_loss(
 def desirability_loss(
     logprobs: Tensor, reference: Tensor, desirable: Tensor, drift: Tensor | float, beta: float
 ) -> Tensor:
-    """KTO (Ethayarajh et al. 2024, equation 8) with equal weights, from ln p of responses [B].
+    """KTO (Ethayarajh et al. 2024) with equal weights, from ln p of responses [B].
 
     Args:
         logprobs: under the policy.
@@ -70,7 +70,7 @@ def binary_loss(logits: Tensor, targets: Tensor, mask: Tensor | None = None) -> 
     """Binary cross entropy of logits with targets in [0, 1], of one shape: values, and labels of steps.
 
     A process reward model has logits [B, S] at the ends of steps and hard or soft labels; `mask` [B, S] is
-    1 where there is a step (Lightman et al. 2023; Wang et al. 2023, equation 2).
+    1 where there is a step (Lightman et al. 2023; Wang et al. 2023).
     """
     terms = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     return terms.mean() if mask is None else mean_over(terms, mask)
@@ -163,6 +163,7 @@ def policy_loss(
     mean: Literal["token", "row", "constant"] = "token",
     max_tokens: int = 1,
     beta: float = 0.0,
+    unbiased: bool = False,
     reference: Tensor | None = None,
 ) -> Tensor:
     """The clipped surrogate of PPO and GRPO, and beta times k3 to a reference.
@@ -181,6 +182,8 @@ def policy_loss(
             over B times `max_tokens` (Dr. GRPO).
         max_tokens: of a response, for `constant`.
         beta: weight of the divergence.
+        unbiased: multiply k3 by r, so that it estimates the divergence of the policy and not of the old one
+            (DeepSeek-V3.2).
         reference: ln p under the reference, [B, T], where beta is not 0.
     """
     wide = advantages if advantages.dim() == 2 else advantages[:, None]
@@ -188,7 +191,8 @@ def policy_loss(
     terms = -torch.minimum(ratio * wide, ratio.clamp(1 - clip_low, 1 + clip_high) * wide)
     if beta:
         assert reference is not None
-        terms = terms + beta * kl_estimate(logprobs, reference.detach())
+        divergence = kl_estimate(logprobs, reference.detach())
+        terms = terms + beta * (divergence * ratio if unbiased else divergence)
     if mean == "token":
         return mean_over(terms, mask)
     if mean == "row":

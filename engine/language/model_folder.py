@@ -100,7 +100,7 @@ def save_model(model: LanguageModel, path: Path | str) -> None:
     publish_folder(temporary, path)
 
 
-def add_adapter(model: LanguageModel, rank: int, scale: float, dropout: float, seed: int) -> LanguageModel:
+def add_adapter(model: LanguageModel, rank: int, alpha: int, dropout: float, seed: int) -> LanguageModel:
     """The model with a fresh LoRA adapter on every linear layer of its blocks (Hu et al. 2021).
 
     Training then changes the adapter alone; it starts out as no change at all.
@@ -109,7 +109,7 @@ def add_adapter(model: LanguageModel, rank: int, scale: float, dropout: float, s
 
     settings = peft.LoraConfig(
         r=rank,
-        lora_alpha=scale,
+        lora_alpha=alpha,
         lora_dropout=dropout,
         target_modules="all-linear",
         task_type="CAUSAL_LM",

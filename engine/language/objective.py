@@ -141,7 +141,7 @@ class Preferences:
         rows = [(each.prompt, each.chosen) for each in examples]
         rows += [(each.prompt, each.rejected) for each in examples]
         logprobs, mask = response_logprobs(model, rows)
-        chosen, rejected = (logprobs * mask).sum(1).split(count)
+        chosen, rejected = torch.split((logprobs * mask).sum(1), count)
         references = [(each.reference_chosen, each.reference_rejected) for each in examples]
         reference = torch.tensor(references, device=mask.device)
         loss = preference_loss(chosen, rejected, reference[:, 0], reference[:, 1], self.beta)
@@ -159,9 +159,16 @@ class PolicyGradient:
     """The clipped surrogate of GRPO and PPO; arguments are those of `policy_loss`."""
 
     def __init__(
-        self, *, clip_low: float = 0.2, clip_high: float = 0.2, beta: float = 0.0, max_tokens: int = 0
+        self,
+        *,
+        clip_low: float = 0.2,
+        clip_high: float = 0.2,
+        beta: float = 0.0,
+        unbiased: bool = False,
+        max_tokens: int = 0,
     ) -> None:
-        self.clip_low, self.clip_high, self.beta, self.max_tokens = clip_low, clip_high, beta, max_tokens
+        self.clip_low, self.clip_high, self.max_tokens = clip_low, clip_high, max_tokens
+        self.beta, self.unbiased = beta, unbiased
 
     def rows(self, example: Sampled) -> list[Tokens]:
         """Prompt and response."""
@@ -184,6 +191,7 @@ class PolicyGradient:
             mean="constant" if self.max_tokens else "token",
             max_tokens=self.max_tokens,
             beta=self.beta,
+            unbiased=self.unbiased,
             reference=reference,
         )
         return loss, {"loss/policy": loss.detach()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ from engine.manifest import digest_json, read_digest, read_sealed, write_sealed
 from engine.storage import atomic_write, make_folder
 
 STATE, TENSORS = "text_learner.json", "text_learner.safetensors"
-_MOMENTS = ("exp_avg", "exp_avg_sq")
+_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 _COUNTS = ("step", "done", "updates", "skipped", "skipped_in_row", "worse")
 _LONG = 8
 """Batches are drawn from runs of this many batches' worth of shuffled texts, sorted by length."""
@@ -142,7 +142,11 @@ class TextLearner:
             for moment in _MOMENTS
             if weight in self._optimizer.state
         }
-        tables = {"weight": self._named, "average": self._average, "best": self._best}
+        tables: dict[str, Mapping[str, Tensor]] = {
+            "weight": self._named,
+            "average": self._average,
+            "best": self._best,
+        }
         tensors = {f"{kind}.{name}": each for kind, table in tables.items() for name, each in table.items()}
         make_folder(folder)
         digest = atomic_write(folder / TENSORS, safetensors.torch.save(_copies(tensors | moments)))
@@ -308,26 +312,28 @@ class TextLearner:
             self._named[name].copy_(weight)
         self._best_loss, self._worse, self._best = math.inf, 0, {}
 
-    def _saved(self, folder: Path, tensors: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
-        result = {}
-        for name, weight in self._named.items():
-            saved = tensors.get(f"{kind}.{name}")
-            if saved is None or saved.shape != weight.shape:
-                raise CorruptFileError(f"'{folder}' lacks '{kind}.{name}' {tuple(weight.shape)}")
-            result[name] = saved.to(weight.device)
-        return result
+    def _saved(self, folder: Path, tensors: Mapping[str, Tensor], kind: str) -> dict[str, Tensor]:
+        return {
+            name: _of_shape(folder, tensors, f"{kind}.{name}", tuple(weight.shape)).to(weight.device)
+            for name, weight in self._named.items()
+        }
 
-    def _load_moments(self, folder: Path, tensors: dict[str, Tensor]) -> None:
+    def _load_moments(self, folder: Path, tensors: Mapping[str, Tensor]) -> None:
         self._optimizer.state.clear()
-        if not self._updates:
-            return
-        moments = {moment: self._saved(folder, tensors, moment) for moment in _MOMENTS}
         for name, weight in self._named.items():
-            steps = torch.tensor(float(self._updates), device=weight.device)
-            self._optimizer.state[weight] = {
-                "step": steps,
-                **{moment: moments[moment][name] for moment in _MOMENTS},
-            }
+            if f"step.{name}" in tensors:  # others have had no gradient yet
+                shapes = {moment: () if moment == "step" else tuple(weight.shape) for moment in _MOMENTS}
+                self._optimizer.state[weight] = {
+                    moment: _of_shape(folder, tensors, f"{moment}.{name}", shape).to(weight.device)
+                    for moment, shape in shapes.items()
+                }
+
+
+def _of_shape(folder: Path, tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
+    saved = tensors.get(name)
+    if saved is None or tuple(saved.shape) != shape:
+        raise CorruptFileError(f"'{folder}' lacks '{name}' {shape}; it is the state of another model")
+    return saved
 
 
 def _by_length(order: Any, sizes: Any) -> Any:
