@@ -211,11 +211,11 @@ class ProposalReply:
 
     wdl float32 [B, 3]: value of the requested node (ignored where the node has one already).
     offsets int64 [B + 1]: proposals of request b are rows offsets[b] : offsets[b + 1].
-    action int32 [P]: opaque ids below 2**31, distinct within a node (repeats raise the edge's prior).
+    action int32 [P]: opaque ids below 2**31, no more of them than asked for; repeats raise the edge's prior.
     prior float32 [P]: weights, normalised over the node's edges by the tree.
     player int8 [P]: who moves after the action.
     ends bool [P]: whether the action ends the episode.
-    tokens int32 [B]: what the request cost.
+    tokens int32 [B]: generated for the request, at most `counts` * max_step_tokens in a tree with a budget.
     exact bool [B]: whether the value of an ended node is an exact verdict that may prove nodes.
     """
 
@@ -232,7 +232,7 @@ class ProposalReply:
     ) -> None: ...
 
 class Requests:
-    """A batch of questions of a search; valid until it is answered."""
+    """A batch of questions of a search; empty once it is answered or its trees are forgotten."""
 
     def __len__(self) -> int: ...
     @property
@@ -250,8 +250,22 @@ class Requests:
     @property
     def counts(self) -> NDArray[np.int32]:
         """[B] number of moves asked for (PROPOSE)."""
+    @property
+    def nodes(self) -> NDArray[np.int64]:
+        """[B] the node that asks; its tree's name for it until the tree advances."""
+    @property
+    def known(self) -> NDArray[np.int32]:
+        """[B] moves that the node has already (PROPOSE)."""
+    @property
+    def fruitless(self) -> NDArray[np.int32]:
+        """[B] requests in a row that brought none; no two requests of a node have this and `known` alike."""
+    @property
+    def needs_value(self) -> NDArray[np.bool_]:
+        """[B] whether the reply's `wdl` is used: not where a node that has its value asks for more moves."""
+    def paths(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """offsets [B + 1] and actions; the path to node b is actions[offsets[b] : offsets[b + 1]]."""
     def path(self, index: int) -> list[int]:
-        """Ids from the root to the node (proposed trees)."""
+        """Actions from the root to the node of one request."""
 
 class SearchParams:
     """Settings of a search; every field is a keyword argument and an attribute."""
@@ -277,12 +291,15 @@ class SearchParams:
     root_temperature: float
     proofs: bool
     reuse: bool
+    transpositions: bool
     max_in_flight: int
     max_tree_mb: float
     initial_proposals: int
+    more_proposals: int
     widening_factor: float
     widening_exponent: float
     max_proposals: int
+    max_step_tokens: int
 
 class Trees:
     """Search trees, many at once, answered in batches."""
@@ -291,13 +308,28 @@ class Trees:
         """`game` None: proposed trees. `cache_mb` 0: no evaluation cache."""
     def add(self, state: State) -> int:
         """Root a new tree at a copy of `state`; its index."""
-    def add_proposed(self, player: int = 0) -> int: ...
+    def add_proposed(self, player: int = 0, tokens: int | None = None) -> int:
+        """A new proposed tree whose root `player` (0 or 1) moves at; its index.
+
+        `tokens` is all that it may spend, None without limit. Before a request for n moves it sets
+        n * max_step_tokens aside, and gets the rest back with the reply; where that does not fit it asks for
+        fewer, and a tree that must have moves and cannot pay for one is finished.
+        """
+    def grant(self, tree: int, tokens: int | None) -> None:
+        """Let a proposed tree spend `tokens` more than so far; None: without limit."""
+    @property
+    def tokens_spent(self) -> NDArray[np.int64]:
+        """[T]"""
+    @property
+    def tokens_left(self) -> NDArray[np.int64]:
+        """[T] neither spent nor set aside; -1 without limit."""
     max_in_flight: int
     """Leaves that a tree may have waiting at a time; trees added before keep room for as many as then."""
     def clear(self) -> None: ...
     def __len__(self) -> int: ...
-    def select(self, simulations: int) -> Requests:
-        """Walk every tree until it waits for an answer or has had `simulations` new visits."""
+    def select(self, simulations: int, most: int = ...) -> Requests:
+        """Walk every tree until it waits for an answer or has had `simulations` new visits, or until `most`
+        requests have come up. Earlier batches may still wait for their answers, in any order."""
     def backup(self, requests: Requests, reply: DenseReply | ProposalReply) -> None: ...
     def root(self, tree: int) -> dict[str, Any]:
         """What the search found at a root.
@@ -311,13 +343,26 @@ class Trees:
     def best_action(self, tree: int) -> int:
         """Most visits or the rule's own choice, lowest action on ties; never gives a proven result away."""
     def principal_variation(self, tree: int, max_plies: int = 20) -> list[int]: ...
+    def dump(self, tree: int) -> dict[str, NDArray[Any]]:
+        """The whole tree: n nodes, each after its parent, and their E edges.
+
+        Of nodes: parent int32 [n] (its row, -1 the root), action int32 [n] (of the edge from there),
+        depth int32 [n], player int8 [n], visits int64 [n], value float32 [n] (mean, for its player, NaN where
+        unvisited), raw_value float32 [n] (as evaluated, NaN before), ends bool [n], proof int8 [n] (as in
+        `root`). Of edges: edge_offsets int64 [n + 1], edge_action int32 [E], edge_node int32 [E] (its row, -1
+        where there is none yet), edge_prior float32 [E], edge_visits int64 [E], edge_q float32 [E] (for the
+        player who chooses, NaN where unvisited).
+        """
     def advance(self, tree: int, action: int) -> None:
-        """Play `action` at the root; keeps its subtree where `reuse` is set."""
+        """Play `action` at the root; keeps its subtree where `reuse` is set.
+
+        In a proposed tree it must have been proposed at the root. Tokens spent stay spent.
+        """
     def drop(self) -> None:
         """Forget all nodes and the cache, keep the roots (the weights have changed)."""
     def stats(self) -> dict[str, int]:
         """Counters since construction: simulations, evaluations, cache_hits, terminal_hits, proven_hits,
-        collisions, bad_replies, capped, tokens."""
+        transpositions, collisions, bad_replies, capped, tokens."""
 
 def uniform(requests: Requests) -> DenseReply:
     """Equal priors and a draw for every request."""
@@ -361,9 +406,11 @@ class Pool:
     def start(self, positions: int) -> None:
         """Play until `positions` more searched moves have been made; `select` is empty from then on.
 
-        Trees are forgotten then; the searches under way begin anew at the next start.
+        Trees are forgotten then, with the batches not answered; the searches under way begin anew at the
+        next start.
         """
-    def select(self) -> Requests: ...
+    def select(self, most: int = ...) -> Requests:
+        """The next batch, of `most` requests at most; earlier ones may still wait for their answers."""
     def backup(self, requests: Requests, reply: DenseReply) -> None: ...
     def take_games(self) -> dict[str, Any]:
         """Finished games since the last call as columns (see engine.replay.GAME_SCHEMA), then forget them."""
@@ -374,8 +421,12 @@ class Pool:
     def next_id(self) -> int: ...
     def new_weights(self, checkpoint: int) -> None:
         """Drop trees and cache; moves from now on carry this checkpoint's id."""
-    def stats(self) -> dict[str, int]:
-        """Counters of Trees.stats, and positions (searched moves) and games (finished ones)."""
+    def stats(self) -> dict[str, float]:
+        """Counters of Trees.stats, positions (searched moves) and games (finished ones).
+
+        And seconds: rules_s of the rules within `select` (from the share that samples have), record_s of
+        moves made and written down there, encode_s of planes.
+        """
 
 class ReplayWindow:
     """Games of the replay window in memory, decoded to training samples at C++ speed."""

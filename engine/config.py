@@ -67,15 +67,41 @@ class SearchConfig(Section):
     """Back up proven wins, draws and losses and stop searching what is proven."""
     reuse: bool = True
     """Keep the subtree of the move played."""
+    transpositions: bool = False
+    """One node for each position, however it is reached (KataGo's docs/GraphSearch.md): a node's value is the
+    mean of its own evaluation and its children's values, weighted by the visits of its edges."""
     max_tree_mb: float = Field(256.0, gt=0, le=65536)
     """Memory of one tree; at the cap the move is chosen from what there is."""
+
+
+class ProposalConfig(Section):
+    """Trees whose moves a language model proposes, beside the settings of their search.
+
+    They have no noise at the root: what is tried there is varied by sampling and by widening. Sequential
+    halving gives a move that came late one visit at once, and lets it catch up while it promises most.
+    """
+
+    initial_proposals: int = Field(4, ge=1, le=32768)
+    """Moves asked for at a node's first visit."""
+    more_proposals: int = Field(2, ge=1, le=32768)
+    """Moves asked for each time that a node widens; two requests in a row that bring none end it."""
+    widening_factor: float = Field(2.0, ge=0, le=1e6)
+    """A node of N visits may have this times N to the power widening_exponent moves (progressive widening,
+    Coulom 2007; Couetoux et al. 2011, section 3)."""
+    widening_exponent: float = Field(0.5, ge=0, le=1)
+    """0: no widening."""
+    max_proposals: int = Field(16, ge=1, le=32768)
+    """Moves of a node."""
+    max_step_tokens: int = Field(16, ge=1, le=1_000_000)
+    """Most tokens that one move may cost. A tree with a budget sets as many aside for each move."""
 
 
 class SelfplayConfig(Section):
     """How games are played for training."""
 
-    games: int = Field(128, ge=1, le=65536)
-    """Games side by side in each caller; also the batch that its evaluator sees."""
+    games: int = Field(128, ge=0, le=65536)
+    """Games side by side in each caller; also the batch that its evaluator sees. 0: as many as a measurement
+    of about two seconds finds to be enough for the evaluator, once, when the run is made."""
     simulations: int = Field(100, ge=1, le=10_000_000)
     """New visits a move in a full search."""
     fast_simulations: int = Field(20, ge=1, le=10_000_000)
@@ -191,6 +217,11 @@ class LoopConfig(Section):
     """Callers in threads, or each in a process of its own, started again where it dies or hangs."""
     stall_s: float = Field(60.0, gt=0, le=1e6)
     """Seconds without any progress after which a process is taken to hang."""
+    max_weight_lag: int = Field(0, ge=0, le=1)
+    """Iterations by which the weights that play may be behind the learner's. At 1 the learner trains on the
+    games committed so far while the next are played, and both wait for each other at the end of the
+    iteration: worth it where the learner has a GPU or cores to itself (`loop.actors = "process"`,
+    `loop.callers` below the number of cores), of no use where both share the same cores."""
     checkpoints: int = Field(20, ge=1)
     """Checkpoints kept on disk beside every tenth."""
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,6 +22,21 @@ class Evaluator(Protocol):
 
     def __call__(self, requests: _core.Requests) -> _core.DenseReply:
         """One answer a request, in their order and orientation."""
+
+
+AnswerLater = Callable[[], _core.DenseReply]
+"""Waits for the answer to a batch."""
+
+
+@runtime_checkable
+class Pipeline(Evaluator, Protocol):
+    """An evaluator that computes while its caller goes on."""
+
+    depth: int
+    """Batches that it likes to have in flight."""
+
+    def submit(self, requests: _core.Requests) -> AnswerLater:
+        """Begin a batch. Its reply is good until `depth` more have begun; wait for them in order."""
 
 
 class UniformEvaluator:
@@ -51,7 +65,7 @@ class RolloutEvaluator:
 
 
 class NetworkEvaluator:
-    """A network on the backend that fits this machine.
+    """A network on the backend that fits this machine; a pipeline where the backend is one.
 
     The GIL is released while the network is computed. One evaluator serves one thread at a time.
 
@@ -59,11 +73,11 @@ class NetworkEvaluator:
         game: whose planes and actions the network must fit; UserError where it does not.
         network: the weights; kept as they are at this moment.
         config: backend, device and precision.
-        threads: of the processor, for one batch.
+        streams: threads of the processor, each of which computes a batch of its own.
     """
 
     def __init__(
-        self, game: _core.Game, network: PolicyValueNetwork, config: EvaluatorConfig, threads: int = 1
+        self, game: _core.Game, network: PolicyValueNetwork, config: EvaluatorConfig, streams: int = 1
     ) -> None:
         from engine.backends import create_backend, resolve_backend
         from engine.backends.calibration import random_positions
@@ -72,16 +86,22 @@ class NetworkEvaluator:
         self.game = game
         self.choice: BackendChoice = resolve_backend(config)
         calibration = random_positions(game) if self.choice.precision == "int8" else None
-        self.backend = create_backend(self.choice, network, threads, calibration)
+        self.backend = create_backend(self.choice, network, streams, calibration)
+        self.depth = self.backend.depth
 
     def load(self, network: PolicyValueNetwork) -> None:
         """Play on with new weights of the same architecture."""
         _check_fit(self.game, network)
         self.backend.load(network)
 
+    def submit(self, requests: _core.Requests) -> AnswerLater:
+        """Begin to compute the network on the planes of the requests."""
+        answer = self.backend.submit(requests.planes)
+        return lambda: _core.DenseReply(*answer())
+
     def __call__(self, requests: _core.Requests) -> _core.DenseReply:
-        """Compute the network on the planes of the requests."""
-        return _core.DenseReply(*self.backend(requests.planes))
+        """Compute the network on the planes of the requests; the reply is good until the next batch."""
+        return self.submit(requests)()
 
     def bare_rate(self, batch: int, seconds: float = 0.5) -> float:
         """Positions a second of inference alone on one batch: the best of five equal stretches."""
@@ -90,29 +110,6 @@ class NetworkEvaluator:
         compute = self.backend.bind(planes)
         compute()
         return max(_rate(compute, batch, seconds / 5) for _ in range(5))
-
-
-class SplitEvaluator:
-    """Evaluators of one thread each that share every batch: what one tree gives a whole machine to do.
-
-    The answers are those of one evaluator where they do not depend on the batch.
-    """
-
-    def __init__(self, evaluators: Sequence[NetworkEvaluator]) -> None:
-        self._backends = [evaluator.backend for evaluator in evaluators]
-        # The calling thread is one of them: each thread that is not woken saves a tenth of a batch's time.
-        self._threads = ThreadPoolExecutor(max(1, len(evaluators) - 1), thread_name_prefix="evaluator")
-
-    def __call__(self, requests: _core.Requests) -> _core.DenseReply:
-        """Compute the network on the planes of the requests."""
-        first, *parts = np.array_split(requests.planes, min(len(self._backends), len(requests)))
-        futures = [
-            self._threads.submit(backend, part)
-            for backend, part in zip(self._backends[1:], parts, strict=False)
-        ]
-        answers = [self._backends[0](first), *(future.result() for future in futures)]
-        wdl, logits = zip(*answers, strict=True)
-        return _core.DenseReply(np.concatenate(wdl), np.concatenate(logits))
 
 
 def _rate(compute: Callable[[], None], batch: int, seconds: float) -> float:

@@ -13,19 +13,17 @@ values of a ply are for its player to move:
 
 from __future__ import annotations
 
-import io
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from engine.errors import CorruptFileError
-from engine.storage import Digest, atomic_write, read_checked
+from engine.parquet import TableFormat
+from engine.storage import Digest
 
 Games = dict[str, Any]
 """Games as columns."""
@@ -59,6 +57,8 @@ GAME_SCHEMA = pa.schema(
     ]
 )
 """A row a game. `rules` is the game with its options; `steps` holds moves that are texts, else null."""
+
+_FORMAT = TableFormat("replay", FORMAT, GAME_SCHEMA, "game", "games")
 
 _GAME_COLUMNS = {
     "game_id": np.int64,
@@ -159,11 +159,7 @@ def from_table(table: pa.Table) -> Games:
 
 def write_games(path: Path, games: Games, rules: str) -> Digest:
     """Write games as Parquet, whole or not at all: zstd, page checksums, format and game in its metadata."""
-    metadata = {"selfplay.format": str(FORMAT), "selfplay.game": rules}
-    table = to_table(games, rules).replace_schema_metadata(metadata)
-    sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True, row_group_size=1 << 20)
-    return atomic_write(path, sink.getvalue())
+    return _FORMAT.write(path, [to_table(games, rules)], rules)
 
 
 def read_games(path: Path, rules: str | None = None, digest: Digest | None = None) -> Games:
@@ -172,17 +168,8 @@ def read_games(path: Path, rules: str | None = None, digest: Digest | None = Non
     Raises CorruptFileError for a file that is damaged, not what `digest` says, of another game than
     `rules`, or of a newer format.
     """
-    data = read_checked(path, digest)
-    try:
-        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-        _check_metadata(path, file.schema_arrow.metadata or {}, rules)
-        table = file.read(use_threads=False)
-        if not table.schema.equals(GAME_SCHEMA):
-            raise CorruptFileError(f"'{path}' has other columns than replay files of format {FORMAT}")
-        return from_table(table)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CorruptFileError(f"'{path}' is damaged: {reason}") from error
+    with _FORMAT.read(path, rules, digest) as file:
+        return from_table(file.read(use_threads=False))
 
 
 def _slice_games(games: Games, first: int, last: int) -> Games:
@@ -219,16 +206,3 @@ def _values(values: pa.Array, dtype: Any) -> NDArray[Any]:
 def _require_same(offsets: NDArray[np.int64], expected: NDArray[np.int64], name: str) -> None:
     if not np.array_equal(offsets, expected):
         raise ValueError(f"lists of '{name}' differ in length from those beside them")
-
-
-def _check_metadata(path: Path, metadata: Mapping[bytes, bytes], rules: str | None) -> None:
-    version = metadata.get(b"selfplay.format", b"").decode("ascii", "replace")
-    if not version.isdecimal():
-        raise CorruptFileError(f"'{path}' is not a replay file: its metadata names no format")
-    if int(version) > FORMAT:
-        raise CorruptFileError(
-            f"'{path}' has format {version}, newer than {FORMAT}; use the version of selfplay that wrote it"
-        )
-    game = metadata.get(b"selfplay.game", b"").decode("utf-8", "replace")
-    if rules is not None and game != rules:
-        raise CorruptFileError(f"'{path}' holds games of {game}, not of {rules}")

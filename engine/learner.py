@@ -84,10 +84,14 @@ class Learner:
 
         What does not fill a batch is carried over to the next call.
         """
-        self._owed_steps += new_positions * self.config.samples_per_position / self.config.batch_size
+        self.owe(new_positions)
         steps = int(self._owed_steps)
         self._owed_steps -= steps
         return steps
+
+    def owe(self, new_positions: int) -> None:
+        """Have the next plan count `new_positions`, too."""
+        self._owed_steps += new_positions * self.config.samples_per_position / self.config.batch_size
 
     def train(self, window: SampleWindow, steps: int) -> dict[str, float]:
         """Take `steps` gradient steps; means over them by metrics tag, nothing for no steps.

@@ -1,6 +1,7 @@
 """What a run tells about itself: `metrics.jsonl`, one object an iteration, and the same in TensorBoard.
 
-A tag is `group/name`; TensorBoard shows one section a group, in the order of the data's path:
+A tag is `group/name`. TensorBoard, which sorts by name, shows it as `3 games/search/cache_hits`: in numbered
+sections, see SECTIONS, what matters most first. The groups, in the order of the data's path:
 
     selfplay/  games as they are played: length, results, how many distinct
     search/    visits, priors against targets, proofs, cache
@@ -10,7 +11,8 @@ A tag is `group/name`; TensorBoard shows one section a group, in the order of th
     value/     the network's win, draw and loss: calibration against outcomes
     truth/     mistakes and optimal moves where the exact value is known
     arena/     results of matches
-    speed/     positions, evaluations and samples a second, and where the time goes
+    speed/     positions, evaluations and samples a second
+    time/      seconds of wall time an iteration by what they went on; the parts come to time/total_s
     machine/   memory of the process
 """
 
@@ -32,7 +34,32 @@ from engine.errors import CorruptFileError, UserError
 if TYPE_CHECKING:
     from engine._core import Game, State
 
-GROUPS = ("selfplay", "search", "replay", "loss", "policy", "value", "truth", "arena", "speed", "machine")
+SECTIONS = {
+    "selfplay": "3 games",
+    "search": "3 games",
+    "replay": "6 replay",
+    "loss": "1 learning",
+    "policy": "1 learning",
+    "value": "1 learning",
+    "truth": "2 strength",
+    "arena": "2 strength",
+    "speed": "4 speed",
+    "time": "5 time",
+    "machine": "7 machine",
+}
+"""By group, the section of TensorBoard that shows it."""
+
+GROUPS = tuple(SECTIONS)
+
+
+_OPTIMIZER = ("loss/gradient_norm", "loss/learning_rate", "loss/skipped_steps", "loss/steps")
+
+
+def shown_tag(tag: str) -> str:
+    """`tag` as TensorBoard has it; in a section of its own where its group is not known."""
+    section = SECTIONS.get(tag.partition("/")[0])
+    name = tag.replace("loss/", "optimizer/") if tag in _OPTIMIZER else tag  # the losses come first
+    return name if section is None else f"{section}/{name}"
 
 
 def resident_mb() -> float:
@@ -139,13 +166,15 @@ class EventFile:
         from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
         numbers = {tag: value for tag, value in values.items() if "/" in tag and _is_number(value)}
-        self._write({"step": step, "summary": scalar_pb(tag, value)} for tag, value in numbers.items())
+        self._write(
+            {"step": step, "summary": scalar_pb(shown_tag(tag), value)} for tag, value in numbers.items()
+        )
 
     def text(self, step: int, tag: str, markdown: str) -> None:
         """Write a text."""
         from tensorboard.plugins.text.summary_v2 import text_pb
 
-        self._write([{"step": step, "summary": text_pb(tag, markdown)}])
+        self._write([{"step": step, "summary": text_pb(shown_tag(tag), markdown)}])
 
     def close(self) -> None:
         """Close the file."""

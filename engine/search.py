@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+
 from engine import _core
-from engine.config import SearchConfig
-from engine.evaluator import Evaluator
+from engine.config import ProposalConfig, SearchConfig
+from engine.errors import UserError
+from engine.evaluator import AnswerLater, Evaluator, Pipeline
+
+TREE_BATCH = 24
+"""Leaves of one tree that a thread computes at a time, where several share the tree."""
 
 
 def search(trees: _core.Trees, evaluate: Evaluator, simulations: int) -> None:
@@ -12,8 +22,54 @@ def search(trees: _core.Trees, evaluate: Evaluator, simulations: int) -> None:
 
     A tree stops early where its root is proven or its memory is full.
     """
-    while requests := trees.select(simulations):
-        trees.backup(requests, evaluate(requests))
+    leaves = len(trees) * trees.max_in_flight
+    for _ in exchange(partial(trees.select, simulations), trees.backup, evaluate, leaves):
+        pass
+
+
+def exchange(
+    select: Callable[[int], _core.Requests],
+    backup: Callable[[_core.Requests, _core.DenseReply], None],
+    evaluate: Evaluator,
+    leaves: int,
+) -> Iterator[float]:
+    """Answer what `select` asks until it asks no more; the evaluator's seconds, for every batch answered.
+
+    A pipeline has `depth` batches in flight, which share `leaves` requests: while it computes some of them
+    the next is selected. Batches are backed up in the order in which they were selected, whichever is
+    computed first, so that what is found depends on `depth` but never on timing.
+    """
+    if isinstance(evaluate, Pipeline):
+        submit, depth = evaluate.submit, evaluate.depth
+    else:
+        submit, depth = partial(partial, evaluate), 1
+    most = batch_size(evaluate, leaves)
+    in_flight: deque[tuple[_core.Requests, AnswerLater]] = deque()
+    try:
+        while True:
+            seconds = 0.0
+            while len(in_flight) < depth and (requests := select(most)):
+                start = time.perf_counter()
+                in_flight.append((requests, submit(requests)))
+                seconds += time.perf_counter() - start
+            if not in_flight:
+                return
+            start = time.perf_counter()
+            requests, answer = in_flight.popleft()
+            reply = answer()
+            seconds += time.perf_counter() - start
+            if requests:  # else forgotten in the meantime
+                backup(requests, reply)
+            yield seconds
+    finally:
+        for _, answer in in_flight:  # they read buffers that are used again
+            with contextlib.suppress(Exception):
+                answer()
+
+
+def batch_size(evaluate: Evaluator, leaves: int) -> int:
+    """The largest batch that `exchange` asks for."""
+    return -(-leaves // evaluate.depth) if isinstance(evaluate, Pipeline) else leaves
 
 
 def search_params(config: SearchConfig, *, noise: bool = False) -> _core.SearchParams:
@@ -27,3 +83,17 @@ def search_params(config: SearchConfig, *, noise: bool = False) -> _core.SearchP
             "forced_playouts": 0.0,
         }
     return _core.SearchParams(**fields)
+
+
+def proposed_params(config: SearchConfig, proposals: ProposalConfig) -> _core.SearchParams:
+    """Settings for trees of proposed moves, which have no noise.
+
+    Raises UserError where the search is to know positions or the spread of values, as only games' trees do.
+    """
+    for field in ("c_puct_spread", "lcb_deviations", "transpositions"):
+        if value := getattr(config, field):
+            raise UserError(f"setting 'search.{field}' = {value} is not for proposed trees; leave it out")
+    params = search_params(config)
+    for field, value in proposals.model_dump().items():
+        setattr(params, field, value)
+    return params

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 from engine import _core
 from engine.config import Config
 from engine.errors import UserError
 from engine.evaluator import Evaluator
-from engine.search import search_params
+from engine.search import batch_size, exchange, search_params
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Games = dict[str, Any]
 """Games as columns; see engine.replay.GAME_SCHEMA."""
 
+
+PARTS = ("rules", "select", "encode", "evaluate", "backup", "record")
+"""What the seconds of a caller go on: the game's rules on the way down (from samples), the rest of that way,
+planes, the evaluator, the way back up, moves and finished games written down. Each has a counter `NAME_s`."""
 
 MAX_BAD_REPLIES = 256
 """Answers of one play that are not finite, after which it ends and its games are dropped."""
@@ -37,9 +45,12 @@ class Caller:
         self, game: _core.Game, config: Config, evaluator: Evaluator, index: int, callers: int
     ) -> None:
         play = config.selfplay
+        if play.games == 0:
+            raise ValueError("selfplay.games = 0 has not been resolved; give a number")
         self.evaluator = evaluator
-        self.evaluate_s = 0.0
+        self.seconds = dict.fromkeys(("play", "select", "evaluate", "backup", "record"), 0.0)
         self.batches = 0
+        self.slots = play.games
         self.pool = _core.Pool(
             game,
             search_params(config.search, noise=True),
@@ -52,8 +63,22 @@ class Caller:
         )
 
     def stats(self) -> dict[str, float]:
-        """Counters of the pool, and `evaluate_s`, `batches`."""
-        return {**self.pool.stats(), "evaluate_s": self.evaluate_s, "batches": self.batches}
+        """Counters of the pool, `batches`, `batch_room` (requests that fit into those), and seconds.
+
+        These are `play_s` of `play` in all, and those of PARTS. Of an evaluator that computes meanwhile, only
+        what it was waited for counts.
+        """
+        counters, seconds = self.pool.stats(), self.seconds
+        return {
+            **counters,
+            "batches": self.batches,
+            "batch_room": self.batches * batch_size(self.evaluator, self.slots),
+            "play_s": seconds["play"],
+            "select_s": seconds["select"] - counters["rules_s"] - counters["record_s"],
+            "evaluate_s": seconds["evaluate"] - counters["encode_s"],
+            "backup_s": seconds["backup"],
+            "record_s": counters["record_s"] + seconds["record"],
+        }
 
     def play(self, positions: int, stop: threading.Event) -> Games:
         """Make `positions` searched moves; the games that ended meanwhile.
@@ -61,26 +86,39 @@ class Caller:
         Raises StoppedError on `stop`, and UserError where the evaluator's answers are not finite time and
         again: the search takes each for equal priors and a draw, but such games teach nothing.
         """
-        pool, evaluate = self.pool, self.evaluator
+        pool, seconds = self.pool, self.seconds
+        began = time.perf_counter()
         bad_before = pool.stats()["bad_replies"]
         pool.start(positions)
-        while requests := pool.select():
+        select, backup = self._timed("select", pool.select), self._timed("backup", pool.backup)
+        for evaluated in exchange(select, backup, self.evaluator, self.slots):
             if stop.is_set():
                 raise StoppedError
             if self.batches % _CHECK_BATCHES == 0:
                 _check_replies(pool.stats()["bad_replies"] - bad_before)
-            start = time.perf_counter()
-            reply = evaluate(requests)
-            self.evaluate_s += time.perf_counter() - start
+            seconds["evaluate"] += evaluated
             self.batches += 1
-            pool.backup(requests, reply)
         _check_replies(pool.stats()["bad_replies"] - bad_before)
-        return pool.take_games()
+        games = self._timed("record", pool.take_games)()
+        seconds["play"] += time.perf_counter() - began
+        return games
+
+    def _timed(self, part: str, work: Callable[P, T]) -> Callable[P, T]:
+        """`work`, counting its seconds towards `part`."""
+        seconds, clock = self.seconds, time.perf_counter
+
+        def timed(*arguments: P.args, **keywords: P.kwargs) -> T:
+            start = clock()
+            result = work(*arguments, **keywords)
+            seconds[part] += clock() - start
+            return result
+
+        return timed
 
 
-def _check_replies(bad: int) -> None:
+def _check_replies(bad: float) -> None:
     if bad >= MAX_BAD_REPLIES:
         raise UserError(
-            f"{bad} answers of the network were not finite; resume from an earlier checkpoint with a lower "
-            "learner.learning_rate, or set evaluator.precision to 'f32'"
+            f"{bad:.0f} answers of the network were not finite; resume from an earlier checkpoint with a "
+            "lower learner.learning_rate, or set evaluator.precision to 'f32'"
         )

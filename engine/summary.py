@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from engine.selfplay import Games
+from engine.selfplay import PARTS, Games
 
 CALIBRATION_BINS = 10
 
@@ -36,7 +38,7 @@ def count_positions(batches: Sequence[Games]) -> int:
     return sum(int(np.count_nonzero(games["weight"] > 0)) for games in batches)
 
 
-def search_summary(stats: Mapping[str, float], seconds: float, callers: int, slots: int) -> dict[str, float]:
+def search_summary(stats: Mapping[str, float], seconds: float) -> dict[str, float]:
     """Rates and shares of one iteration from the difference of two `Actors.stats()`."""
     positions = max(stats["positions"], 1)
     simulations = max(stats["simulations"], 1)
@@ -48,14 +50,69 @@ def search_summary(stats: Mapping[str, float], seconds: float, callers: int, slo
         "search/proven_hits": stats["proven_hits"] / simulations,
         "search/capped": stats["capped"],
         "search/bad_replies": stats["bad_replies"],
-        "search/batch_fill": stats["evaluations"] / max(stats["batches"] * slots, 1),
-        "speed/selfplay_s": seconds,
+        "search/batch_size": stats["evaluations"] / max(stats["batches"], 1),
+        "search/batch_fill": stats["evaluations"] / max(stats["batch_room"], 1),
         "speed/positions_per_s": stats["positions"] / seconds,
         "speed/simulations_per_s": stats["simulations"] / seconds,
         "speed/evaluations_per_s": stats["evaluations"] / seconds,
         "speed/restarts": stats.get("restarts", 0),
-        "speed/evaluate_share": stats["evaluate_s"] / (seconds * callers),
     }
+
+
+class Laps:
+    """Where the wall time of the loop goes: every moment belongs to one lap. `cpu` is this process's own."""
+
+    def __init__(self) -> None:
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._last = time.perf_counter()
+        self._cpu = time.process_time()
+
+    def mark(self, name: str) -> float:
+        """Count what has passed since the last mark towards `name`; the seconds."""
+        now = time.perf_counter()
+        seconds, self._last = now - self._last, now
+        self._seconds[name] += seconds
+        return seconds
+
+    def split(self, name: str, parts: Mapping[str, float], rest: str) -> None:
+        """Count what went towards `name` towards `parts` instead, and towards `rest` what they leave over."""
+        left = self._seconds.pop(name)
+        for part, seconds in parts.items():
+            self._seconds[part] += seconds
+            left -= seconds
+        self._seconds[rest] += left
+
+    def take(self) -> dict[str, float]:
+        """Seconds by name since the last call."""
+        seconds = dict(self._seconds)
+        self._seconds.clear()
+        return seconds
+
+    def take_cpu(self) -> float:
+        """Seconds of processor time of this process since the last call."""
+        now = time.process_time()
+        seconds, self._cpu = now - self._cpu, now
+        return seconds
+
+
+def time_summary(laps: Laps, stats: Mapping[str, float], callers: int) -> dict[str, float]:
+    """Seconds of wall time by what they went on, `time/NAME_s`, which come to `time/total_s`.
+
+    And `machine/cores_busy`: seconds of processor time, of actors in processes too, over those of wall time.
+
+    Args:
+        laps: taken; `play` is divided into PARTS of the callers, on average over them, and `wait`, when a
+            caller had nothing to do while others still played.
+        stats: the difference of two `Actors.stats()`.
+        callers: how many there are.
+    """
+    cpu, seconds = laps.take_cpu() + stats.get("cpu_s", 0.0), laps.take()
+    parts = {name: stats[f"{name}_s"] / callers for name in PARTS}
+    wait = seconds.pop("play", 0.0) - stats["play_s"] / callers
+    spent = {**parts, "wait": wait, **seconds}
+    total = sum(spent.values())
+    times = {f"time/{name}_s": value for name, value in spent.items()}
+    return {**times, "time/total_s": total, "machine/cores_busy": cpu / max(total, 1e-9)}
 
 
 def _distinct_share(batches: Sequence[Games]) -> float:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import textwrap
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from engine import _core
 from engine.actors import Actors, InFlight
 from engine.actors.inline import InlineActors, num_callers
 from engine.backends import resolve_backend
+from engine.bench.batch import choose_games
 from engine.checkpoint import Checkpoint
-from engine.config import Config
+from engine.config import Config, LoopConfig
 from engine.errors import UserError
 from engine.game_table import join_games
 from engine.learner import Learner, num_threads
@@ -26,9 +29,13 @@ from engine.network import PolicyValueNetwork, check_size
 from engine.replay import Replay
 from engine.rundir import Run
 from engine.selfplay import Games
+from engine.settings_file import toml_text
 from engine.storage import atomic_write
-from engine.summary import games_summary, search_summary
+from engine.summary import Laps, games_summary, search_summary, time_summary
 from engine.truth_probe import TruthProbe
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Reporter(Protocol):
@@ -115,7 +122,7 @@ def train(
         stack.enter_context(_terminable())
         warn = reporter.message
         run = stack.enter_context(
-            Run.open(run_path, warn) if resume else Run.create(run_path, resolved(config), warn)
+            Run.open(run_path, warn) if resume else Run.create(run_path, resolved(game, config), warn)
         )
         parts = _assemble(stack, game, run, reporter)
         done = parts.progress.iteration if iterations is not None else parts.progress.seconds / 60
@@ -142,33 +149,93 @@ def loop(parts: Parts, limit: Limit) -> None:
     """Play, learn, measure and commit until `limit`."""
     progress, actors, learner, replay = parts.progress, parts.actors, parts.learner, parts.replay
     clock = time.monotonic() - progress.seconds  # when the run would have begun without its breaks
-    iteration_s = 0.0
+    iteration_s, laps = 0.0, Laps()
     while not limit.reached(progress, iteration_s):
         start, before = time.monotonic(), actors.stats()
-        batches = actors.play(parts.config.loop.positions)
-        played = time.monotonic()
-        games = join_games(batches)
-        new_positions = replay.add(games)
-        steps = learner.plan_steps(new_positions)
-        values = learner.train(replay.window, steps)
-        values["speed/learner_s"] = time.monotonic() - played
+        turn = take_turn(actors, learner, replay, parts.config.loop)
+        laps.mark("turn")
+        laps.split("turn", {"play": turn.play_s, "learn": turn.values["speed/actors_wait_s"]}, "replay")
         progress.iteration += 1
         actors.load(learner.playing_network(), progress.iteration)
-        values |= games_summary(batches) | _search_summary(parts, before, played - start)
-        values |= _replay_summary(parts, steps, new_positions) | _truth(parts, time.monotonic() - clock)
+        laps.mark("swap")
+        values = turn.values | games_summary(turn.batches) | _replay_summary(parts, turn)
+        laps.mark("commit")
+        values |= _truth(parts, time.monotonic() - clock)
+        laps.mark("truth")
+        values |= _play_summary(parts, before, turn.play_s, laps)
         progress.seconds = time.monotonic() - clock
         values |= {"machine/memory_mb": resident_mb(), "minutes": progress.seconds / 60}
-        _write(parts, values, games)
-        parts.run.commit(_checkpoint(parts), games, parts.game)
+        _write(parts, values, turn.games)
+        parts.run.commit(_checkpoint(parts), turn.games, parts.game)
         parts.reporter.iteration({"iteration": progress.iteration, **values})
+        laps.mark("commit")
         iteration_s = time.monotonic() - start
 
 
-def resolved(config: Config) -> Config:
+@dataclass(frozen=True)
+class Turn:
+    """What an iteration has played and learnt."""
+
+    batches: list[Games]  # one a caller
+    games: Games
+    positions: int  # new in the window
+    steps: int
+    play_s: float
+    values: dict[str, float]  # metrics of the learner and of how the two waited for each other
+
+
+def take_turn(actors: Actors, learner: Learner, replay: Replay, config: LoopConfig) -> Turn:
+    """Play `config.positions` moves, add the games to the window, and take the steps that they call for.
+
+    With `config.max_weight_lag` 1 the steps are those that earlier games call for, taken while these are
+    played: the window does not change meanwhile, nor do the weights that play, so that the games and the
+    steps are the same whichever of the two is faster.
+    """
+    if config.max_weight_lag == 0:
+        batches, play_s = _timed(actors.play, config.positions)
+        games = join_games(batches)
+        positions = replay.add(games)
+        steps = learner.plan_steps(positions)
+        values, learn_s = _timed(learner.train, replay.window, steps)
+        waits = play_s, learn_s
+    else:
+        steps = learner.plan_steps(0)
+        with ThreadPoolExecutor(1, "player") as thread:
+            playing = thread.submit(_timed, actors.play, config.positions)
+            try:
+                values, learn_s = _timed(learner.train, replay.window, steps)
+                batches, play_s = playing.result()
+            except BaseException:
+                actors.stop()
+                raise
+        games = join_games(batches)
+        positions = replay.add(games)
+        learner.owe(positions)
+        waits = max(play_s - learn_s, 0.0), max(learn_s - play_s, 0.0)
+    values |= {
+        "speed/learner_s": learn_s,
+        "speed/learner_wait_s": waits[0],
+        "speed/actors_wait_s": waits[1],
+        "speed/weight_lag": config.max_weight_lag,
+    }
+    return Turn(batches, games, positions, steps, play_s, values)
+
+
+def _timed(work: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> tuple[T, float]:
+    """What `work` returns, and the seconds it took."""
+    start = time.monotonic()
+    return work(*arguments, **keywords), time.monotonic() - start
+
+
+def resolved(game: _core.Game, config: Config) -> Config:
     """Settings with every number that `0` leaves to the machine filled in, so that a resume repeats it."""
     loop_config = config.loop.model_copy(update={"callers": num_callers(config)})
     learner_config = config.learner.model_copy(update={"threads": num_threads(config.learner)})
-    return config.model_copy(update={"loop": loop_config, "learner": learner_config})
+    config = config.model_copy(update={"loop": loop_config, "learner": learner_config})
+    if config.selfplay.games == 0:
+        games = choose_games(game, config)
+        config = config.model_copy(update={"selfplay": config.selfplay.model_copy(update={"games": games})})
+    return config
 
 
 def _assemble(stack: ExitStack, game: _core.Game, run: Run, reporter: Reporter) -> Parts:
@@ -186,6 +253,8 @@ def _assemble(stack: ExitStack, game: _core.Game, run: Run, reporter: Reporter) 
         actors.restore(InFlight(checkpoint.games, checkpoint.next_ids))
         actors.load(learner.playing_network(), progress.iteration)
     metrics = stack.enter_context(Metrics(run.path, progress.iteration))
+    settings = toml_text(config.model_dump(mode="json"))
+    metrics.text(progress.iteration, "settings", textwrap.indent(settings, "    "))
     truth = TruthProbe(game, config)
     return Parts(game, config, run, actors, learner, replay, metrics, truth, reporter, progress)
 
@@ -211,9 +280,10 @@ def _checkpoint(parts: Parts) -> Checkpoint:
     )
 
 
-def _search_summary(parts: Parts, before: Mapping[str, float], seconds: float) -> dict[str, float]:
+def _play_summary(parts: Parts, before: Mapping[str, float], seconds: float, laps: Laps) -> dict[str, float]:
     difference = {name: value - before.get(name, 0) for name, value in parts.actors.stats().items()}
-    return search_summary(difference, seconds, parts.config.loop.callers, parts.config.selfplay.games)
+    values = search_summary(difference, seconds)
+    return values | time_summary(laps, difference, parts.config.loop.callers)
 
 
 def _truth(parts: Parts, seconds: float) -> dict[str, float]:
@@ -224,13 +294,14 @@ def _truth(parts: Parts, seconds: float) -> dict[str, float]:
     return values
 
 
-def _replay_summary(parts: Parts, steps: int, new_positions: int) -> dict[str, float]:
+def _replay_summary(parts: Parts, turn: Turn) -> dict[str, float]:
     window = parts.replay.window
+    samples = turn.steps * parts.config.learner.batch_size
     return {
         "replay/positions": parts.replay.played,
         "replay/window_positions": window.positions,
         "replay/window_games": window.games,
-        "replay/samples_per_position": steps * parts.config.learner.batch_size / max(new_positions, 1),
+        "replay/samples_per_position": samples / max(turn.positions, 1),
         "replay/damaged_shards": parts.replay.bad_shards,
     }
 

@@ -10,7 +10,12 @@ from engine import _core
 
 def pseudo(requests: _core.Requests) -> _core.DenseReply:
     """Seven actions; what a position gets depends on how it is turned."""
-    return _reply(_waves(requests.planes))
+    return pseudo_reply(requests.planes)
+
+
+def pseudo_reply(planes: NDArray[np.float32]) -> _core.DenseReply:
+    """What `pseudo` says of planes [B, C, H, W]."""
+    return _reply(_waves(planes))
 
 
 def even_handed(requests: _core.Requests) -> _core.DenseReply:

@@ -3,14 +3,13 @@
 import json
 import signal
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from confined import missing
 from interrupt import interrupt
-
-from engine.cli import machine
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -37,29 +36,33 @@ def test_doctor_says_what_is_used_and_how_fast(selfplay: Run) -> None:
     assert document["cores"] >= 1
     assert document["choice"]["backend"] in ("torch", "openvino")
     assert document["choice"]["reason"]
-    stages = {row["stage"] for row in document["rates"]}
-    assert "search alone" in stages
+    search, *inference = document["rates"]
+    assert (search["stage"], search["unit"]) == ("search alone", "simulations/s")
+    assert {row["batch"] for row in inference} == {8, 64, 256}
+    assert "torch f32 on cpu" in {row["backend"] for row in inference}
+    assert all(row["rate"] > 0 for row in document["rates"])
+    assert (document["callers"] is None) == (document["cores"] == 1)
+    assert {row["extra"] for row in document["extras"]} == extras_of_the_package()
+    assert all(set(advice) == {"rule", "text", "remedy", "gain"} for advice in document["advice"])
+    assert "run" not in document
     assert document["sandbox"]["usable"] == (not missing())
     assert document["sandbox"]["reason"]
-    assert all(row["rate"] > 0 for row in document["rates"])
-    shown = selfplay("doctor", "--seconds", "0.4").stdout
-    assert document["choice"]["reason"] in shown
 
 
-@pytest.mark.parametrize(("rate", "advised"), [(190, True), (110, False)])
-def test_int8_is_advised_where_it_is_much_faster(rate: float, advised: bool) -> None:
-    chosen = "openvino bf16 on cpu"
-    lines = machine.advise_int8(chosen, {chosen: 100, machine.INT8: rate})
-    assert bool(lines) == advised
-    if advised:
-        assert "1.9 times as fast as openvino bf16 on cpu" in lines[0]
-        assert "evaluator.precision=int8" in lines[0]
+def extras_of_the_package() -> set[str]:
+    text = (Path(__file__).resolve().parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    return set(tomllib.loads(text)["project"]["optional-dependencies"])
 
 
-def test_int8_is_not_advised_beside_a_gpu() -> None:
-    rates = {"torch bf16 on cuda": 1000.0, machine.INT8: 300.0}
-    assert machine.advise_int8("torch bf16 on cuda", rates) == []
-    assert machine.advise_int8("torch f32 on cpu", {"torch f32 on cpu": 100.0}) == []
+def test_doctor_shows_it_in_words(selfplay: Run) -> None:
+    shown = selfplay("doctor", "--seconds", "0.2", "--game", "tictactoe").stdout
+    lines = shown.splitlines()
+    assert any(line.startswith("network ") and "; " in line for line in lines)
+    assert "batch 64" in shown
+    assert "of tictactoe in one thread" in shown
+    assert any(line in ("What to change:", "Nothing to change.") for line in lines)
+    assert any(line.startswith("Sandbox for programs that a model writes: ") for line in lines)
+    assert max(map(len, lines)) < 240
 
 
 @pytest.mark.slow
@@ -67,9 +70,10 @@ def test_bench_rows(selfplay: Run) -> None:
     done = selfplay("bench", "connect4", "--seconds", "1", "--json")
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
-    columns = {"game", "stage", "metric", "value", "unit", "threads", "backend", "ceiling", "ratio"}
-    assert all(set(row) == columns for row in rows)
+    columns = {"name", "unit", "ours", "ceiling", "ratio", "goal", "met"}
+    assert all(set(row) >= columns for row in rows)
     assert {"search_uniform", "inference", "selfplay", "learner", "encode"} <= {row["stage"] for row in rows}
+    assert {row["game"] for row in rows} == {"", "connect4"}
 
 
 @pytest.mark.parametrize(
@@ -79,6 +83,8 @@ def test_bench_rows(selfplay: Run) -> None:
         (["bench", "--seconds", "0"], "--seconds 0.0"),
         (["doctor", "--seconds", "inf"], "--seconds inf"),
         (["doctor", "--game", "nosuch"], "'nosuch'"),
+        (["doctor", "nosuch"], "'nosuch' is not a run directory"),
+        (["doctor", "nosuch", "--game", "connect4"], "--game connect4"),
     ],
 )
 def test_mistakes(refused: Callable[..., str], words: list[str], wanted: str) -> None:
@@ -98,6 +104,21 @@ def test_train_resume_and_read(selfplay: Run, tmp_path: Path) -> None:
     assert document["positions"] > 600
     metrics = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["iteration"] for line in metrics] == [1, 2, 3]
+    looked = json.loads(selfplay("doctor", run, "--seconds", "0.2", "--json").stdout)
+    assert (looked["run"]["iterations"], looked["run"]["averaged"]) == (3, 1)
+    assert sum(looked["run"]["shares"].values()) == pytest.approx(1)
+    assert "time/total_s" in metrics[0]
+    assert first.stderr.count(" | batch ") == 2
+
+
+def test_doctor_refuses_a_run_without_an_iteration(refused: Callable[..., str], tmp_path: Path) -> None:
+    from engine.config import Config
+    from engine.settings_file import write_config
+
+    write_config(tmp_path, Config())
+    assert "no finished iteration" in refused("doctor", str(tmp_path))
+    (tmp_path / "metrics.jsonl").write_text('{"iteration": 1, "loss/total": 2.0}\n')
+    assert "does not say where its time went" in refused("doctor", str(tmp_path))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

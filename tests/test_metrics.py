@@ -12,14 +12,23 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from engine._core import Connect4
 from engine.errors import CorruptFileError, UserError
-from engine.metrics import GROUPS, Metrics, cut_back, read_metrics, record_text, resident_mb, sample_game
+from engine.metrics import (
+    GROUPS,
+    Metrics,
+    cut_back,
+    read_metrics,
+    record_text,
+    resident_mb,
+    sample_game,
+    shown_tag,
+)
 from engine.registry import load_game
 
 
 def scalars(run: Path, tag: str) -> dict[int, float]:
     events = EventAccumulator(str(run / "tb"), size_guidance={"tensors": 0})
     events.Reload()
-    return {e.step: float(e.tensor_proto.float_val[0]) for e in events.Tensors(tag)}
+    return {e.step: float(e.tensor_proto.float_val[0]) for e in events.Tensors(shown_tag(tag))}
 
 
 def test_a_line_an_iteration(tmp_path: Path) -> None:
@@ -120,6 +129,19 @@ def test_groups_are_described() -> None:
 
     described = [line.split("/")[0].strip() for line in (engine.metrics.__doc__ or "").splitlines()]
     assert [name for name in described if name in GROUPS] == list(GROUPS)
+
+
+def test_tensorboard_shows_a_handful_of_sections_in_order(tmp_path: Path) -> None:
+    with Metrics(tmp_path) as metrics:
+        metrics.write(1, {f"{group}/x": 1.0 for group in GROUPS})
+    tags = EventAccumulator(str(tmp_path / "tb")).Reload().Tags()["tensors"]
+    sections = sorted({tag.partition("/")[0] for tag in tags})
+    assert [name.split()[1] for name in sections] == [
+        "learning", "strength", "games", "speed", "time", "replay", "machine",
+    ]  # fmt: skip
+    assert shown_tag("loss/total") == "1 learning/loss/total"
+    assert shown_tag("loss/steps") == "1 learning/optimizer/steps"
+    assert shown_tag("unknown/x") == "unknown/x"
 
 
 def test_sample_game_draws_the_end() -> None:

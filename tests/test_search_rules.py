@@ -56,6 +56,7 @@ def target(trees: _core.Trees) -> dict[int, float]:
     "settings",
     [
         Settings(),
+        Settings(c_puct=0.0),
         Settings(c_puct_growth=0.8, c_puct_base=20.0),
         Settings(c_puct_spread=0.85),
         Settings(rule="gumbel"),
@@ -64,7 +65,7 @@ def target(trees: _core.Trees) -> dict[int, float]:
         Settings(rule="gumbel-full", considered_actions=3),
     ],
     ids=lambda settings: (
-        f"{settings.rule}-{settings.c_puct_growth}-{settings.c_puct_spread}-{settings.c_visit}"
+        f"{settings.rule}-{settings.c_puct}-{settings.c_puct_growth}-{settings.c_puct_spread}-{settings.c_visit}"
     ),
 )
 @pytest.mark.parametrize("position", POSITIONS)

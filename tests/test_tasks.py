@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ PROMPTS = {spec: task.prompts("test", 1, 0)[0] for spec, task in LOADED.items()}
 
 @pytest.mark.parametrize("spec", LOADED)
 def test_tasks_keep_the_laws(spec: str) -> None:
-    assert check_task(LOADED[spec], count=20 if spec in task_names() else 6, seed=1) > 60
+    assert check_task(LOADED[spec], count=20 if spec in task_names() else 4, seed=1) > 60
 
 
 @pytest.mark.parametrize("spec", LOADED)
@@ -103,7 +104,7 @@ def test_a_long_text_takes_no_longer_than_its_length(spec: str) -> None:
         "(" * 1_000_000,
     ):
         before = time.perf_counter()
-        assert task.verify(prompt, text).score < 1
+        assert task.verify(prompt, text).score < 1 or task.num_players == 2
         assert task.player(prompt, text) in (0, 1)
         assert time.perf_counter() - before < 2.0
 
@@ -215,3 +216,16 @@ def test_a_broken_task_is_found(faults: dict[str, Any], law: str) -> None:
 )
 def test_degenerate_text_is_flagged(text: str, flags: tuple[str, ...]) -> None:
     assert text_flags(text, ";", 100) == flags
+
+
+def test_the_task_of_the_guide_keeps_the_laws() -> None:
+    guide = (Path(__file__).resolve().parents[1] / "games" / "README.md").read_text(encoding="utf-8")
+    source = guide.split("## Text tasks")[1].split("```python\n")[1].split("```")[0]
+    names: dict[str, Any] = {
+        "Task": Task,
+        "Prompt": Prompt,
+        "VerifyResult": VerifyResult,
+        "split_of": split_of,
+    }
+    exec(source, names)
+    assert check_task(names["MyTask"]()) > 40

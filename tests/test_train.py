@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,16 +68,21 @@ def newest(run: Path) -> int:
     return max((int(path.stem) for path in (run / "manifest").glob("*.json")), default=0)
 
 
-def kill_and_resume(run: Path, iterations: int, kills: int, longest_s: float, draw: random.Random) -> int:
+def kill_and_resume(
+    run: Path,
+    iterations: int,
+    kills: int,
+    longest_s: float,
+    draw: random.Random,
+    options: Sequence[str] = (),
+) -> int:
     """Kill -9 at random moments until it has died `kills` times or is done; how often it was killed."""
     killed = 0
     for _ in range(3 * kills):
         if killed >= kills or newest(run) >= iterations:
             break
-        options = ["--iterations", str(iterations)]
-        if (run / "config.toml").exists():
-            options.append("--resume")
-        process = subprocess.Popen(command(run, *options), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        words = command(run, "--iterations", str(iterations), *_resumed(run, options))
+        process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
         try:
             process.wait(draw.uniform(0.5, longest_s))
         except subprocess.TimeoutExpired:
@@ -84,9 +90,12 @@ def kill_and_resume(run: Path, iterations: int, kills: int, longest_s: float, dr
             killed += 1
         _, errors = process.communicate()
         assert process.returncode in (0, -signal.SIGKILL), errors.decode()
-    options = ["--resume"] if (run / "config.toml").exists() else []
-    train(run, "--iterations", str(iterations), *options)
+    train(run, "--iterations", str(iterations), *_resumed(run, options))
     return killed
+
+
+def _resumed(run: Path, options: Sequence[str]) -> Sequence[str]:
+    return ["--resume"] if (run / "config.toml").exists() else options
 
 
 def check_killed_equals_whole(tmp_path: Path, iterations: int, kills: int, longest_s: float) -> None:

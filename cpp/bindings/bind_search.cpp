@@ -11,7 +11,9 @@ using DenseArray = py::array_t<float, py::array::c_style>;
 class Trees {
  public:
   Trees(const Game* game, const SearchParams& params, std::uint64_t seed, double cache_mb)
-      : forest_(game, params, cache_mb), batch_(forest_), seed_(seed) {}
+      : forest_(game, params, cache_mb), batches_(forest_), seed_(seed) {
+    if (!game) check_proposed(params);
+  }
 
   std::size_t add(const State& state) {
     if (!forest_.context().game) throw py::value_error("proposed trees are added by add_proposed");
@@ -23,21 +25,45 @@ class Trees {
     return forest_.size() - 1;
   }
 
-  std::size_t add_proposed(int player) {
+  std::size_t add_proposed(int player, TokenBudget tokens) {
     if (forest_.context().game) throw py::value_error("trees of a game are added by add");
-    forest_.add_proposed(player, std::nullopt);
+    if (player != 0 && player != 1) {
+      throw py::value_error("player " + std::to_string(player) + " is neither 0 nor 1");
+    }
+    check_tokens(tokens);
+    forest_.add_proposed(player, tokens);
     return forest_.size() - 1;
   }
 
-  Batch& select(std::uint32_t simulations) {
-    batch_.renew();
-    py::gil_scoped_release release;
-    forest_.gather([=](std::size_t) { return simulations; }, [](std::size_t) { return false; });
-    return batch_;
+  void grant(std::size_t index, TokenBudget tokens) {
+    if (forest_.context().game) throw py::value_error("trees of a game spend no tokens");
+    check_tokens(tokens);
+    tree(index).grant(tokens);
+  }
+
+  // `field` of every tree's account; -1 where there is no limit.
+  template <typename Field>
+  py::array_t<std::int64_t> token_column(Field field) const {
+    std::vector<std::int64_t> result;
+    for (std::size_t i = 0; i < forest_.size(); ++i) result.push_back(field(forest_.tree(i).tokens()));
+    return to_array(result);
+  }
+
+  Batch& select(std::uint32_t simulations, std::size_t most) {
+    RequestList* list;
+    {
+      py::gil_scoped_release release;
+      list =
+          &forest_.gather([=](std::size_t) { return simulations; }, [](std::size_t) { return false; }, most);
+    }
+    return batches_.of(*list);
   }
 
   void advance(std::size_t index, Action action) {
     Tree& chosen = tree(index);
+    if (chosen.waiting()) {
+      throw py::value_error("tree " + std::to_string(index) + " waits for an answer; back it up first");
+    }
     if (forest_.context().game) {
       std::vector<Action> legal(static_cast<std::size_t>(forest_.context().game->num_actions()));
       legal.resize(static_cast<std::size_t>(chosen.root_state().legal_actions(legal.data())));
@@ -46,6 +72,9 @@ class Trees {
       }
       chosen.advance(action, noise_seed(index, chosen.root_state().ply() + 1));
     } else {
+      if (!chosen.has_root_edge(action)) {
+        throw InputError("action " + std::to_string(action) + " was not proposed at the root");
+      }
       chosen.advance(action, std::nullopt);
     }
   }
@@ -56,9 +85,30 @@ class Trees {
     return forest_.tree(index);
   }
   Forest& forest() { return forest_; }
-  Batch& batch() { return batch_; }
 
  private:
+  static void check_proposed(const SearchParams& params) {
+    const auto need = [](bool holds, const char* message) {
+      if (!holds) throw py::value_error(message);
+    };
+    need(params.initial_proposals >= 1, "initial_proposals is below 1");
+    need(params.more_proposals >= 1, "more_proposals is below 1");
+    need(params.max_proposals >= 1 && params.max_proposals <= kMostProposals,
+         "max_proposals is not in 1 to 32768");
+    need(params.max_step_tokens >= 0, "max_step_tokens is negative");
+    need(params.c_puct_spread == 0 && params.lcb_deviations == 0,
+         "c_puct_spread and lcb_deviations need trees of a game");
+    need(!params.transpositions, "transpositions need trees of a game");
+  }
+
+  void check_tokens(TokenBudget tokens) const {
+    if (!tokens) return;
+    if (*tokens < 0) throw py::value_error("a budget of " + std::to_string(*tokens) + " tokens is negative");
+    if (forest_.context().params.max_step_tokens < 1) {
+      throw py::value_error("a budget of tokens needs max_step_tokens, which is 0");
+    }
+  }
+
   NoiseSeed noise_seed(std::size_t tree, int ply) const {
     const SearchParams& params = forest_.context().params;
     const bool is_gumbel = params.rule >= Rule::kGumbel && params.gumbel_scale > 0;
@@ -70,7 +120,7 @@ class Trees {
   }
 
   Forest forest_;
-  Batch batch_;
+  Batches batches_;
   std::uint64_t seed_;
 };
 
@@ -104,79 +154,24 @@ py::dict root_dict(Trees& trees, std::size_t index) {
   return result;
 }
 
-DenseReply uniform(const Batch& batch) {
-  const auto rows = static_cast<py::ssize_t>(batch.size());
-  DenseArray wdl({rows, py::ssize_t{3}});
-  DenseArray logits({rows, static_cast<py::ssize_t>(batch.forest().context().game->num_actions())});
-  float* out = wdl.mutable_data();
-  for (py::ssize_t i = 0; i < rows; ++i) {
-    *out++ = 0;
-    *out++ = 1;
-    *out++ = 0;
-  }
-  std::fill_n(logits.mutable_data(), logits.size(), 0.0f);
-  return {wdl, logits};
-}
-
-// Plays at random to the end; how many plies that took.
-std::int64_t play_out(State& state, std::vector<Action>& legal, Random& random) {
-  std::int64_t plies = 0;
-  while (const int count = state.legal_actions(legal.data())) {
-    state.play(legal[random.below(static_cast<std::uint32_t>(count))]);
-    ++plies;
-  }
-  return plies;
-}
-
-// The result of one random game from `state`, for its player to move.
-float random_result(const State& from, State& state, std::vector<Action>& legal, Random& random) {
-  state.assign(from);
-  play_out(state, legal, random);
-  const float outcome = state.outcome().value_or(0.0f);
-  return state.player() == from.player() ? outcome : -outcome;
-}
-
-DenseReply rollout(Batch& batch, std::uint64_t seed) {
-  const DenseReply reply = uniform(batch);
-  Forest& forest = batch.forest();
-  if (batch.size() == 0) return reply;
-  float* wdl = const_cast<float*>(reply.wdl.data());
-  py::gil_scoped_release release;
-  std::vector<Action> legal(static_cast<std::size_t>(forest.context().game->num_actions()));
-  std::unique_ptr<State> scratch = forest.leaf(forest.batch().front()).state->clone();
-  for (std::size_t i = 0; i < batch.size(); ++i, wdl += 3) {
-    Random random(derive_seed(seed, {i}));
-    const float result = random_result(*forest.leaf(forest.batch()[i]).state, *scratch, legal, random);
-    wdl[0] = result > 0 ? (1 + result) / 2 : 0;
-    wdl[2] = result < 0 ? (1 - result) / 2 : 0;
-    wdl[1] = 1 - wdl[0] - wdl[2];
-  }
-  return reply;
-}
-
-std::vector<Action> rollout_moves(const Game& game, std::uint64_t seed, int plies) {
-  Random random(seed);
-  std::unique_ptr<State> state = game.initial();
-  std::vector<Action> legal(static_cast<std::size_t>(game.num_actions())), moves;
-  while (static_cast<int>(moves.size()) < plies) {
-    const int count = state->legal_actions(legal.data());
-    if (count == 0) break;
-    moves.push_back(legal[random.below(static_cast<std::uint32_t>(count))]);
-    state->play(moves.back());
-  }
-  return moves;
-}
-
-std::int64_t playouts(const Game& game, std::uint64_t seed, int games) {
-  const std::unique_ptr<State> start = game.initial(), state = start->clone();
-  std::vector<Action> legal(static_cast<std::size_t>(game.num_actions()));
-  Random random(seed);
-  std::int64_t plies = 0;
-  for (int i = 0; i < games; ++i) {
-    state->assign(*start);
-    plies += play_out(*state, legal, random);
-  }
-  return plies;
+py::dict columns_dict(const TreeColumns& columns) {
+  py::dict result;
+  result["parent"] = to_array(columns.parent);
+  result["action"] = to_array(columns.action);
+  result["depth"] = to_array(columns.depth);
+  result["player"] = to_array(columns.player);
+  result["visits"] = to_array(columns.visits);
+  result["value"] = to_array(columns.value);
+  result["raw_value"] = to_array(columns.raw_value);
+  result["ends"] = to_array(columns.ends).attr("astype")("bool");
+  result["proof"] = to_array(columns.proof);
+  result["edge_offsets"] = to_array(columns.edge_offsets);
+  result["edge_action"] = to_array(columns.edge_action);
+  result["edge_node"] = to_array(columns.edge_node);
+  result["edge_prior"] = to_array(columns.edge_prior);
+  result["edge_visits"] = to_array(columns.edge_visits);
+  result["edge_q"] = to_array(columns.edge_q);
+  return result;
 }
 
 constexpr const char* kRules[] = {"puct", "uct", "gumbel", "gumbel-full"};  // in the order of Rule
@@ -213,60 +208,39 @@ void register_params(py::module_& module) {
       .def_readwrite("root_temperature", &SearchParams::root_temperature)
       .def_readwrite("proofs", &SearchParams::proofs)
       .def_readwrite("reuse", &SearchParams::reuse)
+      .def_readwrite("transpositions", &SearchParams::transpositions)
       .def_readwrite("max_in_flight", &SearchParams::max_in_flight)
       .def_readwrite("max_tree_mb", &SearchParams::max_tree_mb)
       .def_readwrite("initial_proposals", &SearchParams::initial_proposals)
+      .def_readwrite("more_proposals", &SearchParams::more_proposals)
       .def_readwrite("widening_factor", &SearchParams::widening_factor)
       .def_readwrite("widening_exponent", &SearchParams::widening_exponent)
-      .def_readwrite("max_proposals", &SearchParams::max_proposals);
-}
-
-void register_seam(py::module_& module) {
-  module.attr("EVALUATE") = static_cast<int>(RequestKind::kEvaluate);
-  module.attr("PROPOSE") = static_cast<int>(RequestKind::kPropose);
-  module.attr("VALUE") = static_cast<int>(RequestKind::kValue);
-
-  py::class_<Batch>(module, "Requests")
-      .def("__len__", &Batch::size)
-      .def_property_readonly("kinds", &Batch::kinds)
-      .def_property_readonly("trees", &Batch::trees)
-      .def_property_readonly("counts", &Batch::counts)
-      .def_property_readonly("planes", &Batch::planes)
-      .def_property_readonly("legal", &Batch::legal)
-      .def("path", &Batch::path, py::arg("index"));
-
-  py::class_<DenseReply>(module, "DenseReply")
-      .def(py::init<DenseArray, DenseArray>(), py::arg("wdl").noconvert(), py::arg("logits").noconvert())
-      .def_readonly("wdl", &DenseReply::wdl)
-      .def_readonly("logits", &DenseReply::logits);
-
-  using Tokens = std::optional<py::array_t<std::int32_t, py::array::c_style>>;
-  using Exact = std::optional<py::array_t<bool, py::array::c_style>>;
-  py::class_<ProposalReply>(module, "ProposalReply")
-      .def(py::init<DenseArray, py::array_t<std::int64_t, py::array::c_style>,
-                    py::array_t<std::int32_t, py::array::c_style>, DenseArray,
-                    py::array_t<std::int8_t, py::array::c_style>, py::array_t<bool, py::array::c_style>,
-                    Tokens, Exact>(),
-           py::arg("wdl"), py::arg("offsets"), py::arg("action"), py::arg("prior"), py::arg("player"),
-           py::arg("ends"), py::arg("tokens") = py::none(), py::arg("exact") = py::none());
-
-  module.def("uniform", &uniform, py::arg("requests"));
-  module.def("rollout", &rollout, py::arg("requests"), py::arg("seed"));
-  module.def("playouts", &playouts, py::arg("game"), py::arg("seed"), py::arg("games"),
-             py::call_guard<py::gil_scoped_release>());
-  module.def("rollout_moves", &rollout_moves, py::arg("game"), py::arg("seed"), py::arg("plies"));
+      .def_readwrite("max_proposals", &SearchParams::max_proposals)
+      .def_readwrite("max_step_tokens", &SearchParams::max_step_tokens);
 }
 
 }  // namespace
 
 void register_search(py::module_& module) {
   register_params(module);
-  register_seam(module);
   py::class_<Trees>(module, "Trees")
       .def(py::init<const Game*, const SearchParams&, std::uint64_t, double>(), py::arg("game").none(true),
            py::arg("params"), py::arg("seed") = 0, py::arg("cache_mb") = 0.0, py::keep_alive<1, 2>())
       .def("add", &Trees::add, py::arg("state"), py::keep_alive<1, 2>())
-      .def("add_proposed", &Trees::add_proposed, py::arg("player") = 0)
+      .def("add_proposed", &Trees::add_proposed, py::arg("player") = 0, py::arg("tokens") = py::none())
+      .def("grant", &Trees::grant, py::arg("tree"), py::arg("tokens"))
+      .def_property_readonly(
+          "tokens_spent",
+          [](const Trees& trees) {
+            return trees.token_column([](const TokenAccount& account) { return account.spent; });
+          })
+      .def_property_readonly("tokens_left",
+                             [](const Trees& trees) {
+                               return trees.token_column([](const TokenAccount& account) {
+                                 return account.budget ? *account.budget - account.spent - account.reserved
+                                                       : -1;
+                               });
+                             })
       .def_property(
           "max_in_flight", [](Trees& trees) { return trees.forest().context().params.max_in_flight; },
           [](Trees& trees, int leaves) {
@@ -275,7 +249,8 @@ void register_search(py::module_& module) {
           })
       .def("clear", [](Trees& trees) { trees.forest().clear(); })
       .def("__len__", [](Trees& trees) { return trees.forest().size(); })
-      .def("select", &Trees::select, py::arg("simulations"), py::return_value_policy::reference_internal)
+      .def("select", &Trees::select, py::arg("simulations"), py::arg("most") = kNoLimit,
+           py::return_value_policy::reference_internal)
       .def(
           "backup", [](Trees&, Batch& batch, const DenseReply& reply) { backup_dense(batch, reply); },
           py::arg("requests"), py::arg("reply"))
@@ -292,6 +267,9 @@ void register_search(py::module_& module) {
             return trees.tree(index).principal_variation(max_plies);
           },
           py::arg("tree"), py::arg("max_plies") = 20)
+      .def(
+          "dump", [](Trees& trees, std::size_t index) { return columns_dict(trees.tree(index).columns()); },
+          py::arg("tree"))
       .def("advance", &Trees::advance, py::arg("tree"), py::arg("action"))
       .def("drop", [](Trees& trees) { trees.forest().drop(); })
       .def("stats", [](Trees& trees) { return stats_dict(trees.forest().context().stats); });

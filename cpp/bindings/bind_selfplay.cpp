@@ -120,25 +120,31 @@ struct PyPool {
          std::int64_t first_id, std::int64_t stride, double cache_mb, std::int32_t checkpoint)
       : game(rules),
         pool(rules, search, play, seed, slots, first_id, stride, cache_mb, checkpoint),
-        batch(pool.forest()) {}
+        batches(pool.forest()) {}
 
-  Batch& select() {
-    batch.renew();
-    py::gil_scoped_release release;
-    pool.select();
-    return batch;
+  Batch& select(std::size_t most) {
+    RequestList* list;
+    {
+      py::gil_scoped_release release;
+      list = &pool.select(most);
+    }
+    return batches.of(*list);
   }
 
   py::dict stats() {
     py::dict result = stats_dict(pool.forest().context().stats);
     result["positions"] = pool.positions();
     result["games"] = pool.finished_games();
+    const Phases& phases = pool.forest().context().phases;
+    result["rules_s"] = phases.rules_s;
+    result["record_s"] = phases.record_s;
+    result["encode_s"] = phases.encode_s;
     return result;
   }
 
   const Game& game;
   Pool pool;
-  Batch batch;
+  Batches batches;
 };
 
 py::dict sample(const ReplayWindow& window, const Game& game, int count, std::uint64_t seed,
@@ -210,7 +216,7 @@ void register_pool(py::module_& module) {
       .def(
           "start", [](PyPool& self, std::int64_t positions) { self.pool.start(positions); },
           py::arg("positions"))
-      .def("select", &PyPool::select, py::return_value_policy::reference_internal)
+      .def("select", &PyPool::select, py::arg("most") = kNoLimit, py::return_value_policy::reference_internal)
       .def(
           "backup", [](PyPool&, Batch& batch, const DenseReply& reply) { backup_dense(batch, reply); },
           py::arg("requests"), py::arg("reply"))

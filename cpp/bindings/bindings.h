@@ -16,6 +16,7 @@ void register_chess(py::module_& module);
 void register_go(py::module_& module);
 void register_custom(py::module_& module);
 void register_solver(py::module_& module);
+void register_seam(py::module_& module);
 void register_search(py::module_& module);
 void register_selfplay(py::module_& module);
 

@@ -7,6 +7,7 @@ PYBIND11_MODULE(_core, module) {
   selfplay::register_go(module);
   selfplay::register_custom(module);
   selfplay::register_solver(module);
+  selfplay::register_seam(module);
   selfplay::register_search(module);
   selfplay::register_selfplay(module);
 }

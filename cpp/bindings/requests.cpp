@@ -14,8 +14,23 @@ template <typename T, typename Field>
 py::array_t<T> column(const Batch& batch, Field field) {
   py::array_t<T> result(static_cast<py::ssize_t>(batch.size()));
   T* out = result.mutable_data();
-  for (const Request& request : batch.forest().batch()) *out++ = field(request);
+  for (const Request& request : batch.list()) *out++ = field(request);
   return result;
+}
+
+// Whether one request got no more moves than it asked for, at no higher cost than was set aside for them.
+void check_request(Batch& batch, std::size_t row, std::int64_t moves, const std::int32_t* tokens) {
+  Forest& forest = batch.forest();
+  const Request& request = batch.list()[row];
+  const Leaf& leaf = forest.leaf(request);
+  const std::string name = "request " + std::to_string(row);
+  check(moves <= leaf.count,
+        name + " asked for " + std::to_string(leaf.count) + " moves and got " + std::to_string(moves));
+  check(!tokens || *tokens >= 0, name + " cost a negative number of tokens");
+  if (!forest.tree(static_cast<std::size_t>(request.tree)).tokens().budget) return;
+  check(tokens, "a tree has a budget of tokens, and the reply does not say how many it spent");
+  check(*tokens <= leaf.reserved,
+        name + " may cost " + std::to_string(leaf.reserved) + " tokens and cost " + std::to_string(*tokens));
 }
 
 }  // namespace
@@ -34,34 +49,69 @@ py::array Batch::counts() const {
   return column<std::int32_t>(*this, [this](const Request& request) { return forest_->leaf(request).count; });
 }
 
+const Node& Batch::node(const Request& request) const {
+  return forest_->tree(static_cast<std::size_t>(request.tree)).node(forest_->leaf(request).node);
+}
+
+py::array Batch::nodes() const {
+  return column<std::int64_t>(*this, [this](const Request& request) { return forest_->leaf(request).node; });
+}
+
+py::array Batch::known() const {
+  return column<std::int32_t>(*this, [this](const Request& request) { return node(request).num_edges; });
+}
+
+py::array Batch::fruitless() const {
+  return column<std::int32_t>(*this, [this](const Request& request) { return node(request).fruitless; });
+}
+
+py::array Batch::needs_value() const {
+  return column<bool>(*this, [this](const Request& request) { return !forest_->leaf(request).widening; });
+}
+
+py::tuple Batch::paths() const {
+  std::vector<std::int64_t> offsets{0};
+  std::vector<Action> actions;
+  for (const Request& request : *list_) {
+    const Tree& tree = forest_->tree(static_cast<std::size_t>(request.tree));
+    const std::vector<Action> path = tree.path_actions(forest_->leaf(request));
+    actions.insert(actions.end(), path.begin(), path.end());
+    offsets.push_back(static_cast<std::int64_t>(actions.size()));
+  }
+  return py::make_tuple(to_array(offsets), to_array(actions));
+}
+
 py::array Batch::planes() {
   check(forest_->context().game != nullptr, "a proposed tree has no planes");
+  if (encoded_) return planes_;
   const PlanesShape shape = forest_->context().game->planes_shape();
-  const auto rows = static_cast<py::ssize_t>(size());
-  if (planes_.ndim() != 4 || planes_.shape(0) < rows) {
-    planes_ = py::array_t<float>({static_cast<int>(rows), shape.planes, shape.height, shape.width});
-    encoded_ = false;
+  const std::array<py::ssize_t, 4> wanted{static_cast<py::ssize_t>(size()), shape.planes, shape.height,
+                                          shape.width};
+  if (buffer_.ndim() != 4 || buffer_.shape(0) < wanted[0]) buffer_ = py::array_t<float>(wanted);
+  if (planes_.ndim() != 4 || planes_.shape(0) != wanted[0] || planes_.data() != buffer_.data()) {
+    planes_ = py::array_t<float>(wanted, buffer_.mutable_data(), buffer_);
   }
-  float* data = planes_.mutable_data();
-  if (!encoded_) {
+  float* data = buffer_.mutable_data();
+  {
     py::gil_scoped_release release;
-    forest_->encode(data);
+    const SecondsTimer timer(forest_->context().phases.encode_s);
+    forest_->encode(*list_, data);
   }
   encoded_ = true;
-  return py::array_t<float>({static_cast<int>(rows), shape.planes, shape.height, shape.width}, data, planes_);
+  return planes_;
 }
 
 py::array Batch::legal() const {
   check(forest_->context().game != nullptr, "a proposed tree has no legal mask");
   py::array_t<bool> mask({static_cast<int>(size()), forest_->context().game->num_actions()});
-  forest_->legal(mask.mutable_data());
+  forest_->legal(*list_, mask.mutable_data());
   return mask;
 }
 
 std::vector<Action> Batch::path(std::size_t index) const {
   if (index >= size())
     throw py::index_error("request " + std::to_string(index) + " of " + std::to_string(size()));
-  const Request& request = forest_->batch()[index];
+  const Request& request = (*list_)[index];
   const Tree& tree = forest_->tree(static_cast<std::size_t>(request.tree));
   return tree.path_actions(forest_->leaf(request));
 }
@@ -77,7 +127,7 @@ void backup_dense(Batch& batch, const DenseReply& reply) {
   const float* wdl = reply.wdl.data();
   const float* logits = reply.logits.data();
   py::gil_scoped_release release;
-  forest.backup(wdl, logits);
+  forest.backup(batch.list(), wdl, logits);
 }
 
 void backup_proposals(Batch& batch, const ProposalReply& reply) {
@@ -93,12 +143,24 @@ void backup_proposals(Batch& batch, const ProposalReply& reply) {
   check(reply.action.size() == total && reply.prior.size() == total && reply.player.size() == total &&
             reply.ends.size() == total,
         "action, prior, player and ends do not all have offsets[-1] entries");
-  for (py::ssize_t i = 0; i < total; ++i) check(reply.action.data()[i] >= 0, "an action id is negative");
+  for (py::ssize_t i = 0; i < total; ++i) {
+    check(reply.action.data()[i] >= 0, "an action id is negative");
+    const int player = reply.player.data()[i];
+    check(player == 0 || player == 1, "player " + std::to_string(player) + " is neither 0 nor 1");
+  }
   check(!reply.tokens || reply.tokens->size() == rows, "tokens are not [B]");
   check(!reply.exact || reply.exact->size() == rows, "exact is not [B]");
-  forest.backup(reply.wdl.data(), offsets,
-                {0, reply.action.data(), reply.prior.data(), reply.player.data(), reply.ends.data(), false},
-                reply.tokens ? reply.tokens->data() : nullptr, reply.exact ? reply.exact->data() : nullptr);
+  const std::int32_t* tokens = reply.tokens ? reply.tokens->data() : nullptr;
+  for (py::ssize_t i = 0; i < rows; ++i) {
+    const auto row = static_cast<std::size_t>(i);
+    check_request(batch, row, offsets[i + 1] - offsets[i], tokens ? &tokens[i] : nullptr);
+  }
+  const Proposals columns{
+      0, reply.action.data(), reply.prior.data(), reply.player.data(), reply.ends.data(), false, 0};
+  const bool* exact = reply.exact ? reply.exact->data() : nullptr;
+  const float* wdl = reply.wdl.data();
+  py::gil_scoped_release release;
+  forest.backup(batch.list(), wdl, offsets, columns, tokens, exact);
 }
 
 py::dict stats_dict(const SearchStats& stats) {
@@ -108,6 +170,7 @@ py::dict stats_dict(const SearchStats& stats) {
   result["cache_hits"] = stats.cache_hits;
   result["terminal_hits"] = stats.terminal_hits;
   result["proven_hits"] = stats.proven_hits;
+  result["transpositions"] = stats.transpositions;
   result["collisions"] = stats.collisions;
   result["bad_replies"] = stats.bad_replies;
   result["capped"] = stats.capped;

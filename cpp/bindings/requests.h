@@ -6,25 +6,57 @@
 
 namespace selfplay {
 
-// A batch of a forest. Its arrays live in buffers that are used again once nobody holds a view.
+inline constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+
+// A batch of a forest. Its planes live in a buffer that the next batch in the same list uses again; the
+// array is the same object while the number of rows stays the same.
 class Batch {
  public:
-  explicit Batch(Forest& forest) : forest_(&forest) {}
+  Batch(Forest& forest, RequestList& list) : forest_(&forest), list_(&list) {}
 
   void renew() { encoded_ = false; }
-  std::size_t size() const { return forest_->batch().size(); }
+  std::size_t size() const { return list_->size(); }
   Forest& forest() const { return *forest_; }
+  RequestList& list() const { return *list_; }
   py::array kinds() const;
   py::array trees() const;
   py::array counts() const;
   py::array planes();
   py::array legal() const;
+  py::array nodes() const;
+  py::array known() const;
+  py::array fruitless() const;
+  py::array needs_value() const;
+  py::tuple paths() const;
   std::vector<Action> path(std::size_t index) const;
 
  private:
+  const Node& node(const Request& request) const;
+
   Forest* forest_;
-  py::array_t<float> planes_;
+  RequestList* list_;
+  py::array_t<float> buffer_;
+  py::array_t<float> planes_;  // the rows of the buffer that this batch fills
   bool encoded_ = false;
+};
+
+// What Python holds of a forest's lists of requests: one batch for each.
+class Batches {
+ public:
+  explicit Batches(Forest& forest) : forest_(&forest) {}
+
+  Batch& of(RequestList& list) {
+    for (Batch& batch : batches_) {
+      if (&batch.list() != &list) continue;
+      batch.renew();
+      return batch;
+    }
+    return batches_.emplace_back(*forest_, list);
+  }
+
+ private:
+  Forest* forest_;
+  std::deque<Batch> batches_;
 };
 
 struct DenseReply {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "search/request.h"
+#include "search/zeroed_array.h"
 
 namespace selfplay {
 
@@ -15,12 +16,22 @@ class EvaluationCache {
       : num_actions_(static_cast<std::size_t>(num_actions)), stride_(num_actions_ + 3) {
     const double entries = megabytes * 1048576.0 / static_cast<double>(sizeof(std::uint64_t) + 4 * stride_);
     sets_ = static_cast<std::size_t>(entries / kWays);
-    keys_.resize(sets_ * kWays);
-    rows_.resize(sets_ * kWays * stride_);
+    keys_ = ZeroedArray<std::uint64_t>(sets_ * kWays);
+    rows_ = ZeroedArray<float>(sets_ * kWays * stride_);
     next_.resize(sets_);
   }
 
   bool enabled() const { return sets_ > 0; }
+
+  // Asks for the memory that `find` will read, so that it is there some steps later.
+  void prefetch(std::uint64_t key) const {
+    const std::size_t first = set(key) * kWays;
+    __builtin_prefetch(keys_.data() + first);
+    const std::size_t bytes = kWays * stride_ * sizeof(float);
+    if (bytes > kMaxPrefetch) return;
+    const char* rows = reinterpret_cast<const char*>(rows_.data() + first * stride_);
+    for (std::size_t at = 0; at < bytes; at += 64) __builtin_prefetch(rows + at);
+  }
 
   // Win, draw, loss, then the prior logits in canonical orientation; null where absent.
   const float* find(std::uint64_t key) const {
@@ -42,10 +53,11 @@ class EvaluationCache {
     std::memcpy(row + 3, logits, num_actions_ * sizeof(float));
   }
 
-  void clear() { std::memset(keys_.data(), 0, keys_.size() * sizeof(std::uint64_t)); }
+  void clear() { std::memset(keys_.data(), 0, sets_ * kWays * sizeof(std::uint64_t)); }
 
  private:
   static constexpr std::size_t kWays = 4;
+  static constexpr std::size_t kMaxPrefetch = 256;  // bytes of rows; more would push out what is needed first
 
   // Keys are hashes: their upper half, spread over the sets.
   std::size_t set(std::uint64_t key) const {
@@ -55,8 +67,8 @@ class EvaluationCache {
   std::size_t num_actions_;
   std::size_t stride_;
   std::size_t sets_;
-  std::vector<std::uint64_t> keys_;  // 0 marks an empty entry
-  std::vector<float> rows_;
+  ZeroedArray<std::uint64_t> keys_;  // 0 marks an empty entry
+  ZeroedArray<float> rows_;
   std::vector<std::uint8_t> next_;
 };
 

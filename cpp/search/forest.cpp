@@ -5,7 +5,8 @@
 namespace selfplay {
 
 Forest::Forest(const Game* game, const SearchParams& params, double cache_mb)
-    : context_{game, params, EvaluationCache(game ? game->num_actions() : 1, game ? cache_mb : 0), {}, {}, {},
+    : context_{game, params, EvaluationCache(game ? game->num_actions() : 1, game ? cache_mb : 0),
+               {},   {},     NodeArena(params.transpositions),
                {},   {}} {
   if (game) {
     context_.scratch.resize(static_cast<std::size_t>(game->num_actions()));
@@ -15,7 +16,7 @@ Forest::Forest(const Game* game, const SearchParams& params, double cache_mb)
 
 void Forest::clear() {
   trees_.clear();
-  batch_.clear();
+  forget_batches();
 }
 
 void Forest::drop() {
@@ -24,36 +25,52 @@ void Forest::drop() {
 }
 
 void Forest::drop_nodes() {
-  batch_.clear();
+  forget_batches();
   for (Tree& tree : trees_) tree.drop();
 }
 
-void Forest::backup(const float* wdl, const float* logits) {
+RequestList& Forest::free_batch() {
+  for (RequestList& batch : batches_) {
+    if (batch.empty()) return batch;
+  }
+  return batches_.emplace_back();
+}
+
+void Forest::forget_batches() {
+  for (RequestList& batch : batches_) batch.clear();
+}
+
+void Forest::backup(RequestList& batch, const float* wdl, const float* logits) {
   const std::size_t num_actions = static_cast<std::size_t>(context_.game->num_actions());
-  for (std::size_t i = 0; i < batch_.size(); ++i) {
-    const Request& request = batch_[i];
+  constexpr std::size_t kAhead = 4;  // the network has pushed the trees out of the caches
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (i + kAhead < batch.size()) {
+      const Request& later = batch[i + kAhead];
+      trees_[static_cast<std::size_t>(later.tree)].prefetch_answer(later.leaf);
+    }
+    const Request& request = batch[i];
     trees_[static_cast<std::size_t>(request.tree)].answer(request.leaf, wdl + 3 * i,
                                                           logits + num_actions * i);
   }
-  batch_.clear();
+  batch.clear();
 }
 
-void Forest::backup(const float* wdl, const std::int64_t* offsets, const Proposals& columns,
-                    const std::int32_t* tokens, const bool* exact) {
-  for (std::size_t i = 0; i < batch_.size(); ++i) {
-    const Request& request = batch_[i];
+void Forest::backup(RequestList& batch, const float* wdl, const std::int64_t* offsets,
+                    const Proposals& columns, const std::int32_t* tokens, const bool* exact) {
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const Request& request = batch[i];
     const std::int64_t first = offsets[i];
     const Proposals part{static_cast<int>(offsets[i + 1] - first),
                          columns.action + first,
                          columns.prior + first,
                          columns.player + first,
                          columns.ends + first,
-                         exact && exact[i]};
-    if (tokens) context_.stats.tokens += static_cast<std::uint64_t>(tokens[i]);
+                         exact && exact[i],
+                         tokens ? tokens[i] : 0};
     const Wdl value{wdl[3 * i], wdl[3 * i + 1], wdl[3 * i + 2]};
     trees_[static_cast<std::size_t>(request.tree)].answer(request.leaf, value, part);
   }
-  batch_.clear();
+  batch.clear();
 }
 
 void Forest::turn(Leaf& leaf) {
@@ -62,8 +79,8 @@ void Forest::turn(Leaf& leaf) {
   leaf.turned = true;
 }
 
-void Forest::encode(float* planes) {
-  for (const Request& request : batch_) {
+void Forest::encode(const RequestList& batch, float* planes) {
+  for (const Request& request : batch) {
     Leaf& waiting = leaf(request);
     turn(waiting);
     encode_turned(*context_.game, *waiting.state, waiting.canonical.symmetry, planes, unturned_.data());
@@ -71,10 +88,10 @@ void Forest::encode(float* planes) {
   }
 }
 
-void Forest::legal(bool* mask) {
+void Forest::legal(const RequestList& batch, bool* mask) {
   const std::size_t num_actions = static_cast<std::size_t>(context_.game->num_actions());
-  std::memset(mask, 0, batch_.size() * num_actions);
-  for (const Request& request : batch_) {
+  std::memset(mask, 0, batch.size() * num_actions);
+  for (const Request& request : batch) {
     Leaf& waiting = leaf(request);
     turn(waiting);
     const std::vector<Action>& turned =

@@ -1,6 +1,8 @@
 // Many trees of one caller, walked together: while one walk waits for memory the next goes on.
 #pragma once
 
+#include <deque>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -12,6 +14,9 @@ struct Request {
   std::int32_t tree;
   std::int32_t leaf;
 };
+
+// Requests that one reply answers; empty once it has, or once their trees have been forgotten.
+using RequestList = std::vector<Request>;
 
 class Forest {
  public:
@@ -25,25 +30,30 @@ class Forest {
   void add(std::unique_ptr<State> state, NoiseSeed noise_seed) {
     trees_.emplace_back(context_, std::move(state), noise_seed);
   }
-  void add_proposed(int player, NoiseSeed noise_seed) { trees_.emplace_back(context_, player, noise_seed); }
+  void add_proposed(int player, TokenBudget tokens) { trees_.emplace_back(context_, player, tokens); }
   void clear();
   // Forgets every node and the evaluations too (the weights have changed), or the nodes alone.
   void drop();
   void drop_nodes();
 
-  // Walks every tree until it waits for an answer or `idle(index)` has nothing more for it to do. Each
-  // tree is asked for its limit by `limit(index)`; `idle` may change the tree and return true to go on.
+  // Walks every tree until it waits for an answer or `idle(index)` has nothing more for it to do, or `most`
+  // requests have come up. Each tree is asked for its limit by `limit(index)`; `idle` may change the
+  // tree and return true to go on. Earlier batches may still wait for their replies.
   template <typename Limit, typename Idle>
-  void gather(Limit limit, Idle idle) {
-    batch_.clear();
+  RequestList& gather(Limit limit, Idle idle, std::size_t most = std::numeric_limits<std::size_t>::max()) {
+    RequestList& batch = free_batch();
     constexpr std::size_t kGroup = 16;  // walks under way at once: enough to hide a trip to memory
     std::size_t group[kGroup];
     std::size_t next = 0, active = 0;
-    while (next < trees_.size() || active > 0) {
-      while (active < kGroup && next < trees_.size()) group[active++] = next++;
+    while (active > 0 || (next < trees_.size() && batch.size() < most)) {
+      // Every walk under way may end in a request.
+      while (active < kGroup && next < trees_.size() && batch.size() + active < most)
+        group[active++] = next++;
       for (std::size_t i = 0; i < active;) {
         const std::size_t index = group[i];
-        const bool goes_on = step(index, limit(index)) || (!trees_[index].waiting() && idle(index));
+        const bool may_start = trees_[index].descending() || batch.size() + active <= most;
+        const bool goes_on =
+            may_start && (step(batch, index, limit(index)) || (!trees_[index].waiting() && idle(index)));
         if (goes_on) {
           ++i;
         } else {
@@ -51,42 +61,44 @@ class Forest {
         }
       }
     }
+    return batch;
   }
 
-  const std::vector<Request>& batch() const { return batch_; }
   Leaf& leaf(const Request& request) {
     return trees_[static_cast<std::size_t>(request.tree)].leaf(request.leaf);
   }
 
-  void backup(const float* wdl, const float* logits);
-  void backup(const float* wdl, const std::int64_t* offsets, const Proposals& columns,
+  void backup(RequestList& batch, const float* wdl, const float* logits);
+  void backup(RequestList& batch, const float* wdl, const std::int64_t* offsets, const Proposals& columns,
               const std::int32_t* tokens, const bool* exact);
 
-  // Planes [B, C, H, W] and legal mask [B, A] of the batch in canonical orientation.
-  void encode(float* planes);
-  void legal(bool* mask);
+  // Planes [B, C, H, W] and legal mask [B, A] of a batch in canonical orientation.
+  void encode(const RequestList& batch, float* planes);
+  void legal(const RequestList& batch, bool* mask);
 
  private:
   // One step of one tree; false where it can go no further by itself.
-  bool step(std::size_t index, std::uint32_t simulations) {
+  bool step(RequestList& batch, std::size_t index, std::uint32_t simulations) {
     Tree& tree = trees_[index];
     switch (tree.step(simulations)) {
       case Tree::Step::kDown:
       case Tree::Step::kDone:
         return true;
       case Tree::Step::kWaits:
-        batch_.push_back({static_cast<std::int32_t>(index), tree.last_leaf()});
+        batch.push_back({static_cast<std::int32_t>(index), tree.last_leaf()});
         return context_.params.max_in_flight > 1;
       case Tree::Step::kIdle:
         break;
     }
     return false;
   }
+  RequestList& free_batch();
+  void forget_batches();
   void turn(Leaf& leaf);
 
   SearchContext context_;
   std::vector<Tree> trees_;
-  std::vector<Request> batch_;
+  std::deque<RequestList> batches_;  // as many as have ever waited side by side
   std::vector<float> unturned_;
 };
 

@@ -1,7 +1,7 @@
 // The tree in memory. A node is a 48-byte header; its edges are four arrays side by side, padded to
 // eight lanes, so that one pass of vector instructions scores eight of them:
 //
-//   header | prior[c] | visits[c] | q[c] | link[c]
+//   header | prior[c] | visits[c] | q[c] | link[c] | action[c], where nodes are shared
 //
 // Everything is addressed by the number of 16-byte units from the start of the tree's arena.
 #pragma once
@@ -27,14 +27,15 @@ enum class NodeStatus : std::uint8_t {
   kUnjudged,  // proposed trees: the path ends here and its verdict has not been asked for
   kWaiting,   // its evaluation is in flight
   kExpanded,
-  kEnded,  // the game is over here
+  kWidening,  // expanded, and a request for more moves is in flight
+  kEnded,     // the game is over here
 };
 
 struct Node {
   NodeRef edges;         // unit offset of the edge arrays; 0 before there are any
   std::uint32_t visits;  // descents through here that have been backed up
   std::uint32_t in_flight;
-  Action action;        // of the edge that leads here
+  Action action;        // of the edge that leads here; where nodes are shared, that led here first
   float q;              // mean value for the player to move here
   float draw;           // mean probability of a draw
   float visited_prior;  // sum of the priors of edges visited at least once
@@ -71,12 +72,13 @@ struct Edges {
   std::uint32_t* visits;  // handed out, waiting ones included
   float* q;               // mean value for the player at the node; kNever once proven lost
   std::uint32_t* link;    // kActionBit | action, or the NodeRef of the child
+  Action* action;         // only in an arena of shared nodes, which more than one action may lead to
 };
 
 // Grows by doubling, frees all at once. References survive growth, pointers do not.
 class NodeArena {
  public:
-  NodeArena() = default;
+  explicit NodeArena(bool shares_nodes = false) : edge_bytes_(shares_nodes ? 20 : 16) {}
   NodeArena(const NodeArena&) = delete;
   NodeArena& operator=(const NodeArena&) = delete;
   NodeArena(NodeArena&& other) noexcept { swap(other); }
@@ -90,6 +92,7 @@ class NodeArena {
     std::swap(units_, other.units_);
     std::swap(used_, other.used_);
     std::swap(capacity_, other.capacity_);
+    std::swap(edge_bytes_, other.edge_bytes_);
   }
 
   Node& node(NodeRef ref) { return *reinterpret_cast<Node*>(units_ + ref); }
@@ -99,11 +102,14 @@ class NodeArena {
     char* start = reinterpret_cast<char*>(units_ + node.edges);
     const std::size_t lane = std::size_t{node.capacity} * 4;
     return {reinterpret_cast<float*>(start), reinterpret_cast<std::uint32_t*>(start + lane),
-            reinterpret_cast<float*>(start + 2 * lane), reinterpret_cast<std::uint32_t*>(start + 3 * lane)};
+            reinterpret_cast<float*>(start + 2 * lane), reinterpret_cast<std::uint32_t*>(start + 3 * lane),
+            reinterpret_cast<Action*>(start + 4 * lane)};
   }
 
   static int padded(int num_edges) { return (num_edges + 7) & ~7; }
-  static std::size_t node_bytes(int num_edges) { return sizeof(Node) + std::size_t(padded(num_edges)) * 16; }
+  std::size_t node_bytes(int num_edges) const {
+    return sizeof(Node) + std::size_t(padded(num_edges)) * edge_bytes_;
+  }
 
   // A zeroed header followed by room for `num_edges` edges; no edges: the header alone.
   NodeRef add_node(int num_edges) {
@@ -117,9 +123,9 @@ class NodeArena {
     return ref;
   }
 
-  // Moves the edges of `ref` to a block with room for at least `num_edges`.
+  // Moves the edges of `ref`, their actions apart, to a block with room for at least `num_edges`.
   void grow_edges(NodeRef ref, int num_edges) {
-    const NodeRef block = allocate(std::size_t(padded(num_edges)));
+    const NodeRef block = allocate(std::size_t(padded(num_edges)) * edge_bytes_ / 16);
     Node& grown = node(ref);
     const Edges old = edges(grown);
     const int kept = grown.num_edges;
@@ -178,6 +184,7 @@ class NodeArena {
   Unit* units_ = nullptr;
   std::size_t used_ = 1;
   std::size_t capacity_ = 0;
+  std::size_t edge_bytes_;
 };
 
 }  // namespace selfplay

@@ -3,6 +3,8 @@
 
 namespace selfplay {
 
+inline constexpr int kMostProposals = 32768;  // edges of a proposed node
+
 // How edges are chosen: kGumbel halves at the root and walks by PUCT below it, kGumbelFull walks there by
 // its own deterministic rule.
 enum class Rule { kPuct, kUct, kGumbel, kGumbelFull };
@@ -28,14 +30,17 @@ struct SearchParams {
   bool early_stop = false;      // end a search without noise once its choice is certain
   bool proofs = true;           // back up proven results
   bool reuse = true;            // keep the subtree of the move played
+  bool transpositions = false;  // one node for each position
   int max_in_flight = 1;        // leaves of one tree that wait at a time
   double max_tree_mb = 256;     // memory of one tree
 
   // Proposed trees: a node with N visits may have widening_factor * N^widening_exponent edges.
-  int initial_proposals = 4;
+  int initial_proposals = 4;  // asked for at a node's first visit
+  int more_proposals = 2;     // asked for each time that a node widens
   float widening_factor = 2.0f;
-  float widening_exponent = 0.5f;
-  int max_proposals = 16;
+  float widening_exponent = 0.5f;  // 0: no widening
+  int max_proposals = 16;          // edges of a node
+  int max_step_tokens = 0;         // most tokens that one move may cost; a tree with a budget needs it
 };
 
 }  // namespace selfplay

@@ -95,12 +95,14 @@ inline float exploration(const Node& node, const SearchParams& params, float vis
   return c;
 }
 
+inline constexpr float kLeastScale = 1e-30f;  // above 0, which times the priors of padding lanes is no number
+
 inline int best_edge(const Node& node, const Edges& edges, const SearchParams& params) {
   const float visits = static_cast<float>(node.visits + node.in_flight);
   if (params.rule == Rule::kUct) return best_uct_edge(edges, node.num_edges, params.c_puct, visits);
   const float unvisited_q = node.q - params.fpu_reduction * std::sqrt(node.visited_prior);
-  return best_puct_edge(edges, node.capacity, exploration(node, params, visits) * std::sqrt(visits),
-                        unvisited_q);
+  const float scale = exploration(node, params, visits) * std::sqrt(visits);
+  return best_puct_edge(edges, node.capacity, std::max(scale, kLeastScale), unvisited_q);
 }
 
 }  // namespace selfplay

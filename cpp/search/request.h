@@ -1,8 +1,10 @@
 // The seam between search and evaluator: what a tree asks and what it is told.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/game.h"
@@ -24,10 +26,12 @@ struct PathStep {
 // The end of one descent. A tree keeps as many as may be in flight and uses them again and again.
 struct Leaf {
   RequestKind kind = RequestKind::kEvaluate;
-  bool widening = false;  // asks for more moves of a node that has some; backs up nothing
-  bool turned = false;    // `canonical` has been worked out
+  bool widening = false;    // asks for more moves of a node that has some; backs up nothing
+  bool turned = false;      // `canonical` has been worked out
+  bool taken_over = false;  // the descent ended at a node that others have searched
   NodeRef node = 0;
-  int count = 0;  // moves asked for
+  int count = 0;              // moves asked for
+  std::int64_t reserved = 0;  // tokens set aside for them
   Canonical canonical{0, 0};
   std::vector<PathStep> path;
   std::unique_ptr<State> state;  // the position at the leaf; none in proposed trees
@@ -40,6 +44,10 @@ struct Wdl {
   float loss;
 };
 
+inline bool is_finite(const Wdl& wdl) {
+  return std::isfinite(wdl.win) && std::isfinite(wdl.draw) && std::isfinite(wdl.loss);
+}
+
 // One request's part of a ragged reply.
 struct Proposals {
   int count;
@@ -47,7 +55,8 @@ struct Proposals {
   const float* prior;
   const std::int8_t* player;
   const bool* ends;
-  bool exact;
+  bool exact;           // the verdict cannot err: it may prove
+  std::int64_t tokens;  // spent
 };
 
 }  // namespace selfplay

@@ -8,28 +8,20 @@
 
 namespace selfplay {
 
-namespace {
-
-constexpr int kMaxFruitless = 2;  // proposals without a new move before a node is left as it is
-
-}  // namespace
-
 Tree::Tree(SearchContext& context, std::unique_ptr<State> state, NoiseSeed noise_seed)
-    : context_(&context), noise_seed_(noise_seed), root_state_(std::move(state)) {
+    : context_(&context),
+      arena_(context.params.transpositions),
+      noise_seed_(noise_seed),
+      root_state_(std::move(state)) {
   leaves_.resize(static_cast<std::size_t>(context.params.max_in_flight));
   busy_.resize(leaves_.size());
   for (Leaf& leaf : leaves_) leaf.state = root_state_->clone();
 }
 
-Tree::Tree(SearchContext& context, int player, NoiseSeed noise_seed)
-    : context_(&context), proposed_player_(player), noise_seed_(noise_seed) {
-  leaves_.resize(static_cast<std::size_t>(context.params.max_in_flight));
-  busy_.resize(leaves_.size());
-}
-
 bool Tree::finished(std::uint32_t simulations) const {
-  if (new_visits_ >= simulations || capped_) return true;
+  if (new_visits_ >= simulations || capped_ || out_of_tokens_) return true;
   if (!root_) return root_state_ && root_state_->outcome().has_value();
+  if (!context_->game && is_barren()) return true;
   if (root().status == NodeStatus::kEnded || (root().proven && context_->params.proofs)) return true;
   return context_->params.early_stop && !noise_seed_ && is_choice_certain(simulations);
 }
@@ -43,6 +35,7 @@ Tree::Step Tree::step(std::uint32_t simulations) {
   }
   Leaf& leaf = leaves_[static_cast<std::size_t>(current_)];
   const NodeRef ref = at_;
+  if (leaf.turned) return look_up(leaf, ref);
   Node& node = arena_.node(ref);
   if (node.status == NodeStatus::kWaiting) {
     ++context_->stats.collisions;
@@ -95,6 +88,7 @@ Tree::Step Tree::begin() {
   leaf.path.clear();
   leaf.turned = false;
   leaf.widening = false;
+  leaf.taken_over = false;
   if (context_->game) leaf.state->assign(*root_state_);
   if (!root_) {
     start_root();
@@ -107,14 +101,16 @@ Tree::Step Tree::begin() {
 
 void Tree::start_root() {
   arena_.reset();
+  positions_.clear();
   reused_visits_.clear();
   root_evaluations_ = 1;
   if (context_->game) {
     root_ = add_game_node(*root_state_, -1);
+    if (is_graph()) positions_.insert(root_state_->key(), root_);
   } else {
     root_ = arena_.add_node(0);
     arena_.node(root_).player = static_cast<std::uint8_t>(proposed_player_);
-    arena_.node(root_).status = NodeStatus::kUnvisited;
+    arena_.node(root_).status = proposed_ends_ ? NodeStatus::kUnjudged : NodeStatus::kUnvisited;
   }
 }
 
@@ -123,7 +119,7 @@ NodeRef Tree::add_game_node(const State& state, Action action) {
   if (root_ && context_->params.proofs && state.winning_action() >= 0) return add_won_node(state, action);
   Action* legal = context_->scratch.data();
   const int count = state.legal_actions(legal);
-  if (!fits(NodeArena::node_bytes(count))) return 0;
+  if (!fits(arena_.node_bytes(count))) return 0;
   const NodeRef ref = arena_.add_node(count);
   Node& node = arena_.node(ref);
   node.action = action;
@@ -138,14 +134,15 @@ NodeRef Tree::add_game_node(const State& state, Action action) {
     return ref;
   }
   node.status = NodeStatus::kUnvisited;
-  std::uint32_t* link = arena_.edges(node).link;
-  for (int i = 0; i < count; ++i) link[i] = kActionBit | static_cast<std::uint32_t>(legal[i]);
+  const Edges edges = arena_.edges(node);
+  for (int i = 0; i < count; ++i) edges.link[i] = kActionBit | static_cast<std::uint32_t>(legal[i]);
+  if (is_graph()) std::copy_n(legal, count, edges.action);
   return ref;
 }
 
 // A node for a position that its player to move wins at once: proven without an evaluation.
 NodeRef Tree::add_won_node(const State& state, Action action) {
-  if (!fits(NodeArena::node_bytes(0))) return 0;
+  if (!fits(arena_.node_bytes(0))) return 0;
   const NodeRef ref = arena_.add_node(0);
   Node& node = arena_.node(ref);
   node.action = action;
@@ -158,12 +155,13 @@ NodeRef Tree::add_won_node(const State& state, Action action) {
 }
 
 bool Tree::fits(std::size_t bytes) {
-  if (static_cast<double>(arena_.bytes() + bytes) <= context_->params.max_tree_mb * 1048576.0) return true;
+  if (static_cast<double>(this->bytes() + bytes) <= context_->params.max_tree_mb * 1048576.0) return true;
   if (!root_) return true;  // a root always fits: there must be a move to choose from
   return false;
 }
 
 Tree::Step Tree::visit_child(Leaf& leaf, NodeRef parent, int edge) {
+  if (is_graph()) return visit_position(leaf, parent, edge);
   const std::uint32_t link = arena_.edges(arena_.node(parent)).link[edge];
   if (!(link & kActionBit)) {
     arena_.prefetch(link);
@@ -173,7 +171,11 @@ Tree::Step Tree::visit_child(Leaf& leaf, NodeRef parent, int edge) {
   }
   const Action action = static_cast<Action>(link & ~kActionBit);
   leaf.state->play(action);
-  const NodeRef child = add_game_node(*leaf.state, action);
+  return visit_new(leaf, parent, edge, add_game_node(*leaf.state, action));
+}
+
+// Goes on at a node made just now; 0 where there was no memory for it.
+Tree::Step Tree::visit_new(Leaf& leaf, NodeRef parent, int edge, NodeRef child) {
   if (!child) {
     capped_ = true;
     ++context_->stats.capped;
@@ -190,59 +192,37 @@ Tree::Step Tree::visit_child(Leaf& leaf, NodeRef parent, int edge) {
   return open_leaf(leaf, child);
 }
 
-// Asks for the evaluation of an unvisited node, of the cache first.
+// Asks for the evaluation of an unvisited node, of the cache first: that is one step more, for its memory is
+// far away.
 Tree::Step Tree::open_leaf(Leaf& leaf, NodeRef ref) {
-  Node& node = arena_.node(ref);
   leaf.node = ref;
   leaf.kind = RequestKind::kEvaluate;
-  if (context_->game && context_->cache.enabled()) {
+  if (context_->cache.enabled()) {
     leaf.canonical = leaf.state->canonical();
     leaf.turned = true;
-    if (const float* row = context_->cache.find(leaf.canonical.key)) {
-      ++context_->stats.cache_hits;
-      expand(ref, leaf.canonical.symmetry, row, row + 3);
-      complete(leaf);
-      return Step::kDone;
-    }
+    context_->cache.prefetch(leaf.canonical.key);
+    at_ = ref;
+    return Step::kDown;
   }
-  node.status = NodeStatus::kWaiting;
+  return ask(leaf, ref);
+}
+
+Tree::Step Tree::look_up(Leaf& leaf, NodeRef ref) {
+  const float* row = context_->cache.find(leaf.canonical.key);
+  if (!row) return ask(leaf, ref);
+  ++context_->stats.cache_hits;
+  expand(ref, leaf.canonical.symmetry, row, row + 3);
+  complete(leaf);
+  return Step::kDone;
+}
+
+Tree::Step Tree::ask(Leaf& leaf, NodeRef ref) {
+  leaf.node = ref;
+  arena_.node(ref).status = leaf.widening ? NodeStatus::kWidening : NodeStatus::kWaiting;
   busy_[static_cast<std::size_t>(current_)] = true;
   ++waiting_;
   at_ = 0;
   return Step::kWaits;
-}
-
-// In a proposed tree: ask for the moves of a new node, the verdict of an ended one, or for more moves
-// of a node that has been visited often; kDown where there is nothing to ask.
-Tree::Step Tree::visit_proposed(Leaf& leaf, NodeRef ref) {
-  Node& node = arena_.node(ref);
-  const SearchParams& params = context_->params;
-  if (node.status == NodeStatus::kUnvisited || node.status == NodeStatus::kUnjudged) {
-    const bool ends = node.status == NodeStatus::kUnjudged;
-    const Step asked = open_leaf(leaf, ref);
-    leaf.kind = ends ? RequestKind::kValue : RequestKind::kPropose;
-    leaf.count = ends ? 0 : std::min(params.initial_proposals, params.max_proposals);
-    return asked;
-  }
-  const double visits = static_cast<double>(node.visits + node.in_flight);
-  const double allowed = params.widening_factor * std::pow(visits, params.widening_exponent);
-  if (node.fruitless < kMaxFruitless && node.num_edges < params.max_proposals &&
-      params.widening_exponent > 0 && node.num_edges < std::ceil(allowed)) {
-    leaf.node = ref;
-    leaf.kind = RequestKind::kPropose;
-    leaf.widening = true;
-    leaf.count = std::min(2, params.max_proposals - node.num_edges);
-    busy_[static_cast<std::size_t>(current_)] = true;
-    ++waiting_;
-    at_ = 0;
-    return Step::kWaits;
-  }
-  if (node.num_edges == 0) {  // nobody knows a move here: its own value stands
-    leaf.node = ref;
-    complete(leaf);
-    return Step::kDone;
-  }
-  return Step::kDown;
 }
 
 // Takes back the visits of a descent that cannot be finished.

@@ -6,52 +6,22 @@
 
 namespace selfplay {
 
-namespace {
-
-bool finite(const Wdl& wdl) {
-  return std::isfinite(wdl.win) && std::isfinite(wdl.draw) && std::isfinite(wdl.loss);
+void Tree::prefetch_answer(int index) const {
+  const Leaf& leaf = leaves_[static_cast<std::size_t>(index)];
+  if (context_->cache.enabled()) context_->cache.prefetch(leaf.canonical.key);
+  arena_.prefetch(leaf.node);
+  for (const PathStep& step : leaf.path) arena_.prefetch(step.node);
 }
-
-}  // namespace
 
 void Tree::answer(int index, const float* wdl, const float* logits) {
   Leaf& leaf = leaves_[static_cast<std::size_t>(index)];
   ++context_->stats.evaluations;
-  if (context_->cache.enabled() && finite({wdl[0], wdl[1], wdl[2]})) {
+  if (context_->cache.enabled() && is_finite({wdl[0], wdl[1], wdl[2]})) {
     context_->cache.insert(leaf.canonical.key, wdl, logits);
   }
   expand(leaf.node, leaf.turned ? leaf.canonical.symmetry : 0, wdl, logits);
   busy_[static_cast<std::size_t>(index)] = false;
   --waiting_;
-  complete(leaf);
-}
-
-void Tree::answer(int index, const Wdl& wdl, const Proposals& proposals) {
-  Leaf& leaf = leaves_[static_cast<std::size_t>(index)];
-  ++context_->stats.evaluations;
-  busy_[static_cast<std::size_t>(index)] = false;
-  --waiting_;
-  if (leaf.widening) {
-    add_proposals(leaf.node, proposals);
-    release(leaf);
-    if (leaf.node == root_) shape_root();
-    return;
-  }
-  Node& node = arena_.node(leaf.node);
-  const bool usable = finite(wdl);
-  if (!usable) ++context_->stats.bad_replies;
-  node.raw_win = usable ? wdl.win : 0;
-  node.raw_draw = usable ? wdl.draw : 1;
-  if (leaf.kind == RequestKind::kValue) {
-    node.status = NodeStatus::kEnded;
-    node.q = 2 * node.raw_win + node.raw_draw - 1;
-    node.draw = node.raw_draw;
-    node.proven = proposals.exact && usable;
-  } else {
-    node.status = NodeStatus::kExpanded;
-    add_proposals(leaf.node, proposals);
-    if (leaf.node == root_) shape_root();
-  }
   complete(leaf);
 }
 
@@ -75,56 +45,20 @@ void Tree::expand(NodeRef ref, int symmetry, const float* wdl, const float* logi
     total += edges.prior[i];
   }
   const Wdl value{wdl[0], wdl[1], wdl[2]};
-  const bool usable = finite(value) && std::isfinite(total) && std::isfinite(highest);
+  const bool usable = is_finite(value) && std::isfinite(total) && std::isfinite(highest);
   for (int i = 0; i < count; ++i)
     edges.prior[i] = usable ? edges.prior[i] / total : 1.0f / static_cast<float>(count);
   if (!usable) ++context_->stats.bad_replies;
   node.raw_win = usable ? value.win : 0;
   node.raw_draw = usable ? value.draw : 1;
   node.status = NodeStatus::kExpanded;
-  if (ref == root_) shape_root();
-}
-
-// Adds the moves of one reply to a node.
-void Tree::add_proposals(NodeRef ref, const Proposals& proposals) {
-  bool any = false;
-  for (int p = 0; p < proposals.count; ++p) {
-    const Action id = proposals.action[p];
-    const float weight = std::isfinite(proposals.prior[p]) ? std::max(proposals.prior[p], 0.0f) : 0.0f;
-    int at = 0;
-    const int known = arena_.node(ref).num_edges;
-    const Edges old = arena_.edges(arena_.node(ref));
-    while (at < known && arena_.node(old.link[at]).action != id) ++at;
-    if (at == known) {
-      if (known >= context_->params.max_proposals) continue;
-      if (known + 1 > arena_.node(ref).capacity) arena_.grow_edges(ref, known + 1);
-      const NodeRef child = arena_.add_node(0);
-      Node& fresh = arena_.node(child);
-      fresh.action = id;
-      fresh.player = static_cast<std::uint8_t>(proposals.player[p]);
-      fresh.status = proposals.ends[p] ? NodeStatus::kUnjudged : NodeStatus::kUnvisited;
-      Node& node = arena_.node(ref);
-      node.num_edges = static_cast<std::uint16_t>(known + 1);
-      const Edges edges = arena_.edges(node);
-      edges.prior[at] = 0;
-      edges.link[at] = child;
-      any = true;
-    }
-    // Priors are kept normalised; prior_weight remembers what they summed to.
-    Node& node = arena_.node(ref);
-    const Edges edges = arena_.edges(node);
-    const float total = node.prior_weight + weight;
-    for (int i = 0; i < node.num_edges; ++i) {
-      const float part = edges.prior[i] * node.prior_weight + (i == at ? weight : 0.0f);
-      edges.prior[i] = total > 0 ? part / total : 0.0f;
-    }
-    node.prior_weight = total;
-  }
-  Node& node = arena_.node(ref);
-  node.fruitless = any ? 0 : static_cast<std::uint8_t>(node.fruitless + 1);
+  if (ref != root_) return;
+  first_edges_ = count;
+  shape_root();
 }
 
 void Tree::backup(Leaf& leaf) {
+  if (is_graph()) return backup_graph(leaf);
   const SearchParams& params = context_->params;
   const bool proofs = params.proofs;
   const bool squares = context_->game && (params.c_puct_spread > 0 || params.lcb_deviations > 0);

@@ -18,12 +18,10 @@ std::vector<RootEdge> Tree::root_edges() const {
   for (int i = 0; i < node.num_edges; ++i) {
     const std::uint32_t link = edges.link[i];
     const float raw = raw_priors_[static_cast<std::size_t>(i)];
-    RootEdge edge{
-        static_cast<Action>(link & ~kActionBit), edges.visits[i], edges.prior[i], raw, NAN, kNotProven, 0, 0};
+    RootEdge edge{action_of(edges, i), edges.visits[i], edges.prior[i], raw, NAN, kNotProven, 0, 0};
     if (!(link & kActionBit)) {
       const Node& child = arena_.node(link);
-      edge.action = child.action;
-      if (child.visits > 0) edge.q = sign(node, child) * child.q;
+      if (child.visits > 0 && edges.visits[i] > 0) edge.q = sign(node, child) * child.q;
       if (proofs && child.proven && child.visits > 0) edge.proof = (edge.q > 0) - (edge.q < 0);
     }
     result.push_back(edge);
@@ -117,11 +115,17 @@ int Tree::halving_edge(const Node& node, const Edges& edges, std::uint32_t simul
   const SearchParams& params = context_->params;
   constexpr std::uint32_t kLongest = 1u << 22;  // after so many visits the most promising edge gets all
   std::uint32_t handed = 0;
-  for (int i = 0; i < node.num_edges; ++i) handed += fresh_visits(edges, i);
+  int tried = 0;
+  for (int i = 0; i < node.num_edges; ++i) {
+    handed += fresh_visits(edges, i);
+    tried += fresh_visits(edges, i) > 0 || (edges.visits[i] && edges.q[i] == kNever);
+  }
   const std::uint32_t length = std::clamp(simulations - root_evaluations_, 1u, kLongest);
   const int considered = std::min<int>(params.considered_actions, node.num_edges);
   const std::vector<std::uint32_t>& table = context_->halving.visits(considered, length);
-  const std::uint32_t wanted = handed < length ? table[handed] : 0;
+  // Moves proposed late have a visit each at once, then catch up while they promise most.
+  const bool is_behind = !context_->game && tried < considered;
+  const std::uint32_t wanted = handed < length && !is_behind ? table[handed] : 0;
   context_->logits.resize(node.num_edges);
   improved_logits(node, edges, params, context_->logits.data());
   int best = 0;
@@ -130,7 +134,8 @@ int Tree::halving_edge(const Node& node, const Edges& edges, std::uint32_t simul
   for (int i = 0; i < node.num_edges; ++i) {
     const auto at = static_cast<std::size_t>(i);
     const float score = gumbels_[at] + context_->logits[at];
-    const bool in_turn = handed < length && fresh_visits(edges, i) == wanted;
+    const std::uint32_t fresh = fresh_visits(edges, i);
+    const bool in_turn = handed < length && (i < first_edges_ ? fresh == wanted : fresh <= wanted);
     if (score == kNever || in_turn < best_in_turn) continue;
     if (in_turn > best_in_turn || score > best_score) {
       best = i;
@@ -212,14 +217,20 @@ std::vector<Action> Tree::principal_variation(int max_plies) const {
   NodeRef at = 0;
   const Edges top = arena_.edges(root());
   for (int i = 0; i < root().num_edges; ++i) {
-    if (!(top.link[i] & kActionBit) && arena_.node(top.link[i]).action == first) at = top.link[i];
+    if (!(top.link[i] & kActionBit) && action_of(top, i) == first) at = top.link[i];
   }
   if (first >= 0) line.push_back(first);
+  const std::unique_ptr<State> state = is_graph() ? root_state_->clone() : nullptr;
   while (at && static_cast<int>(line.size()) < max_plies) {
+    if (state) {  // links follow the last history that passed them, which need not be this line's
+      state->play(line.back());
+      if (positions_.find(state->key()) != at) break;
+    }
     const Node& node = arena_.node(at);
     if (node.num_edges == 0 || node.status != NodeStatus::kExpanded) break;
     const Edges edges = arena_.edges(node);
     NodeRef next = 0;
+    Action action = -1;
     std::uint32_t most = 0;
     for (int i = 0; i < node.num_edges; ++i) {
       if (edges.visits[i] <= most || (edges.link[i] & kActionBit)) continue;
@@ -227,8 +238,9 @@ std::vector<Action> Tree::principal_variation(int max_plies) const {
         continue;
       most = edges.visits[i];
       next = edges.link[i];
+      action = action_of(edges, i);
     }
-    if (next) line.push_back(arena_.node(next).action);
+    if (next) line.push_back(action);
     at = next;
   }
   return line;

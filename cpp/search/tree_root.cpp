@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <unordered_map>
 
 #include "search/tree.h"
 
@@ -20,16 +21,21 @@ void Tree::shape_root() {
   } else if (noise_seed_) {
     add_noise(node, edges);
   }
+  sum_visited_prior(node);
+}
+
+void Tree::sum_visited_prior(Node& node) {
+  const Edges edges = arena_.edges(node);
   node.visited_prior = 0;
-  for (int i = 0; i < count; ++i) {
-    if (edges.link[i] & kActionBit) continue;
+  for (int i = 0; i < node.num_edges; ++i) {
+    if (edges.visits[i] == 0 || (edges.link[i] & kActionBit)) continue;
     if (arena_.node(edges.link[i]).visits > 0) node.visited_prior += edges.prior[i];
   }
 }
 
 void Tree::draw_gumbels(int count) {
   gumbels_.assign(static_cast<std::size_t>(count), 0.0f);
-  if (!noise_seed_ || !context_->game) return;
+  if (!noise_seed_) return;
   Random random(*noise_seed_);
   for (float& gumbel : gumbels_) {
     const double uniform = std::max(random.uniform(), 1e-300);
@@ -67,7 +73,7 @@ void Tree::add_noise(const Node& node, const Edges& edges) {
     }
     for (int i = 0; i < count; ++i) edges.prior[i] = static_cast<float>(edges.prior[i] / total);
   }
-  if (params.noise_fraction > 0 && context_->game && count > 1) {
+  if (params.noise_fraction > 0 && count > 1) {
     Random random(*noise_seed_);
     std::vector<double> noise = noise_alphas(node, edges);
     double total = 0;
@@ -83,24 +89,31 @@ void Tree::add_noise(const Node& node, const Edges& edges) {
 std::vector<Action> Tree::path_actions(const Leaf& leaf) const {
   std::vector<Action> actions;
   for (const PathStep& step : leaf.path) {
-    actions.push_back(arena_.node(arena_.edges(arena_.node(step.node)).link[step.edge]).action);
+    actions.push_back(action_of(arena_.edges(arena_.node(step.node)), static_cast<int>(step.edge)));
   }
   return actions;
 }
 
-NodeRef Tree::copy_subtree(NodeRef from, NodeArena& to) const {
+// Copies what can be reached from a node, each node once; `positions_` then has the copies.
+NodeRef Tree::copy_subtree(NodeRef from, NodeArena& to) {
   struct Pending {
     NodeRef source;
     NodeRef parent;
     int edge;
   };
   std::vector<Pending> stack{{from, 0, 0}};
+  std::unordered_map<NodeRef, NodeRef> copies;  // of shared nodes
   NodeRef top = 0;
   while (!stack.empty()) {
     const Pending next = stack.back();
     stack.pop_back();
+    if (const auto found = copies.find(next.source); found != copies.end()) {
+      to.edges(to.node(next.parent)).link[next.edge] = found->second;
+      continue;
+    }
     const Node& source = arena_.node(next.source);
     const NodeRef copy = to.add_node(source.num_edges);
+    if (is_graph()) copies.emplace(next.source, copy);
     Node& target = to.node(copy);
     const NodeRef block = target.edges;
     const std::uint16_t capacity = target.capacity;
@@ -119,39 +132,62 @@ NodeRef Tree::copy_subtree(NodeRef from, NodeArena& to) const {
       fresh.visits[i] = old.visits[i];
       fresh.q[i] = old.q[i];
       fresh.link[i] = old.link[i];
+      if (is_graph()) fresh.action[i] = old.action[i];
       if (!(old.link[i] & kActionBit)) stack.push_back({old.link[i], copy, i});
     }
   }
+  PositionTable kept;
+  for (const PositionTable::Entry& entry : positions_.entries()) {
+    if (const auto found = copies.find(entry.node); found != copies.end()) {
+      kept.insert(entry.key, found->second);
+    }
+  }
+  std::swap(positions_, kept);
   return top;
+}
+
+NodeRef Tree::child_of_root(Action action) const {
+  const Edges edges = arena_.edges(root());
+  for (int i = 0; i < root().num_edges; ++i) {
+    if (!(edges.link[i] & kActionBit) && action_of(edges, i) == action) return edges.link[i];
+  }
+  return 0;
 }
 
 void Tree::advance(Action action, NoiseSeed noise_seed) {
   assert(waiting_ == 0);
-  NodeRef child = 0;
-  if (root_ && context_->params.reuse) {
-    const Edges edges = arena_.edges(root());
-    for (int i = 0; i < root().num_edges; ++i) {
-      if (!(edges.link[i] & kActionBit) && arena_.node(edges.link[i]).action == action) child = edges.link[i];
-    }
-    if (child && arena_.node(child).status != NodeStatus::kExpanded) child = 0;
+  NodeRef child = root_ ? child_of_root(action) : 0;
+  if (context_->game) {
+    root_state_->play(action);
+    if (is_graph()) child = positions_.find(root_state_->key());
+  } else {
+    assert(child);
+    const NodeStatus status = arena_.node(child).status;
+    proposed_player_ = arena_.node(child).player;
+    proposed_ends_ = status == NodeStatus::kUnjudged || status == NodeStatus::kEnded;
   }
-  if (context_->game) root_state_->play(action);
+  const bool kept = child && context_->params.reuse &&
+                    (proposed_ends_ || arena_.node(child).status == NodeStatus::kExpanded);
+  if (!kept) child = 0;
   noise_seed_ = noise_seed;
   new_visits_ = 0;
   root_evaluations_ = 0;
   capped_ = false;
+  out_of_tokens_ = false;
   at_ = 0;
   if (!child) {
     root_ = 0;
     arena_.reset();
+    positions_.clear();
     return;
   }
   NodeArena& spare = context_->spare;
   spare.reset();
   root_ = copy_subtree(child, spare);
   arena_.swap(spare);
-  const Edges kept = arena_.edges(root());
-  reused_visits_.assign(kept.visits, kept.visits + root().num_edges);
+  const Edges edges = arena_.edges(root());
+  reused_visits_.assign(edges.visits, edges.visits + root().num_edges);
+  first_edges_ = root().num_edges;
   shape_root();
 }
 
@@ -165,11 +201,14 @@ void Tree::reset(const State& state, NoiseSeed noise_seed) {
 void Tree::drop() {
   for (std::size_t i = 0; i < busy_.size(); ++i) busy_[i] = false;
   waiting_ = 0;
+  tokens_.reserved = 0;
   new_visits_ = 0;
   capped_ = false;
+  out_of_tokens_ = false;
   at_ = 0;
   root_ = 0;
   arena_.reset();
+  positions_.clear();
 }
 
 }  // namespace selfplay

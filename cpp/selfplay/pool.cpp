@@ -35,7 +35,8 @@ Pool::Pool(const Game& game, const SearchParams& search, const PlayParams& play,
       seed_(seed),
       next_id_(first_id),
       stride_(stride),
-      checkpoint_(checkpoint) {
+      checkpoint_(checkpoint),
+      rules_sample_(game.initial()) {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     forest_.add(game.initial(), std::nullopt);
     new_game(slots_[i]);
@@ -90,12 +91,41 @@ NoiseSeed Pool::plan_move(Slot& slot, const State& state) {
 
 void Pool::start(std::int64_t positions) { wanted_ = positions; }
 
-void Pool::select() {
-  if (wanted_ > 0) {
-    forest_.gather([this](std::size_t index) { return slots_[index].budget; },
-                   [this](std::size_t index) { return play_move(index); });
+RequestList& Pool::select(std::size_t most) {
+  Phases& phases = forest_.context().phases;
+  const std::uint64_t before = forest_.context().stats.simulations;
+  const Instant start = now();
+  RequestList& batch =
+      forest_.gather([this](std::size_t index) { return wanted_ > 0 ? slots_[index].budget : 0; },
+                     [this](std::size_t index) { return play_move(index); }, most);
+  const double seconds = seconds_since(start);
+  if (!batch.empty() && phases.samples()) {
+    const auto asked = static_cast<double>(batch.size());
+    const auto descents = asked + static_cast<double>(forest_.context().stats.simulations - before);
+    phases.add_sample(rules_seconds(batch) * descents / asked, seconds);
   }
+  phases.add_walk(seconds);
   if (wanted_ <= 0) forest_.drop_nodes();
+  return batch;
+}
+
+// How long the rules of the batch's descents take: each is done once more from its root.
+double Pool::rules_seconds(const RequestList& batch) {
+  SearchContext& context = forest_.context();
+  std::vector<std::vector<Action>> paths;
+  for (const Request& request : batch) {
+    paths.push_back(forest_.tree(static_cast<std::size_t>(request.tree)).path_actions(forest_.leaf(request)));
+  }
+  const Instant start = now();
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    const Tree& tree = forest_.tree(static_cast<std::size_t>(batch[i].tree));
+    rules_sample_->assign(tree.root_state());
+    for (const Action action : paths[i]) rules_sample_->play(action);
+    if (!paths[i].empty() && context.params.proofs) rules_sample_->winning_action();
+    rules_sample_->legal_actions(context.scratch.data());
+    if (context.cache.enabled()) rules_sample_->canonical();
+  }
+  return seconds_since(start);
 }
 
 // Plays the move that the search of this slot has found; false where that is not over or not wanted.
@@ -103,6 +133,7 @@ bool Pool::play_move(std::size_t index) {
   Slot& slot = slots_[index];
   Tree& tree = forest_.tree(index);
   if (wanted_ <= 0 || !tree.finished(slot.budget)) return false;
+  const SecondsTimer timer(forest_.context().phases.record_s);
   std::vector<RootEdge> edges = tree.root_edges();
   if (edges.empty()) {
     Action* legal = forest_.context().scratch.data();

@@ -33,8 +33,9 @@ class Pool {
 
   // Play until `positions` more searched moves have been made.
   void start(std::int64_t positions);
-  // Collects the next batch; empty once the moves asked for have been made.
-  void select();
+  // Collects the next batch of `most` requests at most; empty once the moves asked for have been made, and so
+  // are batches not answered by then.
+  RequestList& select(std::size_t most);
   Forest& forest() { return forest_; }
 
   GameColumns take_games();
@@ -52,6 +53,7 @@ class Pool {
     bool full = true;
   };
 
+  double rules_seconds(const RequestList& batch);
   void new_game(Slot& slot);
   void set_root(std::size_t index);
   NoiseSeed plan_move(Slot& slot, const State& state);
@@ -72,6 +74,7 @@ class Pool {
   std::uint64_t positions_ = 0;
   std::uint64_t finished_games_ = 0;
   GameColumns finished_;
+  std::unique_ptr<State> rules_sample_;  // where the rules are timed
 };
 
 }  // namespace selfplay

@@ -54,12 +54,12 @@ std::vector<Entry> all_games() {
 }
 
 // Reads all that a request shows, and answers with equal priors and a draw.
-void answer(Forest& forest, const Game& game) {
-  const std::size_t rows = forest.batch().size(), actions = static_cast<std::size_t>(game.num_actions());
+void answer(Forest& forest, RequestList& batch, const Game& game) {
+  const std::size_t rows = batch.size(), actions = static_cast<std::size_t>(game.num_actions());
   std::vector<float> planes(rows * static_cast<std::size_t>(game.planes_shape().size()));
   std::vector<std::uint8_t> legal(rows * actions);
-  forest.encode(planes.data());
-  forest.legal(reinterpret_cast<bool*>(legal.data()));
+  forest.encode(batch, planes.data());
+  forest.legal(batch, reinterpret_cast<bool*>(legal.data()));
   CHECK(std::all_of(planes.begin(), planes.end(), [](float value) { return std::isfinite(value); }));
   for (std::size_t row = 0; row < rows; ++row) {
     CHECK(std::count(legal.begin() + static_cast<std::ptrdiff_t>(row * actions),
@@ -68,14 +68,15 @@ void answer(Forest& forest, const Game& game) {
   std::vector<float> wdl;
   for (std::size_t row = 0; row < rows; ++row) wdl.insert(wdl.end(), {0, 1, 0});
   const std::vector<float> logits(rows * actions);
-  forest.backup(wdl.data(), logits.data());
+  forest.backup(batch, wdl.data(), logits.data());
 }
 
 void search(Forest& forest, const Game& game, std::uint32_t simulations) {
   while (true) {
-    forest.gather([=](std::size_t) { return simulations; }, [](std::size_t) { return false; });
-    if (forest.batch().empty()) return;
-    answer(forest, game);
+    RequestList& batch =
+        forest.gather([=](std::size_t) { return simulations; }, [](std::size_t) { return false; });
+    if (batch.empty()) return;
+    answer(forest, batch, game);
   }
 }
 
@@ -139,9 +140,9 @@ TEST(every_game_is_played_recorded_and_read_back) {
     for (int round = 0; round < 2; ++round) {
       pool.start(200);
       while (true) {
-        pool.select();
-        if (pool.forest().batch().empty()) break;
-        answer(pool.forest(), *game);
+        RequestList& batch = pool.select(2);
+        if (batch.empty()) break;
+        answer(pool.forest(), batch, *game);
       }
       window.append(pool.take_games());
       const GameColumns under_way = pool.snapshot();

@@ -15,11 +15,10 @@ namespace {
 const connect4::Connect4 kGame;
 
 // Answers that depend on the position alone.
-void answer(Forest& forest) {
-  const std::size_t rows = forest.batch().size(),
-                    size = static_cast<std::size_t>(kGame.planes_shape().size());
+void answer(Forest& forest, RequestList& batch) {
+  const std::size_t rows = batch.size(), size = static_cast<std::size_t>(kGame.planes_shape().size());
   std::vector<float> planes(rows * size), wdl(rows * 3), logits(rows * connect4::kWidth);
-  forest.encode(planes.data());
+  forest.encode(batch, planes.data());
   for (std::size_t row = 0; row < rows; ++row) {
     double sum = 0;
     for (std::size_t i = 0; i < size; ++i)
@@ -32,14 +31,15 @@ void answer(Forest& forest) {
     wdl[3 * row + 1] = 0.05f;
     wdl[3 * row + 2] = 0.95f - win;
   }
-  forest.backup(wdl.data(), logits.data());
+  forest.backup(batch, wdl.data(), logits.data());
 }
 
 void search(Forest& forest, std::uint32_t simulations) {
   while (true) {
-    forest.gather([=](std::size_t) { return simulations; }, [](std::size_t) { return false; });
-    if (forest.batch().empty()) return;
-    answer(forest);
+    RequestList& batch =
+        forest.gather([=](std::size_t) { return simulations; }, [](std::size_t) { return false; });
+    if (batch.empty()) return;
+    answer(forest, batch);
   }
 }
 
@@ -93,6 +93,38 @@ TEST(whole_games_with_reuse_and_leaves_in_flight) {
   CHECK(plies >= 7);
 }
 
+TEST(whole_games_on_graphs) {
+  SearchParams params;
+  params.transpositions = true;
+  params.max_in_flight = 4;
+  params.max_tree_mb = 0.05;
+  Forest forest(&kGame, params, 0);
+  for (const char* start : {"", "44"}) forest.add(kGame.parse(start), std::nullopt);
+  while (!forest.tree(0).root_state().outcome() && !forest.tree(1).root_state().outcome()) {
+    search(forest, 300);
+    for (std::size_t i = 0; i < 2; ++i) {
+      const TreeColumns columns = forest.tree(i).columns();
+      CHECK_EQ(columns.edge_offsets.size(), columns.visits.size() + 1);
+      CHECK(forest.tree(i).bytes() <= 52429);
+      forest.tree(i).advance(forest.tree(i).best_action(), std::nullopt);
+    }
+  }
+  CHECK(forest.context().stats.transpositions > 0);
+  CHECK(forest.context().stats.capped > 0);
+}
+
+TEST(position_tables_find_what_was_put_in) {
+  PositionTable table;
+  CHECK_EQ(table.find(7), 0u);
+  for (std::uint64_t key = 0; key < 1000; ++key) table.insert(key << 40, static_cast<NodeRef>(key + 1));
+  for (std::uint64_t key = 0; key < 1000; ++key) CHECK_EQ(table.find(key << 40), key + 1);
+  CHECK_EQ(table.find(1), 0u);
+  table.insert(5ull << 40, 77);
+  CHECK_EQ(table.find(5ull << 40), 77u);
+  table.clear();
+  CHECK_EQ(table.find(5ull << 40), 0u);
+}
+
 TEST(visits_add_up_in_every_node_budget) {
   for (const std::uint32_t simulations : {1u, 2u, 3u, 10u, 500u}) {
     SearchParams params;
@@ -119,9 +151,9 @@ TEST(pool_plays_records_and_the_window_decodes_them) {
   for (int round = 0; round < 3; ++round) {
     pool.start(400);
     while (true) {
-      pool.select();
-      if (pool.forest().batch().empty()) break;
-      answer(pool.forest());
+      RequestList& batch = pool.select(9);
+      if (batch.empty()) break;
+      answer(pool.forest(), batch);
     }
     window.append(pool.take_games());
     const GameColumns under_way = pool.snapshot();
@@ -153,15 +185,14 @@ TEST(proposed_trees_widen_and_take_verdicts) {
   forest.add_proposed(0, std::nullopt);
   Action next = 0;
   while (true) {
-    forest.gather([](std::size_t) { return 300u; }, [](std::size_t) { return false; });
-    const std::size_t rows = forest.batch().size();
-    if (rows == 0) break;
+    RequestList& batch = forest.gather([](std::size_t) { return 300u; }, [](std::size_t) { return false; });
+    if (batch.empty()) break;
     std::vector<float> wdl, prior;
     std::vector<std::int64_t> offsets{0};
     std::vector<Action> action;
     std::vector<std::int8_t> player;
     std::vector<std::uint8_t> ends;
-    for (const Request& request : forest.batch()) {
+    for (const Request& request : batch) {
       const Leaf& leaf = forest.leaf(request);
       const std::size_t depth = leaf.path.size();
       for (int i = 0; i < leaf.count; ++i) {
@@ -174,8 +205,8 @@ TEST(proposed_trees_widen_and_take_verdicts) {
       wdl.insert(wdl.end(), {0.3f, 0.2f, 0.5f});
     }
     const Proposals columns{
-        0, action.data(), prior.data(), player.data(), reinterpret_cast<const bool*>(ends.data()), false};
-    forest.backup(wdl.data(), offsets.data(), columns, nullptr, nullptr);
+        0, action.data(), prior.data(), player.data(), reinterpret_cast<const bool*>(ends.data()), false, 0};
+    forest.backup(batch, wdl.data(), offsets.data(), columns, nullptr, nullptr);
   }
   CHECK_EQ(forest.tree(0).root().visits, 300u);
   CHECK_EQ(forest.tree(0).root().num_edges, 12);

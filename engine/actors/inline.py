@@ -62,7 +62,7 @@ class InlineActors:
             caller.pool.restore(games, next_id)
 
     def stats(self) -> dict[str, float]:
-        """Counters of all pools, and `evaluate_s`, `batches` of all callers."""
+        """Counters of all callers."""
         total: Counter[str] = Counter()
         for caller in self.callers:
             total.update(caller.stats())

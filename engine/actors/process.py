@@ -247,6 +247,7 @@ class Worker:
         self.caller.pool.new_weights(memory.checkpoint)
         if memory.games is not None:
             self.restore(memory.games, memory.next_id)
+        self._cpu_before = time.process_time()
 
     def obey(self, name: str, arguments: list[Any]) -> tuple[str, Any]:
         """(kind, answer) of one command."""
@@ -265,7 +266,11 @@ class Worker:
         """(games that ended, snapshot, counters)."""
         games = self.caller.play(positions, self._stop)
         self._unraised.check()
-        return games, self.snapshot(), self.caller.stats()
+        return (
+            games,
+            self.snapshot(),
+            {**self.caller.stats(), "cpu_s": time.process_time() - self._cpu_before},
+        )
 
     def load(self, weights: dict[str, Any], checkpoint: int) -> None:
         """Play on with these weights."""

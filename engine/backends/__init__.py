@@ -16,6 +16,8 @@ from engine.errors import UserError
 from engine.network import PolicyValueNetwork
 
 FloatArray = NDArray[np.float32]
+Answer = tuple[FloatArray, FloatArray]
+"""Win/draw/loss probabilities [B, 3] and prior logits [B, A]."""
 
 OPENVINO_REMEDY = "install the extra with `pip install 'selfplay[cpu]'`"
 
@@ -23,14 +25,23 @@ OPENVINO_REMEDY = "install the extra with `pip install 'selfplay[cpu]'`"
 class Backend(Protocol):
     """A network made ready for inference."""
 
+    depth: int
+    """Batches that it likes to have in flight, so that it never waits for the next."""
+
     def load(self, network: PolicyValueNetwork) -> None:
         """Take over new weights of the same architecture."""
 
     def bind(self, planes: FloatArray) -> Callable[[], None]:
         """What computes `planes` [B, C, H, W] and drops the result: inference with nothing around it."""
 
-    def __call__(self, planes: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """(win/draw/loss probabilities [B, 3], prior logits [B, A]) of `planes` [B, C, H, W]."""
+    def submit(self, planes: FloatArray) -> Callable[[], Answer]:
+        """Begin to compute `planes` [B, C, H, W], which stay as they are until what is returned has waited.
+
+        Its arrays are written again once `depth` more batches have begun.
+        """
+
+    def __call__(self, planes: FloatArray) -> Answer:
+        """The answer to `planes` [B, C, H, W], to keep."""
 
 
 @dataclass(frozen=True)
@@ -92,23 +103,30 @@ def resolve_backend(config: EvaluatorConfig) -> BackendChoice:
 
 
 def create_backend(
-    choice: BackendChoice, network: PolicyValueNetwork, threads: int, calibration: FloatArray | None = None
+    choice: BackendChoice,
+    network: PolicyValueNetwork,
+    streams: int = 1,
+    calibration: FloatArray | None = None,
 ) -> Backend:
     """Build what was chosen with the network's weights.
 
     Args:
         choice: see `resolve_backend`.
         network: the weights.
-        threads: of the processor, for one batch.
+        streams: threads of the processor, each of which computes a batch of its own.
         calibration: planes [N, C, H, W] of typical positions, which int8 needs at every change of weights.
     """
     if choice.name == "openvino":
         from engine.backends.openvino_backend import OpenVinoBackend
 
-        return OpenVinoBackend(network, choice.precision, threads, calibration)
+        return OpenVinoBackend(network, choice.precision, streams, calibration)
+    if choice.device == "cuda":
+        from engine.backends.cuda_backend import CudaBackend
+
+        return CudaBackend(network, choice.precision)
     from engine.backends.torch_backend import TorchBackend
 
-    return TorchBackend(network, choice.device, choice.precision, threads)
+    return TorchBackend(network, choice.precision, streams)
 
 
 def _int8_remedy(config: EvaluatorConfig) -> str:

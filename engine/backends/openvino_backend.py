@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ import torch
 from openvino import opset15 as op
 from torch import nn
 
-from engine.backends import FloatArray, resolve_precision
+from engine.backends import Answer, FloatArray, resolve_precision
 from engine.backends.calibration import LEVELS, Calibration, calibrate, quantise_weight
 from engine.errors import UserError
 from engine.network import ConvNorm, PolicyValueNetwork, ResidualBlock, fold_norms
@@ -38,7 +39,7 @@ class OpenVinoBackend:
     Args:
         network: the weights.
         precision: f32, bf16 or int8.
-        threads: for one batch.
+        streams: threads, each of which computes a batch of its own.
         calibration: planes [N, C, H, W]; int8 takes the ranges of activations from them.
     """
 
@@ -46,17 +47,19 @@ class OpenVinoBackend:
         self,
         network: PolicyValueNetwork,
         precision: str,
-        threads: int,
+        streams: int = 1,
         calibration: FloatArray | None = None,
     ) -> None:
+        # With several streams one batch more is ready for the first to be free.
+        self.depth = streams + 1 if streams > 1 else 1
         self._core = ov.Core()
         self._precision = precision
         self._calibration = calibration
         # Pinning would put the first thread of every evaluator of the process on the same core.
         self._settings = {
             "INFERENCE_PRECISION_HINT": _float_type(precision),
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": streams,
+            "NUM_STREAMS": streams,
             "ENABLE_CPU_PINNING": False,
         }
         self.load(network)
@@ -82,24 +85,31 @@ class OpenVinoBackend:
 
     def bind(self, planes: FloatArray) -> Callable[[], None]:
         """Inference alone, on `planes` [B, C, H, W]."""
-        self._request.set_input_tensor(ov.Tensor(planes, shared_memory=True))
+        lane = self._lanes[0]
+        lane.bind(planes)
 
         def compute() -> None:
-            self._request.start_async()
-            self._request.wait()
+            lane.request.start_async()
+            lane.request.wait()
 
         return compute
 
-    def __call__(self, planes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def submit(self, planes: FloatArray) -> Callable[[], Answer]:
+        """Begin to compute `planes` [B, C, H, W] on the first stream that is free."""
+        lane = self._lanes[0]
+        self._lanes.rotate(-1)
+        lane.bind(planes)
+        lane.request.start_async()
+        return lane.wait
+
+    def __call__(self, planes: FloatArray) -> Answer:
         """(win/draw/loss probabilities [B, 3], prior logits [B, A])."""
-        request = self._request
-        request.set_input_tensor(ov.Tensor(planes, shared_memory=True))
-        request.start_async()
-        request.wait()
-        return request.get_output_tensor(0).data.copy(), request.get_output_tensor(1).data.copy()
+        wdl, logits = self.submit(planes)()
+        return wdl.copy(), logits.copy()
 
     def _compile(self, model: ov.Model) -> None:
-        self._request: Any = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
+        compiled = self._core.compile_model(model, "CPU", self._settings)
+        self._lanes = deque(_Lane(compiled.create_infer_request()) for _ in range(self.depth))
 
     def _check_parity(self, planes: FloatArray, expected: Calibration) -> None:
         error = _difference(self(planes), (expected.wdl, expected.logits))
@@ -109,6 +119,33 @@ class OpenVinoBackend:
                 f"OpenVINO in {self._precision} differs from torch by {error:.3g} in a probability, "
                 f"more than {tolerance:g}; {_REMEDY[self._precision]}"
             )
+
+
+class _Lane:
+    """A batch under way: a request of OpenVINO, and the arrays that it reads and writes."""
+
+    def __init__(self, request: Any) -> None:
+        self.request = request
+        self._planes: FloatArray | None = None
+        self._answer: Answer | None = None
+
+    def bind(self, planes: FloatArray) -> None:
+        """Read `planes`; those of the same object are where they were."""
+        if planes is self._planes:
+            return
+        self._planes = planes
+        self.request.set_input_tensor(ov.Tensor(planes, shared_memory=True))
+        widths = (int(port.partial_shape[1].get_length()) for port in self.request.model_outputs)
+        wdl, logits = (np.empty((len(planes), width), np.float32) for width in widths)
+        for index, array in enumerate((wdl, logits)):
+            self.request.set_output_tensor(index, ov.Tensor(array, shared_memory=True))
+        self._answer = wdl, logits
+
+    def wait(self) -> Answer:
+        """What has been computed."""
+        self.request.wait()
+        assert self._answer is not None
+        return self._answer
 
 
 def build_model(network: PolicyValueNetwork, ranges: Mapping[str, float] | None = None) -> ov.Model:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import statistics
 import time
 
+import numpy as np
+
 from engine import _core
-from engine.bench.rate import Row, make_row, median_rate
+from engine.bench.rate import median_rate
+from engine.bench.row import Row, make_row
 from engine.config import SearchConfig
 from engine.search import search, search_params
 
@@ -17,6 +20,9 @@ MAX_ROOT_PLIES = 11
 
 PROOF_SIMULATIONS = 256
 """A position that so short a search proves is no root."""
+
+NODE_BYTES, EDGE_BYTES = 64, 16
+"""Limits of a tree's memory."""
 
 _NOT_PROVEN = 2
 
@@ -107,6 +113,23 @@ def measure_decode(game: _core.Game, window: _core.ReplayWindow, seconds: float)
 
     value = median_rate(work, time.process_time, seconds)
     return make_row(game, "encode", "decoded", value, "1/cpu_s", "core")
+
+
+def measure_memory(game: _core.Game, simulations: int = 800) -> Row:
+    """Bytes that a tree from the start uses over its evaluated nodes, beside 64 a node and 16 an edge.
+
+    Won and ended positions, of which there are few so early, count towards the bytes alone.
+    """
+    trees = _core.Trees(game, search_params(SearchConfig()))
+    trees.add(game.initial())
+    nodes = edges = 0
+    while requests := trees.select(simulations):
+        nodes += len(requests)
+        edges += int(np.count_nonzero(requests.legal))
+        trees.backup(requests, _core.uniform(requests))
+    limit = NODE_BYTES + EDGE_BYTES * edges / nodes
+    used = int(trees.root(0)["bytes"]) / nodes
+    return make_row(game, "tree", "bytes_per_node", used, "bytes", "core", limit)
 
 
 def _is_soon_proven(game: _core.Game, state: _core.State) -> bool:

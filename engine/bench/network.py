@@ -18,7 +18,8 @@ import torch.nn.functional as F
 
 from engine import _core
 from engine.backends import FloatArray, create_backend
-from engine.bench.rate import Clock, Row, Work, make_row, median_rate, rate
+from engine.bench.rate import Clock, Work, median_rate, rate
+from engine.bench.row import Row, make_row
 from engine.checkpoint import load_network
 from engine.config import Config, EvaluatorConfig, NetworkConfig, build_config
 from engine.evaluator import NetworkEvaluator
@@ -27,6 +28,7 @@ from engine.loss import TrainingBatch
 from engine.network import PolicyValueNetwork, forward_flops
 from engine.optimizer import create_optimizers
 from engine.registry import preset
+from engine.search import batch_size
 from engine.selfplay import Caller, Games
 
 SETTINGS: dict[str, Any] = {
@@ -41,13 +43,15 @@ WIDE_NETWORK = NetworkConfig(channels=192, blocks=2)
 WIDE_PLANES = (8, 16, 16)
 """Arithmetic alone limits a network so wide on a board so large."""
 
+MATRIX_SIZE = 1024
+
 
 @dataclass(frozen=True)
 class Stretch:
     """Some self-play: its time, what was counted, and the bare rate of inference just before."""
 
     seconds: float
-    counts: dict[str, int]
+    counts: dict[str, float]
     batches: int
     bare_rate: float
 
@@ -63,15 +67,15 @@ class NetworkBench:
         self.game = game
         self.config: Config = build_config(preset(game, "default"), {"game": game.name}, SETTINGS)
         self.learner = Learner(game, self.config, seed=0)
-        network, self.label = _playing_network(game, self.learner)
-        self.evaluators = _evaluators(game, network, self.config.evaluator)
+        self.network, self.label = playing_network(game, self.config)
+        self.evaluators = _evaluators(game, self.network, self.config.evaluator)
         on_processor = self.evaluators[0].choice.device == "cpu"
         self.clock: Clock = time.process_time if on_processor else time.perf_counter
         self.unit = "1/cpu_s" if on_processor else "1/s"
         self.window = _core.ReplayWindow(game)
 
     def measure_inference(self, seconds: float) -> list[Row]:
-        """The bare rates; their ceiling is the same backend's speed of arithmetic on a wide network."""
+        """The bare rates; their ceiling is the peak of the number type, see `_peak_rate`."""
         batches = sorted({64, self.config.selfplay.games})
         share = seconds / (len(batches) + 1) / len(self.evaluators)
         rows = []
@@ -121,7 +125,8 @@ class NetworkBench:
         return self._selfplay_rows(evaluator, stretches, moves)
 
     def _play(self, evaluator: NetworkEvaluator, caller: Caller, positions: int) -> tuple[Stretch, Games]:
-        bare_rate = rate(self._inference(evaluator, self.config.selfplay.games), self.clock, 0.2)
+        batch = batch_size(evaluator, self.config.selfplay.games)
+        bare_rate = rate(self._inference(evaluator, batch), self.clock, 0.2)
         before, batches, start = caller.pool.stats(), caller.batches, self.clock()
         games = caller.play(positions, threading.Event())
         seconds = self.clock() - start
@@ -140,11 +145,13 @@ class NetworkBench:
             )
         )
         totals = {key: sum(stretch.counts[key] for stretch in stretches) for key in stretches[0].counts}
-        batches = sum(stretch.batches for stretch in stretches)
+        room = sum(stretch.batches for stretch in stretches) * batch_size(
+            evaluator, self.config.selfplay.games
+        )
         shares = {
             "evaluations_per_position": totals["evaluations"] / totals["positions"],
             "cache_hits_per_simulation": totals["cache_hits"] / totals["simulations"],
-            "batch_fill": totals["evaluations"] / batches / self.config.selfplay.games,
+            "batch_fill": totals["evaluations"] / room,
             "distinct_games": len(set(moves)) / max(len(moves), 1),
         }
         return [
@@ -175,7 +182,10 @@ class NetworkBench:
         return work
 
     def _peak_rate(self, evaluator: NetworkEvaluator, seconds: float) -> float:
-        """Positions a second if the backend did this network's sums as fast as a wide network's."""
+        """Positions a second if this network's sums were done at the peak of the backend's number type.
+
+        That is the faster of the backend on a wide network and of a plain product of matrices.
+        """
         batch, actions = 16, self.game.num_actions
         wide = PolicyValueNetwork(WIDE_PLANES, actions, WIDE_NETWORK)
         planes = _random_planes(batch, WIDE_PLANES)
@@ -187,7 +197,23 @@ class NetworkBench:
 
         sums = forward_flops(self.game.planes_shape, actions, self.config.network)
         scale = forward_flops(WIDE_PLANES, actions, WIDE_NETWORK) / sums
-        return median_rate(work, self.clock, seconds) * scale
+        wide_rate = median_rate(work, self.clock, seconds / 2) * scale
+        return max(wide_rate, self._matmul_flops(evaluator, seconds / 2) / sums)
+
+    def _matmul_flops(self, evaluator: NetworkEvaluator, seconds: float) -> float:
+        """Operations a second of torch's product of two square matrices; 0 in int8, which it has none for."""
+        number = {"f32": torch.float32, "bf16": torch.bfloat16}.get(evaluator.choice.precision)
+        if number is None:
+            return 0.0
+        matrix = torch.ones(MATRIX_SIZE, MATRIX_SIZE, dtype=number, device=evaluator.choice.device)
+
+        def work() -> int:
+            torch.mm(matrix, matrix)
+            if matrix.is_cuda:
+                torch.cuda.synchronize()
+            return 2 * MATRIX_SIZE**3
+
+        return median_rate(work, self.clock, seconds)
 
     def _row(
         self,
@@ -211,11 +237,12 @@ def _evaluators(
     return [default, NetworkEvaluator(game, network, config.model_copy(update={"precision": "int8"}))]
 
 
-def _playing_network(game: _core.Game, learner: Learner) -> tuple[PolicyValueNetwork, str]:
-    """The network that the game ships for this, else a seeded one; and what to add to a metric's name."""
+def playing_network(game: _core.Game, config: Config) -> tuple[PolicyValueNetwork, str]:
+    """The network that the game ships for this, else a seeded one; and what to add to a row's name."""
     checkpoint = getattr(game, "bench_checkpoint", None)
     if checkpoint is None:
-        return learner.playing_network(), " (seeded network)"
+        network = PolicyValueNetwork(game.planes_shape, game.num_actions, config.network, seed=0)
+        return network.eval(), " (seeded network)"
     return load_network(Path(checkpoint()))[2], ""
 
 

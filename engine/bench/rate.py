@@ -1,15 +1,11 @@
-"""Rates and the rows that report them."""
+"""Rates of work."""
 
 from __future__ import annotations
 
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
 
-from engine._core import Game
-
-Row = dict[str, Any]
 Clock = Callable[[], float]
 Work = Callable[[], int]
 """Does some work and returns how many units it was."""
@@ -31,26 +27,3 @@ def median_rate(work: Work, clock: Clock, seconds: float, stretches: int = 7) ->
     while len(rates) < stretches and time.perf_counter() - start < seconds:
         rates.append(rate(work, clock, seconds / stretches))
     return statistics.median(rates)
-
-
-def make_row(
-    game: Game,
-    stage: str,
-    metric: str,
-    value: float,
-    unit: str,
-    backend: str,
-    ceiling: float | None = None,
-) -> Row:
-    """One measurement; `ceiling` is what the value could be at best, measured beside it."""
-    return {
-        "game": game.name,
-        "stage": stage,
-        "metric": metric,
-        "value": value,
-        "unit": unit,
-        "threads": 1,
-        "backend": backend,
-        "ceiling": ceiling,
-        "ratio": None if ceiling is None else value / ceiling,
-    }

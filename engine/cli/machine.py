@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
-import math
-import os
-import platform
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,19 +10,10 @@ import typer
 
 from engine.cli.option import JsonOption, finite_above
 from engine.cli.stream import print_json
+from engine.errors import UserError
 
 if TYPE_CHECKING:
-    from engine._core import Game
-
-BATCH = 128
-"""Positions in a batch of the short measurements."""
-
-EXTRAS = {"openvino": ("cpu", "faster inference on a processor")}
-"""Module, extra of this package that brings it, what it is for."""
-
-INT8 = "openvino int8 on cpu"
-MIN_GAIN = 1.2
-"""Times as fast as what would be taken that int8 must be to be advised."""
+    from engine.doctor import Examination
 
 Seconds = Annotated[
     float, typer.Option("--seconds", callback=finite_above(0), help="time for each game, about")
@@ -37,10 +22,10 @@ Seconds = Annotated[
 
 def bench(
     games: Annotated[list[str] | None, typer.Argument(metavar="[GAME…]", help="default: connect4")] = None,
-    seconds: Seconds = 40,
+    seconds: Seconds = 60,
     json: JsonOption = False,
 ) -> None:
-    """Measure each stage against its ceiling."""
+    """Measure each stage against its ceiling and its goal."""
     from engine.bench import run
     from engine.config import Config
 
@@ -50,161 +35,102 @@ def bench(
         return
     from engine.cli.progress import print_table
 
-    print_table([{**row, "value": _number(row["value"])} for row in rows])
-
-
-def _number(value: float) -> str:
-    """Counts without decimals, shares with three digits."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    for game in dict.fromkeys(row["game"] for row in rows):
+        print_table([_bench_cells(row) for row in rows if row["game"] == game], game or "selfplay")
 
 
 def doctor(
-    game: Annotated[str, typer.Option("--game", help="whose network is measured")] = "connect4",
-    seconds: Seconds = 2,
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="a run, whose network and seconds are looked at")
+    ] = None,
+    game: Annotated[str | None, typer.Option("--game", help="without RUN; default: connect4")] = None,
+    seconds: Annotated[
+        float, typer.Option("--seconds", callback=finite_above(0), help="of measuring, about")
+    ] = 6,
     json: JsonOption = False,
 ) -> None:
-    """Show what this machine will really use.
+    """Say what this machine will really use, what is idle and what to change.
 
-    And why, with a short measurement, and what is missing.
+    With RUN: where its seconds went, and what would make it faster.
     """
+    from engine.cli.train import resolve
     from engine.registry import load_game
+    from engine.settings_file import read_config
 
-    document = examine(load_game(game), seconds)
-    if json:
-        print_json(document)
-        return
-    from engine.cli.progress import print_table
-
-    for name in ("version", "python", "platform", "processor", "cores", "memory_gb", "gpu"):
-        typer.echo(f"{name:10} {document[name] if document[name] is not None else 'none'}")
-    choice = document["choice"]
-    network = f"{choice['backend']} {choice['precision']} on {choice['device']}"
-    typer.echo(f"{'network':10} {network}: {choice['reason']}")
-    sandbox = document["sandbox"]
-    typer.echo(f"{'sandbox':10} {'usable' if sandbox['usable'] else 'not usable'}: {sandbox['reason']}")
-    print_table(document["rates"])
-    for line in document["advice"] or ["Nothing is missing."]:
-        typer.echo(line)
-
-
-def examine(game: Game, seconds: float) -> dict[str, Any]:
-    """What there is, what self-play would take, how fast it is, and what is missing."""
-    import torch
-
-    from engine.backends import resolve_backend
-    from engine.config import EvaluatorConfig
+    if run is not None and game is not None:
+        raise UserError(f"--game {game}: run '{run}' names its own game; drop one of them")
+    path = None if run is None else Path(run)
+    saved = None if path is None else read_config(path)
+    spec = saved.game if saved else game or "connect4"
+    rules = load_game(spec)
+    config = saved or resolve(rules, spec, "default", {})
+    from engine.doctor import examine  # imports torch
     from engine.language.sandbox import status
 
-    choice = resolve_backend(EvaluatorConfig())
-    sandbox = status()
-    rates = _inference_rates(game, seconds)
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    found, sandbox = examine(rules, config, seconds, path), status()
+    if json:
+        print_json({**found.to_json(), "sandbox": {"usable": sandbox.usable, "reason": sandbox.reason}})
+        return
+    _show(found, spec)
+    usable = "usable" if sandbox.usable else "not usable"
+    typer.echo(f"\nSandbox for programs that a model writes: {usable}: {sandbox.reason}")
+
+
+def _show(found: Examination, spec: str) -> None:
+    from engine.cli.progress import print_table, time_line
+
+    for name, value in found.facts.items():
+        typer.echo(f"{name:10} {'none' if value is None else value}")
+    typer.echo(f"{'network':10} {found.choice}: {found.choice.reason}")
+    typer.echo(f"{'extras':10} {_extras(found.extras)}")
+    search, *inference = found.rates
+    typer.echo(f"{'search':10} {search['rate']:,} simulations/s of {spec} in one thread, without a network")
+    typer.echo(f"\nPositions/s in one thread, {inference[0]['stage']} of {spec}:")
+    print_table(_rate_table(inference))
+    if found.callers:
+        typer.echo(
+            "Self-play on {callers} cores: {all:.0f} positions/s, {gain:.2f} times one caller's.".format(
+                **found.callers
+            )
+        )
+    if found.run:
+        typer.echo(f"\nRun {found.run['path']}, its last {found.run['averaged']} iterations:")
+        typer.echo(f"  {time_line(found.run['means'])}")
+    typer.echo("\nWhat to change:" if found.advice else "\nNothing to change.")
+    for advice in found.advice:
+        typer.echo(f"- {advice}")
+
+
+def _extras(extras: Sequence[Mapping[str, Any]]) -> str:
+    """`cpu, go; missing: chess (PGN and external chess engines)`."""
+    there = [row["extra"] for row in extras if row["installed"]]
+    missing = [f"{row['extra']} ({row['brings']})" for row in extras if not row["installed"]]
+    return "; missing: ".join(filter(None, [", ".join(there) or "none", ", ".join(missing)]))
+
+
+def _rate_table(rates: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A row a backend, a column a batch size."""
+    table: dict[str, dict[str, Any]] = {}
+    for row in rates:
+        line = table.setdefault(row["backend"], {"backend": row["backend"]})
+        line[f"batch {row['batch']}"] = row["rate"]
+    return list(table.values())
+
+
+def _bench_cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Counts without decimals, shares with three digits."""
+    ours, ratio = row["ours"], row["ratio"]
     return {
-        "version": importlib.metadata.version("selfplay"),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "gpu": gpu,
-        "torch": torch.__version__,
-        "choice": {
-            "backend": choice.name,
-            "device": choice.device,
-            "precision": choice.precision,
-            "reason": choice.reason,
-        },
-        "sandbox": {"usable": sandbox.usable, "reason": sandbox.reason},
-        "rates": [_search_rate(game, seconds / 8), *rates],
-        "advice": [*_missing(), *advise_int8(str(choice), {row["backend"]: row["rate"] for row in rates})],
+        "stage": row["stage"],
+        "name": row["name"],
+        "backend": row["backend"].removesuffix(" on cpu"),
+        "ours": f"{ours:,.0f}" if abs(ours) >= 100 else f"{ours:.3g}",
+        "unit": row["unit"],
+        "of ceiling": None if ratio is None else f"{ratio:.3f}",
+        "goal": row["goal"],
+        "met": {True: "yes", False: "no", None: None}[row["met"]],
     }
 
 
 def _tell(text: str) -> None:
     typer.echo(text, err=True)
-
-
-def _search_rate(game: Game, seconds: float) -> dict[str, Any]:
-    """Simulations a second of one thread that searches with equal priors."""
-    from engine import _core
-    from engine.config import SearchConfig
-    from engine.evaluator import UniformEvaluator
-    from engine.search import search, search_params
-
-    evaluate, done = UniformEvaluator(), 0
-    started = time.perf_counter()
-    while time.perf_counter() - started < seconds:
-        trees = _core.Trees(game, search_params(SearchConfig()))
-        for _ in range(BATCH):
-            trees.add(game.initial())
-        search(trees, evaluate, 200)
-        done += trees.stats()["simulations"]
-    rate = done / (time.perf_counter() - started)
-    return {
-        "stage": "search alone",
-        "backend": "core",
-        "rate": round(rate),
-        "unit": "simulations/s, one thread",
-    }
-
-
-def _inference_rates(game: Game, seconds: float) -> list[dict[str, Any]]:
-    import torch
-
-    from engine.backends import computes_bf16
-    from engine.config import EvaluatorConfig, NetworkConfig
-    from engine.evaluator import NetworkEvaluator
-    from engine.network import PolicyValueNetwork
-
-    network = PolicyValueNetwork(game.planes_shape, game.num_actions, NetworkConfig())
-    kinds = [("torch", "cpu")]
-    if importlib.util.find_spec("openvino") is not None:
-        kinds.append(("openvino", "cpu"))
-    if torch.cuda.is_available():
-        kinds.append(("torch", "cuda"))
-    rows = []
-    for backend, device in kinds:
-        precisions = ["f32", "bf16"] if computes_bf16(device) else ["f32"]
-        for precision in [*precisions, "int8"] if backend == "openvino" else precisions:
-            config = EvaluatorConfig.model_validate(
-                {"backend": backend, "device": device, "precision": precision}
-            )
-            rate = NetworkEvaluator(game, network, config).bare_rate(BATCH, seconds / 4)
-            rows.append(
-                {
-                    "stage": f"network 64x5, batch {BATCH}",
-                    "backend": f"{backend} {precision} on {device}",
-                    "rate": round(rate),
-                    "unit": "positions/s, one thread",
-                }
-            )
-    return rows
-
-
-def advise_int8(choice: str, rates: Mapping[str, float]) -> list[str]:
-    """A line where int8 would be worth its rounding; `choice` and keys as BackendChoice prints itself."""
-    gain = rates.get(INT8, 0) / rates.get(choice, math.inf)
-    if gain <= MIN_GAIN:
-        return []
-    return [
-        f"int8 is {gain:.1f} times as fast as {choice}, at a small loss of accuracy: "
-        "train with --set evaluator.precision=int8"
-    ]
-
-
-def _missing() -> list[str]:
-    return [
-        f"{module} is missing ({purpose}): pip install 'selfplay[{extra}]'"
-        for module, (extra, purpose) in EXTRAS.items()
-        if importlib.util.find_spec(module) is None
-    ]
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

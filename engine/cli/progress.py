@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.console import Console, RenderableType
+    from rich.progress import Progress, ProgressColumn, TaskID
+
+    from engine.advice import Advice
 
 PLAIN_EVERY_S = 10.0
 """Seconds between two plain lines of a counted job."""
@@ -22,15 +25,69 @@ SHOWN = (
 """Metrics that a line of training shows, where they are there."""
 
 
+MIN_SHARE = 0.005
+"""Of the time that a part needs to be shown."""
+
+
+def time_line(metrics: Mapping[str, Any], width: int | None = None) -> str:
+    """`evaluate 78 % · learn 9 % | batch 121/128 · cache 23 % · evals/position 71`.
+
+    From an iteration's metrics: the largest parts of wall time first; in `width` columns the smallest are
+    left out. Empty where there is no such metric.
+    """
+    parts, counts = _time_parts(metrics), _count_parts(metrics)
+    while width is not None and parts and len(_joined(parts, counts)) > width:
+        if len(counts) > 1 and len(parts) <= 3:
+            counts.pop()
+        else:
+            parts.pop()
+    return _joined(parts, counts)
+
+
+def _time_text(minutes: float) -> str:
+    return f"{60 * minutes:.0f} s" if minutes < 2 else f"{minutes:.1f} min"
+
+
+def _joined(parts: Sequence[str], counts: Sequence[str]) -> str:
+    return " | ".join(filter(None, [" · ".join(parts), " · ".join(counts)]))
+
+
+def _time_parts(metrics: Mapping[str, Any]) -> list[str]:
+    total = metrics.get("time/total_s")
+    if not total:
+        return []
+    shares = {
+        tag.removeprefix("time/").removesuffix("_s"): value / total
+        for tag, value in metrics.items()
+        if tag.startswith("time/") and tag != "time/total_s" and isinstance(value, int | float)
+    }
+    ordered = sorted(shares.items(), key=lambda item: -item[1])
+    return [f"{name} {share:.0%}".replace("%", " %") for name, share in ordered if share >= MIN_SHARE]
+
+
+def _count_parts(metrics: Mapping[str, Any]) -> list[str]:
+    counts = []
+    size, fill = metrics.get("search/batch_size"), metrics.get("search/batch_fill")
+    if size is not None and fill:
+        counts.append(f"batch {size:.0f}/{size / fill:.0f}")
+    if (hits := metrics.get("search/cache_hits")) is not None:
+        counts.append(f"cache {100 * hits:.0f} %")
+    if (evaluations := metrics.get("search/evaluations_per_position")) is not None:
+        counts.append(f"evals/position {evaluations:.0f}")
+    return counts
+
+
 class Reporter:
     """Tells about a training run on stderr, and prints its final table on stdout unless `quiet`.
 
     table: the rows given to `finish`.
+    advice: what was given to `advise`.
     """
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
         self.table: list[dict[str, Any]] = []
+        self.advice: list[Advice] = []
         self._bar = Bar("training")
         self._minutes: float | None = None
         self._started = time.monotonic()
@@ -49,12 +106,12 @@ class Reporter:
         self._count += 1
         minutes = float(metrics.get("minutes", (time.monotonic() - self._started) / 60))
         number = metrics.get("iteration", self._count)
-        parts = [f"iteration {number}", f"{minutes:.1f} min"]
+        parts = [f"iteration {number}", _time_text(minutes)]
         for name, key in SHOWN:
             if isinstance(metrics.get(key), int | float):
                 parts.append(f"{name} {metrics[key]:.4g}")
-        line = ", ".join(parts)
-        self._bar.print(line)
+        self._bar.print(", ".join(parts))
+        self._bar.status(lambda width: time_line(metrics, width))
         self._bar.move(minutes if self._minutes is not None else self._count)
 
     def message(self, text: str) -> None:
@@ -67,6 +124,14 @@ class Reporter:
         self.table = [dict(row) for row in table]
         if table and not self._quiet:
             print_table(table)
+
+    def advise(self, advice: Sequence[Advice]) -> None:
+        """What to change in the next run; the last words, after the table."""
+        self.advice = list(advice)
+        if advice:
+            self.message("What would make it faster:")
+        for line in advice:
+            self.message(f"- {line}")
 
     def close(self) -> None:
         """Take the bar away; also where the run ended early."""
@@ -85,6 +150,7 @@ class Bar:
         self._done = 0.0
         self._last_line = self._opened = time.monotonic()
         self._first = 0.0
+        self._status: Callable[[int | None], str] = lambda _: ""
 
     @property
     def live(self) -> bool:
@@ -98,9 +164,10 @@ class Bar:
         if not sys.stderr.isatty():
             return
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        self._progress = Progress(
+        self._progress = _progress_with(
+            lambda width: self._status(width),
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.fields[count]}"),
@@ -134,6 +201,13 @@ class Bar:
         else:
             print(text, file=sys.stderr, flush=True)
 
+    def status(self, text: Callable[[int | None], str]) -> None:
+        """Show a line, made for a number of columns, beneath the bar; without a bar print it."""
+        if self._progress is not None:
+            self._status = text
+        elif line := text(None):
+            print(f"  {line}", file=sys.stderr, flush=True)
+
     def close(self) -> None:
         """Take the bar away."""
         if self._progress is not None:
@@ -151,6 +225,22 @@ class Bar:
         return f"{self._done:.4g}{total} {self._unit}, {rate:.3g}/s{left}"
 
 
+def _progress_with(
+    status: Callable[[int | None], str], *columns: ProgressColumn, console: Console
+) -> Progress:
+    """A progress display with a line of text beneath, made for the width of the terminal."""
+    from rich.progress import Progress
+    from rich.text import Text
+
+    class WithStatus(Progress):
+        def get_renderables(self) -> Iterable[RenderableType]:
+            yield from super().get_renderables()
+            if line := status(console.width):
+                yield Text(line, style="dim", no_wrap=True, overflow="ellipsis")
+
+    return WithStatus(*columns, console=console)
+
+
 def print_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> None:
     """Print rows with the same keys as a table on stdout: numbers to the right, None as a dash."""
     from rich import box
@@ -159,13 +249,36 @@ def print_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> 
     from rich.text import Text
 
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    for index, key in enumerate(rows[0] if rows else ()):
+    # A file or a pipe has no width: nothing is cut there.
+    console = Console(width=None if sys.stdout.isatty() else 240)
+    widths = _widths(rows, console.width)
+    for key in rows[0] if rows else ():
         right = all(isinstance(row[key], int | float | None) for row in rows)
-        table.add_column(str(key), justify="right" if right else "left", no_wrap=index > 0, overflow="fold")
+        justify: Literal["left", "right"] = "right" if right else "left"
+        table.add_column(str(key), justify=justify, width=widths.get(key), overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row.values()))
-    # A file or a pipe has no width: nothing is cut there.
-    Console(width=None if sys.stdout.isatty() else 240).print(table)
+    console.print(table)
+
+
+def _widths(rows: Sequence[Mapping[str, Any]], width: int) -> dict[str, int]:
+    """Widths of columns in which only headings are broken, if so between words; none where cells must be."""
+    from rich.cells import cell_len
+
+    keys = list(rows[0] if rows else ())
+    cells = {key: max(cell_len(_cell(row[key])) for row in rows) for key in keys}
+    words = {key: max(cells[key], *(cell_len(word) for word in str(key).split())) for key in keys}
+    whole = {key: max(cells[key], cell_len(str(key))) for key in keys}
+    spare = width - 1 - 3 * len(keys) - sum(cells.values())
+    if spare < 0:
+        return {}
+    widths = dict(cells)
+    for wanted in (words, whole):
+        for key in keys:
+            more = min(spare, wanted[key] - widths[key])
+            widths[key] += more
+            spare -= more
+    return widths
 
 
 def _cell(value: Any) -> str:

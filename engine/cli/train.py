@@ -80,15 +80,18 @@ def _train(
     json: bool,
 ) -> None:
     from engine.cli.progress import Reporter
+    from engine.doctor import advise_run
     from engine.train import train as run_loop
 
     reporter = Reporter(quiet=json)
     try:
         run_loop(game, config, path, minutes=minutes, iterations=iterations, resume=resume, reporter=reporter)
+        reporter.advise(advise_run(path))
     finally:
         reporter.close()
     if json:
-        print_json({"run": str(path), "game": game.name, "result": reporter.table})
+        advice = [line.to_json() for line in reporter.advice]
+        print_json({"run": str(path), "game": game.name, "result": reporter.table, "advice": advice})
 
 
 def read_changes(game: Game, preset: str | None, path: str | None, assignments: list[str]) -> dict[str, Any]:

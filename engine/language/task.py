@@ -97,6 +97,16 @@ class Task(ABC):
         del count, seed
         return []
 
+    def held_out(self, split: Split, count: int, seed: int) -> list[Demonstration]:
+        """Real data of any split, to measure a likelihood on and never to learn from."""
+        del split, count, seed
+        return []
+
+    def modes(self, prompt: Prompt, completion: str) -> list[str]:
+        """Kinds that a completion shows, whose shares are watched: its operators, its words."""
+        del prompt, completion
+        return []
+
     def variations(self, prompts: Sequence[Prompt], seed: int) -> list[Prompt]:
         """Problems as hard with another surface: new numbers, another order; `stratum` says which."""
         del prompts, seed

@@ -23,8 +23,8 @@ class Analyst:
     Args:
         evaluate: answers the search; one analyst serves one thread.
         cache_mb: evaluation cache, which stays from one call to the next.
-        batch: positions that it likes to be asked about at a time. A tree that is searched alone has several
-            leaves in flight to fill it, as far as its simulations make up for their being chosen blindly.
+        in_flight: positions that it likes to have under way. A tree that is searched alone has several leaves
+            in flight for that, as far as its simulations make up for their being chosen blindly.
     """
 
     def __init__(
@@ -33,9 +33,9 @@ class Analyst:
         params: _core.SearchParams,
         evaluate: Evaluator,
         cache_mb: float = 0.0,
-        batch: int = 1,
+        in_flight: int = 1,
     ) -> None:
-        self._batch = batch
+        self._in_flight = in_flight
         self._trees = _core.Trees(game, params, cache_mb=cache_mb)
         self._evaluate = evaluate
 
@@ -50,7 +50,7 @@ class Analyst:
     def _analyze_some(self, states: Sequence[_core.State], simulations: int) -> list[dict[str, Any]]:
         trees = self._trees
         try:
-            wanted = min(self._batch // len(states), simulations // SIMULATIONS_A_LEAF)
+            wanted = min(self._in_flight // len(states), simulations // SIMULATIONS_A_LEAF)
             trees.max_in_flight = max(1, wanted)
             for state in states:
                 trees.add(state)

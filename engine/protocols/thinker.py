@@ -21,10 +21,6 @@ class Thinker:
     simulations: int | None
 
 
-BATCH_A_THREAD = 24
-"""Leaves of one tree that each thread computes at a time."""
-
-
 def load_thinker(spec: str, game_spec: str | None = None, seed: int = 1, threads: int = 1) -> Thinker:
     """Load a run, a checkpoint, or `mcts:SIMS` of the game named; raise UserError.
 
@@ -48,17 +44,15 @@ def load_thinker(spec: str, game_spec: str | None = None, seed: int = 1, threads
 
 
 def _load_network(spec: str, game_spec: str | None, threads: int) -> Thinker:
-    from engine.evaluator import NetworkEvaluator, SplitEvaluator
+    from engine.evaluator import NetworkEvaluator
     from engine.player import CACHE_MB, check_game, play_params, read_checkpoint
     from engine.protocols.analysis import Analyst
     from engine.registry import load_game
+    from engine.search import TREE_BATCH
 
     config, network = read_checkpoint(spec)
     game = load_game(game_spec or config.game)
     check_game(spec, config, game)
-    evaluators = [NetworkEvaluator(game, network, config.evaluator) for _ in range(threads)]
-    params = play_params(config)
-    if threads == 1:
-        return Thinker(game, Analyst(game, params, evaluators[0], CACHE_MB), None)
-    analyst = Analyst(game, params, SplitEvaluator(evaluators), CACHE_MB, BATCH_A_THREAD * threads)
-    return Thinker(game, analyst, None)
+    evaluator = NetworkEvaluator(game, network, config.evaluator, threads)
+    in_flight = TREE_BATCH * evaluator.depth if threads > 1 else 1
+    return Thinker(game, Analyst(game, play_params(config), evaluator, CACHE_MB, in_flight), None)

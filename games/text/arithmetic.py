@@ -144,12 +144,19 @@ def _children(numbers: Numbers) -> list[tuple[Step, Numbers]]:
     return found
 
 
+PRUNED = 3
+"""Numbers left at which it is worth asking what they reach."""
+
+
 def solutions(numbers: Numbers, target: int) -> frozenset[str]:
     """Every canonical text that uses all numbers and ends in the target. Seconds from six numbers on."""
     level: set[tuple[Numbers, tuple[Step, ...]]] = {(numbers, ())}
     for _ in range(len(numbers) - 1):
         level = {
-            (after, tuple(sorted((*done, step)))) for left, done in level for step, after in _children(left)
+            (after, tuple(sorted((*done, step))))
+            for left, done in level
+            for step, after in _children(left)
+            if len(after) > PRUNED or target in reachable(after)
         }
     return frozenset(canonical(numbers, list(done)) for left, done in level if left == (target,))
 

@@ -23,6 +23,7 @@ from engine.language.task import (
 from games.text import option
 from games.text.arithmetic import (
     MAX_STEP_CHARS,
+    OPERATORS,
     Numbers,
     StepError,
     apply,
@@ -99,7 +100,16 @@ class Countdown(Task):
         if self.style == "solver":
             found = self.prompts("train", count, seed)
             return [Demonstration(prompt, min(self._solutions(prompt))) for prompt in found]
-        return list(itertools.islice(self._hindsight(seed), count))
+        return self.held_out("train", count, seed)
+
+    def held_out(self, split: Split, count: int, seed: int) -> list[Demonstration]:
+        """Random play of a split."""
+        return list(itertools.islice(self._hindsight(split, seed), count))
+
+    def modes(self, prompt: Prompt, completion: str) -> list[str]:
+        """Its operators."""
+        del prompt
+        return [sign for sign in OPERATORS if sign in completion]
 
     def verify(self, prompt: Prompt, completion: str) -> VerifyResult:
         """Exact, by a parser of its own, in time that does not grow with the text beyond its limit."""
@@ -243,14 +253,14 @@ class Countdown(Task):
             for numbers, targets in rounds:
                 yield _problem(numbers, targets[index])
 
-    def _hindsight(self, seed: int) -> Iterator[Demonstration]:
-        source = random.Random(f"countdown hindsight {seed}")
+    def _hindsight(self, split: Split, seed: int) -> Iterator[Demonstration]:
+        source = random.Random(f"countdown hindsight {split} {seed}")
         seen: set[tuple[str, str]] = set()
         misses = 0
         while misses < 10_000:
             numbers = self._draw(source)
             misses += 1
-            if split_of(_key(numbers)) != "train":
+            if split_of(_key(numbers)) != split:
                 continue
             target, text = _play(numbers, source)
             if not 1 <= target <= self.max_target:

@@ -60,7 +60,7 @@ for game, (name, rows) in MEASURED.items():
             "rival": "OpenSpiel Python",
             "game": game,
             "stage": "search_uniform",
-            "metric": f"simulations_{simulations}",
+            "name": f"simulations_{simulations}",
             "value": simulations_per_cpu_s(name, simulations, searches),
             "unit": "1/cpu_s",
         }

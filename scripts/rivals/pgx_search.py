@@ -100,12 +100,12 @@ def per_cpu_s(evaluate, weights, simulations, units):
     return statistics.median(rates[1:])
 
 
-def report(stage, metric, value):
+def report(stage, name, value):
     row = {
         "rival": "pgx + mctx",
         "game": "connect4",
         "stage": stage,
-        "metric": metric,
+        "name": name,
         "value": value,
         "unit": "1/cpu_s",
     }

@@ -23,7 +23,7 @@ row = {
     "rival": "Stockfish",
     "game": "chess",
     "stage": "rules",
-    "metric": "perft_nodes",
+    "name": "perft_nodes",
     "value": NODES / statistics.median(seconds),
     "unit": "1/cpu_s",
 }

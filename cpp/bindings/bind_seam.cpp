@@ -1,0 +1,128 @@
+#include "bindings/requests.h"
+#include "core/random.h"
+
+namespace selfplay {
+
+namespace {
+
+using DenseArray = py::array_t<float, py::array::c_style>;
+
+DenseReply uniform(const Batch& batch) {
+  const auto rows = static_cast<py::ssize_t>(batch.size());
+  DenseArray wdl({rows, py::ssize_t{3}});
+  DenseArray logits({rows, static_cast<py::ssize_t>(batch.forest().context().game->num_actions())});
+  float* out = wdl.mutable_data();
+  for (py::ssize_t i = 0; i < rows; ++i) {
+    *out++ = 0;
+    *out++ = 1;
+    *out++ = 0;
+  }
+  std::fill_n(logits.mutable_data(), logits.size(), 0.0f);
+  return {wdl, logits};
+}
+
+// Plays at random to the end; how many plies that took.
+std::int64_t play_out(State& state, std::vector<Action>& legal, Random& random) {
+  std::int64_t plies = 0;
+  while (const int count = state.legal_actions(legal.data())) {
+    state.play(legal[random.below(static_cast<std::uint32_t>(count))]);
+    ++plies;
+  }
+  return plies;
+}
+
+// The result of one random game from `state`, for its player to move.
+float random_result(const State& from, State& state, std::vector<Action>& legal, Random& random) {
+  state.assign(from);
+  play_out(state, legal, random);
+  const float outcome = state.outcome().value_or(0.0f);
+  return state.player() == from.player() ? outcome : -outcome;
+}
+
+DenseReply rollout(Batch& batch, std::uint64_t seed) {
+  const DenseReply reply = uniform(batch);
+  Forest& forest = batch.forest();
+  if (batch.size() == 0) return reply;
+  float* wdl = const_cast<float*>(reply.wdl.data());
+  py::gil_scoped_release release;
+  std::vector<Action> legal(static_cast<std::size_t>(forest.context().game->num_actions()));
+  std::unique_ptr<State> scratch = forest.leaf(batch.list().front()).state->clone();
+  for (std::size_t i = 0; i < batch.size(); ++i, wdl += 3) {
+    Random random(derive_seed(seed, {i}));
+    const float result = random_result(*forest.leaf(batch.list()[i]).state, *scratch, legal, random);
+    wdl[0] = result > 0 ? (1 + result) / 2 : 0;
+    wdl[2] = result < 0 ? (1 - result) / 2 : 0;
+    wdl[1] = 1 - wdl[0] - wdl[2];
+  }
+  return reply;
+}
+
+std::vector<Action> rollout_moves(const Game& game, std::uint64_t seed, int plies) {
+  Random random(seed);
+  std::unique_ptr<State> state = game.initial();
+  std::vector<Action> legal(static_cast<std::size_t>(game.num_actions())), moves;
+  while (static_cast<int>(moves.size()) < plies) {
+    const int count = state->legal_actions(legal.data());
+    if (count == 0) break;
+    moves.push_back(legal[random.below(static_cast<std::uint32_t>(count))]);
+    state->play(moves.back());
+  }
+  return moves;
+}
+
+std::int64_t playouts(const Game& game, std::uint64_t seed, int games) {
+  const std::unique_ptr<State> start = game.initial(), state = start->clone();
+  std::vector<Action> legal(static_cast<std::size_t>(game.num_actions()));
+  Random random(seed);
+  std::int64_t plies = 0;
+  for (int i = 0; i < games; ++i) {
+    state->assign(*start);
+    plies += play_out(*state, legal, random);
+  }
+  return plies;
+}
+
+}  // namespace
+
+void register_seam(py::module_& module) {
+  module.attr("EVALUATE") = static_cast<int>(RequestKind::kEvaluate);
+  module.attr("PROPOSE") = static_cast<int>(RequestKind::kPropose);
+  module.attr("VALUE") = static_cast<int>(RequestKind::kValue);
+
+  py::class_<Batch>(module, "Requests")
+      .def("__len__", &Batch::size)
+      .def_property_readonly("kinds", &Batch::kinds)
+      .def_property_readonly("trees", &Batch::trees)
+      .def_property_readonly("counts", &Batch::counts)
+      .def_property_readonly("nodes", &Batch::nodes)
+      .def_property_readonly("known", &Batch::known)
+      .def_property_readonly("fruitless", &Batch::fruitless)
+      .def_property_readonly("needs_value", &Batch::needs_value)
+      .def("paths", &Batch::paths)
+      .def_property_readonly("planes", &Batch::planes)
+      .def_property_readonly("legal", &Batch::legal)
+      .def("path", &Batch::path, py::arg("index"));
+
+  py::class_<DenseReply>(module, "DenseReply")
+      .def(py::init<DenseArray, DenseArray>(), py::arg("wdl").noconvert(), py::arg("logits").noconvert())
+      .def_readonly("wdl", &DenseReply::wdl)
+      .def_readonly("logits", &DenseReply::logits);
+
+  using Tokens = std::optional<py::array_t<std::int32_t, py::array::c_style>>;
+  using Exact = std::optional<py::array_t<bool, py::array::c_style>>;
+  py::class_<ProposalReply>(module, "ProposalReply")
+      .def(py::init<DenseArray, py::array_t<std::int64_t, py::array::c_style>,
+                    py::array_t<std::int32_t, py::array::c_style>, DenseArray,
+                    py::array_t<std::int8_t, py::array::c_style>, py::array_t<bool, py::array::c_style>,
+                    Tokens, Exact>(),
+           py::arg("wdl"), py::arg("offsets"), py::arg("action"), py::arg("prior"), py::arg("player"),
+           py::arg("ends"), py::arg("tokens") = py::none(), py::arg("exact") = py::none());
+
+  module.def("uniform", &uniform, py::arg("requests"));
+  module.def("rollout", &rollout, py::arg("requests"), py::arg("seed"));
+  module.def("playouts", &playouts, py::arg("game"), py::arg("seed"), py::arg("games"),
+             py::call_guard<py::gil_scoped_release>());
+  module.def("rollout_moves", &rollout_moves, py::arg("game"), py::arg("seed"), py::arg("plies"));
+}
+
+}  // namespace selfplay

@@ -1,0 +1,71 @@
+"""What more cores bring, in wall time: measured in a process of its own that may use all cores."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+
+from engine import _core
+from engine.actors.inline import InlineActors
+from engine.backends import resolve_backend
+from engine.bench.network import SETTINGS, playing_network
+from engine.bench.row import Row, make_row
+from engine.bench.tree import measure_tree
+from engine.config import Config, build_config, merge
+from engine.network import PolicyValueNetwork
+from engine.registry import load_game, preset
+
+CORES = 2
+
+
+def measure_cores(spec: str, seconds: float) -> list[Row]:
+    """How much faster two callers play than one, and all cores search one tree; nothing on one core."""
+    if len(os.sched_getaffinity(0)) < CORES:
+        return []
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
+        return executor.submit(_measure, spec, SETTINGS, seconds).result()
+
+
+def _measure(spec: str, settings: dict[str, object], seconds: float) -> list[Row]:
+    game = load_game(spec)
+    config = build_config(preset(game, "default"), {"game": game.name}, settings)
+    network, _ = playing_network(game, config)
+    gain = _callers_gain(game, config, network, seconds / 2)
+    backend = str(resolve_backend(config.evaluator))
+    return [
+        make_row(game, "selfplay", "two_callers", gain, "times one", backend, CORES, CORES),
+        *measure_tree(game, config, network, seconds / 2),
+    ]
+
+
+def _callers_gain(game: _core.Game, config: Config, network: PolicyValueNetwork, seconds: float) -> float:
+    """Evaluations a second of two callers over those of one, in turns."""
+    crews = []
+    for callers in (1, CORES):
+        layer = {"loop": {"callers": callers}}
+        crews.append(InlineActors(game, build_config(merge(config.model_dump(), layer)), network))
+
+    def play(crew: InlineActors) -> float:
+        before, start = crew.stats()["evaluations"], time.perf_counter()
+        crew.play(config.selfplay.games * len(crew.callers))
+        return (crew.stats()["evaluations"] - before) / (time.perf_counter() - start)
+
+    try:
+        return _median_ratio(lambda: play(crews[1]), lambda: play(crews[0]), seconds)
+    finally:
+        for crew in crews:
+            crew.close()
+
+
+def _median_ratio(above: Callable[[], float], below: Callable[[], float], seconds: float) -> float:
+    """Median of at least three ratios, after one unmeasured pair."""
+    above(), below()
+    ratios: list[float] = []
+    start = time.perf_counter()
+    while len(ratios) < 3 or time.perf_counter() - start < seconds:
+        ratios.append(above() / below())
+    return statistics.median(ratios)

@@ -1,0 +1,99 @@
+"""The rows that report measurements, and the goals that they are held to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine._core import Game
+
+Row = dict[str, Any]
+"""game, stage, name, unit, threads, backend; ours: the value; ceiling: what it could be at best, measured
+beside it, or the limit that it is held to; ratio: ours over ceiling; goal: as text; met: whether it is."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A bound on a row's value or on its ratio."""
+
+    bound: float
+    of: str = "ratio"  # or "ours"
+    at_most: bool = False
+
+    def is_met(self, row: Row) -> bool | None:
+        """As shown, to three digits of a ratio; None where the row has no such number."""
+        value = row[self.of]
+        if value is None:
+            return None
+        value = round(value, 3)
+        return bool(value <= self.bound) if self.at_most else bool(value >= self.bound)
+
+    def __str__(self) -> str:
+        sign = "≤" if self.at_most else "≥"
+        bound = f"{self.bound:,.0f}" if self.bound >= 100 else f"{self.bound:g}"
+        return f"{sign} {bound}{' of ceiling' if self.of == 'ratio' else ''}"
+
+
+GOALS: dict[tuple[str, str], Goal] = {
+    ("inference", "positions_batch_64"): Goal(0.85),
+    ("selfplay", "evaluations"): Goal(0.95),
+    ("learner", "samples"): Goal(0.95),
+    ("selfplay", "two_callers"): Goal(1.8, "ours"),
+    ("tree", "bytes_per_node"): Goal(1.0, at_most=True),
+    ("startup", "help"): Goal(0.5, "ours", at_most=True),
+}
+"""Of every game, by (stage, name)."""
+
+GAME_GOALS: dict[tuple[str, str, str], Goal] = {
+    ("connect4", "search_uniform", "simulations_200"): Goal(2.5e6, "ours"),
+    ("connect4", "search_uniform", "simulations_20000"): Goal(1.5e6, "ours"),
+    ("go:size=9", "search_uniform", "simulations_800"): Goal(400e3, "ours"),
+    ("go:size=19", "search_uniform", "simulations_800"): Goal(200e3, "ours"),
+    ("chess", "search_uniform", "simulations_800"): Goal(400e3, "ours"),
+    ("go:size=9", "rules", "random_moves"): Goal(3e6, "ours"),
+    ("go:size=19", "rules", "random_moves"): Goal(2e6, "ours"),
+    ("chess", "rules", "random_moves"): Goal(3e6, "ours"),
+}
+"""By (game, stage, name)."""
+
+POSITIONS_GOALS = {"bf16": Goal(400, "ours"), "int8": Goal(700, "ours")}
+"""Positions of Connect Four that one core plays a second, by precision."""
+
+GPU_GOAL = Goal(0.85)
+"""Evaluations inside self-play over the bare rate, on a GPU."""
+
+
+def make_row(
+    game: Game | None,
+    stage: str,
+    name: str,
+    ours: float,
+    unit: str,
+    backend: str,
+    ceiling: float | None = None,
+    threads: int = 1,
+) -> Row:
+    """One measurement with its goal; no game where it is about the program."""
+    row: Row = {
+        "game": game.name if game else "",
+        "stage": stage,
+        "name": name,
+        "unit": unit,
+        "ours": ours,
+        "ceiling": ceiling,
+        "ratio": None if ceiling is None else ours / ceiling,
+    }
+    goal = find_goal(row["game"], stage, name, backend)
+    row["goal"] = str(goal) if goal else None
+    row["met"] = goal.is_met(row) if goal else None
+    return row | {"threads": threads, "backend": backend}
+
+
+def find_goal(game: str, stage: str, name: str, backend: str) -> Goal | None:
+    """What a row is held to; a name counts up to its first parenthesis."""
+    plain = name.split(" (")[0]
+    if (stage, plain) == ("selfplay", "evaluations") and backend.endswith("cuda"):
+        return GPU_GOAL
+    if (game, stage, name) == ("connect4", "selfplay", "positions"):
+        return POSITIONS_GOALS.get(backend.split()[1]) if backend.endswith("cpu") else None
+    return GAME_GOALS.get((game, stage, plain)) or GOALS.get((stage, plain))

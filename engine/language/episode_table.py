@@ -1,0 +1,147 @@
+"""Episodes as rows of Parquet files, a row an episode, that pandas and `datasets` read as they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, get_args
+
+import pyarrow as pa
+
+from engine.errors import UserError
+from engine.language.episode import Episode, Source, Step
+from engine.language.task import Kind, Prompt, VerifyResult
+from engine.parquet import TableFormat
+from engine.storage import Digest
+
+FORMAT = 1
+"""Version of the files; a newer one is refused."""
+
+ROWS = 4096
+"""Held decoded at a time."""
+
+_TEXTS = pa.list_(pa.field("element", pa.string(), nullable=False))
+_FLOATS = pa.list_(pa.field("element", pa.float64(), nullable=False))
+_STEP = pa.struct(
+    [
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("player", pa.int8(), nullable=False),
+        pa.field("proposals", _TEXTS, nullable=False),
+        pa.field("visits", pa.list_(pa.field("element", pa.int32(), nullable=False)), nullable=False),
+        pa.field("prior", _FLOATS, nullable=False),
+        pa.field("q", _FLOATS, nullable=False),
+        pa.field("value", pa.float64(), nullable=False),
+    ]
+)
+
+EPISODE_SCHEMA = pa.schema(
+    [
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("prompt_id", pa.string(), nullable=False),
+        pa.field("prompt", pa.string(), nullable=False),
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("stratum", pa.string(), nullable=False),
+        pa.field("completion", pa.string(), nullable=False),
+        pa.field("score", pa.float64(), nullable=False),
+        pa.field("parsed", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("flags", _TEXTS, nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("iteration", pa.int32(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("seed", pa.uint64(), nullable=False),
+        pa.field("temperature", pa.float64(), nullable=False),
+        pa.field("logprob", pa.float64(), nullable=False),
+        pa.field("tokens", pa.int64(), nullable=False),
+        pa.field("ended", pa.bool_(), nullable=False),
+        pa.field("kept", pa.bool_(), nullable=False),
+        pa.field("weight", pa.float64(), nullable=False),
+        pa.field("steps", pa.list_(pa.field("element", _STEP, nullable=False)), nullable=False),
+    ]
+)
+"""A row an episode; columns are the fields of Episode, Prompt and VerifyResult."""
+
+_FORMAT = TableFormat("episode", FORMAT, EPISODE_SCHEMA, "task", "episodes")
+_EPISODE_FIELDS = (
+    "completion", "source", "iteration", "model", "seed", "temperature", "logprob", "tokens", "ended", "kept",
+    "weight",
+)  # fmt: skip
+_RESULT_FIELDS = ("score", "parsed", "reason", "kind")
+
+
+def write_episodes(path: Path, episodes: Iterable[Episode], task: str) -> Digest:
+    """Write episodes of a task, whole or not at all; `episodes` may be a generator, ROWS are held at a time.
+
+    Raises UserError for text that UTF-8 cannot hold.
+    """
+    return _FORMAT.write(path, (to_table(rows, task) for rows in _batches(episodes)), task)
+
+
+def read_episodes(path: Path, task: str | None = None, digest: Digest | None = None) -> Iterator[Episode]:
+    """Read what `write_episodes` wrote, ROWS at a time, in order.
+
+    Raises CorruptFileError for a file that is damaged, not what `digest` says, of another task than `task`,
+    or of a newer format; where a page is damaged, after the episodes before it.
+    """
+    with _FORMAT.read(path, task, digest) as file:
+        for batch in file.iter_batches(batch_size=ROWS, use_threads=False):
+            yield from from_table(pa.Table.from_batches([batch]))
+
+
+def to_table(episodes: Sequence[Episode], task: str) -> pa.Table:
+    """Episodes to a table of EPISODE_SCHEMA."""
+    try:
+        return pa.Table.from_pylist([_row(episode, task) for episode in episodes], schema=EPISODE_SCHEMA)
+    except UnicodeEncodeError as error:
+        raise UserError(f"an episode has text that UTF-8 cannot hold: {error.object[:40]!r}") from error
+
+
+def from_table(table: pa.Table) -> list[Episode]:
+    """A table of EPISODE_SCHEMA to episodes; raise ValueError where a value cannot be one of an episode."""
+    if any(table[name].null_count for name in EPISODE_SCHEMA.names):
+        raise ValueError("a column has a null where it must not")
+    return [_episode(row) for row in table.to_pylist()]
+
+
+def _batches(episodes: Iterable[Episode]) -> Iterator[list[Episode]]:
+    source = iter(episodes)
+    while rows := list(islice(source, ROWS)):
+        yield rows
+
+
+def _row(episode: Episode, task: str) -> dict[str, Any]:
+    prompt, result = episode.prompt, episode.result
+    row = {name: getattr(episode, name) for name in _EPISODE_FIELDS}
+    row |= {name: getattr(result, name) for name in _RESULT_FIELDS}
+    row |= {"task": task, "prompt_id": prompt.id, "prompt": prompt.text, "key": prompt.key}
+    row |= {"stratum": prompt.stratum, "flags": list(result.flags)}
+    row["steps"] = [vars(step) for step in episode.steps]
+    return row
+
+
+def _episode(row: dict[str, Any]) -> Episode:
+    prompt = Prompt(row["prompt_id"], row["prompt"], row["key"], row["stratum"])
+    result = VerifyResult(**{name: row[name] for name in _RESULT_FIELDS}, flags=tuple(row["flags"]))
+    episode = Episode(
+        prompt=prompt,
+        result=result,
+        steps=tuple(_step(step) for step in row["steps"]),
+        **{name: row[name] for name in _EPISODE_FIELDS},
+    )
+    if not (math.isfinite(result.score) and 0 <= result.score <= 1):
+        raise ValueError(f"a score is {result.score}")
+    if result.kind not in get_args(Kind) or episode.source not in get_args(Source):
+        raise ValueError(f"an episode is of kind '{result.kind}' and source '{episode.source}'")
+    if not (math.isfinite(episode.weight) and episode.weight >= 0):
+        raise ValueError(f"a weight is {episode.weight}")
+    return episode
+
+
+def _step(row: dict[str, Any]) -> Step:
+    lists = {name: tuple(row[name]) for name in ("proposals", "visits", "prior", "q")}
+    if len({len(values) for values in lists.values()}) > 1:
+        raise ValueError("lists of a step differ in length")
+    return Step(text=row["text"], player=row["player"], value=row["value"], **lists)

@@ -1,0 +1,164 @@
+"""Episodes as the data sets that other trainers read: JSON lines or Parquet with the columns of TRL.
+
+Columns come as in TRL's "Dataset formats and types", standard format:
+
+    sft          prompt, completion               real data and what the filter kept
+    preference   prompt, chosen, rejected         of each problem the best and the worst, where they differ
+    unpaired     prompt, completion, label        everything, with whether it is right
+    stepwise     prompt, completions, labels      everything, cut into steps
+
+and behind them where each text came from, which trainers leave aside.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engine.errors import UserError
+from engine.language.episode import Episode
+from engine.language.task import Task
+from engine.plugin import suggest
+from engine.storage import Digest, atomic_write
+
+Labels = Callable[[Episode, Sequence[str]], Sequence[bool]]
+"""(episode, its steps) to whether each step is right."""
+
+_ORIGIN = {
+    "task": pa.string(),
+    "key": pa.string(),
+    "score": pa.float64(),
+    "verifier": pa.string(),
+    "source": pa.string(),
+    "model": pa.string(),
+    "iteration": pa.int32(),
+    "seed": pa.string(),
+    "temperature": pa.float64(),
+    "logprob": pa.float64(),
+    "tokens": pa.int64(),
+    "visits": pa.int64(),
+}
+
+_TEXT, _TEXTS, _LABELS = pa.string(), pa.list_(pa.string()), pa.list_(pa.bool_())
+_PAIR_ORIGIN = {f"{side}_{name}": kind for side in ("chosen", "rejected") for name, kind in _ORIGIN.items()}
+
+COLUMNS: dict[str, dict[str, pa.DataType]] = {
+    "sft": {"prompt": _TEXT, "completion": _TEXT, **_ORIGIN},
+    "preference": {"prompt": _TEXT, "chosen": _TEXT, "rejected": _TEXT, **_PAIR_ORIGIN},
+    "unpaired": {"prompt": _TEXT, "completion": _TEXT, "label": pa.bool_(), **_ORIGIN},
+    "stepwise": {"prompt": _TEXT, "completions": _TEXTS, "labels": _LABELS, **_ORIGIN},
+}
+"""By kind of data set; the last columns are the origin of each text."""
+
+
+def export(
+    path: Path, kind: str, episodes: Iterable[Episode], task: Task, step_labels: Labels | None = None
+) -> Digest:
+    """Write a data set, whole or not at all; the ending says how: .jsonl or .parquet.
+
+    Raises UserError for another kind or ending, and where there is nothing to write.
+    """
+    if kind not in COLUMNS:
+        raise UserError(f"there is no export '{kind}'; {suggest(kind, COLUMNS)}")
+    if path.suffix not in (".jsonl", ".parquet"):
+        raise UserError(f"cannot export to '{path}'; end the name with .jsonl or .parquet")
+    found = list(rows(kind, episodes, task, step_labels))
+    if not found:
+        raise UserError(f"no episode makes a row of '{kind}'; nothing was written to '{path}'")
+    try:
+        data = _json_lines(found) if path.suffix == ".jsonl" else _parquet(kind, found)
+    except UnicodeEncodeError as error:
+        raise UserError(f"an episode has text that UTF-8 cannot hold: {error.object[:40]!r}") from error
+    return atomic_write(path, data)
+
+
+def rows(
+    kind: str, episodes: Iterable[Episode], task: Task, step_labels: Labels | None = None
+) -> Iterator[dict[str, Any]]:
+    """Rows with the columns of COLUMNS[kind]."""
+    if kind == "preference":
+        yield from _pairs(episodes, task)
+        return
+    for episode in episodes:
+        if kind == "sft" and not (episode.kept or episode.source == "real"):
+            continue
+        row: dict[str, Any] = {"prompt": episode.prompt.text}
+        if kind == "stepwise":
+            steps = [step.text for step in episode.steps] or task.steps(episode.completion)
+            if not steps:
+                continue
+            labels = (step_labels or outcome_labels)(episode, steps)
+            row |= {"completions": steps, "labels": [bool(label) for label in labels]}
+        else:
+            row["completion"] = episode.completion
+        if kind == "unpaired":
+            row["label"] = episode.result.score == 1
+        yield row | _origin(episode, task)
+
+
+def outcome_labels(episode: Episode, steps: Sequence[str]) -> list[bool]:
+    """A step is right where the search thinks its player more likely to win than not; without a search all
+    steps are what the verdict is (the hard label of Math-Shepherd, 2312.08935, from one completion)."""
+    right = episode.result.score == 1
+    if len(episode.steps) != len(steps):
+        return [right] * len(steps)
+    labels = []
+    for step in episode.steps:
+        found = dict(zip(step.proposals, step.q, strict=True)).get(step.text, float("nan"))
+        labels.append(right if found != found else found > 0)
+    return labels
+
+
+def _pairs(episodes: Iterable[Episode], task: Task) -> Iterator[dict[str, Any]]:
+    """The earliest of the best and of the worst of each problem, in the order in which problems come."""
+    best: dict[str, Episode] = {}
+    worst: dict[str, Episode] = {}
+    for episode in episodes:
+        problem = episode.prompt.text
+        if problem not in best or episode.result.score > best[problem].result.score:
+            best[problem] = episode
+        if problem not in worst or episode.result.score < worst[problem].result.score:
+            worst[problem] = episode
+    for problem, chosen in best.items():
+        rejected = worst[problem]
+        if chosen.result.score > rejected.result.score:
+            pair = {"prompt": problem, "chosen": chosen.completion, "rejected": rejected.completion}
+            for side, episode in (("chosen", chosen), ("rejected", rejected)):
+                pair |= {f"{side}_{name}": value for name, value in _origin(episode, task).items()}
+            yield pair
+
+
+def _origin(episode: Episode, task: Task) -> dict[str, Any]:
+    """Values of _ORIGIN."""
+    return {
+        "task": task.name,
+        "key": episode.prompt.key,
+        "score": episode.result.score,
+        "verifier": episode.result.kind,
+        "source": episode.source,
+        "model": episode.model,
+        "iteration": episode.iteration,
+        "seed": str(episode.seed),  # JSON readers take 64 bits without a sign for a float
+        "temperature": episode.temperature,
+        "logprob": episode.logprob if abs(episode.logprob) < float("inf") else None,
+        "tokens": episode.tokens,
+        "visits": sum(sum(step.visits) for step in episode.steps),
+    }
+
+
+def _json_lines(found: Sequence[dict[str, Any]]) -> bytes:
+    lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in found)
+    return "".join(lines).encode()
+
+
+def _parquet(kind: str, found: Sequence[dict[str, Any]]) -> bytes:
+    sink = io.BytesIO()
+    table = pa.Table.from_pylist(list(found), schema=pa.schema(list(COLUMNS[kind].items())))
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    return sink.getvalue()

@@ -1,0 +1,166 @@
+"""Settings of the monitors and of what is done about their alarms."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from engine.config import Section
+
+
+class Threshold(Section):
+    """How far a metric may move, or how high it may be."""
+
+    warn: float = Field(ge=0, le=1e6)
+    alert: float = Field(ge=0, le=1e6)
+
+    @model_validator(mode="after")
+    def _check(self) -> Threshold:
+        if self.warn > self.alert:
+            raise ValueError(f"warn {self.warn} is past alert {self.alert}; give warn <= alert")
+        return self
+
+
+class FallingThreshold(Section):
+    """How low a metric may be."""
+
+    warn: float = Field(ge=0, le=1)
+    alert: float = Field(ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> FallingThreshold:
+        if self.warn < self.alert:
+            raise ValueError(f"warn {self.warn} is below alert {self.alert}; give warn >= alert")
+        return self
+
+
+class ThresholdConfig(Section):
+    """When a metric is worth a warning or an alert.
+
+    "Loss" and "rise" are against iteration 0 and against the iteration before, whichever is worse.
+    """
+
+    distinct: Threshold = Threshold(warn=0.10, alert=0.30)
+    """Relative loss of distinct n-grams."""
+    self_bleu: Threshold = Threshold(warn=0.10, alert=0.20)
+    """Rise of self-BLEU-4, within prompts or across them."""
+    entropy: Threshold = Threshold(warn=0.25, alert=0.50)
+    """Relative loss of token entropy, over all positions and in each bucket."""
+    entropy_floor: float = Field(0.1, ge=0, le=10)
+    """Nats below which entropy alerts where iteration 0 had more than `entropy_rich`."""
+    entropy_rich: float = Field(0.5, ge=0, le=10)
+    unique: Threshold = Threshold(warn=0.20, alert=0.50)
+    """Relative loss of distinct solutions a sample."""
+    coverage: Threshold = Threshold(warn=0.10, alert=0.25)
+    """Relative loss of the known solutions found, and of their effective number."""
+    rare: Threshold = Threshold(warn=0.20, alert=0.50)
+    """Share of the rare modes of iteration 0 that are gone; relative loss of a stratum's share."""
+    narrowing: float = Field(0.02, ge=0, le=1)
+    """Loss of pass@k at the largest k that warns while pass@1 rises."""
+    pass_at_k: float = Field(0.05, ge=0, le=1)
+    """Loss of pass@k at the largest k that alerts."""
+    holdout: Threshold = Threshold(warn=0.03, alert=0.10)
+    """Relative rise of bits a character on real data."""
+    accuracy: Threshold = Threshold(warn=0.03, alert=0.08)
+    """Loss of held-out accuracy, in all and in each bucket."""
+    kl: Threshold = Threshold(warn=10.0, alert=25.0)
+    """Nats a sequence from the first model."""
+    kl_growth: float = Field(2.0, gt=1, le=1000)
+    """Factor in one iteration that alerts once KL has passed `kl_growth_from`."""
+    kl_growth_from: float = Field(5.0, ge=0, le=1e6)
+    """Nats: growth from next to nothing is no alarm."""
+    gold: Threshold = Threshold(warn=0.015, alert=0.025)
+    """Loss of the mean true score of the probe, against the best iteration too."""
+    gap: Threshold = Threshold(warn=0.05, alert=0.10)
+    """Rise of mean proxy less mean gold."""
+    disagreement: Threshold = Threshold(warn=0.01, alert=0.03)
+    """Share of samples that two verifiers judge differently."""
+    exploits: Threshold = Threshold(warn=0.005, alert=0.02)
+    """Rise of the share of samples with a sign of an exploit, any and each."""
+    length: Threshold = Threshold(warn=0.20, alert=0.50)
+    """Relative change of the mean and of the 95th percentile of length."""
+    length_correlation: Threshold = Threshold(warn=0.3, alert=0.5)
+    """Correlation of score and length, where it has risen."""
+    variation_gap: Threshold = Threshold(warn=0.05, alert=0.10)
+    """Accuracy on the test less accuracy on variations of it."""
+    agreement: FallingThreshold = FallingThreshold(warn=0.80, alert=0.65)
+    """Of a judge with itself, order swapped or asked again."""
+    top_share: Threshold = Threshold(warn=0.30, alert=0.50)
+    """Share of kept samples that the tenth of problems with most of them has."""
+    zero_spread: Threshold = Threshold(warn=0.6, alert=0.9)
+    """Share of problems all of whose samples score alike."""
+    real_fraction: FallingThreshold = FallingThreshold(warn=0.20, alert=0.10)
+    """Of training tokens, where no verifier is exact."""
+    gate: Threshold = Threshold(warn=0.5, alert=0.95)
+    """p(new model worse than the old) above which the new one is doubted, and rejected."""
+
+
+class MonitorConfig(Section):
+    """What is measured each iteration."""
+
+    prompts: int = Field(256, ge=2, le=65536)
+    """Problems of the probe, the same in every iteration."""
+    samples: int = Field(16, ge=2, le=1024)
+    """Samples of each at temperature 1: diversity depends on their number, which therefore is fixed."""
+    replicates: int = Field(2000, ge=200, le=100_000)
+    """Of the bootstrap."""
+    confidence: float = Field(0.95, ge=0.5, lt=1)
+    """Of the intervals shown."""
+    warn_confidence: float = Field(0.975, ge=0.5, lt=1)
+    """One-sided: how sure a change must be to warn."""
+    alert_confidence: float = Field(0.995, ge=0.5, lt=1)
+    """One-sided: how sure a change must be to alert."""
+    right_score: float = Field(1.0, gt=0, le=1)
+    """Score from which a sample counts as right."""
+    block_prompts: int = Field(8, ge=1, le=1024)
+    """Distinct n-grams are counted in blocks of this many problems, over a fixed number of tokens each."""
+    across: int = Field(64, ge=2, le=1024)
+    """Problems in a group for self-BLEU across problems."""
+    entropy_buckets: tuple[int, ...] = (4, 8, 16, 32)
+    """Positions at which buckets of token entropy begin, besides 0."""
+    rare_share: float = Field(0.01, gt=0, le=1)
+    """A mode is rare below this share of the samples of iteration 0."""
+    rare_keys: int = Field(3, ge=1, le=1000)
+    """Different problems that a rare mode must have been seen in, so that it can be expected again."""
+    min_bucket: int = Field(40, ge=2, le=1_000_000)
+    """Items in a bucket of accuracy or a stratum; smaller ones are put together as `other`."""
+    human_every: int = Field(3, ge=1, le=1000)
+    """Iterations without a human verdict that warn; twice as many stop a run without an exact verifier."""
+    thresholds: ThresholdConfig = ThresholdConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> MonitorConfig:
+        if (
+            list(self.entropy_buckets) != sorted(set(self.entropy_buckets))
+            or min(self.entropy_buckets, default=1) < 1
+        ):
+            raise ValueError(f"entropy_buckets {list(self.entropy_buckets)} must rise from at least 1")
+        return self
+
+
+class GuardConfig(Section):
+    """What is done about alarms."""
+
+    mode: Literal["act", "observe"] = "act"
+    """`observe` records what would have been done and does nothing: for experiments on collapse."""
+    force: bool = False
+    """Accept a new model in spite of alerts."""
+    real_fraction_step: float = Field(0.10, ge=0, le=1)
+    real_fraction_max: float = Field(0.50, ge=0, le=1)
+    min_real_fraction: float = Field(0.10, ge=0, le=1)
+    """A run without an exact verifier does not start with less."""
+    temperature_factor: float = Field(1.15, ge=1, le=10)
+    temperature_max: float = Field(1.5, gt=0, le=10)
+    cap_factor: float = Field(0.5, gt=0, le=1)
+    """Of the samples kept of one problem."""
+    band_step: float = Field(0.10, ge=0, le=0.5)
+    """Both ends of the band of pass rates move out by this."""
+    kl_factor: float = Field(2.0, ge=1, le=100)
+    kl_start: float = Field(0.01, ge=0, le=100)
+    """Weight of the KL penalty that a run without one gets."""
+    kl_max: float = Field(1.0, ge=0, le=100)
+    steps_factor: float = Field(0.5, gt=0, le=1)
+    steps_min: int = Field(10, ge=1)
+    labels: int = Field(50, ge=1, le=100_000)
+    """Human verdicts that are asked for at once."""

@@ -1,0 +1,29 @@
+"""The gate: whether a new model may take the old one's place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.language.monitor.config import MonitorConfig
+from engine.language.monitor.observation import GateResult
+from engine.language.monitor.statistics import mcnemar, paired_bootstrap
+
+
+def gate(
+    new: Sequence[float], old: Sequence[float], keys: Sequence[str], settings: MonitorConfig, seed: int = 0
+) -> GateResult:
+    """Compare two models' scores of the same held-out problems, `[N]` each, drawing whole keys.
+
+    The new model is rejected where p(new < old) is above `thresholds.gate.alert`. ValueError where the
+    lengths differ.
+    """
+    if not len(new) == len(old) == len(keys):
+        raise ValueError(f"{len(new)} new scores, {len(old)} old ones and {len(keys)} keys")
+    paired = paired_bootstrap(new, old, keys, settings.confidence, replicates=settings.replicates, seed=seed)
+    both = np.concatenate([np.asarray(new, dtype=np.float64), np.asarray(old, dtype=np.float64)])
+    binary = bool(np.isin(both, (0.0, 1.0)).all())
+    p_value = mcnemar(np.asarray(new) > 0.5, np.asarray(old) > 0.5) if binary else 1.0
+    accepted = paired.p_less <= settings.thresholds.gate.alert
+    return GateResult(paired.p_less, paired.difference, paired.low, paired.high, p_value, accepted)

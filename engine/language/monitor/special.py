@@ -1,0 +1,160 @@
+"""Alerts that are more than one threshold on one metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from engine.language.monitor.coverage import chance_to_lose
+from engine.language.monitor.judging import BEFORE, EARLIER, Judging, Reading, short
+from engine.language.monitor.levels import Alert, Compared, Evidence, Level, Response
+from engine.language.monitor.observation import GateResult
+from engine.language.monitor.statistics import exact_interval
+
+
+def narrowing(judging: Judging, largest: str) -> Alert | None:
+    """pass@k at the largest k lost, or lost a little while pass@1 rises: sharpening, not learning."""
+    settings, bounds = judging.settings, judging.settings.thresholds
+    worst: Alert | None = None
+    for name in (judging.first, BEFORE):
+        many, one = judging.compared(largest, name), judging.compared("pass/at_01", name)
+        if many is None or one is None:
+            continue
+        lost = many.evidence("fall")
+        text = f", {short(many.reference)} in {name}: "
+        if lost.badness >= bounds.pass_at_k and lost.chance(0.0) <= 1 - settings.alert_confidence:
+            return judging.alert(largest, Level.ALERT, text + "fewer problems can be solved at all",
+                                 ("kl", "steps", "temperature"), reference=many.reference)  # fmt: skip
+        sure = lost.chance(0.0) <= 1 - settings.warn_confidence
+        if one.value > one.reference and lost.badness >= bounds.narrowing and sure:
+            worst = judging.alert(
+                largest, Level.WARN, text + "pass@1 rises at its cost", (), reference=many.reference
+            )
+    return worst
+
+
+def entropy_floor(judging: Judging) -> Alert | None:
+    """Entropy next to nothing where there was plenty."""
+    bounds = judging.settings.thresholds
+    pair = judging.compared("diversity/entropy", judging.first)
+    if pair is None or pair.replicates is None or not pair.reference > bounds.entropy_rich:
+        return None
+    below = Compared(pair.value, pair.replicates, pair.clusters).evidence("below")
+    if below.chance(-bounds.entropy_floor) > 1 - judging.settings.alert_confidence:
+        return None
+    text = f", {short(pair.reference)} in {judging.first}: the policy is deterministic"
+    does: tuple[Response, ...] = ("temperature", "kl")
+    return judging.alert("diversity/entropy", Level.ALERT, text, does, reference=pair.reference)
+
+
+def kl_growth(judging: Judging) -> Alert | None:
+    """KL to the first model that multiplies in one iteration."""
+    bounds = judging.settings.thresholds
+    pair = judging.compared("drift/kl", BEFORE)
+    if pair is None or pair.replicates is None or pair.reference_replicates is None:
+        return None
+    floor = bounds.kl_growth_from
+    drawn = pair.replicates / np.maximum(pair.reference_replicates, floor)
+    evidence = Evidence(pair.value / max(pair.reference, floor), float(drawn.std()))
+    if evidence.chance(bounds.kl_growth) > 1 - judging.settings.alert_confidence:
+        return None
+    text = f", {short(pair.reference)} in {BEFORE}: the policy runs away"
+    return judging.alert("drift/kl", Level.ALERT, text, ("kl", "steps"), reference=pair.reference)
+
+
+def rare_recall(judging: Judging, rare: Mapping[str, int], seen: Mapping[str, object]) -> Alert | None:
+    """Rare modes of the first iteration that are gone; the interval is that of a proportion of modes."""
+    if not rare or judging.first not in judging.references:
+        return None
+    settings, bound, total = judging.settings, judging.settings.thresholds.rare, len(rare)
+    missed = sum(mode not in seen for mode in rare)
+    interval = exact_interval(total - missed, total, settings.confidence)
+    judging.readings["coverage/rare_recall"] = Reading(1 - missed / total, *interval)
+    chance = chance_to_lose(missed, rare)
+    text = f", {missed} of {total} rare modes of {judging.first} are gone: the tail is lost first"
+    for level, limit, confidence in (
+        (Level.ALERT, bound.alert, settings.alert_confidence),
+        (Level.WARN, bound.warn, settings.warn_confidence),
+    ):
+        if missed >= limit * total and chance <= 1 - confidence:
+            does: tuple[Response, ...] = ("real-fraction", "accumulate", "temperature")
+            return judging.alert("coverage/rare_recall", level, text, does, reference=1.0)
+    return None
+
+
+def parted(judging: Judging) -> bool:
+    """Whether the proxy rose and gold fell since the iteration before."""
+    proxy, gold = (judging.compared(f"hacking/{name}", BEFORE) for name in ("proxy", "gold"))
+    if proxy is None or gold is None:
+        return False
+    return proxy.value > proxy.reference and gold.value < gold.reference
+
+
+def hacked(judging: Judging, times_parted: int) -> Alert | None:
+    """STOP where proxy and gold parted twice running, surely so over the two iterations together."""
+    proxy, gold = (judging.compared(f"hacking/{name}", EARLIER) for name in ("proxy", "gold"))
+    if times_parted < 2 or proxy is None or gold is None:
+        return None
+    chance = max(proxy.evidence("rise").chance(0.0), gold.evidence("fall").chance(0.0))
+    if chance > 1 - judging.settings.alert_confidence:
+        return None
+    fell, rose = short(gold.reference), short(proxy.value)
+    text = f", {fell} two iterations ago, while the proxy rose to {rose}: the score is hacked"
+    return judging.alert(
+        "hacking/gold", Level.STOP, text, ("stop", "roll-back", "label"), reference=gold.reference
+    )
+
+
+def real_fraction(judging: Judging, exact: bool) -> Alert | None:
+    """Little real data where no exact verifier keeps the rest true."""
+    metric = "data/real_fraction"
+    if exact or metric not in judging.readings:
+        return None
+    bound, value = judging.settings.thresholds.real_fraction, judging.readings[metric].value
+    if value >= bound.warn:
+        return None
+    level = Level.ALERT if value < bound.alert else Level.WARN
+    limit = bound.alert if level == Level.ALERT else bound.warn
+    text = f", under {short(limit)}: no exact verifier keeps the rest true"
+    does: tuple[Response, ...] = ("real-fraction", "accumulate")
+    return judging.alert(metric, level, text, does, reference=limit, about_model=False)
+
+
+def overlap(judging: Judging) -> Alert | None:
+    """Any evaluation item in kept data."""
+    metric = "data/overlap"
+    if metric not in judging.readings or not judging.readings[metric].value:
+        return None
+    text = ": kept episodes are in evaluation data; remove them, and measure on other items"
+    return judging.alert(metric, Level.STOP, text, ("stop",), reference=0.0, about_model=False)
+
+
+def gate(judging: Judging, result: GateResult | None) -> Alert | None:
+    """A new model that is likely worse than the old."""
+    if result is None:
+        return None
+    judging.readings["gate/difference"] = Reading(result.difference, result.low, result.high)
+    judging.readings["gate/p_worse"] = Reading(result.p_worse, result.p_worse, result.p_worse)
+    bound = judging.settings.thresholds.gate
+    if result.p_worse <= bound.warn:
+        return None
+    level = Level.ALERT if result.p_worse > bound.alert else Level.WARN
+    text = f": the new model is likely worse than the old, by {short(-result.difference)}"
+    return judging.alert("gate/p_worse", level, text, ("reject", "roll-back"), reference=bound.alert)
+
+
+def oversight(judging: Judging, last_human: int, exact: bool) -> Alert | None:
+    """Iterations without a human verdict: advice where the verifier is exact, a stop in the end where not."""
+    metric, every, since = (
+        "oversight/since_human",
+        judging.settings.human_every,
+        judging.iteration - last_human,
+    )
+    judging.readings[metric] = Reading(float(since), float(since), float(since))
+    if since < every or (exact and since % every):
+        return None
+    level = Level.STOP if since >= 2 * every and not exact else Level.WARN
+    text = " iterations: look at samples of this run"
+    does: tuple[Response, ...] = ("stop", "label")
+    return judging.alert(metric, level, text, does, reference=float(every), about_model=False)

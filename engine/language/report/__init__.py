@@ -1,0 +1,1 @@
+"""What people read of a run on text: one page a run, and sheets of samples to judge."""
