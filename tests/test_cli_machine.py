@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from confined import missing
 from interrupt import interrupt
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -44,6 +45,8 @@ def test_doctor_says_what_is_used_and_how_fast(selfplay: Run) -> None:
     assert {row["extra"] for row in document["extras"]} == extras_of_the_package()
     assert all(set(advice) == {"rule", "text", "remedy", "gain"} for advice in document["advice"])
     assert "run" not in document
+    assert document["sandbox"]["usable"] == (not missing())
+    assert document["sandbox"]["reason"]
 
 
 def extras_of_the_package() -> set[str]:
@@ -58,6 +61,7 @@ def test_doctor_shows_it_in_words(selfplay: Run) -> None:
     assert "batch 64" in shown
     assert "of tictactoe in one thread" in shown
     assert any(line in ("What to change:", "Nothing to change.") for line in lines)
+    assert any(line.startswith("Sandbox for programs that a model writes: ") for line in lines)
     assert max(map(len, lines)) < 240
 
 

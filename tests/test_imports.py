@@ -16,6 +16,7 @@ ENGINE_ORDER = [
     "unraised",
     "config",
     "storage",
+    "interrupt plugin parquet",
     "parquet",
     "game plugin",
     "registry",

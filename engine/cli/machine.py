@@ -65,12 +65,15 @@ def doctor(
     rules = load_game(spec)
     config = saved or resolve(rules, spec, "default", {})
     from engine.doctor import examine  # imports torch
+    from engine.language.sandbox import status
 
-    found = examine(rules, config, seconds, path)
+    found, sandbox = examine(rules, config, seconds, path), status()
     if json:
-        print_json(found.to_json())
-    else:
-        _show(found, spec)
+        print_json({**found.to_json(), "sandbox": {"usable": sandbox.usable, "reason": sandbox.reason}})
+        return
+    _show(found, spec)
+    usable = "usable" if sandbox.usable else "not usable"
+    typer.echo(f"\nSandbox for programs that a model writes: {usable}: {sandbox.reason}")
 
 
 def _show(found: Examination, spec: str) -> None:

@@ -19,8 +19,8 @@ from engine.errors import UserError
 from engine.language.sandbox.runner import Limits, Program, Result, Runner
 
 ISOLATION = (
-    "own user, network, pid, mount, ipc and uts namespaces; a root with the interpreter's library alone; "
-    "no capabilities; system calls filtered; memory: address space a process times processes"
+    "own user, network, pid, mount, ipc and uts namespaces, an empty root, no capabilities, system calls "
+    "filtered; memory: RLIMIT_AS times processes"
 )
 
 _LIMITS = Limits(cpu_s=5, wall_s=30, memory_mb=96, disk_mb=2, output_kb=16)
