@@ -16,7 +16,7 @@ ENGINE_ORDER = [
     "unraised",
     "config",
     "storage",
-    "interrupt plugin parquet",
+    "interrupt",
     "parquet",
     "game plugin",
     "registry",

@@ -181,17 +181,20 @@ def inspect_run(run: str, count: int, verdicts: str | None) -> None:
 
 
 def open_run(path: str) -> TextRun:
-    """A run on text, open."""
+    """A run on text at its newest commit; UserError where it has none."""
     from engine.language.rundir import TextRun
 
-    return TextRun.open(Path(path))
+    run = TextRun.open(Path(path))
+    if run.latest() is None:
+        run.close()
+        raise UserError(f"run '{path}' has no checkpoint yet; let it finish an iteration")
+    return run
 
 
 def latest_progress(run: TextRun) -> dict[str, Any]:
     """What the driver carried at the newest commit."""
     checkpoint = run.latest()
-    if checkpoint is None:
-        raise UserError(f"run '{run.path}' has no checkpoint yet; let it finish an iteration")
+    assert checkpoint is not None
     return checkpoint.progress
 
 

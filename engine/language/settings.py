@@ -169,18 +169,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "update": {"start": "last", "steps": 100},
     },
     # Singh et al. 2023 (2312.06585): right samples, capped a problem, restart from the base.
-    "rest-em": {"sample": {"samples": 16}, "filter": {"per_prompt": 4}},
-    # Silver et al. 2017 on text: the search's visits and values are the targets.
-    "alphazero": {
-        "sample": {"simulations": 24, "samples": 1, "prompts": 1000},
-        "filter": {"thresholds": (0.0,), "per_prompt": 1},
-        "update": {"start": "last", "loss": "policy-value"},
-        "mix": {"keep": "accumulate"},
-    },
-    # Lightman et al. 2023 (2305.20050), Wang et al. 2024 (2312.08935): a value of every step.
-    "prm": {"update": {"start": "last", "loss": "process"}, "loop": {"iterations": 1}},
-    # Cobbe et al. 2021 (2110.14168): a value of the whole completion.
-    "orm": {"update": {"start": "last", "loss": "outcome"}, "loop": {"iterations": 1}},
+    "rest-em": {"sample": {"samples": 14, "prompts": 3400}, "filter": {"per_prompt": 4}},
 }
 """What each method changes of the defaults."""
 

@@ -69,7 +69,7 @@ class Countdown(Task):
     def __init__(
         self,
         numbers: int = 3,
-        max_number: int = 14,
+        max_number: int = 18,
         max_target: int = 60,
         demonstrations: str = "hindsight",
         graded: bool = False,
@@ -82,7 +82,7 @@ class Countdown(Task):
         self.name = option.spec(
             "countdown",
             numbers=(numbers, 3),
-            max_number=(max_number, 14),
+            max_number=(max_number, 18),
             max_target=(max_target, 60),
             demonstrations=(demonstrations, "hindsight"),
             graded=(graded, False),

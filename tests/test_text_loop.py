@@ -1,0 +1,160 @@
+"""The loop on text: methods run, resume exactly, keep what they were told, and end well on bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.cli.app import run as run_command
+from engine.language.rundir import TextRun, read_text_config
+from engine.language.settings import METHODS
+from engine.metrics import read_metrics
+
+TINY = {
+    "model.size": '"0.1M"',
+    "model.steps": 40,
+    "model.demonstrations": 300,
+    "update.steps": 10,
+    "sample.prompts": 40,
+    "sample.samples": 3,
+    "sample.policies": 1,
+    "measure.validation": 30,
+    "measure.test": 40,
+    "measure.holdout": 20,
+    "monitor.prompts": 12,
+    "monitor.samples": 4,
+    "guards.force": "true",
+    "loop.iterations": 2,
+}
+
+
+def command(method: str, path: Path, *words: str, **settings: object) -> list[str]:
+    sets = {**TINY, **{key.replace("__", "."): value for key, value in settings.items()}}
+    return [
+        "text", method, "countdown", "--run", str(path),
+        *(word for key, value in sets.items() for word in ("--set", f"{key}={value}")), *words,
+    ]  # fmt: skip
+
+
+def metrics(path: Path) -> list[dict[str, Any]]:
+    lines = read_metrics(path / "metrics.jsonl")
+    return [
+        {k: v for k, v in line.items() if not k.startswith(("machine/", "speed/")) and k != "minutes"}
+        for line in lines
+    ]
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_every_method_runs(method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(command(method, tmp_path / "run", "--json", loop__iterations=1)) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["result"][0]["model"] == "first"
+    lines = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    assert [line["iteration"] for line in lines] == [0, 1]
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "<script" not in page
+
+
+def test_a_model_of_the_run_is_a_folder_of_transformers(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    assert run_command(command("rest-em", tmp_path / "run", "--json", loop__iterations=0)) == 0
+    folder = tmp_path / "run" / "checkpoints" / "000000"
+    network = transformers.AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
+    assert sum(weight.numel() for weight in network.parameters()) > 50_000
+
+
+def test_a_killed_run_resumes_to_the_same_numbers(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert run_command(command("rest-em", whole, "--json")) == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "engine.cli", *command("rest-em", broken, "--json")],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list((broken / "manifest").glob("000001.json")) and time.monotonic() < deadline:
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert run_command(command("rest-em", broken, "--resume", "--json")) == 0
+    assert metrics(whole) == metrics(broken)
+    with TextRun.open(whole) as one, TextRun.open(broken) as two:
+        assert one.episodes() == two.episodes()
+        first, second = one.latest(), two.latest()
+    assert first is not None
+    assert second is not None
+    weights = [checkpoint.folder / "model.safetensors" for checkpoint in (first, second)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_what_was_kept_is_right_and_distinct(tmp_path: Path) -> None:
+    settings = {"loop__iterations": 1, "model__steps": 300, "sample__prompts": 150, "sample__samples": 8}
+    assert run_command(command("rest-em", tmp_path / "run", "--json", **settings)) == 0
+    with TextRun.open(tmp_path / "run") as run:
+        run.latest()
+        kept = [episode for episode in run.episodes() if episode.kept]
+    assert all(episode.result.score == 1 and episode.ended for episode in kept)
+    solutions = [(episode.prompt.id, episode.result.parsed) for episode in kept]
+    assert len(set(solutions)) == len(solutions)
+    assert max((sum(p == q for p, _ in solutions) for q, _ in solutions), default=0) <= 4
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["--set", "update.stepz=3"], ["update.stepz", "steps"]),
+        (["--set", "sample.temperature=-1"], ["sample.temperature"]),
+        (["--model", "/nowhere"], ["/nowhere"]),
+        (["--resume"], ["no run directory"]),
+    ],
+)
+def test_a_users_mistake_is_one_line(
+    words: Sequence[str], names: Sequence[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command([*command("rest-em", tmp_path / "run", loop__iterations=0), *words]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert all(name in error for name in names), error
+
+
+def test_a_forecast_makes_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(command("rest-em", tmp_path / "run", "--dry-run", "--json")) == 0
+    rows = json.loads(capsys.readouterr().out)["forecast"]
+    assert rows[-1]["stage"] == "all"
+    assert rows[-1]["tokens"] == sum(row["tokens"] for row in rows[:-1])
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_verbs_read_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = str(tmp_path / "run")
+    assert run_command(command("rest-em", tmp_path / "run", "--json", loop__iterations=1)) == 0
+    capsys.readouterr()
+    assert run_command(["text", "generate", run, "countdown", "--count", "3", "--samples", "2"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(lines) == 6
+    assert {"prompt", "completion", "score"} <= set(lines[0])
+    assert run_command(["text", "search", run, "countdown", "--count", "2", "--simulations", "8"]) == 0
+    searched = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(searched) == 2
+    assert run_command(["text", "eval", run, "--count", "20", "--json"]) == 0
+    assert 0 <= json.loads(capsys.readouterr().out)["greedy"] <= 1
+    out = tmp_path / "out.jsonl"
+    assert run_command(["text", "export", run, "--format", "unpaired", "--out", str(out)]) == 0
+    assert {"prompt", "completion", "label"} <= set(json.loads(out.read_text().splitlines()[0]))
+    assert run_command(["text", "report", run]) == 0
+    assert run_command(["text", "inspect", run]) == 0
+    assert (tmp_path / "run" / "inspect.csv").exists()
+
+
+def test_settings_of_a_run_are_kept(tmp_path: Path) -> None:
+    assert run_command(command("star", tmp_path / "run", "--json", loop__iterations=0)) == 0
+    config = read_text_config(tmp_path / "run")
+    assert (config.method, config.task, config.sample.rationalize) == ("star", "countdown", True)
