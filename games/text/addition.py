@@ -32,6 +32,7 @@ class Addition(Task):
             none) come first, with the hint in their prompts.
     """
 
+    inline = True
     alphabet = "\n()+0123456789;="
 
     def __init__(

@@ -42,6 +42,7 @@ class Grammar(Task):
         zipf: 0 to 3.
     """
 
+    inline = True
     step_end = " "
     max_step_tokens = 5
 

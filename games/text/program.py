@@ -65,6 +65,7 @@ class Program(Task):
         examples: in a prompt, 1 to 5.
     """
 
+    inline = True
     alphabet = "\n,0123456789:;>adehiprst|"
     max_step_tokens = 2
     hint_in_completion = True

@@ -38,6 +38,7 @@ class TextGame(Task):
     """
 
     step_end = " "
+    inline = True
     verifier_at_test = True
     num_players = 2
 
