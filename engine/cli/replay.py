@@ -132,7 +132,8 @@ def read_run_games(run: Path) -> tuple[str, list[Games], list[str]]:
 def _summarize_search(batches: list[Games]) -> dict[str, float]:
     """Means over the searched moves whose records tell what the search did."""
     names = (
-        "visits", "evaluations", "cache_hits", "terminal_hits", "proven_hits", "transpositions", "reused_visits",
+        "visits", "evaluations", "cache_hits", "terminal_hits", "proven_hits", "transpositions",
+        "reused_visits",
     )  # fmt: skip
     sums: Counter[str] = Counter()
     depth = 0.0
