@@ -10,11 +10,7 @@ values of a ply are for its player to move:
     checkpoint int32 [M], kl float32 [M] (from prior to policy target), root_wdl float32 [M, 3], raw_wdl
     float32 [M, 3], policy_offsets int64 [M + 1]
     what the search of a ply did, int32 [M]: budget (new visits it was given; fewer `visits` where it ended
-<<<<<<< HEAD
     early), how they ended (evaluations, cache_hits, terminal_hits, proven_hits, transpositions),
-=======
-    early), how these ended (evaluations, cache_hits, terminal_hits, proven_hits, transpositions),
->>>>>>> play
     reused_visits (of the root, from the search before), max_depth (plies below the root), proof (sign of the
     root's proven value, 2 where there is none), and mean_depth float32 [M] (over the new visits)
     policy_action int32 [P], policy_prob float32 [P]

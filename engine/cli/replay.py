@@ -132,7 +132,6 @@ def read_run_games(run: Path) -> tuple[str, list[Games], list[str]]:
 def _summarize_search(batches: list[Games]) -> dict[str, float]:
     """Means over the searched moves whose records tell what the search did."""
     names = (
-<<<<<<< HEAD
         "visits",
         "evaluations",
         "cache_hits",
@@ -141,11 +140,6 @@ def _summarize_search(batches: list[Games]) -> dict[str, float]:
         "transpositions",
         "reused_visits",
     )
-=======
-        "visits", "evaluations", "cache_hits", "terminal_hits", "proven_hits", "transpositions",
-        "reused_visits",
-    )  # fmt: skip
->>>>>>> play
     sums: Counter[str] = Counter()
     depth = 0.0
     for batch in batches:
