@@ -279,9 +279,6 @@ def test_stop_strings_of_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-STOPS = ["; ", ";;", "é", "\n", "=4;", "a"]
-
-
 @pytest.mark.parametrize("stops", [(";",), ("; ", "\n"), (";;", "é"), ("=4;",), (" ",)])
 def test_stop_strings_inside_and_across_tokens(
     stops: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
@@ -303,6 +300,14 @@ def test_stop_strings_inside_and_across_tokens(
         assert bool(got.stop) == bool(ended)
         assert got.ended
         assert text.startswith(got.text + got.stop)
+
+
+def test_a_stop_character_of_two_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = Codec(byte_tokenizer(["12"], 260))
+    rows = codec._encode(["1é2", "è1"])
+    assert [len(row) for row in rows] == [4, 3]
+    found = [(each.text, each.stop, each.tokens) for each in scripted(codec, rows, monkeypatch)(("é",))]
+    assert found == [("1", "é", 3), ("è1", "", 4)]
 
 
 def test_pieces_know_what_follows_a_text() -> None:
