@@ -40,8 +40,6 @@ def stages(config: TextConfig, length: float) -> list[tuple[str, float, float]]:
     growth = [update.growth**iteration for iteration in range(config.loop.iterations)]
     trained = config.learner.batch_tokens
     samples = sampling.samples * (2 if sampling.rationalize else 1)
-    if sampling.simulations:
-        samples = sampling.samples * sampling.simulations
     looks = measure.validation * 2 + config.monitor.prompts * config.monitor.samples
     final = measure.test * (1 + measure.samples) * (3 if measure.control else 2)
     steps = update.steps * len(config.filter.thresholds) * sum(growth)

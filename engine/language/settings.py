@@ -47,10 +47,6 @@ class SampleConfig(Section):
     (STaR, Zelikman et al. 2022, section 3.3)."""
     band: tuple[float, float] = (0.0, 1.0)
     """Problems whose share of right completions has been outside this are left out (a curriculum)."""
-    simulations: int = Field(0, ge=0, le=1_000_000)
-    """0: completions are sampled. Else a tree search of this many simulations writes each step."""
-    tree_tokens: int = Field(0, ge=0, le=10_000_000)
-    """Generated tokens that the search of one problem may use; 0: no limit."""
 
 
 class FilterConfig(Section):
@@ -82,25 +78,10 @@ class UpdateConfig(Section):
 
     start: Literal["base", "last"] = "base"
     """Weights that training starts from: the first model's, or the last accepted one's."""
-    loss: Literal["nll", "policy-value", "outcome", "process"] = "nll"
-    """Supervised; the search's visits and values; a model of the outcome; a model of each step."""
     steps: int = Field(300, ge=1, le=10_000_000)
     """Gradient steps of an iteration."""
     growth: float = Field(1.0, ge=1, le=10)
     """By which the steps grow from iteration to iteration (STaR: 1.2)."""
-
-
-class LabelConfig(Section):
-    """Labels of steps, where a process reward model is trained."""
-
-    source: Literal["rollouts", "search", "file"] = "rollouts"
-    """Completions from each prefix (Math-Shepherd, 2312.08935), values of a search, or human labels."""
-    kind: Literal["hard", "soft", "pairwise"] = "soft"
-    """Whether any completion is right, how many are, or better against worse steps (rStar-Math)."""
-    completions: int = Field(8, ge=1, le=10_000)
-    """From each prefix."""
-    path: str = ""
-    """JSON lines with `prompt`, `completions` (steps) and `labels`, for `file`."""
 
 
 class MeasureConfig(Section):
@@ -137,7 +118,6 @@ class TextConfig(Section):
     filter: FilterConfig = FilterConfig()
     mix: MixConfig = MixConfig()
     update: UpdateConfig = UpdateConfig()
-    label: LabelConfig = LabelConfig()
     learner: TextLearnerConfig = TextLearnerConfig()
     search: SearchConfig = SearchConfig(policy_temperature=1.0)
     proposals: ProposalConfig = ProposalConfig()
