@@ -124,14 +124,14 @@ def time_summary(laps: Laps, stats: Mapping[str, float], callers: int) -> dict[s
     And `machine/cores_busy`: seconds of processor time, of actors in processes too, over those of wall time.
 
     Args:
-        laps: taken; `play` is divided into PARTS of the callers, on average over them, and `wait`, when a
-            caller had nothing to do while others still played.
+        laps: taken; `play` is divided into PARTS of the callers, on average over them, and `wait`: a caller
+            had nothing to do while others still played, or turned from one part to the next.
         stats: the difference of two `Actors.stats()`.
         callers: how many there are.
     """
     cpu, seconds = laps.take_cpu() + stats.get("cpu_s", 0.0), laps.take()
     parts = {name: stats[f"{name}_s"] / callers for name in PARTS}
-    wait = seconds.pop("play", 0.0) - stats["play_s"] / callers
+    wait = seconds.pop("play", 0.0) - sum(parts.values())
     spent = {**parts, "wait": wait, **seconds}
     total = sum(spent.values())
     times = {f"time/{name}_s": value for name, value in spent.items()}
