@@ -83,7 +83,7 @@ def test_a_root_is_given_its_samples_and_their_frequency(policy: Policy) -> None
 def test_scored_priors_are_the_models_probabilities(policy: Policy) -> None:
     task, prompt = Listed(), Prompt("p", "7?", "p")
     trees = forest([prompt])
-    evaluate = LanguageEvaluator(policy.model, task, [prompt], verify=verify, seed=5)
+    evaluate = LanguageEvaluator(policy.model, task, [prompt], verify=verify, seed=5, listed=True)
     requests = trees.select(1)
     trees.backup(requests, evaluate(requests))
     steps = ["1;", "2;", "3;"]
@@ -119,7 +119,14 @@ def test_a_verifier_in_the_tree_finds_what_sampling_misses(policy: Policy) -> No
 
     def share(simulations: int) -> float:
         found = search_completions(
-            Listed(), policy, prompts, Plan(simulations, judge=True), config, proposals, verify, seed=1
+            Listed(),
+            policy,
+            prompts,
+            Plan(simulations, judge=True, listed=True),
+            config,
+            proposals,
+            verify,
+            seed=1,
         )
         return float(np.mean([episode.result.score for episode in found]))
 

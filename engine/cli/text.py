@@ -109,13 +109,16 @@ def search(
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="a.b=v", help="search.* or proposals.*")
     ] = None,
+    listed: Annotated[
+        bool, typer.Option("--listed", help="score the steps that the task lists, propose none")
+    ] = False,
     split: Annotated[str, typer.Option("--split", help="train, validation or test")] = "validation",
     seed: SeedOption = 1,
 ) -> None:
     """Write completions by tree search, judged, as JSON lines."""
     from engine.cli.text_verb import search_lines
 
-    search_lines(model, task, count, simulations, tokens, assignments or [], split, seed)
+    search_lines(model, task, count, simulations, tokens, listed, assignments or [], split, seed)
 
 
 @app.command("eval")

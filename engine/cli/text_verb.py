@@ -69,6 +69,7 @@ def search_lines(
     count: int,
     simulations: int,
     tokens: int,
+    listed: bool,
     assignments: Sequence[str],
     split: str,
     seed: int,
@@ -83,7 +84,7 @@ def search_lines(
     layers = merge(parse_assignments(assignments), {"task": spec, "method": "alphazero"})
     config = build_section(TextConfig, layers)
     prompts = read_prompts(task, split, count, seed)
-    plan = Plan(simulations, tokens or None, judge=task.verifier_at_test)
+    plan = Plan(simulations, tokens or None, judge=task.verifier_at_test, listed=listed)
     with open_verifier(spec, task) as verify:
         policy = Policy(opened.model, opened.model.digest())
         episodes = search_completions(

@@ -78,8 +78,8 @@ class _Proposal:
 class LanguageEvaluator:
     """Answers PROPOSE and VALUE requests of trees over the completions of `prompts`, one tree a prompt.
 
-    The model proposes by sampling at `temperature`, or scores every step where the task lists them. A node is
-    valued by the model's value head, 0.5 where it has none; an ended one by `verify` where it is given
+    The model proposes by sampling at `temperature`, or with `listed` scores the steps that the task lists. A node
+    is valued by the model's value head, 0.5 where it has none; an ended one by `verify` where it is given
     (in training, and at test where the task allows it).
 
     generated, scored: tokens so far, and `requests`, `rows`: how they were batched.
@@ -96,10 +96,11 @@ class LanguageEvaluator:
         prior: Prior = "freq",
         temperature: float = 1.0,
         rows: int = 512,
+        listed: bool = False,
     ) -> None:
         self.model, self.task, self.prompts = model, task, list(prompts)
         self.verify, self.seed, self.prior = verify, seed, prior
-        self.temperature, self.rows_at_once = temperature, rows
+        self.temperature, self.rows_at_once, self.listed = temperature, rows, listed
         self.interns = [Intern() for _ in prompts]
         self._begun: list[tuple[int, ...]] = [() for _ in prompts]
         self.generated = self.scored = self.batches = self.rows = 0
@@ -178,7 +179,10 @@ class LanguageEvaluator:
         return bool(question.path) and self.interns[question.tree].steps[question.path[-1]].cut
 
     def _propose(self, questions: Sequence[_Question]) -> list[tuple[list[_Proposal], int]]:
-        listed = [self.task.legal_steps(self.prompts[q.tree], q.completion) for q in questions]
+        listed = [
+            self.task.legal_steps(self.prompts[q.tree], q.completion) if self.listed else None
+            for q in questions
+        ]
         sampled = [i for i, steps in enumerate(listed) if steps is None]
         scored = [(i, steps) for i, steps in enumerate(listed) if steps is not None]
         answers: list[tuple[list[_Proposal], int]] = [([], 0)] * len(questions)

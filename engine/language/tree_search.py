@@ -29,6 +29,7 @@ class Plan:
         temperature: steps are drawn in proportion to visits to the power 1 / temperature; 0: the best one.
         judge: whether ended completions are judged by the verifier; else the value head values them.
         prior: what a proposed step weighs.
+        listed: the model scores the steps that the task lists, where it does, instead of proposing its own.
         rows: generated side by side.
     """
 
@@ -38,6 +39,7 @@ class Plan:
     judge: bool = False
     prior: Prior = "freq"
     rows: int = 512
+    listed: bool = False
 
 
 @dataclass
@@ -69,7 +71,7 @@ def search_completions(
     """
     evaluator = LanguageEvaluator(
         policy.model, task, prompts, verify=verify if plan.judge else None,
-        seed=row_seed(seed, iteration, "search"), prior=plan.prior, rows=plan.rows,
+        seed=row_seed(seed, iteration, "search"), prior=plan.prior, rows=plan.rows, listed=plan.listed,
     )  # fmt: skip
     trees = _core.Trees(None, proposed_params(config, proposals))
     for prompt in prompts:
