@@ -79,7 +79,7 @@ class LanguageEvaluator:
     """Answers PROPOSE and VALUE requests of trees over the completions of `prompts`, one tree a prompt.
 
     The model proposes by sampling at `temperature`, or with `listed` scores the steps that the task lists. A
-    node is valued by the model's value head, 0.5 where it has none; an ended one by `verify` where it is given
+    node is valued by the model's value head, 0.5 where it has none; ended ones by `verify` where it is given
     (in training, and at test where the task allows it).
 
     generated, scored: tokens so far, and `requests`, `rows`: how they were batched.
