@@ -52,6 +52,12 @@ def test_a_response_is_taken_once() -> None:
     assert (changes.knobs.cap, changes.knobs.kl_weight) == (2, 0.01)
 
 
+def test_a_loss_without_a_kl_term_is_given_none() -> None:
+    without = replace(KNOBS, kl_weight=None)
+    assert respond([alert("kl")], without, GuardConfig()) == Changes(without)
+    assert respond([alert("kl", "steps")], without, GuardConfig()).knobs == replace(without, steps=500)
+
+
 def test_warnings_call_for_nothing() -> None:
     assert respond([alert("stop", level=Level.WARN, about_model=True)], KNOBS, GuardConfig()) == Changes(
         KNOBS

@@ -207,9 +207,13 @@ reporter.start(None, 2)
 reporter.iteration({"iteration": 1, "minutes": 0.5, "time/total_s": 2.0, "time/evaluate_s": 1.5,
                     "time/learn_s": 0.5, "search/cache_hits": 0.25})
 reporter.close()
+input("the end")
 """
+    # The terminal lives until all was read: what a closed one still held may be lost.
     terminal = pexpect.spawn(sys.executable, ["-c", code], dimensions=(24, 80), encoding="utf-8", timeout=60)
-    terminal.expect(pexpect.EOF)
+    terminal.expect_exact("the end")
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.before)
+    terminal.sendline()
+    terminal.expect(pexpect.EOF)
     assert "iteration 1, 30 s" in text
     assert "evaluate 75 % · learn 25 % | cache 25 %" in text

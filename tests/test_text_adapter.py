@@ -163,3 +163,15 @@ def test_all_trees_share_their_calls(policy: Policy, monkeypatch: pytest.MonkeyP
         TASK, policy, prompts, Plan(6), SearchConfig(), ProposalConfig(max_step_tokens=2), verify, seed=4
     )
     assert np.mean(calls) > 20, "requests of 40 problems come in batches"
+
+
+def test_a_budget_holds_for_a_task_of_long_steps(policy: Policy) -> None:
+    class Long(Digits):
+        max_step_tokens = 24
+        max_tokens = 60
+
+    prompts = TASK.prompts("test", 6, 0)
+    found = search_completions(
+        Long(), policy, prompts, Plan(4, tokens=80), SearchConfig(), ProposalConfig(), verify, seed=2
+    )
+    assert all(0 < episode.tokens <= 80 for episode in found)

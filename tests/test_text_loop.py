@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -9,12 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.cli.app import run as run_command
+from engine.language.model_folder import load_model
 from engine.language.rundir import TextRun, read_text_config
 from engine.language.settings import METHODS
 from engine.metrics import read_metrics
@@ -158,3 +161,52 @@ def test_settings_of_a_run_are_kept(tmp_path: Path) -> None:
     assert run_command(command("star", tmp_path / "run", "--json", loop__iterations=0)) == 0
     config = read_text_config(tmp_path / "run")
     assert (config.method, config.task, config.sample.rationalize) == ("star", "countdown", True)
+
+
+@pytest.mark.parametrize("task", ["nim", "python", "program", "tictactoe", "addition"])
+def test_every_task_with_demonstrations_can_be_learnt(task: str, tmp_path: Path) -> None:
+    words = command("rest-em", tmp_path / "run", "--json", loop__iterations=1, sample__prompts=10)
+    words[2] = task
+    assert run_command(words) == 0
+
+
+def test_a_file_of_prompts_and_answers_is_a_task(tmp_path: Path) -> None:
+    path = tmp_path / "sums.jsonl"
+    rows = [{"prompt": f"{a}+{b}=", "answer": str(a + b)} for a in range(20) for b in range(20)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = command("rest-em", tmp_path / "run", "--json", loop__iterations=1)
+    words[2] = f"{path}:verifier=numeric"
+    assert run_command(words) == 0
+    assert run_command(["text", "eval", str(tmp_path / "run"), "--count", "10", "--json"]) == 0
+
+
+def test_entropy_is_among_what_is_watched(tmp_path: Path) -> None:
+    assert run_command(command("rest-em", tmp_path / "run", "--json", loop__iterations=0)) == 0
+    line = read_metrics(tmp_path / "run" / "metrics.jsonl")[0]
+    assert 0 < line["diversity/entropy"] < 4
+
+
+def test_a_stopped_run_goes_on_once_a_person_has_judged(tmp_path: Path) -> None:
+    run, sheet = tmp_path / "run", tmp_path / "run" / "inspect.csv"
+    assert run_command(command("rest-em", run, "--json", loop__iterations=1)) == 0
+    with TextRun.open(run) as opened:
+        newest = opened.latest()
+        assert newest is not None
+        stopped = {**newest.progress, "iteration": 1, "stopped": "for a test"}
+        model, episodes = load_model(newest.folder), opened.episodes()
+        assert opened.manifest is not None
+        opened.manifest = replace(opened.manifest, iteration=0, shards=())
+        opened.commit(1, model, stopped, episodes)
+    resume = ["text", "rest-em", "countdown", "--run", str(run), "--resume", "--iterations", "2", "--json"]
+    assert run_command(resume) == 0
+    assert [line["iteration"] for line in read_metrics(run / "metrics.jsonl")] == [0, 1]
+    assert run_command(["text", "inspect", run.as_posix(), "--count", "2"]) == 0
+    rows = list(csv.DictReader(sheet.read_text().splitlines()))
+    rows[0]["verdict"] = "wrong"
+    with sheet.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    assert run_command(["text", "inspect", run.as_posix(), "--verdicts", str(sheet)]) == 0
+    assert run_command(resume) == 0
+    assert [line["iteration"] for line in read_metrics(run / "metrics.jsonl")] == [0, 1, 2]

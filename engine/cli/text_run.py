@@ -32,6 +32,7 @@ def run_method(
     from engine.config import merge, parse_assignments, read_toml
     from engine.language.settings import build_text_config
 
+    task_spec = task_name(task_spec)
     task = open_task(task_spec)
     changes = merge(
         read_toml(Path(config_path)) if config_path else {}, parse_assignments(assignments), options
@@ -58,11 +59,19 @@ def run_method(
         print_json({"run": str(path), "task": task_spec, "method": method, "result": reporter.table})
 
 
+def task_name(spec: str) -> str:
+    """`spec` as every process can load it: `F.jsonl[:a=b]` is a file of prompts and answers."""
+    path, ending, options = spec.partition(".jsonl")
+    if not ending or (options and not options.startswith(":")):
+        return spec
+    return f"engine.language.jsonl_task:JsonlTask:path={path}{ending}" + options.replace(":", ",", 1)
+
+
 def open_task(spec: str) -> Task:
     """The task that `spec` names: registered, of a user's file, or a file of prompts and answers."""
     from engine.language.task_registry import load_task
 
-    return load_task(spec)
+    return load_task(task_name(spec))
 
 
 @contextmanager
@@ -70,7 +79,7 @@ def open_verifier(spec: str, task: Task) -> Iterator[Verify]:
     """What judges completions: in this process where the task is quick, else in killable workers."""
     from engine.language.verifier import open_verifier as create
 
-    with create(task, spec) as verify:
+    with create(task, task_name(spec)) as verify:
         yield verify
 
 

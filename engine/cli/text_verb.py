@@ -167,15 +167,20 @@ def write_run_report(run: str) -> None:
 
 
 def inspect_run(run: str, count: int, verdicts: str | None) -> None:
-    """Write a sheet for a person, or count what one has said."""
+    """Write a sheet for a person, or note what one has said."""
     from engine.language.monitor.probe import shapes
     from engine.language.report.sample import draw_samples, read_verdicts, write_sheet
+    from engine.language.rundir import write_verdicts
 
-    if verdicts is not None:
-        opinions = [verdict.opinion for verdict in read_verdicts(Path(verdicts))]
-        print_json({word: opinions.count(word) for word in ("right", "wrong", "unsure")})
-        return
     with open_run(run) as opened:
+        if verdicts is not None:
+            opinions = [verdict.opinion for verdict in read_verdicts(Path(verdicts))]
+            counts = {word: opinions.count(word) for word in ("right", "wrong", "unsure")}
+            if not opinions:
+                raise UserError(f"'{verdicts}' has no verdict; write right, wrong or unsure into it")
+            write_verdicts(opened.path, latest_progress(opened)["iteration"], counts)
+            print_json(counts)
+            return
         samples = draw_samples(opened.episodes(), [], {}, shapes, count=count, seed=opened.config.seed)
         write_sheet(opened.path / SHEET, samples)
         print(opened.path / SHEET)

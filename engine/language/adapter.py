@@ -82,7 +82,7 @@ class LanguageEvaluator:
     node is valued by the model's value head, 0.5 where it has none; ended ones by `verify` where it is given
     (in training, and at test where the task allows it).
 
-    generated, scored: tokens so far, and `requests`, `rows`: how they were batched.
+    generated, scored: tokens so far.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class LanguageEvaluator:
         self.temperature, self.rows_at_once, self.listed = temperature, rows, listed
         self.interns = [Intern() for _ in prompts]
         self._begun: list[tuple[int, ...]] = [() for _ in prompts]
-        self.generated = self.scored = self.batches = self.rows = 0
+        self.generated = self.scored = 0
 
     def __call__(self, requests: _core.Requests) -> _core.ProposalReply:
         """One answer a request, in their order."""
@@ -218,8 +218,6 @@ class LanguageEvaluator:
             stop=(task.step_end, task.end), max_rows=self.rows_at_once,
         )  # fmt: skip
         self.generated += sum(completion.tokens for completion in made)
-        self.batches += 1
-        self.rows += len(rows)
         answers, start = [], 0
         for question in questions:
             part = made[start : start + question.count]

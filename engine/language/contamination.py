@@ -128,8 +128,8 @@ def overlap(kept: Iterable[Record], index: EvaluationIndex) -> list[Hit]:
 
 
 def refuse_overlap(kept: Sequence[Record], index: EvaluationIndex) -> None:
-    """Raise UserError, naming the items, where a training set holds any of them."""
-    hits = overlap(kept, index)
+    """Raise UserError, naming the items, where a training set holds any of them, by its key."""
+    hits = [hit for hit in overlap(kept, index) if hit.by == "key"]
     if hits:
         names = list(dict.fromkeys(hit.item for hit in hits))
         shown = ", ".join(repr(name[:60]) for name in names[:3]) + (", …" if len(names) > 3 else "")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.language.episode import Episode
 from engine.language.monitor.statistics import Paired, bootstrap, paired_bootstrap, pass_at_k
-from engine.language.rollout import Draw, Policy, Tell, Verify, sample
+from engine.language.rollout import Draw, Policy, Verify, sample
 from engine.language.task import Prompt, Task
 
 
@@ -53,15 +53,10 @@ def evaluate(
     samples: int = 0,
     rows: int = 512,
     seed: int = 0,
-    tell: Tell | None = None,
 ) -> Result:
     """Measure a model; the same seed gives the same samples."""
-    greedy = sample(
-        task, [policy], prompts, 1, Draw(0.0, rows=rows), verify, seed=seed, iteration=-1, tell=tell
-    )
-    drawn = sample(
-        task, [policy], prompts, samples, Draw(rows=rows), verify, seed=seed, iteration=-1, tell=tell
-    )
+    greedy = sample(task, [policy], prompts, 1, Draw(0.0, rows=rows), verify, seed=seed, iteration=-1)
+    drawn = sample(task, [policy], prompts, samples, Draw(rows=rows), verify, seed=seed, iteration=-1)
     scores = np.array([e.result.score for e in drawn], np.float32).reshape(len(prompts), samples)
     groups = [drawn[i * samples : (i + 1) * samples] for i in range(len(prompts))] if samples else []
     return Result(
@@ -72,18 +67,17 @@ def evaluate(
     )
 
 
-def majority(episodes: Sequence[Episode], weights: Sequence[float] | None = None) -> float:
+def majority(episodes: Sequence[Episode]) -> float:
     """Score of the solution that most completions of one problem have; the first of them on ties.
 
-    Completions that cannot be read do not vote. `weights` (a verifier's) make the vote a weighted one
-    (Wang et al. 2023, 2203.11171).
+    Completions that cannot be read do not vote (Wang et al. 2023, 2203.11171).
     """
-    votes: dict[str, float] = {}
+    votes: dict[str, int] = {}
     score: dict[str, float] = {}
-    for episode, weight in zip(episodes, weights or [1.0] * len(episodes), strict=True):
+    for episode in episodes:
         solution = episode.result.parsed
         if solution:
-            votes[solution] = votes.get(solution, 0.0) + weight
+            votes[solution] = votes.get(solution, 0) + 1
             score.setdefault(solution, episode.result.score)
     return score[max(votes, key=lambda solution: votes[solution])] if votes else 0.0
 

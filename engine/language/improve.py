@@ -37,9 +37,9 @@ from engine.language.parts import (
 from engine.language.report.report import RunPage, write_report
 from engine.language.report.sample import draw_samples
 from engine.language.rollout import Policy, Verify, rollout, row_seed
-from engine.language.rundir import REPORT, TextRun
+from engine.language.rundir import REPORT, TextRun, judged_iteration
 from engine.language.settings import TextConfig
-from engine.language.task import Prompt, Task
+from engine.language.task import Demonstration, Prompt, Task
 from engine.language.watch import Watch, observation
 from engine.metrics import Metrics, resident_mb
 from engine.train import Reporter
@@ -74,7 +74,10 @@ def improve(
         while parts.progress.iteration < total and not parts.progress.stopped:
             _iterate(parts)
         if parts.progress.stopped:
-            reporter.message(f"stopped: {parts.progress.stopped}")
+            reporter.message(
+                f"stopped: {parts.progress.stopped}; judge samples with 'selfplay text inspect {run_path}', "
+                "read them back with --verdicts, and resume"
+            )
         table = final_table(parts)
         reporter.finish(table)
         return table
@@ -89,14 +92,15 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
     prompts = [p for p in task.prompts("train", wanted, config.seed) if p.id not in shown]
     index = EvaluationIndex(evaluation_prompts(task, config))
     refuse_overlap([*real, *holdout], index)
+    real, holdout = (_without_hits(part, index, reporter) for part in (real, holdout))
     metrics = stack.enter_context(Metrics(run.path, checkpoint.iteration if checkpoint else -1))
     if checkpoint:
         progress = Progress.of(checkpoint.progress)
+        if judged_iteration(run.path) == progress.iteration:
+            progress.stopped = ""
         base, model = load_model(run.model_folder(0)), load_model(run.model_folder(progress.accepted))
-        monitor, accuracy = (
-            Monitor.from_json(progress.monitor, config.monitor, instruments(task)),
-            Items(**progress.accuracy),
-        )
+        monitor = Monitor.from_json(progress.monitor, config.monitor, instruments(task))
+        accuracy = Items(**progress.accuracy)
     else:
         started = time.monotonic()
         progress = Progress(knobs=knobs_of(config))
@@ -171,7 +175,8 @@ def _judge(
     passed = gate(look.accuracy.scores, old.scores, old.keys, config.monitor, config.seed)
     share = real_share(parts, episodes)
     seen = observation(look, iteration, episodes, share, leaked)
-    alerts = parts.monitor.update(replace(seen, gate=passed))
+    human = judged_iteration(parts.run.path) == iteration - 1
+    alerts = parts.monitor.update(replace(seen, gate=passed, human=human))
     changes = respond(alerts, progress.knobs, config.guards)
     for alert in alerts:
         parts.reporter.message(f"{alert.level.name} {alert.metric}: {alert.message}")
@@ -189,6 +194,16 @@ def _judge(
         base = 0 if config.update.start == "base" else progress.steps
         progress.accepted, progress.steps = iteration, base + steps
         parts.model, parts.accuracy = student, look.accuracy
+
+
+def _without_hits(
+    real: Sequence[Demonstration], index: EvaluationIndex, reporter: Reporter
+) -> list[Demonstration]:
+    """Real data without what has the text of an evaluation item."""
+    hits = {hit.index for hit in overlap(real, index)}
+    if hits:
+        reporter.message(f"{len(hits)} of {len(real)} demonstrations resemble evaluation items: left out")
+    return [each for number, each in enumerate(real) if number not in hits]
 
 
 def without_items(episodes: Sequence[Episode], index: EvaluationIndex) -> tuple[list[Episode], int]:

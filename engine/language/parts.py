@@ -87,6 +87,7 @@ def knobs_of(config: TextConfig) -> Knobs:
         temperature=config.sample.temperature,
         cap=config.filter.per_prompt,
         band=config.sample.band,
+        kl_weight=None,
         steps=config.update.steps,
     )
 
@@ -135,7 +136,10 @@ def new_model(task: Task, config: TextConfig, real: Sequence[Demonstration]) -> 
     alphabet = task.alphabet or "".join(
         sorted({letter for d in real for letter in d.prompt.text + d.completion})
     )
-    return build_model(alphabet, config.model.size, config.seed)
+    prompts = [d.prompt for d in real] + evaluation_prompts(task, config)
+    longest = max(len(prompt.text) for prompt in prompts) + task.max_tokens
+    # Room for problems a little longer than those seen here.
+    return build_model(alphabet, config.model.size, config.seed, context=max(256, longest + longest // 4))
 
 
 def evaluation_prompts(task: Task, config: TextConfig) -> list[Prompt]:

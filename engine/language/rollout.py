@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 Verify = Callable[[Sequence[tuple[Prompt, str]]], list[VerifyResult]]
 """Judges completions in one batch."""
 
-Tell = Callable[[int], None]
-"""Is told of so many tokens generated."""
-
 
 @dataclass(frozen=True)
 class Policy:
@@ -66,7 +63,6 @@ def sample(
     seed: int,
     iteration: int,
     hints: bool = False,
-    tell: Tell | None = None,
 ) -> list[Episode]:
     """`samples` completions of each prompt, shared out over the policies, in the order of the prompts.
 
@@ -87,8 +83,6 @@ def sample(
             made = _generate(task, policy, [rows[i] for i in part], draw, verify, iteration, hints)
             for index, episode in zip(part, made, strict=True):
                 episodes[index] = episode
-            if tell is not None:
-                tell(sum(episode.tokens for episode in made))
     return [episode for episode in episodes if episode is not None]
 
 
@@ -153,18 +147,15 @@ def rollout(
     *,
     seed: int,
     iteration: int,
-    tell: Tell | None = None,
 ) -> list[Episode]:
     """What an iteration generates: samples, and with `rationalize` the failures again with a hint."""
     draw = Draw(config.temperature, config.top_k, config.top_p, rows)
-    episodes = sample(
-        task, policies, prompts, config.samples, draw, verify, seed=seed, iteration=iteration, tell=tell
-    )
+    episodes = sample(task, policies, prompts, config.samples, draw, verify, seed=seed, iteration=iteration)
     if config.rationalize:
         solved = {episode.prompt.id for episode in episodes if episode.result.score >= 1}
         failed = [p for p in prompts if p.id not in solved and task.hint(p) is not None]
         episodes += sample(
             task, policies, failed, config.samples, draw, verify,
-            seed=seed, iteration=iteration, hints=True, tell=tell,
+            seed=seed, iteration=iteration, hints=True,
         )  # fmt: skip
     return episodes

@@ -4,7 +4,7 @@ RUN/config.toml          settings and versions
     manifest/000002.json the files that exist since this commit; written last
     checkpoints/000002/  a folder that transformers reads, and state.json
     replay/000002.parquet  episodes of the iteration, see engine.language.episode_table
-    metrics.jsonl  tb/  report.html
+    metrics.jsonl  tb/  report.html  verdicts.json
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from engine.storage import Digest, Lock, read_checked
 if TYPE_CHECKING:
     from engine.language.model import LanguageModel
 
-STATE, REPORT = "state.json", "report.html"
+STATE, REPORT, VERDICTS = "state.json", "report.html", "verdicts.json"
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,18 @@ class TextRun(RunFolder):
 
     def __enter__(self) -> TextRun:
         return self
+
+
+def write_verdicts(path: Path, iteration: int, counts: Mapping[str, int]) -> None:
+    """Note what a person said of the completions of a run up to `iteration`."""
+    write_sealed(path / VERDICTS, {"iteration": iteration, "counts": dict(counts)})
+
+
+def judged_iteration(path: Path) -> int | None:
+    """The last iteration that a person has judged, None where nobody has."""
+    if not (path / VERDICTS).exists():
+        return None
+    return int(read_sealed(path / VERDICTS)["iteration"])
 
 
 def read_text_config(path: Path) -> TextConfig:

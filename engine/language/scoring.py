@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -40,22 +40,47 @@ def score(
     return score_tokens(model, heads, [tail + [model.codec.end] * ended for tail in tails])
 
 
-@torch.no_grad()
 def score_tokens(
     model: LanguageModel, prompts: Sequence[Tokens], completions: Sequence[Tokens]
 ) -> list[NDArray[np.float32]]:
     """What `score` gives, of tokens as `generate` drew them."""
+    return _at_each_token(model, prompts, completions, token_logprobs)
+
+
+def entropies(
+    model: LanguageModel, prompts: Sequence[str], completions: Sequence[str], *, ended: bool = False
+) -> list[NDArray[np.float32]]:
+    """Nats of the distribution that each token of completions comes from, at temperature 1; see `score`."""
+    heads = model.encode_prompts(list(prompts))
+    tails = model.codec.encode_completions(prompts, completions)
+    ends = [tail + [model.codec.end] * ended for tail in tails]
+    return _at_each_token(model, heads, ends, lambda logits, _: _entropy(logits[:, :-1]))
+
+
+@torch.no_grad()
+def _at_each_token(
+    model: LanguageModel,
+    prompts: Sequence[Tokens],
+    completions: Sequence[Tokens],
+    measure: Callable[[Tensor, Tensor], Tensor],
+) -> list[NDArray[np.float32]]:
+    """What `measure` makes of logits [B, T, V] and ids [B, T], [B, T - 1], at the tokens of completions."""
     rows = [[*head, *tail] for head, tail in zip(prompts, completions, strict=True)]
     found: dict[int, NDArray[np.float32]] = {}
     for batch in batches_by_length(rows, _tokens_at_once(model)):
         ids, mask = padded_right([rows[row] for row in batch], model.codec.pad, model.device)
         _check_length(model, ids)
         logits = model.network(input_ids=ids, attention_mask=mask, use_cache=False).logits
-        table = token_logprobs(logits, ids).cpu().numpy()
+        table = measure(logits, ids).cpu().numpy()
         for place, row in enumerate(batch):
             first = len(prompts[row]) - 1
             found[row] = table[place, first : first + len(completions[row])].copy()
     return [found[row] for row in range(len(rows))]
+
+
+def _entropy(logits: Tensor) -> Tensor:
+    logprobs = logits.float().log_softmax(2)
+    return -(logprobs.exp() * logprobs).sum(2)
 
 
 @torch.no_grad()

@@ -73,6 +73,8 @@ def search_completions(
         policy.model, task, prompts, verify=verify if plan.judge else None,
         seed=row_seed(seed, iteration, "search"), prior=plan.prior, rows=plan.rows, listed=plan.listed,
     )  # fmt: skip
+    # What a tree sets aside for a step is what the task lets one cost.
+    proposals = proposals.model_copy(update={"max_step_tokens": task.max_step_tokens})
     trees = _core.Trees(None, proposed_params(config, proposals))
     for prompt in prompts:
         trees.add_proposed(task.player(prompt, ""), plan.tokens)

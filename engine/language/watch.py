@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.language.episode import Episode
 from engine.language.monitor.observation import Holdout, Items, Observation
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from engine.language.settings import TextConfig
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True)
 class Look:
     """One model as the monitors see it."""
@@ -24,7 +27,8 @@ class Look:
     accuracy: Items
     variations: Items | None
     holdout: Holdout | None
-    kl: list[float] | None
+    kl: list[float]
+    entropy: list[list[float]]
     tokens: int
 
 
@@ -64,6 +68,7 @@ class Watch:
             _items(varied) if varied else None,
             self._real(model),
             self._divergence(probe),
+            probe_entropies(model, probe),
             tokens,
         )
 
@@ -91,13 +96,31 @@ class Watch:
 
     def _divergence(self, probe: Sequence[Episode]) -> list[float]:
         """ln p - ln p_base of each sample, in nats."""
-        base = [0.0] * len(probe)
-        for ended in (True, False):
-            rows = [index for index, episode in enumerate(probe) if episode.ended == ended]
-            pairs = [(probe[index].prompt.text, probe[index].completion) for index in rows]
-            for index, value in zip(rows, logprobs(self._base, pairs, ended=ended), strict=True):
-                base[index] = value
+        base = by_ending(probe, lambda part, ended: logprobs(self._base, part, ended=ended))
         return [episode.logprob - value for episode, value in zip(probe, base, strict=True)]
+
+
+def by_ending(
+    episodes: Sequence[Episode], measure: Callable[[list[tuple[str, str]], bool], Sequence[T]]
+) -> list[T]:
+    """What `measure` makes of (prompt, completion) pairs, asked apart for those that ended and those cut."""
+    found: dict[int, T] = {}
+    for ended in (True, False):
+        rows = [index for index, episode in enumerate(episodes) if episode.ended == ended]
+        pairs = [(episodes[index].prompt.text, episodes[index].completion) for index in rows]
+        found |= zip(rows, measure(pairs, ended), strict=True)
+    return [found[index] for index in range(len(episodes))]
+
+
+def probe_entropies(model: LanguageModel, probe: Sequence[Episode]) -> list[list[float]]:
+    """Nats at each token of each sample."""
+    from engine.language.scoring import entropies
+
+    def measure(pairs: list[tuple[str, str]], ended: bool) -> list[list[float]]:
+        prompts, completions = [p for p, _ in pairs], [c for _, c in pairs]
+        return [row.tolist() for row in entropies(model, prompts, completions, ended=ended)] if pairs else []
+
+    return by_ending(probe, measure)
 
 
 def logprobs(model: LanguageModel, pairs: Sequence[tuple[str, str]], *, ended: bool = True) -> list[float]:
@@ -120,6 +143,7 @@ def observation(
         generated=generated,
         real_fraction=real_fraction,
         kl=look.kl,
+        entropy=look.entropy,
         holdout=look.holdout,
         accuracy=look.accuracy,
         variations=look.variations,

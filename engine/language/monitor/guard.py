@@ -25,7 +25,8 @@ class Knobs:
     """Samples kept of one problem."""
     band: tuple[float, float] = (0.2, 0.8)
     """Pass rates of the problems that are practised."""
-    kl_weight: float = 0.0
+    kl_weight: float | None = 0.0
+    """None: the loss has no such term, and no alarm turns it."""
     steps: int = 1000
     """Of gradient, an iteration."""
 
@@ -65,6 +66,8 @@ def respond(alerts: Iterable[Alert], knobs: Knobs, settings: GuardConfig) -> Cha
         if alert.level == Level.STOP:
             calls.setdefault("stop", alert)
     turned, done, withheld = knobs, [], []
+    if knobs.kl_weight is None:
+        calls.pop("kl", None)
     for response, alert in calls.items():
         if settings.force and response in ("reject", "roll-back"):
             withheld.append(f"{response}, forced to go on: {alert.message}")
@@ -126,6 +129,7 @@ def _wider(knobs: Knobs, settings: GuardConfig) -> Knobs:
 
 
 def _heavier_kl(knobs: Knobs, settings: GuardConfig) -> Knobs:
+    assert knobs.kl_weight is not None
     limit = max(settings.kl_max, knobs.kl_weight)
     heavier = knobs.kl_weight * settings.kl_factor or settings.kl_start
     return replace(knobs, kl_weight=min(limit, heavier))
