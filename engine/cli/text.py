@@ -25,6 +25,9 @@ METHODS = {
     "star": "STaR: right completions, and failures again with the answer as a hint (2203.14465).",
     "rest": "ReST: one sampling, several trainings with rising thresholds (2308.08998).",
     "rest-em": "ReST-EM: right completions, each time from the first model again (2312.06585).",
+    "alphazero": "Tree search on text: its visits and its values are the targets.",
+    "prm": "A process reward model: the value of every step (2305.20050, 2312.08935).",
+    "orm": "An outcome reward model: the value of a completion by its outcome (2110.14168).",
 }
 
 TaskArgument = Annotated[

@@ -79,8 +79,8 @@ class LanguageEvaluator:
     """Answers PROPOSE and VALUE requests of trees over the completions of `prompts`, one tree a prompt.
 
     The model proposes by sampling at `temperature`, or with `listed` scores the steps that the task lists. A
-    node is valued by the model's value head, 0.5 where it has none; ended ones by `verify` where it is given
-    (in training, and at test where the task allows it).
+    node is valued by the value head of `critic`, by default the model's, 0.5 where it has none; ended ones by
+    `verify` where it is given (in training, and at test where the task allows it).
 
     generated, scored: tokens so far.
     """
@@ -97,7 +97,9 @@ class LanguageEvaluator:
         temperature: float = 1.0,
         rows: int = 512,
         listed: bool = False,
+        critic: LanguageModel | None = None,
     ) -> None:
+        self.critic = critic or model
         self.model, self.task, self.prompts = model, task, list(prompts)
         self.verify, self.seed, self.prior = verify, seed, prior
         self.temperature, self.rows_at_once, self.listed = temperature, rows, listed
@@ -164,11 +166,11 @@ class LanguageEvaluator:
             for index in np.flatnonzero(needed).tolist()
             if not (ended[index] and self.verify is not None)
         ]
-        if valued and self.model.value_head is not None:
+        if valued and self.critic.value_head is not None:
             from engine.language.scoring import values
 
-            texts = [self.prompts[questions[i].tree].text + questions[i].completion for i in valued]
-            scores[valued] = values(self.model, texts)
+            prompts = [self.prompts[questions[i].tree].text for i in valued]
+            scores[valued] = values(self.critic, prompts, [questions[i].completion for i in valued])
         cut = [index for index in valued if ended[index] and self._is_cut(questions[index])]
         scores[cut] = 0.0
         first = np.array([question.player == 0 for question in questions])
@@ -199,13 +201,14 @@ class LanguageEvaluator:
     def _sample(self, questions: Sequence[_Question]) -> list[tuple[list[_Proposal], int]]:
         from engine.language.generation import generate
 
-        rows, seeds = [], []
+        rows, starts, seeds = [], [], []
         for question in questions:
             intern = self.interns[question.tree]
             prompt = self.prompts[question.tree]
             asked = intern.asked.get(question.path, 0)
             intern.asked[question.path] = asked + question.count
-            rows += [prompt.text + question.completion] * question.count
+            rows += [prompt.text] * question.count
+            starts += [question.completion] * question.count
             seeds += [
                 row_seed(self.seed, "propose", prompt.id, question.completion, asked + i)
                 for i in range(question.count)
@@ -214,8 +217,8 @@ class LanguageEvaluator:
             return [([], 0) for _ in questions]
         task = self.task
         made = generate(
-            self.model, rows, seeds=seeds, temperature=self.temperature, max_tokens=task.max_step_tokens,
-            stop=(task.step_end, task.end), max_rows=self.rows_at_once,
+            self.model, rows, seeds=seeds, starts=starts, temperature=self.temperature,
+            max_tokens=task.max_step_tokens, stop=(task.step_end, task.end), max_rows=self.rows_at_once,
         )  # fmt: skip
         self.generated += sum(completion.tokens for completion in made)
         answers, start = [], 0
@@ -265,10 +268,11 @@ class LanguageEvaluator:
         """Every step that the task lists, weighed by the model's probability of its text."""
         from engine.language.scoring import score
 
-        rows = [(self.prompts[q.tree].text + q.completion, step) for q, steps in questions for step in steps]
+        rows = [(self.prompts[q.tree].text, q.completion, step) for q, steps in questions for step in steps]
         if not rows:
             return [([], 0) for _ in questions]
-        found = score(self.model, [row[0] for row in rows], [row[1] for row in rows])
+        prompts, starts, tails = zip(*rows, strict=True)
+        found = score(self.model, prompts, tails, starts=starts)
         self.scored += sum(len(row) for row in found)
         answers, start = [], 0
         for question, steps in questions:

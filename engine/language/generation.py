@@ -61,6 +61,7 @@ def generate(
     prompts: Sequence[str],
     *,
     seeds: Sequence[int],
+    starts: Sequence[str] | None = None,
     temperature: float = 1.0,
     top_k: int = 0,
     top_p: float = 1.0,
@@ -77,6 +78,7 @@ def generate(
         model: that writes.
         prompts: of rows; equal ones are read once a batch.
         seeds: of rows.
+        starts: what of each completion stands there already and is gone on from; nothing by default.
         temperature: of sampling; 0 takes the most likely token.
         top_k: draw among the k most likely tokens; 0 among all.
         top_p: draw among the most likely tokens that together reach this probability.
@@ -92,7 +94,7 @@ def generate(
     assert max_tokens >= 1, max_tokens
     assert all(stop), stop
     sampling, stopper = Sampling(temperature, top_k, top_p), _Stopper(model.codec, stop)
-    ids = model.encode_prompts(list(prompts))
+    ids = model.encode_texts(list(prompts), starts or [""] * len(prompts))
     rows_at_once = max_rows or _rows_that_fit(model, ids, max_tokens)
     done: dict[int, Completion] = {}
     for rows in _batches(ids, rows_at_once):

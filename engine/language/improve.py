@@ -13,10 +13,9 @@ from typing import Any
 from engine.interrupt import terminable
 from engine.language.contamination import EvaluationIndex, overlap, refuse_overlap
 from engine.language.episode import Episode
-from engine.language.evaluation import Result, evaluate, table_row
+from engine.language.evaluation import Result, evaluate, table_row, value_quality
 from engine.language.filter import mark_kept, mix
 from engine.language.model import LanguageModel
-from engine.language.model_folder import load_model
 from engine.language.monitor.config import GuardConfig
 from engine.language.monitor.gate import gate
 from engine.language.monitor.guard import Changes, Knobs, check_start, respond
@@ -26,6 +25,7 @@ from engine.language.monitor.observation import Items
 from engine.language.parts import (
     Parts,
     Progress,
+    check_settings,
     evaluation_prompts,
     expected_real_share,
     first_model,
@@ -35,9 +35,10 @@ from engine.language.parts import (
     real_data,
     turned,
 )
+from engine.language.practice import first_value, teach, write_episodes
 from engine.language.report.report import RunPage, write_report
 from engine.language.report.sample import draw_samples
-from engine.language.rollout import Policy, Verify, rollout, row_seed
+from engine.language.rollout import Policy, Verify, row_seed
 from engine.language.rundir import REPORT, TextRun, judged_iteration
 from engine.language.settings import TextConfig
 from engine.language.task import Demonstration, Prompt, Task
@@ -60,6 +61,7 @@ def improve(
     Raises UserError for what the user can mend. KeyboardInterrupt (also on SIGTERM) drops the iteration
     under way; everything up to the last commit stays.
     """
+    check_settings(config)
     for warning in check_start(task.kind, expected_real_share(task, config), config.guards):
         reporter.message(f"warning: {warning}")
     total = config.loop.iterations
@@ -99,13 +101,16 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         progress = Progress.of(checkpoint.progress)
         if judged_iteration(run.path) == progress.iteration:
             progress.stopped = ""
-        base, model = load_model(run.model_folder(0)), load_model(run.model_folder(progress.accepted))
+        base, model = run.load(0), run.load(progress.accepted)
         monitor = Monitor.from_json(progress.monitor, config.monitor, instruments(task))
         accuracy = Items(**progress.accuracy)
     else:
         started = time.monotonic()
         progress = Progress(knobs=knobs_of(config))
         base = model = first_model(task, config, real, reporter)
+        if config.update.loss == "visits" and model.value_head is None:
+            reporter.message("training a value head on the first model's own samples")
+            progress.tokens += first_value(task, config, model, prompts, verify)
         progress.seconds = time.monotonic() - started
         monitor, accuracy = Monitor(config.monitor, instruments(task)), Items((), ())
     watch = Watch(task, config, holdout, base, verify)
@@ -128,7 +133,7 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
     if not checkpoint:
         look = watch.look(model)
         parts.accuracy = look.accuracy
-        progress.tokens = look.tokens
+        progress.tokens += look.tokens
         monitor.update(observation(look, 0, [], 1.0, 0))
         _commit(parts, model, [], {})
     return parts
@@ -138,10 +143,8 @@ def _iterate(parts: Parts) -> None:
     config, progress = turned(parts.config, parts.progress.knobs), parts.progress
     started, iteration = time.monotonic(), progress.iteration + 1
     prompts = _practised(parts, config, iteration)
-    episodes = rollout(
-        parts.task, _policies(parts, config.sample.policies), prompts, config.sample, config.loop.rows,
-        parts.verify, seed=config.seed, iteration=iteration,
-    )  # fmt: skip
+    policies = _policies(parts, config.sample.policies)
+    episodes = write_episodes(parts, config, policies, prompts, iteration)
     steps = round(config.update.steps * config.update.growth ** (iteration - 1))
     student, taken, leaked = _starting_model(parts), 0, 0
     values: dict[str, float] = {}
@@ -149,13 +152,16 @@ def _iterate(parts: Parts) -> None:
         episodes = mark_kept(parts.task, episodes, config.filter, threshold)
         episodes, met = without_items(episodes, parts.index)
         leaked += met
-        seed = row_seed(config.seed, "mix", iteration)
-        examples = mix(_learnable(parts, config, episodes), parts.real, config.mix, seed)
-        if not examples:
+        if config.update.loss == "text":
+            seed = row_seed(config.seed, "mix", iteration)
+            examples = mix(_learnable(parts, config, episodes), parts.real, config.mix, seed)
+            found = learn(student, config, examples, steps, (iteration, number)) if examples else None
+        else:
+            found = teach(parts, config, student, episodes, steps, iteration)
+        if found is None:
             parts.reporter.message(f"iteration {iteration}: no completion scores {threshold:g} or more")
             break
-        values = learn(student, config, examples, steps, (iteration, number))
-        taken += steps
+        values, taken = found, taken + steps
     _judge(parts, config, student, iteration, episodes, values, taken, leaked)
     progress.seconds += time.monotonic() - started
     _commit(parts, student, episodes, values)
@@ -184,6 +190,7 @@ def _judge(
         parts.reporter.message(f"{alert.level.name} {alert.metric}: {alert.message}")
     for reason in changes.reasons:
         parts.reporter.message(f"guard: {reason}")
+    values |= value_quality(student, look.probe)
     values["gate/p_worse"], values["gate/difference"] = passed.p_worse, passed.difference
     progress.iteration = iteration
     progress.tokens += sum(episode.tokens for episode in episodes) + look.tokens
@@ -275,7 +282,7 @@ def _policies(parts: Parts, count: int) -> list[Policy]:
     policies = [Policy(parts.model, parts.model.digest())]
     for iteration in range(parts.progress.accepted - 1, -1, -1):
         if len(policies) < count:
-            model = load_model(parts.run.model_folder(iteration))
+            model = parts.run.load(iteration)
             policies.append(Policy(model, model.digest()))
     for number in range(len(policies), count if not parts.config.model.path else 0):
         seeds = parts.config.model_copy(update={"seed": row_seed(parts.config.seed, "policy", number)})
@@ -287,7 +294,7 @@ def _policies(parts: Parts, count: int) -> list[Policy]:
 def _starting_model(parts: Parts) -> LanguageModel:
     """A model of its own to train: what the first model was, or a copy of the accepted one."""
     first = parts.config.update.start == "base"
-    return load_model(parts.run.model_folder(0 if first else parts.progress.accepted))
+    return parts.run.load(0 if first else parts.progress.accepted)
 
 
 def _learnable(parts: Parts, config: TextConfig, episodes: Sequence[Episode]) -> list[Episode]:
@@ -317,6 +324,8 @@ def guarded(alerts: Sequence[Alert], knobs: Knobs, share: float, config: GuardCo
 
 def real_share(parts: Parts, config: TextConfig, episodes: Sequence[Episode]) -> float:
     """Share of the characters trained on that is real data."""
+    if config.update.loss == "value":
+        return 1.0  # nothing of its own writing reaches the policy
     if not config.mix.real or not parts.real:
         return 0.0
     if config.mix.real_fraction:
@@ -338,10 +347,10 @@ def final_table(parts: Parts) -> list[dict[str, Any]]:
             samples=config.measure.samples, rows=config.loop.rows, seed=config.seed,
         )  # fmt: skip
 
-    first = measured(load_model(run.model_folder(0)))
+    first = measured(run.load(0))
     found = {"first": first}
     if config.measure.control and parts.real and parts.progress.steps:
-        control = load_model(run.model_folder(0))
+        control = run.load(0)
         learn(control, config, mix([], parts.real, config.mix, 0), parts.progress.steps, ("control",))
         found["control"] = measured(control)
     rows = [table_row("first", first, dict.fromkeys(found, first))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -64,6 +65,23 @@ class LanguageModel:
                     f"prompt {prompt[:40]!r} has {len(row)} tokens, the model's context {self.context}; "
                     "shorten it or take another model"
                 )
+        return rows
+
+    def encode_texts(self, prompts: list[str], starts: Sequence[str]) -> list[Tokens]:
+        """Token ids of prompts, each with the start of a completion after it; UserError as above."""
+        heads = self.encode_prompts(prompts)
+        if not any(starts):
+            return heads
+        rows = [
+            head + tail
+            for head, tail in zip(heads, self.codec.encode_completions(prompts, starts), strict=True)
+        ]
+        longest = max(map(len, rows))
+        if longest >= self.context:
+            raise UserError(
+                f"a prompt with its completion has {longest} tokens, the model's context {self.context}; "
+                "shorten the task's max_tokens or take another model"
+            )
         return rows
 
     def add_value_head(self) -> nn.Linear:

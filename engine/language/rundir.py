@@ -96,9 +96,9 @@ class TextRun(RunFolder):
             result += read_episodes(self.path / REPLAY / shard.name, self.config.task, shard.digest)
         return result
 
-    def model_folder(self, iteration: int) -> Path:
-        """The folder of a checkpoint's model."""
-        return checkpoint_folder(self.path, iteration)
+    def load(self, iteration: int) -> LanguageModel:
+        """The model of a checkpoint."""
+        return load_checkpoint(self.config, checkpoint_folder(self.path, iteration))
 
     def is_lasting(self, name: str) -> bool:
         """Every file of a model's folder."""
@@ -107,6 +107,15 @@ class TextRun(RunFolder):
 
     def __enter__(self) -> TextRun:
         return self
+
+
+def load_checkpoint(config: TextConfig, folder: Path) -> LanguageModel:
+    """A model that a run with these settings has saved; an adapter goes over the model the run began with."""
+    from engine.language.model_folder import ADAPTER_CONFIG, load_model
+
+    if (folder / ADAPTER_CONFIG).is_file():
+        return load_model(config.model.path, folder, chat=config.model.chat)
+    return load_model(folder, chat=config.model.chat)
 
 
 def write_verdicts(path: Path, iteration: int, counts: Mapping[str, int]) -> None:

@@ -22,7 +22,12 @@ MAX_LOGITS = 1 << 26
 
 
 def score(
-    model: LanguageModel, prompts: Sequence[str], completions: Sequence[str], *, ended: bool = False
+    model: LanguageModel,
+    prompts: Sequence[str],
+    completions: Sequence[str],
+    *,
+    starts: Sequence[str] | None = None,
+    ended: bool = False,
 ) -> list[NDArray[np.float32]]:
     """ln p of each token of completions at temperature 1, given their prompts; the sum is the completion's.
 
@@ -30,13 +35,16 @@ def score(
         model: that says it.
         prompts: of rows.
         completions: of rows.
+        starts: what stands between prompt and completion and is not counted; nothing by default.
         ended: count the end token after each completion, too.
 
     Raises:
         UserError: for text that the tokenizer cannot spell, or that is longer than the context.
     """
-    heads = model.encode_prompts(list(prompts))
-    tails = model.codec.encode_completions(prompts, completions)
+    starts = starts or [""] * len(prompts)
+    heads = model.encode_texts(list(prompts), starts)
+    before = [prompt + start for prompt, start in zip(prompts, starts, strict=True)]
+    tails = model.codec.encode_completions(before, completions)
     return score_tokens(model, heads, [tail + [model.codec.end] * ended for tail in tails])
 
 
@@ -84,10 +92,15 @@ def _entropy(logits: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def values(model: LanguageModel, texts: Sequence[str]) -> NDArray[np.float32]:
-    """The value head's opinion of texts, float32 [B] in [0, 1]; the model must have one."""
+def values(
+    model: LanguageModel, prompts: Sequence[str], starts: Sequence[str] | None = None
+) -> NDArray[np.float32]:
+    """The value head's opinion of prompts with the starts of completions, float32 [B] in [0, 1].
+
+    The model must have a value head.
+    """
     assert model.value_head is not None
-    rows = model.codec.encode_prompts(texts)
+    rows = model.encode_texts(list(prompts), starts or [""] * len(prompts))
     result = np.zeros(len(rows), np.float32)
     for batch in batches_by_length(rows, _tokens_at_once(model)):
         ids, mask = padded_right([rows[row] for row in batch], model.codec.pad, model.device)
@@ -103,6 +116,18 @@ def value_logits(model: LanguageModel, ids: Tensor, mask: Tensor) -> Tensor:
     last = hidden[torch.arange(len(ids), device=ids.device), mask.sum(1) - 1]
     result: Tensor = model.value_head(last.float())[:, 0]
     return result
+
+
+def logits_and_values(model: LanguageModel, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits of next tokens [B, T, V], and of the value up to each token [B, T]; in one pass."""
+    assert model.value_head is not None
+    seen: list[Tensor] = []
+    hook = model.trunk.register_forward_hook(lambda _, __, output: seen.append(output.last_hidden_state))
+    try:
+        logits: Tensor = model.network(input_ids=ids, attention_mask=mask, use_cache=False).logits
+    finally:
+        hook.remove()
+    return logits, model.value_head(seen[-1].float())[..., 0]
 
 
 @torch.no_grad()

@@ -17,6 +17,7 @@ from engine.search import proposed_params, search
 
 if TYPE_CHECKING:
     from engine.config import ProposalConfig, SearchConfig
+    from engine.language.model import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,11 @@ def search_completions(
     *,
     seed: int,
     iteration: int = 0,
+    critic: LanguageModel | None = None,
 ) -> list[Episode]:
     """One completion of each prompt: search, take a step, go on from there, until it ends.
+
+    Texts are valued by `critic`, by default the policy's own value head.
 
     A problem whose budget of tokens is spent goes on with what its tree holds; where that is nothing it ends,
     cut. The searches of all problems share their requests.
@@ -72,6 +76,7 @@ def search_completions(
     evaluator = LanguageEvaluator(
         policy.model, task, prompts, verify=verify if plan.judge else None,
         seed=row_seed(seed, iteration, "search"), prior=plan.prior, rows=plan.rows, listed=plan.listed,
+        critic=critic,
     )  # fmt: skip
     # What a tree sets aside for a step is what the task lets one cost.
     proposals = proposals.model_copy(update={"max_step_tokens": task.max_step_tokens})
