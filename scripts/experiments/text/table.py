@@ -1,0 +1,57 @@
+"""The Markdown that an experiment ends in: a table of arms, and what became of each success line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from experiment import Column, Experiment
+from result import NotMeasuredError, Results
+
+
+def markdown(experiment: Experiment, results: Results, *, smoke: bool) -> str:
+    """Table, success lines with their verdicts, sizes."""
+    kind = "Smoke run: it shows that everything runs, and no figure here is a claim." if smoke else ""
+    seeds = sorted({seed for _, seed in results.cells})
+    parts = [
+        f"# {experiment.name}",
+        experiment.claim,
+        kind,
+        f"Seeds {', '.join(map(str, seeds))}, pooled; 95 % intervals of a bootstrap that draws problem keys.",
+        _rows(["arm", *(c.title for c in experiment.columns)], _table(experiment, results)),
+        _rows(
+            ["success line, written before the run", "verdict", "figures"],
+            [[line.text, *line.judge(results)] for line in experiment.lines],
+        ),
+        "\n".join(f"- {note}" for note in experiment.notes),
+        f"Sizes: `{json.dumps(experiment.sizes(smoke))}`",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _table(experiment: Experiment, results: Results) -> list[list[str]]:
+    return [
+        [arm, *(_entry(results, arm, column) for column in experiment.columns)]
+        for arm in experiment.arms
+        if results.seeds(arm)
+    ]
+
+
+def _entry(results: Results, arm: str, column: Column) -> str:
+    scale, form = (100, ".1f") if column.percent else (1, ".3g")
+    try:
+        mean = results.mean(arm, column.name)
+        return f"{scale * mean.value:{form}} ({scale * mean.low:{form}} to {scale * mean.high:{form}})"
+    except NotMeasuredError:
+        pass
+    try:
+        values = results.values(arm, column.name)
+    except NotMeasuredError:
+        return ""
+    each = ", ".join(f"{scale * value:{form}}" for value in values)
+    return f"{scale * sum(values) / len(values):{form}}" + (f" [{each}]" if len(values) > 1 else "")
+
+
+def _rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "/") for cell in line) + " |" for line in lines)
