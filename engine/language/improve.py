@@ -40,6 +40,7 @@ from engine.language.rollout import Policy, Verify, rollout, row_seed
 from engine.language.rundir import REPORT, TextRun, judged_iteration
 from engine.language.settings import TextConfig
 from engine.language.task import Demonstration, Prompt, Task
+from engine.language.tiny_model import renewed
 from engine.language.watch import Watch, observation
 from engine.metrics import Metrics, resident_mb
 from engine.train import Reporter
@@ -191,7 +192,7 @@ def _judge(
     if changes.reject or changes.roll_back:
         parts.monitor.discard()
     else:
-        base = 0 if config.update.start == "base" else progress.steps
+        base = progress.steps if config.update.start == "last" else 0
         progress.accepted, progress.steps = iteration, base + steps
         parts.model, parts.accuracy = student, look.accuracy
 
@@ -283,9 +284,14 @@ def _policies(parts: Parts, count: int) -> list[Policy]:
 
 
 def _starting_model(parts: Parts) -> LanguageModel:
-    """A model of its own to train: what the first model was, or a copy of the accepted one."""
-    first = parts.config.update.start == "base"
-    return load_model(parts.run.model_folder(0 if first else parts.progress.accepted))
+    """A model of its own to train: what the first model was, a copy of the accepted one, or a fresh one."""
+    start, progress = parts.config.update.start, parts.progress
+    model = load_model(parts.run.model_folder(progress.accepted if start == "last" else 0))
+    return (
+        renewed(model, row_seed(parts.config.seed, "fresh", progress.iteration + 1))
+        if start == "fresh"
+        else model
+    )
 
 
 def _learnable(parts: Parts, config: TextConfig, episodes: Sequence[Episode]) -> list[Episode]:
