@@ -152,6 +152,15 @@ def test_a_fresh_start_forgets_the_first_model(tmp_path: Path) -> None:
     assert all(bool((a == b).all()) for a, b in zip(weights["fresh"], weights["again"], strict=True))
 
 
+def test_the_first_model_and_the_control_learn_real_data_where_later_ones_do_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--set", "filter.thresholds=[0.0]", "--set", "mix.real=false"]
+    assert run_command(command("rest-em", tmp_path / "run", "--json", *words, loop__iterations=1)) == 0
+    models = [row["model"] for row in json.loads(capsys.readouterr().out)["result"]]
+    assert models == ["first", "control", "iteration 1"]
+
+
 def test_a_forecast_makes_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(command("rest-em", tmp_path / "run", "--dry-run", "--json")) == 0
     rows = json.loads(capsys.readouterr().out)["forecast"]

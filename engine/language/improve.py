@@ -38,7 +38,7 @@ from engine.language.report.report import RunPage, write_report
 from engine.language.report.sample import draw_samples
 from engine.language.rollout import Policy, Verify, rollout, row_seed
 from engine.language.rundir import REPORT, TextRun, judged_iteration
-from engine.language.settings import TextConfig
+from engine.language.settings import MixConfig, TextConfig
 from engine.language.task import Demonstration, Prompt, Task
 from engine.language.tiny_model import renewed
 from engine.language.watch import Watch, observation
@@ -334,7 +334,7 @@ def final_table(parts: Parts) -> list[dict[str, Any]]:
     found = {"first": first}
     if config.measure.control and parts.real and parts.progress.steps:
         control = load_model(run.model_folder(0))
-        learn(control, config, mix([], parts.real, config.mix, 0), parts.progress.steps, ("control",))
+        learn(control, config, mix([], parts.real, MixConfig(), 0), parts.progress.steps, ("control",))
         found["control"] = measured(control)
     rows = [table_row("first", first, dict.fromkeys(found, first))]
     if "control" in found:
