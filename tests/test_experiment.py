@@ -45,10 +45,10 @@ def make(ran: list[tuple[str, int]], lines: list[Line] | None = None) -> Experim
 
 def test_finished_cells_are_not_run_again(tmp_path: Path) -> None:
     ran: list[tuple[str, int]] = []
-    run(make(ran), ["old", "new"], [1], tmp_path, smoke=False)
+    run(make(ran), ["old", "new"], [1], tmp_path, "full")
     assert ran == [("old", 1), ("new", 1)]
     (tmp_path / "cells" / "new-1.json").unlink()
-    results = run(make(ran), ["old", "new"], [1, 2], tmp_path, smoke=False)
+    results = run(make(ran), ["old", "new"], [1, 2], tmp_path, "full")
     assert ran[2:] == [("new", 1), ("old", 2), ("new", 2)]
     assert results.seeds("old", "new") == [1, 2]
 
@@ -63,19 +63,19 @@ def test_a_cell_that_failed_leaves_no_result(tmp_path: Path) -> None:
     arms = {**broken.arms, "new": fail}
     broken = Experiment(**{**vars(broken), "arms": arms})
     with pytest.raises(ZeroDivisionError):
-        run(broken, ["old", "new"], [1], tmp_path, smoke=False)
-    run(make(ran), ["old", "new"], [1], tmp_path, smoke=False)
+        run(broken, ["old", "new"], [1], tmp_path, "full")
+    run(make(ran), ["old", "new"], [1], tmp_path, "full")
     assert ran == [("old", 1), ("new", 1)]
 
 
 def test_lines_and_sizes_are_fixed_by_the_first_run(tmp_path: Path) -> None:
     ran: list[tuple[str, int]] = []
-    run(make(ran), ["old"], [1], tmp_path, smoke=False)
+    run(make(ran), ["old"], [1], tmp_path, "full")
     with pytest.raises(UserError, match="other sizes"):
-        run(make(ran), ["old"], [1], tmp_path, smoke=True)
+        run(make(ran), ["old"], [1], tmp_path, "smoke")
     easier = Line("new is not much worse", lambda _: Figure(True, ""))
     with pytest.raises(UserError, match="other lines"):
-        run(make(ran, [easier]), ["old"], [1], tmp_path, smoke=False)
+        run(make(ran, [easier]), ["old"], [1], tmp_path, "full")
     assert main(make(ran, [easier]), ["--out", str(tmp_path), "--seeds", "1"]) == 2
 
 
@@ -157,6 +157,6 @@ def test_lines_say_reached_missed_or_not_measured(
 
 def test_a_table_has_the_arms_that_ran() -> None:
     results = Results({("old", 1): Measured({"greedy": scored(1, 4)})})
-    text = markdown(make([]), results, smoke=False)
+    text = markdown(make([]), results, "full")
     assert "| old | 25.0 " in text
     assert "| new |" not in text

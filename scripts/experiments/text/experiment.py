@@ -25,6 +25,8 @@ from result import Measured, NotMeasuredError, Results, read_measured, write_mea
 from engine.errors import UserError
 from engine.storage import atomic_write, make_folder
 
+Size = Literal["full", "core", "smoke"]
+
 RESULTS = Path(__file__).resolve().parent / "results"
 """Tables of full runs."""
 
@@ -105,19 +107,30 @@ class Experiment:
     seeds: Sequence[int] = (1, 2, 3)
     notes: Sequence[str] = ()
     """Sentences for under the table: what departs from the plan."""
+    core: Mapping[str, Any] | None = None
+    """Sizes of the arms that the claim rests on, where all of it takes hours."""
+    core_arms: Sequence[str] = ()
+    details: Callable[[Results], str] | None = None
+    """More Markdown for under the table."""
 
-    def sizes(self, smoke: bool) -> Mapping[str, Any]:
-        """Of a full or a smoke run."""
-        return self.smoke if smoke else self.full
+    def sizes(self, size: Size) -> Mapping[str, Any]:
+        """Of a run of some size."""
+        found = {"full": self.full, "core": self.core, "smoke": self.smoke}[size]
+        assert found is not None, f"{self.name} has no {size} run"
+        return found
+
+    def arms_of(self, size: Size) -> list[str]:
+        """That a run of some size has."""
+        return list(self.core_arms if size == "core" else self.arms)
 
 
-def run(experiment: Experiment, arms: Sequence[str], seeds: Sequence[int], out: Path, smoke: bool) -> Results:
+def run(experiment: Experiment, arms: Sequence[str], seeds: Sequence[int], out: Path, size: Size) -> Results:
     """Run the cells that have no result yet; everything that `out` has, pooled.
 
     UserError where `out` holds other sizes or success lines.
     """
-    _claim(experiment, out, smoke)
-    cells = [Cell(arm, seed, out, experiment.sizes(smoke)) for seed in seeds for arm in arms]
+    _claim(experiment, out, size)
+    cells = [Cell(arm, seed, out, experiment.sizes(size)) for seed in seeds for arm in arms]
     for number, cell in enumerate(cells, 1):
         place = f"[{number}/{len(cells)}] {experiment.name}: {cell.arm}, seed {cell.seed}"
         if cell.result.exists():
@@ -146,20 +159,20 @@ def main(experiment: Experiment, words: Sequence[str] | None = None) -> int:
     from table import markdown
 
     options = _options(experiment, words)
-    out = options.out or Path("runs/experiments/text") / (
-        experiment.name + ("-smoke" if options.smoke else "")
-    )
+    size: Size = "smoke" if options.smoke else "core" if options.core else "full"
+    name = experiment.name if size == "full" else f"{experiment.name}-{size}"
+    out = options.out or Path("runs/experiments/text") / name
+    arms = experiment.arms_of(size)
     try:
-        results = run(experiment, options.arms, options.seeds, out, options.smoke)
+        results = run(experiment, options.arms or arms, options.seeds, out, size)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    text = markdown(experiment, results, smoke=options.smoke)
-    atomic_write(out / f"{experiment.name}.md", text.encode())
-    whole = all((arm, seed) in results.cells for arm in experiment.arms for seed in experiment.seeds)
-    if whole and not options.smoke:
+    text = markdown(experiment, results, size)
+    atomic_write(out / f"{name}.md", text.encode())
+    if size != "smoke" and all((arm, seed) in results.cells for arm in arms for seed in experiment.seeds):
         make_folder(RESULTS)
-        atomic_write(RESULTS / f"{experiment.name}.md", text.encode())
+        atomic_write(RESULTS / f"{name}.md", text.encode())
     print(text)
     return 0
 
@@ -167,16 +180,23 @@ def main(experiment: Experiment, words: Sequence[str] | None = None) -> int:
 def _options(experiment: Experiment, words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=experiment.claim)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(experiment.seeds))
-    parser.add_argument("--arms", nargs="+", choices=list(experiment.arms), default=list(experiment.arms))
+    parser.add_argument("--arms", nargs="+", choices=list(experiment.arms))
     parser.add_argument("--out", type=Path, help="results and runs; default runs/experiments/text/NAME")
-    parser.add_argument("--smoke", action="store_true", help="minutes: shows that it runs, claims nothing")
-    return parser.parse_args(words)
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--smoke", action="store_true", help="minutes: shows that it runs, claims nothing")
+    sizes.add_argument(
+        "--core", action="store_true", help="the arms that the claim rests on, fewer iterations"
+    )
+    options = parser.parse_args(words)
+    if options.core and experiment.core is None:
+        parser.error(f"{experiment.name} has no --core; run it whole, or --smoke")
+    return options
 
 
-def _claim(experiment: Experiment, out: Path, smoke: bool) -> None:
+def _claim(experiment: Experiment, out: Path, size: Size) -> None:
     """Write down what the cells of `out` are measured by, or refuse where that has changed since."""
     lines = [line.text for line in experiment.lines]
-    plan = {"experiment": experiment.name, "sizes": experiment.sizes(smoke), "lines": lines}
+    plan = {"experiment": experiment.name, "sizes": experiment.sizes(size), "lines": lines}
     plan = json.loads(json.dumps(plan))
     path = out / "plan.json"
     make_folder(out)

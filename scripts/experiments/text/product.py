@@ -9,6 +9,7 @@ from typing import Any
 from experiment import Cell, Figure, Line
 from result import Items, Results
 
+from engine.checkpoint import checkpoint_folder
 from engine.cli.progress import Reporter
 from engine.cli.text_run import open_task, open_verifier
 from engine.config import merge
@@ -17,8 +18,9 @@ from engine.language.improve import improve
 from engine.language.model_folder import load_model
 from engine.language.monitor.statistics import pass_at_k
 from engine.language.rollout import Policy
-from engine.language.rundir import TextRun
+from engine.language.rundir import read_text_config
 from engine.language.settings import build_text_config
+from engine.language.task import Split
 from engine.metrics import read_metrics
 
 BAND = (0.15, 0.40)
@@ -48,7 +50,7 @@ def first_model(cell: Cell, task: str, *settings: Settings, name: str = "base") 
     path = cell.shared / name
     if not list((path / "manifest").glob("*.json")):
         run_loop(path, "sft", task, cell.seed, *settings, {"loop": {"iterations": 0}})
-    return {"model": {"path": str(path / "checkpoints" / "000000")}}
+    return {"model": {"path": str(checkpoint_folder(path, 0))}}
 
 
 def checkpoints(run: Path) -> list[int]:
@@ -74,23 +76,25 @@ def curves(run: Path, names: Iterable[str]) -> dict[str, list[float | None]]:
 
 
 def measure(
-    run: Path, iteration: int, count: int, *, samples: int = 0, seed: int = 0, rows: int = 512
+    run: Path,
+    iteration: int,
+    count: int,
+    *,
+    task: str = "",
+    split: Split = "test",
+    samples: int = 0,
+    seed: int = 0,
 ) -> dict[str, Items]:
-    """Scores of a run's model on test problems: `greedy`, and of samples `pass@1` and `pass@k`."""
-    with TextRun.open(run) as opened:
-        name, folder = opened.config.task, opened.model_folder(iteration)
-    return measure_model(folder, name, count, samples=samples, seed=seed, rows=rows)
+    """Scores of a run's model on problems: `greedy`, and of samples `pass@1`, `pass@k` and `majority@k`.
 
-
-def measure_model(
-    folder: Path, name: str, count: int, *, samples: int = 0, seed: int = 0, rows: int = 512
-) -> dict[str, Items]:
-    """The same of a model's folder."""
-    task = open_task(name)
-    with open_verifier(name, task) as verify:
-        prompts = task.prompts("test", count, 0)
-        policy = Policy(load_model(folder), "")
-        result = evaluate(task, policy, prompts, verify, samples=samples, rows=rows, seed=seed)
+    `task` judges in place of the run's own. The run is only read.
+    """
+    name = task or read_text_config(run).task
+    judge = open_task(name)
+    with open_verifier(name, judge) as verify:
+        prompts = judge.prompts(split, count, 0)
+        policy = Policy(load_model(checkpoint_folder(run, iteration)), "")
+        result = evaluate(judge, policy, prompts, verify, samples=samples, seed=seed)
     keys = list(result.keys)
     found = {"greedy": Items(keys, result.greedy.tolist())}
     if samples:
@@ -102,7 +106,7 @@ def measure_model(
 
 
 def measure_all(run: Path, count: int, iterations: Sequence[int], **options: Any) -> dict[str, Items]:
-    """Scores of several models of a run as `greedy/0`, `pass@16/2`, …"""
+    """Scores of several models of a run as `greedy/0`, `pass@16/2`, …; options as of `measure`."""
     return {
         f"{name}/{iteration}": items
         for iteration in iterations

@@ -5,26 +5,31 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from experiment import Column, Experiment
+from experiment import Column, Experiment, Size
 from result import NotMeasuredError, Results
 
 
-def markdown(experiment: Experiment, results: Results, *, smoke: bool) -> str:
+def markdown(experiment: Experiment, results: Results, size: Size) -> str:
     """Table, success lines with their verdicts, sizes."""
-    kind = "Smoke run: it shows that everything runs, and no figure here is a claim." if smoke else ""
+    kind = {
+        "full": "",
+        "core": "Core run: the arms that the claim rests on.",
+        "smoke": "Smoke run: it shows that everything runs, and no figure here is a claim.",
+    }[size]
     seeds = sorted({seed for _, seed in results.cells})
     parts = [
         f"# {experiment.name}",
         experiment.claim,
         kind,
         f"Seeds {', '.join(map(str, seeds))}, pooled; 95 % intervals of a bootstrap that draws problem keys.",
-        _rows(["arm", *(c.title for c in experiment.columns)], _table(experiment, results)),
-        _rows(
+        rows(["arm", *(c.title for c in experiment.columns)], _table(experiment, results)),
+        rows(
             ["success line, written before the run", "verdict", "figures"],
             [[line.text, *line.judge(results)] for line in experiment.lines],
         ),
+        experiment.details(results) if experiment.details else "",
         "\n".join(f"- {note}" for note in experiment.notes),
-        f"Sizes: `{json.dumps(experiment.sizes(smoke))}`",
+        f"Sizes: `{json.dumps(experiment.sizes(size))}`",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -52,6 +57,7 @@ def _entry(results: Results, arm: str, column: Column) -> str:
     return f"{scale * sum(values) / len(values):{form}}" + (f" [{each}]" if len(values) > 1 else "")
 
 
-def _rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
+def rows(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A table."""
+    lines = [header, ["---"] * len(header), *body]
     return "\n".join("| " + " | ".join(cell.replace("|", "/") for cell in line) + " |" for line in lines)
