@@ -151,7 +151,7 @@ def test_lines_say_reached_missed_or_not_measured(
     assert row.startswith("| new | 50.0 (")
     assert row.endswith(") | 20 [10, 20, 30] |")
     assert main(make(ran), ["--out", str(tmp_path / "b"), "--smoke"]) == 0
-    assert "no figure here is a claim" in (tmp_path / "b" / "fake.md").read_text()
+    assert "no figure here is a claim" in (tmp_path / "b" / "fake-smoke.md").read_text()
     assert (tmp_path / "results" / "fake.md").read_text() == text
 
 
