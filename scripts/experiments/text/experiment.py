@@ -110,6 +110,8 @@ class Experiment:
     core: Mapping[str, Any] | None = None
     """Sizes of the arms that the claim rests on, where all of it takes hours."""
     core_arms: Sequence[str] = ()
+    once: Sequence[str] = ()
+    """Arms without a seed, which have one cell, of seed 0."""
     details: Callable[[Results], str] | None = None
     """More Markdown for under the table."""
 
@@ -123,6 +125,11 @@ class Experiment:
         """That a run of some size has."""
         return list(self.core_arms if size == "core" else self.arms)
 
+    def cells(self, arms: Sequence[str], seeds: Sequence[int]) -> list[tuple[str, int]]:
+        """(arm, seed), all arms of a seed before the next."""
+        alone = [(arm, 0) for arm in arms if arm in self.once]
+        return alone + [(arm, seed) for seed in seeds for arm in arms if arm not in self.once]
+
 
 def run(experiment: Experiment, arms: Sequence[str], seeds: Sequence[int], out: Path, size: Size) -> Results:
     """Run the cells that have no result yet; everything that `out` has, pooled.
@@ -130,7 +137,8 @@ def run(experiment: Experiment, arms: Sequence[str], seeds: Sequence[int], out: 
     UserError where `out` holds other sizes or success lines.
     """
     _claim(experiment, out, size)
-    cells = [Cell(arm, seed, out, experiment.sizes(size)) for seed in seeds for arm in arms]
+    sizes = experiment.sizes(size)
+    cells = [Cell(arm, seed, out, sizes) for arm, seed in experiment.cells(arms, seeds)]
     for number, cell in enumerate(cells, 1):
         place = f"[{number}/{len(cells)}] {experiment.name}: {cell.arm}, seed {cell.seed}"
         if cell.result.exists():
@@ -170,7 +178,7 @@ def main(experiment: Experiment, words: Sequence[str] | None = None) -> int:
         return 2
     text = markdown(experiment, results, size)
     atomic_write(out / f"{name}.md", text.encode())
-    if size != "smoke" and all((arm, seed) in results.cells for arm in arms for seed in experiment.seeds):
+    if size != "smoke" and set(experiment.cells(arms, experiment.seeds)) <= set(results.cells):
         make_folder(RESULTS)
         atomic_write(RESULTS / f"{name}.md", text.encode())
     print(text)
@@ -179,7 +187,7 @@ def main(experiment: Experiment, words: Sequence[str] | None = None) -> int:
 
 def _options(experiment: Experiment, words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=experiment.claim)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(experiment.seeds))
+    parser.add_argument("--seeds", type=int, nargs="*", default=list(experiment.seeds))
     parser.add_argument("--arms", nargs="+", choices=list(experiment.arms))
     parser.add_argument("--out", type=Path, help="results and runs; default runs/experiments/text/NAME")
     sizes = parser.add_mutually_exclusive_group()
