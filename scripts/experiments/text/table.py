@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from statistics import fmean
 
 from experiment import Column, Experiment, Size
 from result import NotMeasuredError, Results
@@ -43,18 +44,20 @@ def _table(experiment: Experiment, results: Results) -> list[list[str]]:
 
 
 def _entry(results: Results, arm: str, column: Column) -> str:
-    scale, form = (100, ".1f") if column.percent else (1, ".3g")
+    def number(value: float) -> str:
+        return f"{100 * value:.1f}" if column.percent else f"{value:.3g}" if value < 100 else f"{value:,.0f}"
+
     try:
         mean = results.mean(arm, column.name)
-        return f"{scale * mean.value:{form}} ({scale * mean.low:{form}} to {scale * mean.high:{form}})"
+        return f"{number(mean.value)} ({number(mean.low)} to {number(mean.high)})"
     except NotMeasuredError:
         pass
     try:
         values = results.values(arm, column.name)
     except NotMeasuredError:
         return ""
-    each = ", ".join(f"{scale * value:{form}}" for value in values)
-    return f"{scale * sum(values) / len(values):{form}}" + (f" [{each}]" if len(values) > 1 else "")
+    each = ", ".join(map(number, values))
+    return number(fmean(values)) + (f" [{each}]" if len(set(values)) > 1 else "")
 
 
 def rows(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
