@@ -16,7 +16,6 @@ from result import Measured, Results
 
 from engine.language.rundir import TextRun
 
-TASK = "countdown"
 WATCHED = ("coverage/solutions", "coverage/unique_right", "data/kept", "pass/at_16", "alarm/level")
 
 ARMS: dict[str, Settings] = {
@@ -32,10 +31,10 @@ def cell(arm: str) -> Callable[[Cell], Measured]:
     """The cell of an arm: one iteration."""
 
     def measured(cell: Cell) -> Measured:
-        shared = settings_of(cell.sizes, {"guards": {"mode": "observe"}})
+        task, shared = cell.sizes["task"], settings_of(cell.sizes, {"guards": {"mode": "observe"}})
         # Where a model is named none like it is built beside it, so that the pool builds all of its own.
-        base = {} if arm == "four" else first_model(cell, TASK, shared)
-        run = run_loop(cell.folder, "rft", TASK, cell.seed, shared, ARMS[arm], base)
+        base = {} if arm == "four" else first_model(cell, task, shared)
+        run = run_loop(cell.folder, "rft", task, cell.seed, shared, ARMS[arm], base)
         items = measure_all(run, cell.sizes["test"], [0, 1], samples=cell.sizes["samples"])
         return Measured(items, {"paths": float(distinct_paths(run))}, curves(run, WATCHED))
 
@@ -110,6 +109,7 @@ DISTINCT_PATHS = Experiment(
         Column("distinct right paths", "paths", percent=False),
     ],
     full={
+        "task": "countdown",
         "test": 1000,
         "samples": 16,
         "settings": {
@@ -122,10 +122,11 @@ DISTINCT_PATHS = Experiment(
         },
     },
     smoke={
+        "task": "countdown:max_number=8,max_target=20",
         "test": 200,
         "samples": 4,
         "settings": {
-            "model": {"size": "0.1M", "demonstrations": 2000, "steps": 150},
+            "model": {"size": "0.1M", "demonstrations": 1500, "steps": 800},
             "learner": {"batch_tokens": 1024},
             "sample": {"prompts": 60, "samples": 8},
             "filter": {"per_prompt": 16},

@@ -14,31 +14,30 @@ from experiment import Cell, Column, Experiment, Figure, Line, main
 from product import Settings, checkpoints, curves, first_model, in_band, measure_all, run_loop, settings_of
 from result import Measured, Results
 
-TASK, GRADED = "countdown", "countdown:graded=true"
 WATCHED = ("pass/at_01", "pass/at_16", "coverage/solutions", "coverage/effective", "data/kept",
            "data/zero_spread", "drift/bits_per_character", "drift/kl", "alarm/level")  # fmt: skip
 
 ARMS: dict[str, tuple[str, str, Settings]] = {
-    "restart": ("rest-em", TASK, {"update": {"start": "base"}}),
-    "continue": ("rest-em", TASK, {"update": {"start": "last"}}),
-    "control": ("rest-em", TASK, {"sample": {"samples": 0}}),
-    "rest": ("rest", GRADED, {}),
+    "restart": ("rest-em", "task", {"update": {"start": "base"}}),
+    "continue": ("rest-em", "task", {"update": {"start": "last"}}),
+    "control": ("rest-em", "task", {"sample": {"samples": 0}}),
+    "rest": ("rest", "graded", {}),
 }
-"""Method, task and settings. The control learns real data alone, with as many steps an iteration."""
+"""Method, which of the tasks, settings. The control learns real data alone, in as many steps."""
 
 
 def cell(arm: str) -> Callable[[Cell], Measured]:
     """The cell of an arm: the model of every iteration is measured on the same problems."""
-    method, task, own = ARMS[arm]
+    method, which, own = ARMS[arm]
 
     def measured(cell: Cell) -> Measured:
-        shared = settings_of(cell.sizes, {"guards": {"mode": "observe"}})
-        base = first_model(cell, TASK, shared)
+        task, shared = cell.sizes["task"], settings_of(cell.sizes, {"guards": {"mode": "observe"}})
+        base = first_model(cell, task, shared)
         sizes = cell.sizes.get(arm, {})
-        run = run_loop(cell.folder, method, task, cell.seed, shared, own, sizes, base)
+        run = run_loop(cell.folder, method, cell.sizes[which], cell.seed, shared, own, sizes, base)
         count, samples = cell.sizes["test"], cell.sizes["samples"]
-        items = measure_all(run, count, checkpoints(run), task=TASK, samples=samples)
-        train = measure_all(run, count, checkpoints(run), task=TASK, split="train")
+        items = measure_all(run, count, checkpoints(run), task=task, samples=samples)
+        train = measure_all(run, count, checkpoints(run), task=task, split="train")
         items |= {f"train {name}": each for name, each in train.items()}
         return Measured(items, curves=curves(run, WATCHED))
 
@@ -94,6 +93,8 @@ def going_on_costs(found: Results) -> Figure:
     return Figure(reached, text)
 
 
+TASKS: Settings = {"task": "countdown", "graded": "countdown:graded=true"}
+TASKS: Settings = {"task": "countdown", "graded": "countdown:graded=true"}
 SETTINGS: Settings = {
     "model": {"size": "0.1M", "demonstrations": 3500, "steps": 2000},
     "learner": {"batch_tokens": 2048},
@@ -137,15 +138,22 @@ REST_EM = Experiment(
         Column("iteration 2", "pass@16/2"),
         Column("iteration 4", "pass@16/4"),
     ],
-    full={"test": 1000, "samples": 16, "settings": {**SETTINGS, "loop": {"iterations": 4}},
-          "rest": GRADED_SETTINGS},
-    core={"test": 1000, "samples": 16, "settings": {**SETTINGS, "loop": {"iterations": 2}}},
+    full={
+        **TASKS,
+        "test": 1000,
+        "samples": 16,
+        "settings": {**SETTINGS, "loop": {"iterations": 4}},
+        "rest": GRADED_SETTINGS,
+    },
+    core={**TASKS, "test": 1000, "samples": 16, "settings": {**SETTINGS, "loop": {"iterations": 2}}},
     core_arms=("restart", "control"),
     smoke={
+        "task": "countdown:max_number=8,max_target=20",
+        "graded": "countdown:max_number=8,max_target=20,graded=true",
         "test": 200,
         "samples": 4,
         "settings": {
-            "model": {"size": "0.1M", "demonstrations": 2000, "steps": 300},
+            "model": {"size": "0.1M", "demonstrations": 1500, "steps": 800},
             "learner": {"batch_tokens": 1024},
             "sample": {"prompts": 60, "samples": 4},
             "update": {"steps": 20},
@@ -155,7 +163,7 @@ REST_EM = Experiment(
         },
         "rest": {"update": {"steps": 7}},
     },
-)  # fmt: skip
+)
 
 if __name__ == "__main__":
     sys.exit(main(REST_EM))
