@@ -94,7 +94,6 @@ def going_on_costs(found: Results) -> Figure:
 
 
 TASKS: Settings = {"task": "countdown", "graded": "countdown:graded=true"}
-TASKS: Settings = {"task": "countdown", "graded": "countdown:graded=true"}
 SETTINGS: Settings = {
     "model": {"size": "0.1M", "demonstrations": 3500, "steps": 2000},
     "learner": {"batch_tokens": 2048},
