@@ -1,7 +1,8 @@
 """How often a healthy run is alarmed: iterations of verified runs with an alert whose model is no worse.
 
-    python scripts/experiments/text/alarms.py                          ReST-EM runs of its own, one a seed
-    python scripts/experiments/text/alarms.py --runs DIR... [--seeds]  and those runs, which are only read
+    python scripts/experiments/text/alarms.py                            ReST-EM runs of its own, one a seed
+    python scripts/experiments/text/alarms.py --runs DIR...              those runs instead, only read
+    python scripts/experiments/text/alarms.py --runs DIR... --seeds 1 2  both
 
 An alert is one of level ALERT or STOP. It is not false where the model of its iteration really is worse on
 1,000 test problems than the model accepted before it or the first: the 95 % interval of the difference,
@@ -168,11 +169,15 @@ ALARMS = Experiment(
 
 
 def with_runs(runs: Sequence[Path]) -> Experiment:
-    """The experiment over runs that are there, an arm each, beside its own. Each is looked at once."""
+    """The experiment over runs that are there, an arm each and each looked at once.
+
+    Runs of its own join those where seeds are named.
+    """
     arms = {f"run {path.resolve().name}": given(path) for path in runs}
     if len(arms) < len(runs):
         raise UserError(f"--runs: two folders of {len(runs)} have one name; rename one")
-    return replace(ALARMS, arms={**ALARMS.arms, **arms}, once=tuple(arms))
+    seeds = () if runs else ALARMS.seeds
+    return replace(ALARMS, arms={**ALARMS.arms, **arms}, once=tuple(arms), seeds=seeds)
 
 
 if __name__ == "__main__":

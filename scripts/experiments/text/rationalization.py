@@ -113,7 +113,7 @@ RATIONALIZATION = Experiment(
         "digits": 4,
         "test": 1000,
         "settings": {
-            "model": {"size": "0.2M", "demonstrations": 400, "steps": 800},
+            "model": {"size": "0.1M", "demonstrations": 400, "steps": 900},
             "learner": {"batch_tokens": 2048},
             "sample": {"prompts": 8000},
             "update": {"steps": 200},
@@ -121,14 +121,14 @@ RATIONALIZATION = Experiment(
             "monitor": {"prompts": 128, "samples": 8},
             "loop": {"iterations": 8},
         },
-        "direct": {"model": {"demonstrations": 8000, "steps": 3500}},
+        "direct": {"model": {"demonstrations": 8000, "steps": 4200}},
     },
     smoke={
         "task": "addition:digits=3,demonstrated=2,hinted=50",
         "digits": 3,
         "test": 100,
         "settings": {
-            "model": {"size": "0.1M", "demonstrations": 300, "steps": 150},
+            "model": {"size": "0.1M", "demonstrations": 300, "steps": 500},
             "learner": {"batch_tokens": 1024},
             "sample": {"prompts": 60},
             "update": {"steps": 15},
@@ -136,7 +136,7 @@ RATIONALIZATION = Experiment(
             "monitor": {"prompts": 24, "samples": 4},
             "loop": {"iterations": 2},
         },
-        "direct": {"model": {"demonstrations": 400, "steps": 60}},
+        "direct": {"model": {"demonstrations": 400, "steps": 200}},
     },
     notes=[
         "Gradient steps of `direct` are about those of the base and of all iterations of an arm together."
