@@ -40,8 +40,9 @@ from engine.language.report.report import RunPage, write_report
 from engine.language.report.sample import draw_samples
 from engine.language.rollout import Policy, Verify, row_seed
 from engine.language.rundir import REPORT, TextRun, judged_iteration
-from engine.language.settings import TextConfig
+from engine.language.settings import MixConfig, TextConfig
 from engine.language.task import Demonstration, Prompt, Task
+from engine.language.tiny_model import renewed
 from engine.language.watch import Watch, observation
 from engine.metrics import Metrics, resident_mb
 from engine.train import Reporter
@@ -200,7 +201,7 @@ def _judge(
     if changes.reject or changes.roll_back:
         parts.monitor.discard()
     else:
-        base = 0 if config.update.start == "base" else progress.steps
+        base = progress.steps if config.update.start == "last" else 0
         progress.accepted, progress.steps = iteration, base + steps
         parts.model, parts.accuracy = student, look.accuracy
 
@@ -292,9 +293,14 @@ def _policies(parts: Parts, count: int) -> list[Policy]:
 
 
 def _starting_model(parts: Parts) -> LanguageModel:
-    """A model of its own to train: what the first model was, or a copy of the accepted one."""
-    first = parts.config.update.start == "base"
-    return parts.run.load(0 if first else parts.progress.accepted)
+    """A model of its own to train: what the first model was, a copy of the accepted one, or a fresh one."""
+    start, progress = parts.config.update.start, parts.progress
+    model = parts.run.load(progress.accepted if start == "last" else 0)
+    return (
+        renewed(model, row_seed(parts.config.seed, "fresh", progress.iteration + 1))
+        if start == "fresh"
+        else model
+    )
 
 
 def _learnable(parts: Parts, config: TextConfig, episodes: Sequence[Episode]) -> list[Episode]:
@@ -351,7 +357,7 @@ def final_table(parts: Parts) -> list[dict[str, Any]]:
     found = {"first": first}
     if config.measure.control and parts.real and parts.progress.steps:
         control = run.load(0)
-        learn(control, config, mix([], parts.real, config.mix, 0), parts.progress.steps, ("control",))
+        learn(control, config, mix([], parts.real, MixConfig(), 0), parts.progress.steps, ("control",))
         found["control"] = measured(control)
     rows = [table_row("first", first, dict.fromkeys(found, first))]
     if "control" in found:

@@ -20,7 +20,7 @@ from engine.language.monitor.observation import Items
 from engine.language.objective import Supervised, texts
 from engine.language.rollout import Verify, row_seed
 from engine.language.rundir import TextRun
-from engine.language.settings import TextConfig
+from engine.language.settings import MixConfig, TextConfig
 from engine.language.task import Demonstration, Prompt, Task
 from engine.language.text_learner import TextLearner
 from engine.language.tiny_model import build_model
@@ -132,7 +132,7 @@ def first_model(
         )
     reporter.message(f"building a model of {settings.size} parameters on {len(real)} demonstrations")
     model = new_model(task, config, real)
-    learn(model, config, mix([], real, config.mix, 0), settings.steps, (0,))
+    learn(model, config, mix([], real, MixConfig(), 0), settings.steps, (0,))
     return model
 
 

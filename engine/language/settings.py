@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from engine.config import ProposalConfig, SearchConfig, Section, merge
 from engine.errors import UserError
@@ -84,8 +84,9 @@ class MixConfig(Section):
 class UpdateConfig(Section):
     """How a new model comes from the old one and the data."""
 
-    start: Literal["base", "last"] = "base"
-    """Weights that training starts from: the first model's, or the last accepted one's."""
+    start: Literal["base", "last", "fresh"] = "base"
+    """Weights that training starts from: the first model's, the last accepted one's, or random ones in the
+    first model's form, which need as many steps as the first model had (Shumailov et al. 2023)."""
     loss: Literal["text", "visits", "value"] = "text"
     """What is learnt: completions that passed; a search's visits and values; values alone, while the policy
     stays as it is."""
@@ -159,6 +160,12 @@ class TextConfig(Section):
     monitor: MonitorConfig = MonitorConfig()
     guards: GuardConfig = GuardConfig()
     loop: TextLoopConfig = TextLoopConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> TextConfig:
+        if self.update.start == "fresh" and self.model.adapter:
+            raise ValueError('update.start is "fresh", but model.adapter is set; take "base" or "last"')
+        return self
 
 
 METHODS: dict[str, dict[str, Any]] = {
