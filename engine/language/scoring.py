@@ -84,10 +84,9 @@ def _entropy(logits: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def values(model: LanguageModel, texts: Sequence[str]) -> NDArray[np.float32]:
-    """The value head's opinion of texts, float32 [B] in [0, 1]; the model must have one."""
+def values(model: LanguageModel, rows: Sequence[Tokens]) -> NDArray[np.float32]:
+    """The value head's opinion of texts as tokens, float32 [B] in [0, 1]; the model must have one."""
     assert model.value_head is not None
-    rows = model.codec.encode_prompts(texts)
     result = np.zeros(len(rows), np.float32)
     for batch in batches_by_length(rows, _tokens_at_once(model)):
         ids, mask = padded_right([rows[row] for row in batch], model.codec.pad, model.device)
@@ -107,10 +106,9 @@ def value_logits(model: LanguageModel, ids: Tensor, mask: Tensor) -> Tensor:
 
 @torch.no_grad()
 def top_tokens(
-    model: LanguageModel, texts: Sequence[str], count: int
+    model: LanguageModel, rows: Sequence[Tokens], count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The `count` likeliest next tokens after each text, [B, count], likeliest first, and their ln p."""
-    rows = model.encode_prompts(list(texts))
     count = min(count, model.config.vocab_size)
     ids, logprobs = np.zeros((len(rows), count), np.int64), np.zeros((len(rows), count), np.float32)
     for batch in batches_by_length(rows, _tokens_at_once(model)):
