@@ -247,7 +247,7 @@ def scripted(codec: Codec, script: Sequence[Sequence[int]], monkeypatch: pytest.
         decoder = Script([known.index(prompt) for prompt in prompts])
         return decoder, decoder.logits
 
-    monkeypatch.setattr(generation, "_start", start)
+    monkeypatch.setattr(generation, "start_decoder", start)
     model = tiny_llama(context=200)
     model.codec, model.ends = codec, (codec.end,)
 

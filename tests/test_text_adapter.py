@@ -184,4 +184,4 @@ def test_a_budget_of_less_than_a_step_writes_what_it_can(tokens: int, policy: Po
         TASK, policy, prompts, Plan(4, tokens=tokens), SearchConfig(), ProposalConfig(), verify, seed=2
     )
     assert all(episode.tokens <= tokens for episode in found)
-    assert all(bool(episode.completion) == (tokens > 1) for episode in found)
+    assert all(bool(episode.steps) == (tokens > 1) for episode in found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,11 @@ MAX_SPREAD = 16
 
 SHRINK_AT = 0.75
 """Share of live rows below which the others are taken out of the batch."""
+
+
+Watcher = Callable[[Sequence[Tokens], NDArray[np.int64]], None]
+watchers: list[Watcher] = []
+"""Told of each batch decoded: its prompts, and how many tokens each row was given. For measurements."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +103,8 @@ def generate(
     for rows in _batches(ids, rows_at_once):
         batch = _Batch(model, [ids[row] for row in rows], [seeds[row] for row in rows], max_tokens)
         batch.run(sampling, stopper)
+        for watcher in watchers:
+            watcher(batch.prompts, batch.lengths)
         done |= zip(rows, batch.completions(stopper), strict=True)
     return [done[row] for row in range(len(prompts))]
 
@@ -108,20 +115,20 @@ class _Batch:
     def __init__(
         self, model: LanguageModel, prompts: list[Tokens], seeds: list[int], max_tokens: int
     ) -> None:
-        self._model, self._prompts, self._noise = model, prompts, Noise(seeds)
+        self._model, self.prompts, self._noise = model, prompts, Noise(seeds)
         room = np.array([model.context - len(prompt) for prompt in prompts])
         self._limits = np.minimum(room, max_tokens)
         size = (len(prompts), int(self._limits.max()))
         self._ids = np.zeros(size, np.int64)
         self._logprobs = np.zeros(size, np.float32)
         self._entropy = np.zeros(size, np.float32)
-        self._lengths = np.zeros(len(prompts), np.int64)
+        self.lengths = np.zeros(len(prompts), np.int64)
         self._ended = np.zeros(len(prompts), bool)
 
     def run(self, sampling: Sampling, stopper: _Stopper) -> None:
         """Decode until every row has ended or met its limit."""
-        decoder, logits = _start(self._model, self._prompts, self._ids.shape[1])
-        rows = np.arange(len(self._prompts))
+        decoder, logits = start_decoder(self._model, self.prompts, self._ids.shape[1])
+        rows = np.arange(len(self.prompts))
         live = np.ones(len(rows), bool)
         ends = np.array(self._model.ends)
         for position in range(self._ids.shape[1]):
@@ -131,7 +138,7 @@ class _Batch:
                 each.cpu().numpy() for each in drawn
             )
             self._ids[rows, position] = ids
-            self._lengths[rows[live]] = position + 1
+            self.lengths[rows[live]] = position + 1
             ended = live & np.isin(ids, ends)
             maybe = np.flatnonzero(live & ~ended & stopper.may_end(ids))
             ended[maybe[stopper.ends(self._ids[rows[maybe], : position + 1])]] = True
@@ -148,11 +155,11 @@ class _Batch:
 
     def completions(self, stopper: _Stopper) -> Iterator[Completion]:
         """In the order of the rows."""
-        written = np.arange(self._ids.shape[1]) < self._lengths[:, None]
+        written = np.arange(self._ids.shape[1]) < self.lengths[:, None]
         if not np.isfinite(self._logprobs[written]).all():
             raise UserError("the model's output is not finite; take weights from before it diverged")
-        entropy = np.where(written, self._entropy, 0).sum(1) / self._lengths
-        ids = [row[:length] for row, length in zip(self._ids, self._lengths, strict=True)]
+        entropy = np.where(written, self._entropy, 0).sum(1) / self.lengths
+        ids = [row[:length] for row, length in zip(self._ids, self.lengths, strict=True)]
         for row, (text, found) in enumerate(stopper.cut(ids)):
             logprobs = self._logprobs[row, : len(ids[row])]
             yield Completion(text, found, ids[row], logprobs, bool(self._ended[row]), float(entropy[row]))
@@ -189,7 +196,9 @@ class _Stopper:
             yield text[:place], found
 
 
-def _start(model: LanguageModel, prompts: list[Tokens], max_tokens: int) -> tuple[Decoder, torch.Tensor]:
+def start_decoder(
+    model: LanguageModel, prompts: Sequence[Tokens], max_tokens: int
+) -> tuple[Decoder, torch.Tensor]:
     """A decoder of the rows, equal prompts read once, and the logits of their first tokens."""
     places: dict[tuple[int, ...], int] = {}
     copies = torch.tensor(
