@@ -22,6 +22,7 @@ from engine.language.token_steps import TokenSteps, whole_steps
 
 if TYPE_CHECKING:
     from engine.language.codec import Tokens
+    from engine.language.generation import Completion
     from engine.language.model import LanguageModel
 
 Prior = Literal["freq", "logp", "lenorm", "exact"]
@@ -219,10 +220,8 @@ class LanguageEvaluator:
         for question in questions:
             part = made[start : start + question.count]
             start += question.count
-            steps = [
-                (self._step(question, c.text, c.stop, c.tokens, c.ended), c.logprob, c.tokens) for c in part
-            ]
-            answers.append((self._weigh(question, steps), sum(tokens for _, _, tokens in steps)))
+            steps = [self._step(question, c.text, c.stop, c.tokens, c.ended) for c in part]
+            answers.append((self._weigh(question, steps, part), sum(c.tokens for c in part)))
         return answers
 
     def _step(self, question: Question, text: str, stop: str, tokens: int, stopped: bool) -> ProposedStep:
@@ -234,16 +233,18 @@ class LanguageEvaluator:
         complete = ended or cut or task.is_complete(prompt, question.completion + body)
         return ProposedStep(body, tokens, complete, cut)
 
-    def _weigh(self, question: Question, steps: Sequence[tuple[ProposedStep, float, int]]) -> list[_Proposal]:
+    def _weigh(
+        self, question: Question, steps: Sequence[ProposedStep], made: Sequence[Completion]
+    ) -> list[_Proposal]:
         """Proposals in the order of their text; by `logp` and `lenorm` a step counts once a node."""
         intern = self.interns[question.tree]
         prompt = self.prompts[question.tree]
         weights: dict[ProposedStep, float] = {}
-        for step, logprob, tokens in steps:
+        for step, each in zip(steps, made, strict=True):
             if self.prior == "freq":
                 weights[step] = weights.get(step, 0.0) + 1.0
             else:
-                weights[step] = math.exp(logprob / (tokens if self.prior == "lenorm" else 1))
+                weights[step] = math.exp(each.logprob / (each.tokens if self.prior == "lenorm" else 1))
         proposals = []
         for step in sorted(weights, key=lambda step: (step.text, step.ends, step.cut, step.tokens)):
             action = intern.id_of(step)

@@ -171,7 +171,7 @@ def decode(model: LanguageModel, batches: Sequence[Batch]) -> None:
             live = lengths[rows] > position + 1
             if not live.any():
                 break
-            if live.mean() < generation.SHRINK_AT:
+            if np.count_nonzero(live) < generation.SHRINK_AT * len(live):
                 chosen = torch.from_numpy(np.flatnonzero(live)).to(logits.device)
                 decoder.select(chosen)
                 rows, tokens = rows[live], tokens[chosen]

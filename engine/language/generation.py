@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,9 @@ MAX_SPREAD = 16
 SHRINK_AT = 0.75
 """Share of live rows below which the others are taken out of the batch."""
 
+
+_GOES_ON, _MAY_END, _ENDS = 0, 1, 2
+"""What the last token says of a text: no stop string ends with it, one may, or it has ended."""
 
 Watcher = Callable[[Sequence[Tokens], NDArray[np.int64]], None]
 watchers: list[Watcher] = []
@@ -96,7 +100,7 @@ def generate(
     assert len(seeds) == len(prompts), (len(seeds), len(prompts))
     assert max_tokens >= 1, max_tokens
     assert all(stop), stop
-    sampling, stopper = Sampling(temperature, top_k, top_p), _Stopper(model.codec, stop)
+    sampling, stopper = Sampling(temperature, top_k, top_p), _stopper(model.codec, tuple(stop))
     ids = model.encode_prompts(list(prompts))
     rows_at_once = max_rows or _rows_that_fit(model, ids, max_tokens)
     done: dict[int, Completion] = {}
@@ -130,7 +134,7 @@ class _Batch:
         decoder, logits = start_decoder(self._model, self.prompts, self._ids.shape[1])
         rows = np.arange(len(self.prompts))
         live = np.ones(len(rows), bool)
-        ends = np.array(self._model.ends)
+        marks = stopper.marks(logits.shape[1], self._model.ends)
         for position in range(self._ids.shape[1]):
             noise = torch.from_numpy(self._noise.uniform(rows, position)).to(logits.device)
             drawn = draw(logits, noise, sampling)
@@ -139,15 +143,17 @@ class _Batch:
             )
             self._ids[rows, position] = ids
             self.lengths[rows[live]] = position + 1
-            ended = live & np.isin(ids, ends)
-            maybe = np.flatnonzero(live & ~ended & stopper.may_end(ids))
-            ended[maybe[stopper.ends(self._ids[rows[maybe], : position + 1])]] = True
+            found = marks[ids]
+            ended = live & (found == _ENDS)
+            maybe = np.flatnonzero(live & (found == _MAY_END))
+            if len(maybe):
+                ended[maybe[stopper.ends(self._ids[rows[maybe], : position + 1])]] = True
             self._ended[rows[ended]] = True
             live &= ~ended & (position + 1 < self._limits[rows])
             if not live.any():
                 break
             tokens = drawn[0]
-            if live.mean() < SHRINK_AT:
+            if np.count_nonzero(live) < SHRINK_AT * len(live):
                 chosen = torch.from_numpy(np.flatnonzero(live)).to(logits.device)
                 decoder.select(chosen)
                 rows, tokens, live = rows[live], tokens[chosen], live[live]
@@ -168,21 +174,25 @@ class _Batch:
 class _Stopper:
     """Finds stop strings, inside of tokens and across them."""
 
-    def __init__(self, codec: Codec, stop: Sequence[str]) -> None:
-        self._codec, self._stop = codec, tuple(stop)
-        # A stop string is complete only with a token that brings one of its last characters.
-        last = {text[-1] for text in stop}
-        self._may_end = np.array(
-            [piece is None or not last.isdisjoint(piece) for piece in codec.pieces()] if stop else [], bool
-        )
+    def __init__(self, codec: Codec, stop: tuple[str, ...]) -> None:
+        self._codec, self._stop = codec, stop
+        self._marks = np.array([self._mark(piece) for piece in codec.pieces()] if stop else [], np.uint8)
 
-    def may_end(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether a row whose last token this is can have met a stop string with it, [B]."""
-        if not self._stop:
-            return np.zeros(len(ids), bool)
-        known: NDArray[np.bool_] = ids < len(self._may_end)
-        result: NDArray[np.bool_] = ~known | self._may_end[np.where(known, ids, 0)]
-        return result
+    def marks(self, size: int, ends: Sequence[int]) -> NDArray[np.uint8]:
+        """What each of `size` tokens says of a text that it is the last of; `ends` are end tokens."""
+        marks = np.full(size, _MAY_END if self._stop else _GOES_ON, np.uint8)
+        known = min(size, len(self._marks))
+        marks[:known] = self._marks[:known]
+        marks[[token for token in ends if token < size]] = _ENDS
+        return marks
+
+    def _mark(self, piece: str | None) -> int:
+        if piece is None:
+            return _MAY_END
+        if any(stop in piece for stop in self._stop):
+            return _ENDS
+        # A stop string is complete only with a token that brings its last character.
+        return _MAY_END if any(stop[-1] in piece for stop in self._stop) else _GOES_ON
 
     def ends(self, rows: NDArray[np.int64]) -> list[int]:
         """Which rows [B, T] hold a stop string."""
@@ -194,6 +204,11 @@ class _Stopper:
             places = [(text.find(stop), -len(stop), stop) for stop in self._stop if stop in text]
             place, _, found = min(places, default=(len(text), 0, ""))
             yield text[:place], found
+
+
+@functools.lru_cache(maxsize=8)
+def _stopper(codec: Codec, stop: tuple[str, ...]) -> _Stopper:
+    return _Stopper(codec, stop)
 
 
 def start_decoder(
