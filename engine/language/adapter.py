@@ -6,6 +6,7 @@ one reply, so that a tree is a function of its replies alone.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from engine.language.token_steps import TokenSteps, whole_steps
 if TYPE_CHECKING:
     from engine.language.codec import Tokens
     from engine.language.generation import Completion
+    from engine.language.llama_reader import PromptCache
     from engine.language.model import LanguageModel
 
 Prior = Literal["freq", "logp", "lenorm", "exact"]
@@ -143,7 +145,8 @@ class LanguageEvaluator:
         if valued and self.model.value_head is not None:
             from engine.language.scoring import values
 
-            scores[valued] = values(self.model, self._rows([questions[i] for i in valued]))
+            rows = self._rows([questions[i] for i in valued])
+            scores[valued] = values(self.model, rows, self._known)
         cut = [index for index in valued if ended[index] and self._is_cut(questions[index])]
         scores[cut] = 0.0
         first = np.array([question.player == 0 for question in questions])
@@ -183,7 +186,7 @@ class LanguageEvaluator:
     def _name_tokens(
         self, by_token: TokenSteps, questions: Sequence[Question]
     ) -> list[tuple[list[_Proposal], int]]:
-        found, costs = by_token.propose(questions)
+        found, costs = by_token.propose(questions, self._known)
         self.generated += sum(costs)
         answers = []
         for question, steps, cost in zip(questions, found, costs, strict=True):
@@ -213,7 +216,7 @@ class LanguageEvaluator:
         task = self.task
         made = generate(
             self.model, rows, seeds=seeds, temperature=self.temperature, max_tokens=task.max_step_tokens,
-            stop=(task.step_end, task.end), max_rows=self.rows_at_once,
+            stop=(task.step_end, task.end), max_rows=self.rows_at_once, known=self._known,
         )  # fmt: skip
         self.generated += sum(completion.tokens for completion in made)
         answers, start = [], 0
@@ -223,6 +226,13 @@ class LanguageEvaluator:
             steps = [self._step(question, c.text, c.stop, c.tokens, c.ended) for c in part]
             answers.append((self._weigh(question, steps, part), sum(c.tokens for c in part)))
         return answers
+
+    @functools.cached_property
+    def _known(self) -> PromptCache | None:
+        """The prompts, read once, where they are long enough for that to pay."""
+        from engine.language.llama_reader import read_prompts
+
+        return read_prompts(self.model, self.model.encode_prompts([prompt.text for prompt in self.prompts]))
 
     def _step(self, question: Question, text: str, stop: str, tokens: int, stopped: bool) -> ProposedStep:
         """A step as generated; the task's end and the end token end the completion, a limit of tokens too."""

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from engine.errors import UserError
 from engine.language.codec import Codec, Tokens
 from engine.language.decoder import CachedDecoder, Decoder, RecomputingDecoder, has_rows
-from engine.language.llama_decoder import LlamaDecoder, is_small_llama
+from engine.language.llama_decoder import LlamaDecoder
+from engine.language.llama_reader import PromptCache, is_small_llama
 from engine.language.model import LanguageModel
 from engine.language.sampling import Noise, Sampling, draw
 
@@ -76,6 +77,7 @@ def generate(
     max_tokens: int,
     stop: Sequence[str] = (),
     max_rows: int | None = None,
+    known: PromptCache | None = None,
 ) -> list[Completion]:
     """Continue prompts, one row each; repeat a prompt to get several completions of it.
 
@@ -92,6 +94,7 @@ def generate(
         max_tokens: of one completion, at least 1.
         stop: strings that end a completion, none empty; its text ends before the earliest.
         max_rows: decoded together; by default MAX_ROWS, or what MAX_CACHE_BYTES hold.
+        known: what prompts begin with, read before; of use to small Llamas.
 
     Raises:
         UserError: for a prompt that the tokenizer cannot spell or that fills the context, and
@@ -106,7 +109,7 @@ def generate(
     done: dict[int, Completion] = {}
     for rows in _batches(ids, rows_at_once):
         batch = _Batch(model, [ids[row] for row in rows], [seeds[row] for row in rows], max_tokens)
-        batch.run(sampling, stopper)
+        batch.run(sampling, stopper, known)
         for watcher in watchers:
             watcher(batch.prompts, batch.lengths)
         done |= zip(rows, batch.completions(stopper), strict=True)
@@ -129,9 +132,9 @@ class _Batch:
         self.lengths = np.zeros(len(prompts), np.int64)
         self._ended = np.zeros(len(prompts), bool)
 
-    def run(self, sampling: Sampling, stopper: _Stopper) -> None:
+    def run(self, sampling: Sampling, stopper: _Stopper, known: PromptCache | None) -> None:
         """Decode until every row has ended or met its limit."""
-        decoder, logits = start_decoder(self._model, self.prompts, self._ids.shape[1])
+        decoder, logits = start_decoder(self._model, self.prompts, self._ids.shape[1], known)
         rows = np.arange(len(self.prompts))
         live = np.ones(len(rows), bool)
         marks = stopper.marks(logits.shape[1], self._model.ends)
@@ -212,7 +215,7 @@ def _stopper(codec: Codec, stop: tuple[str, ...]) -> _Stopper:
 
 
 def start_decoder(
-    model: LanguageModel, prompts: Sequence[Tokens], max_tokens: int
+    model: LanguageModel, prompts: Sequence[Tokens], max_tokens: int, known: PromptCache | None = None
 ) -> tuple[Decoder, torch.Tensor]:
     """A decoder of the rows, equal prompts read once, and the logits of their first tokens."""
     places: dict[tuple[int, ...], int] = {}
@@ -222,7 +225,7 @@ def start_decoder(
     distinct = [list(row) for row in places]
     decoder: CachedDecoder | LlamaDecoder | RecomputingDecoder
     if is_small_llama(model):
-        decoder = LlamaDecoder(model, distinct, copies, max_tokens)
+        decoder = LlamaDecoder(model, distinct, copies, max_tokens, known)
     elif has_rows(model):
         decoder = CachedDecoder(model, distinct, copies)
     else:

@@ -13,6 +13,7 @@ from engine.language.task import Prompt, Task
 
 if TYPE_CHECKING:
     from engine.language.codec import Tokens
+    from engine.language.llama_reader import PromptCache
     from engine.language.model import LanguageModel
 
 Ranking = tuple[NDArray[np.int64], NDArray[np.float32]]
@@ -53,10 +54,13 @@ class TokenSteps:
         return self._heads[question.tree] + [step.token for step in written]
 
     def propose(
-        self, questions: Sequence[Question]
+        self, questions: Sequence[Question], known: PromptCache | None = None
     ) -> tuple[list[list[tuple[ProposedStep, float]]], list[int]]:
-        """The next steps of each text with their probabilities, and the tokens that each answer cost."""
-        costs = self._rank(questions)
+        """The next steps of each text with their probabilities, and the tokens that each answer cost.
+
+        `known` are prompts read before.
+        """
+        costs = self._rank(questions, known)
         taken: list[list[tuple[int, float]]] = []
         for question in questions:
             intern = self._interns[question.tree]
@@ -77,13 +81,13 @@ class TokenSteps:
         ]
         return steps, costs
 
-    def _rank(self, questions: Sequence[Question]) -> list[int]:
+    def _rank(self, questions: Sequence[Question], known: PromptCache | None) -> list[int]:
         """Rank the next tokens of texts met for the first time; 1 for each of those, else 0."""
         from engine.language.scoring import top_tokens
 
         new = [q for q in questions if q.path not in self._rankings[q.tree]]
         if new:
-            tokens, logprobs = top_tokens(self._model, [self.tokens(q) for q in new], self._most)
+            tokens, logprobs = top_tokens(self._model, [self.tokens(q) for q in new], self._most, known)
             for question, ids, row in zip(new, tokens, np.exp(logprobs), strict=True):
                 possible = row > 0
                 self._rankings[question.tree][question.path] = (ids[possible], row[possible])
