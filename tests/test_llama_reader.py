@@ -147,13 +147,14 @@ def test_a_search_reads_long_prompts_once(prior: Any, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(LlamaReader, "_read", counted)
     found, columns = [], []
-    for long in (64, 5):
+    for long in (99, 5):
         monkeypatch.setattr(llama_reader, "LONG_PROMPT", long)
         read.clear()
         found.append(
             search_completions(
                 task, Policy(model, ""), task.prompts("test", 3, 0)[:3], Plan(12, prior=prior),
-                SearchConfig(), ProposalConfig(), lambda pairs: [task.verify(*pair) for pair in pairs], seed=1,
+                SearchConfig(), ProposalConfig(), lambda pairs: [task.verify(*pair) for pair in pairs],
+                seed=1,
             )
         )  # fmt: skip
         columns.append(sum(read))

@@ -25,7 +25,7 @@ TEXT = "text"
 
 def bench(
     games: Annotated[
-        list[str] | None, typer.Argument(metavar="[GAME…]", help="and text, for the loop on text")
+        list[str] | None, typer.Argument(metavar="[GAME…]", help="default: connect4; text: the loop on text")
     ] = None,
     seconds: Seconds = 60,
     json: JsonOption = False,

@@ -21,7 +21,7 @@ MAX_SCORES = 1 << 25
 """Pairs of columns, all rows together, that are attended to at a time; at least one row."""
 
 
-LONG_PROMPT = 64
+LONG_PROMPT = 96
 """Tokens of a prompt from which on keeping what was read of it is faster than reading it again."""
 
 MAX_PROMPT_BYTES = 1 << 30
