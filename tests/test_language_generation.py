@@ -242,12 +242,12 @@ def scripted(codec: Codec, script: Sequence[Sequence[int]], monkeypatch: pytest.
         def select(self, rows: torch.Tensor) -> None:
             self.rows = [self.rows[row] for row in rows.tolist()]
 
-    def start(_: Any, prompts: list[list[int]], __: int) -> tuple[Script, torch.Tensor]:
+    def start(_: Any, prompts: list[list[int]], *__: Any) -> tuple[Script, torch.Tensor]:
         known = codec.encode_prompts([str(row) for row in range(len(script))])
         decoder = Script([known.index(prompt) for prompt in prompts])
         return decoder, decoder.logits
 
-    monkeypatch.setattr(generation, "_start", start)
+    monkeypatch.setattr(generation, "start_decoder", start)
     model = tiny_llama(context=200)
     model.codec, model.ends = codec, (codec.end,)
 
@@ -424,7 +424,7 @@ def test_values_are_of_the_last_token() -> None:
     model = tiny_llama()
     assert model.add_value_head() is model.add_value_head()
     torch.nn.init.normal_(model.add_value_head().weight)
-    got = values(model, PROMPTS)
+    got = values(model, model.encode_prompts(PROMPTS))
     for prompt, value in zip(PROMPTS[:8], got, strict=False):
         with torch.no_grad():
             hidden = model.network(
@@ -438,7 +438,7 @@ def test_values_are_of_the_last_token() -> None:
 
 def test_top_tokens_are_the_likeliest() -> None:
     model = tiny_llama()
-    ids, logprobs = top_tokens(model, PROMPTS, 3)
+    ids, logprobs = top_tokens(model, model.encode_prompts(PROMPTS), 3)
     assert (np.diff(logprobs) <= 0).all()
     heads = model.encode_prompts(PROMPTS)
     for place in range(3):
@@ -446,7 +446,7 @@ def test_top_tokens_are_the_likeliest() -> None:
         assert np.allclose(np.concatenate(scored), logprobs[:, place], atol=1e-4)
     greedy = generate(model, PROMPTS, seeds=SEEDS, temperature=0, max_tokens=1)
     assert [int(each.ids[0]) for each in greedy] == ids[:, 0].tolist()
-    assert top_tokens(model, ["1"], 10_000)[0].shape == (1, len(model.codec.tokenizer))
+    assert top_tokens(model, model.encode_prompts(["1"]), 10_000)[0].shape == (1, len(model.codec.tokenizer))
 
 
 def test_a_built_model_generates() -> None:

@@ -246,7 +246,8 @@ def test_values_are_learnt() -> None:
         Judged(row, ((len(row), target),)) for row, target in zip(rows, (1.0, 1.0, 0.0, 0.0), strict=True)
     ]
     learner(model, learning_rate=0.01).fit(examples, Values(), steps=40)
-    assert values(model, ["1+", "4-"]).round(1).tolist() == pytest.approx([1, 0], abs=0.11)
+    texts = model.codec.encode_prompts(["1+", "4-"])
+    assert values(model, texts).round(1).tolist() == pytest.approx([1, 0], abs=0.11)
 
 
 def test_mistakes_are_told() -> None:

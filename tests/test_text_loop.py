@@ -184,6 +184,9 @@ def test_the_verbs_read_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert run_command(["text", "search", run, "countdown", "--count", "2", "--simulations", "8"]) == 0
     searched = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(searched) == 2
+    assert run_command(["text", "search", run, "countdown", "--count", "2", "--prior", "exact"]) == 0
+    by_token = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(len(step["text"]) <= 1 for line in by_token for step in line["steps"])
     assert run_command(["text", "eval", run, "--count", "20", "--json"]) == 0
     assert 0 <= json.loads(capsys.readouterr().out)["greedy"] <= 1
     out = tmp_path / "out.jsonl"

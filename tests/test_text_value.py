@@ -197,7 +197,9 @@ def test_values_are_learnt_while_the_policy_stays() -> None:
     lessons = value_lessons(network, TASK, labels)
     learner = TextLearner(network, TextLearnerConfig(learning_rate=3e-3, batch_tokens=256), 1)
     learner.fit(lessons, Mixed(1.0, before, 10.0), steps=80)
-    assert values(network, ["?"] * 6, texts).round() == pytest.approx([1, 0, 1, 0, 1, 0])
+    assert values(network, network.encode_texts(["?"] * 6, texts)).round() == pytest.approx(
+        [1, 0, 1, 0, 1, 0]
+    )
     old, new = (score(each, ["?"], ["a;c;"], ended=True)[0].sum() for each in (before, network))
     assert abs(old - new) < 0.5
 
@@ -222,7 +224,7 @@ def test_ranks_learn_which_is_better() -> None:
     assert objective(network, [Ranked(rows[0], rows[1])])[0].item() == pytest.approx(np.log(2), abs=1e-5)
     learner = TextLearner(network, TextLearnerConfig(batch_tokens=64), 1)
     learner.fit([Ranked(rows[0], rows[1])], objective, steps=30)
-    one, other = values(network, ["?"] * 2, ["a;", "b;"])
+    one, other = values(network, rows)
     assert one > other
 
 

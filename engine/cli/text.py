@@ -115,13 +115,16 @@ def search(
     listed: Annotated[
         bool, typer.Option("--listed", help="score the steps that the task lists, propose none")
     ] = False,
+    prior: Annotated[
+        str, typer.Option("--prior", help="what a step weighs: freq, logp, lenorm; exact: steps are tokens")
+    ] = "freq",
     split: Annotated[str, typer.Option("--split", help="train, validation or test")] = "validation",
     seed: SeedOption = 1,
 ) -> None:
     """Write completions by tree search, judged, as JSON lines."""
     from engine.cli.text_verb import search_lines
 
-    search_lines(model, task, count, simulations, tokens, listed, assignments or [], split, seed)
+    search_lines(model, task, count, simulations, tokens, listed, prior, assignments or [], split, seed)
 
 
 @app.command("eval")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from engine.cli.stream import Request, check_fields, each, print_json, serve
 from engine.cli.text_run import open_task, open_verifier
@@ -71,21 +71,28 @@ def search_lines(
     simulations: int,
     tokens: int,
     listed: bool,
+    prior: str,
     assignments: Sequence[str],
     split: str,
     seed: int,
 ) -> None:
     """Print completions written by tree search."""
     from engine.config import build_section, merge, parse_assignments
+    from engine.language.adapter import Prior
     from engine.language.rollout import Policy
     from engine.language.settings import TextConfig
     from engine.language.tree_search import Plan, search_completions
 
+    if prior not in get_args(Prior):
+        raise UserError(f"--prior '{prior}' is none of {', '.join(get_args(Prior))}")
+    if listed and prior == "exact":
+        raise UserError("--prior exact makes each token a step; leave --listed out")
     task, opened = open_task(spec), open_model(model)
     layers = merge(parse_assignments(assignments), {"task": spec, "method": "alphazero"})
     config = build_section(TextConfig, layers)
     prompts = read_prompts(task, split, count, seed)
-    plan = Plan(simulations, tokens or None, judge=task.verifier_at_test, listed=listed)
+    kind = cast(Prior, prior)
+    plan = Plan(simulations, tokens or None, judge=task.verifier_at_test, prior=kind, listed=listed)
     with open_verifier(spec, task) as verify:
         policy = Policy(opened.model, opened.model.digest())
         episodes = search_completions(

@@ -88,7 +88,9 @@ def values_of(model: LanguageModel, episodes: Sequence[Episode]) -> NDArray[np.f
     """What the model's value head says of whole completions, float32 [N]."""
     from engine.language.scoring import values
 
-    return values(model, [e.prompt.text for e in episodes], [e.completion for e in episodes])
+    return values(
+        model, model.encode_texts([e.prompt.text for e in episodes], [e.completion for e in episodes])
+    )
 
 
 def best_by_value(scores: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -72,17 +72,8 @@ class LanguageModel:
         heads = self.encode_prompts(prompts)
         if not any(starts):
             return heads
-        rows = [
-            head + tail
-            for head, tail in zip(heads, self.codec.encode_completions(prompts, starts), strict=True)
-        ]
-        longest = max(map(len, rows))
-        if longest >= self.context:
-            raise UserError(
-                f"a prompt with its completion has {longest} tokens, the model's context {self.context}; "
-                "shorten the task's max_tokens or take another model"
-            )
-        return rows
+        tails = self.codec.encode_completions(prompts, starts)
+        return [head + tail for head, tail in zip(heads, tails, strict=True)]
 
     def add_value_head(self) -> nn.Linear:
         """Give the model a value head of zeros, which says 0.5 of every text; keep the one it has."""
