@@ -40,7 +40,9 @@ ARMS: dict[str, Settings] = {
     "half": {**UNVERIFIED, "mix": {"real": True, "real_fraction": 0.5}},
     "accumulate": {**UNVERIFIED, "mix": {"real": True, "keep": "accumulate"}},
     "verified": {},
+    "real": {"sample": {"samples": 0}, "update": {"start": "fresh"}, "loop": {"iterations": 2}},
 }
+"""`real` is a control: fresh weights on the real data again, which is what a new training costs by itself."""
 
 
 def cell(task: str, arm: str, guarded: bool) -> Callable[[Cell], Measured]:
@@ -122,7 +124,8 @@ COLLAPSE = Experiment(
         )
         for arm in arms
         for guarded in (False, True)
-    },
+    }
+    | {"grammar-real": cell("grammar", "real", guarded=False)},
     lines=[
         in_band("countdown-replace"),
         Line(
@@ -230,6 +233,8 @@ COLLAPSE = Experiment(
         "A rare word is in under 0.6 % of the sentences the first model writes, about 1e-3 of its words, "
         "and in at least 4 of the 128 problems of the probe: another look at the same model would miss about "
         "one in fifty of them.",
+        "`grammar-real` learns the same real sentences anew with other weights and no own ones; what it "
+        "loses of the first model's rare words is no collapse.",
     ],
 )
 
