@@ -41,7 +41,7 @@ from engine.language.rundir import REPORT, TextRun, judged_iteration
 from engine.language.settings import TextConfig
 from engine.language.task import Demonstration, Prompt, Task
 from engine.language.watch import Watch, observation
-from engine.metrics import Metrics, resident_mb
+from engine.metrics import Metrics, markdown_table, resident_mb
 from engine.train import Reporter
 
 
@@ -334,6 +334,5 @@ def final_table(parts: Parts) -> list[dict[str, Any]]:
     if "control" in found:
         rows.append(table_row("control", found["control"], found))
     rows.append(table_row(f"iteration {parts.progress.accepted}", measured(parts.model), found))
-    for row in rows:
-        parts.metrics.text(parts.progress.iteration, "result", "\n".join(f"{k}: {v}" for k, v in row.items()))
+    parts.metrics.text(parts.progress.iteration, "result/table", markdown_table(rows))
     return rows
