@@ -199,7 +199,8 @@ def test_tensorboard_shows_a_run_in_ordered_sections(tmp_path: Path) -> None:
     assert {each.step for each in events.Tensors("0 result/gold")} == {0, 1}
     (table,) = events.Tensors("0 result/result/table")
     lines = table.tensor_proto.string_val[0].decode().splitlines()
-    assert [line.split("|")[1].strip() for line in lines] == ["model", "---", "first", "control", "iteration 1"]
+    names = [line.split("|")[1].strip() for line in lines]
+    assert names == ["model", "---", "first", "control", "iteration 1"]
 
 
 def test_a_stopped_run_goes_on_once_a_person_has_judged(tmp_path: Path) -> None:
