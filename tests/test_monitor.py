@@ -146,6 +146,16 @@ def test_badness_of_going_from_two_to_one(form: str, badness: float) -> None:
     assert 0 < evidence.error < 0.2
 
 
+@pytest.mark.parametrize(("hits", "chance"), [(1, 0.16), (16, 1e-4)])
+def test_to_lose_what_was_seen_once_is_chance(hits: int, chance: float) -> None:
+    """`hits` of 1000 problems had something that none has now."""
+    before = np.random.default_rng(1).poisson(hits, 2000) / 1000
+    pair = Compared(0.0, np.zeros(2000), 1000, hits / 1000, before)
+    evidence = pair.evidence("shrink")
+    assert evidence.badness == 1.0
+    assert evidence.chance(0.0) == pytest.approx(chance, rel=0.75)
+
+
 def test_one_cluster_proves_nothing() -> None:
     pair = Compared(1.0, np.array([1.0, 1.0]), 1, 2.0, np.array([2.0, 2.0]))
     assert pair.evidence("shrink").chance(0.0) == 1.0

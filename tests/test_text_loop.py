@@ -18,7 +18,11 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from engine.cli.app import run as run_command
+from engine.language.improve import guarded
 from engine.language.model_folder import load_model
+from engine.language.monitor.config import GuardConfig
+from engine.language.monitor.guard import Knobs
+from engine.language.monitor.levels import Alert, Level
 from engine.language.rundir import TextRun, read_text_config
 from engine.language.settings import METHODS
 from engine.metrics import read_metrics
@@ -227,3 +231,12 @@ def test_a_stopped_run_goes_on_once_a_person_has_judged(tmp_path: Path) -> None:
     assert run_command(["text", "inspect", run.as_posix(), "--verdicts", str(sheet)]) == 0
     assert run_command(resume) == 0
     assert [line["iteration"] for line in read_metrics(run / "metrics.jsonl")] == [0, 1, 2]
+
+
+def test_more_real_data_is_more_than_there_was() -> None:
+    alarm = Alert(1, "drift/bits_per_character", Level.ALERT, 1.2, 1.0, (1.1, 1.3), "", ("real-fraction",))
+    once = Knobs(real_fraction=0.0)
+    assert guarded([alarm], once, 0.3, GuardConfig()).knobs.real_fraction == pytest.approx(0.4)
+    assert guarded([alarm], once, 0.7, GuardConfig()).knobs == once
+    assert guarded([], once, 0.3, GuardConfig()).knobs == once
+    assert guarded([alarm], replace(once, real_fraction=0.2), 0.2, GuardConfig()).knobs.real_fraction == 0.3

@@ -17,9 +17,10 @@ from engine.language.evaluation import Result, evaluate, table_row
 from engine.language.filter import mark_kept, mix
 from engine.language.model import LanguageModel
 from engine.language.model_folder import load_model
+from engine.language.monitor.config import GuardConfig
 from engine.language.monitor.gate import gate
-from engine.language.monitor.guard import check_start, respond
-from engine.language.monitor.levels import Level
+from engine.language.monitor.guard import Changes, Knobs, check_start, respond
+from engine.language.monitor.levels import Alert, Level
 from engine.language.monitor.monitor import Monitor
 from engine.language.monitor.observation import Items
 from engine.language.parts import (
@@ -155,13 +156,14 @@ def _iterate(parts: Parts) -> None:
             break
         values = learn(student, config, examples, steps, (iteration, number))
         taken += steps
-    _judge(parts, student, iteration, episodes, values, taken, leaked)
+    _judge(parts, config, student, iteration, episodes, values, taken, leaked)
     progress.seconds += time.monotonic() - started
     _commit(parts, student, episodes, values)
 
 
 def _judge(
     parts: Parts,
+    config: TextConfig,
     student: LanguageModel,
     iteration: int,
     episodes: Sequence[Episode],
@@ -170,14 +172,14 @@ def _judge(
     leaked: int,
 ) -> None:
     """Measure what came out, and let the gate and the alarms decide what becomes of it."""
-    config, progress, old = parts.config, parts.progress, parts.accuracy
+    progress, old = parts.progress, parts.accuracy
     look = parts.watch.look(student)
     passed = gate(look.accuracy.scores, old.scores, old.keys, config.monitor, config.seed)
-    share = real_share(parts, episodes)
+    share = real_share(parts, config, episodes)
     seen = observation(look, iteration, episodes, share, leaked)
     human = judged_iteration(parts.run.path) == iteration - 1
     alerts = parts.monitor.update(replace(seen, gate=passed, human=human))
-    changes = respond(alerts, progress.knobs, config.guards)
+    changes = guarded(alerts, progress.knobs, share, config.guards)
     for alert in alerts:
         parts.reporter.message(f"{alert.level.name} {alert.metric}: {alert.message}")
     for reason in changes.reasons:
@@ -303,13 +305,25 @@ def draw(prompts: Sequence[Prompt], count: int, seed: int) -> list[Prompt]:
     return [prompts[index] for index in sorted(Random(seed).sample(range(len(prompts)), count))]
 
 
-def real_share(parts: Parts, episodes: Sequence[Episode]) -> float:
+def guarded(alerts: Sequence[Alert], knobs: Knobs, share: float, config: GuardConfig) -> Changes:
+    """What alarms change, where a fraction of 0 stands for the share that the real data has anyway."""
+    if knobs.real_fraction > 0:
+        return respond(alerts, knobs, config)
+    changes = respond(alerts, replace(knobs, real_fraction=share), config)
+    if changes.knobs.real_fraction == share:
+        return replace(changes, knobs=replace(changes.knobs, real_fraction=0.0))
+    return changes
+
+
+def real_share(parts: Parts, config: TextConfig, episodes: Sequence[Episode]) -> float:
     """Share of the characters trained on that is real data."""
-    own = sum(len(episode.completion) for episode in episodes if episode.kept)
+    if not config.mix.real or not parts.real:
+        return 0.0
+    if config.mix.real_fraction:
+        return config.mix.real_fraction
+    own = sum(len(episode.completion) for episode in _learnable(parts, config, episodes))
     real = sum(len(demonstration.completion) for demonstration in parts.real)
-    return (
-        real / max(real + own, 1) if parts.config.mix.real_fraction == 0 else parts.config.mix.real_fraction
-    )
+    return real / max(real + own, 1)
 
 
 def final_table(parts: Parts) -> list[dict[str, Any]]:

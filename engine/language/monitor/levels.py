@@ -113,9 +113,11 @@ class Compared:
         if self.replicates is None:
             return Evidence(point, 0.0)
         before = self.reference if self.reference_replicates is None else self.reference_replicates
-        if form == "swing":  # the sign of the change that is seen, so that replicates lie around it
-            sign = 1.0 if self.value >= self.reference else -1.0
-            drawn = sign * _badness("grow", self.replicates, before)
+        if form in ("shrink", "grow", "swing"):
+            # Over the reference as measured: over one drawn anew, what was seen once and is now gone would
+            # have lost all of itself in each draw and look certain.
+            scale = abs(self.reference)
+            drawn = (self.replicates - before) / scale if scale > 0 else np.full(1, np.nan)
         else:
             drawn = _badness(form, self.replicates, before)
         drawn = drawn[np.isfinite(drawn)]
