@@ -71,7 +71,10 @@ def open_task(spec: str) -> Task:
     """The task that `spec` names: registered, of a user's file, or a file of prompts and answers."""
     from engine.language.task_registry import load_task
 
-    return load_task(task_name(spec))
+    try:
+        return load_task(task_name(spec))
+    except UserError as error:
+        raise UserError(str(error).replace(task_name(spec), spec)) from error
 
 
 @contextmanager

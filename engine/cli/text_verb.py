@@ -35,17 +35,21 @@ def open_model(path: str) -> Opened:
 
     folder = Path(path)
     if (folder / "manifest").is_dir():
-        return Opened(load_model(newest_model(folder)), read_text_config(folder).task)
+        return Opened(newest_model(folder), read_text_config(folder).task)
     return Opened(load_model(folder), None)
 
 
 def read_prompts(task: Task, split: str, count: int, seed: int) -> list[Prompt]:
     """Problems of a split by its name."""
+    from engine.language.problems import problems
     from engine.language.task import Split
 
     if split not in get_args(Split):
         raise UserError(f"--split '{split}' is none of {', '.join(get_args(Split))}")
-    return task.prompts(split, count, seed)  # type: ignore[arg-type]
+    found = problems(task, split, count, seed)  # type: ignore[arg-type]
+    if not found:
+        raise UserError(f"task '{task.name}' has no problem of the split {split}; take another --split")
+    return found
 
 
 def generate_lines(

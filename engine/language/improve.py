@@ -10,13 +10,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from engine.errors import UserError
 from engine.interrupt import terminable
 from engine.language.contamination import EvaluationIndex, overlap, refuse_overlap
 from engine.language.episode import Episode
 from engine.language.evaluation import Result, evaluate, table_row
 from engine.language.filter import mark_kept, mix
 from engine.language.model import LanguageModel
-from engine.language.model_folder import load_model
 from engine.language.monitor.config import GuardConfig
 from engine.language.monitor.gate import gate
 from engine.language.monitor.guard import Changes, Knobs, check_start, respond
@@ -32,9 +32,12 @@ from engine.language.parts import (
     instruments,
     knobs_of,
     learn,
+    practice,
     real_data,
     turned,
+    watched,
 )
+from engine.language.problems import refuse_shared, some_problems
 from engine.language.report.report import RunPage, write_report
 from engine.language.report.sample import draw_samples
 from engine.language.rollout import Policy, Verify, rollout, row_seed
@@ -69,7 +72,11 @@ def improve(
         run = stack.enter_context(
             TextRun.open(run_path, warn) if resume else TextRun.create(run_path, config, warn)
         )
-        parts = _assemble(stack, task, run, verify, reporter)
+        try:
+            parts = _assemble(stack, task, run, verify, reporter)
+        except UserError:
+            run.abandon()
+            raise
         reporter.start(None, total, parts.progress.iteration)
         reporter.message(f"run {run_path}")
         while parts.progress.iteration < total and not parts.progress.stopped:
@@ -88,10 +95,9 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
     config = run.config
     checkpoint = run.latest()
     real, holdout = real_data(task, config)
-    shown = {demonstration.prompt.id for demonstration in (*real, *holdout)}
-    wanted = len(shown) + config.sample.prompts * min(max(config.loop.iterations, 2), 8)
-    prompts = [p for p in task.prompts("train", wanted, config.seed) if p.id not in shown]
-    index = EvaluationIndex(evaluation_prompts(task, config))
+    prompts, measured = practice(task, config, real, holdout), evaluation_prompts(task, config)
+    refuse_shared(task, prompts, measured)
+    index = EvaluationIndex(measured)
     refuse_overlap([*real, *holdout], index)
     real, holdout = (_without_hits(part, index, reporter) for part in (real, holdout))
     metrics = stack.enter_context(Metrics(run.path, checkpoint.iteration if checkpoint else -1))
@@ -99,15 +105,15 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         progress = Progress.of(checkpoint.progress)
         if judged_iteration(run.path) == progress.iteration:
             progress.stopped = ""
-        base, model = load_model(run.model_folder(0)), load_model(run.model_folder(progress.accepted))
-        monitor = Monitor.from_json(progress.monitor, config.monitor, instruments(task))
+        base, model = run.model(0), run.model(progress.accepted)
+        monitor = Monitor.from_json(progress.monitor, watched(task, config), instruments(task))
         accuracy = Items(**progress.accuracy)
     else:
         started = time.monotonic()
         progress = Progress(knobs=knobs_of(config))
         base = model = first_model(task, config, real, reporter)
         progress.seconds = time.monotonic() - started
-        monitor, accuracy = Monitor(config.monitor, instruments(task)), Items((), ())
+        monitor, accuracy = Monitor(watched(task, config), instruments(task)), Items((), ())
     watch = Watch(task, config, holdout, base, verify)
     parts = Parts(
         task,
@@ -275,7 +281,7 @@ def _policies(parts: Parts, count: int) -> list[Policy]:
     policies = [Policy(parts.model, parts.model.digest())]
     for iteration in range(parts.progress.accepted - 1, -1, -1):
         if len(policies) < count:
-            model = load_model(parts.run.model_folder(iteration))
+            model = parts.run.model(iteration)
             policies.append(Policy(model, model.digest()))
     for number in range(len(policies), count if not parts.config.model.path else 0):
         seeds = parts.config.model_copy(update={"seed": row_seed(parts.config.seed, "policy", number)})
@@ -287,7 +293,7 @@ def _policies(parts: Parts, count: int) -> list[Policy]:
 def _starting_model(parts: Parts) -> LanguageModel:
     """A model of its own to train: what the first model was, or a copy of the accepted one."""
     first = parts.config.update.start == "base"
-    return load_model(parts.run.model_folder(0 if first else parts.progress.accepted))
+    return parts.run.model(0 if first else parts.progress.accepted)
 
 
 def _learnable(parts: Parts, config: TextConfig, episodes: Sequence[Episode]) -> list[Episode]:
@@ -329,7 +335,7 @@ def real_share(parts: Parts, config: TextConfig, episodes: Sequence[Episode]) ->
 def final_table(parts: Parts) -> list[dict[str, Any]]:
     """Base, control and result on the test problems; the control has as many steps on real data."""
     task, config, run = parts.task, parts.config, parts.run
-    prompts = task.prompts("test", config.measure.test, 0)
+    prompts = some_problems(task, "test", config.measure.test, 0)
     parts.reporter.message(f"measuring on {len(prompts)} test problems")
 
     def measured(model: LanguageModel) -> Result:
@@ -338,10 +344,10 @@ def final_table(parts: Parts) -> list[dict[str, Any]]:
             samples=config.measure.samples, rows=config.loop.rows, seed=config.seed,
         )  # fmt: skip
 
-    first = measured(load_model(run.model_folder(0)))
+    first = measured(run.model(0))
     found = {"first": first}
     if config.measure.control and parts.real and parts.progress.steps:
-        control = load_model(run.model_folder(0))
+        control = run.model(0)
         learn(control, config, mix([], parts.real, config.mix, 0), parts.progress.steps, ("control",))
         found["control"] = measured(control)
     rows = [table_row("first", first, dict.fromkeys(found, first))]

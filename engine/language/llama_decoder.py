@@ -82,8 +82,8 @@ class LlamaDecoder:
         pads = ids.shape[1] - mask.sum(1)[copies]
         self._pads = pads if bool(pads.any()) else None
         self._position = ids.shape[1] - pads
-        self._last = model.context - 1
-        self._rope = self._rope_tables(network.model.rotary_emb, model.context)
+        self._last = min(model.context, self._total) - 1
+        self._rope = self._rope_tables(network.model.rotary_emb, self._last + 1)
 
     @torch.no_grad()
     def step(self, tokens: Tensor) -> Tensor:
@@ -158,9 +158,9 @@ class LlamaDecoder:
             values=_moved(cached.values, copies, len(copies), used, self._total),
         )
 
-    def _rope_tables(self, rotary: Any, context: int) -> tuple[Tensor, Tensor]:
-        positions = torch.arange(context, device=self._embedding.device)[None]
-        cos, sin = (table[0] for table in rotary(self._embedding, position_ids=positions))
+    def _rope_tables(self, rotary: Any, positions: int) -> tuple[Tensor, Tensor]:
+        places = torch.arange(positions, device=self._embedding.device)[None]
+        cos, sin = (table[0] for table in rotary(self._embedding, position_ids=places))
         sign = torch.ones_like(sin[:1])
         sign[:, : self._size // 2] = -1
         return cos, sin * sign

@@ -13,11 +13,13 @@ from engine.language.contamination import EvaluationIndex
 from engine.language.filter import Example, mix
 from engine.language.model import LanguageModel
 from engine.language.model_folder import load_model
+from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.guard import Knobs
 from engine.language.monitor.measure import Instruments
 from engine.language.monitor.monitor import Monitor
 from engine.language.monitor.observation import Items
 from engine.language.objective import Supervised, texts
+from engine.language.problems import demonstrations, problems, some_problems
 from engine.language.rollout import Verify, row_seed
 from engine.language.rundir import TextRun
 from engine.language.settings import TextConfig
@@ -109,7 +111,7 @@ def turned(config: TextConfig, knobs: Knobs) -> TextConfig:
 def real_data(task: Task, config: TextConfig) -> tuple[list[Demonstration], list[Demonstration]]:
     """(what models may learn from, what is kept apart to watch them)."""
     count, apart = config.model.demonstrations, config.measure.holdout
-    found = task.demonstrations(count + apart, config.seed)
+    found = demonstrations(task, count + apart, config.seed)
     apart = min(apart, len(found) // 5)
     return found[: len(found) - apart][:count], found[len(found) - apart :]
 
@@ -146,7 +148,33 @@ def evaluation_prompts(task: Task, config: TextConfig) -> list[Prompt]:
     """Every problem that a checkpoint of this run is gated, watched or reported on."""
     measure = config.measure
     validation = max(measure.validation, config.monitor.prompts)
-    return [*task.prompts("validation", validation, 0), *task.prompts("test", measure.test, 0)]
+    return [
+        *some_problems(task, "validation", validation, 0),
+        *some_problems(task, "test", measure.test, 0),
+    ]
+
+
+def practice(
+    task: Task, config: TextConfig, real: Sequence[Demonstration], holdout: Sequence[Demonstration]
+) -> list[Prompt]:
+    """Problems of the training split without a demonstration; where each has one, all but those kept apart.
+
+    Raises UserError where there are none though the method samples.
+    """
+    apart = {demonstration.prompt.id for demonstration in holdout}
+    shown = apart | {demonstration.prompt.id for demonstration in real}
+    wanted = len(shown) + config.sample.prompts * min(max(config.loop.iterations, 2), 8)
+    found = [prompt for prompt in problems(task, "train", wanted, config.seed) if prompt.id not in apart]
+    fresh = [prompt for prompt in found if prompt.id not in shown]
+    if not found and config.sample.samples:
+        raise UserError(f"task '{task.name}' has no problem of the split train to practise on; give it some")
+    return fresh or found
+
+
+def watched(task: Task, config: TextConfig) -> MonitorConfig:
+    """The monitor's settings, with no more problems than the validation split has."""
+    count = len(task.prompts("validation", config.monitor.prompts, 0)[: config.monitor.prompts])
+    return config.monitor.model_copy(update={"prompts": count})
 
 
 def expected_real_share(task: Task, config: TextConfig) -> float:

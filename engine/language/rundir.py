@@ -100,6 +100,15 @@ class TextRun(RunFolder):
         """The folder of a checkpoint's model."""
         return checkpoint_folder(self.path, iteration)
 
+    def model(self, iteration: int) -> LanguageModel:
+        """The model of a checkpoint."""
+        return read_model(self.path, self.config, iteration)
+
+    def abandon(self) -> None:
+        """Take the settings of a run without a commit away, so that its folder takes another."""
+        if self.manifest is None:
+            (self.path / CONFIG).unlink(missing_ok=True)
+
     def is_lasting(self, name: str) -> bool:
         """Every file of a model's folder."""
         del name
@@ -143,12 +152,21 @@ def _read_checkpoint(folder: Path, digests: Mapping[str, Digest]) -> TextCheckpo
         raise CorruptFileError(f"checkpoint '{folder}' is not complete: {error!r}") from error
 
 
-def newest_model(path: Path) -> Path:
-    """The folder of the model that a run has accepted, without writing to it; UserError where it has none."""
+def newest_model(path: Path) -> LanguageModel:
+    """The model that a run has accepted, without writing to it; UserError where it has none."""
+    config = read_text_config(path)
     for manifest in read_manifests(path):
         if isinstance(manifest, CorruptFileError):
             continue
         folder = checkpoint_folder(path, manifest.iteration)
         accepted = read_sealed(folder / STATE, manifest.checkpoints[manifest.iteration][STATE])
-        return checkpoint_folder(path, int(accepted["progress"]["accepted"]))
+        return read_model(path, config, int(accepted["progress"]["accepted"]))
     raise UserError(f"run '{path}' has no checkpoint yet; let it finish an iteration")
+
+
+def read_model(path: Path, config: TextConfig, iteration: int) -> LanguageModel:
+    """The model of a checkpoint; where the run trains an adapter, that over the model it is for."""
+    from engine.language.model_folder import load_model
+
+    folder = checkpoint_folder(path, iteration)
+    return load_model(config.model.path, folder) if config.model.adapter else load_model(folder)
