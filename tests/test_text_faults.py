@@ -142,6 +142,31 @@ def test_few_problems_are_enough(own: Callable[[str], str], tmp_path: Path) -> N
     assert last["data/sampled"] == 40 * 3
 
 
+def test_problems_that_do_not_fit_are_left_out(
+    own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = """
+alphabet = "0123456789+="
+def prompts(self, split, count, seed):
+    odd = [Prompt("long", "1+" * 50000, "long"), Prompt("face", "\\u263a", "face")]
+    return ((odd if split == "train" else []) + self.listed(split))[:count]
+"""
+    assert run_command(trained(own(lines), tmp_path / "run", sample__prompts=100)) == 0
+    assert "2 of 60 problems are left out" in capsys.readouterr().err
+
+
+def test_a_model_can_spell_every_problem_that_it_is_measured_on(
+    own: Callable[[str], str], tmp_path: Path
+) -> None:
+    lines = """
+alphabet = ""
+def prompts(self, split, count, seed):
+    return [Prompt(p.id, p.text + {"train": "", "validation": "é", "test": "ü"}[split], p.key)
+            for p in self.listed(split)[:count]]
+"""
+    assert run_command(trained(own(lines), tmp_path / "run", loop__iterations=0)) == 0
+
+
 def test_a_run_that_was_refused_can_be_begun_again(
     own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

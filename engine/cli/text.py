@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from engine.cli.option import JsonOption, SeedOption
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(
     name="text",
@@ -91,7 +88,7 @@ def generate(
 def verify(task: TaskArgument) -> None:
     """Judge completions, as JSON lines.
 
-    In: {"id", "prompt", "completion"}.
+    In: {"id", "prompt", "completion"}, or what `generate` wrote; lines that wait are judged side by side.
     Out: {"id", "score", "parsed", "reason", "flags", "kind"}, or {"id", "error"}.
     """
     from engine.cli.text_verb import serve_verdicts

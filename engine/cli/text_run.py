@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,11 +79,12 @@ def open_task(spec: str) -> Task:
 
 
 @contextmanager
-def open_verifier(spec: str, task: Task) -> Iterator[Verify]:
+def open_verifier(spec: str, task: Task, max_failures: float = 0.05) -> Iterator[Verify]:
     """What judges completions: in this process where the task is quick, else in killable workers."""
     from engine.language.verifier import open_verifier as create
 
-    with create(task, task_name(spec)) as verify:
+    workers = len(os.sched_getaffinity(0))
+    with create(task, task_name(spec), workers=workers, max_failures=max_failures) as verify:
         yield verify
 
 

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from engine.cli.stream import Request, check_fields, each, print_json, serve
+from engine.cli.stream import Answer, Request, check_fields, print_json, serve
 from engine.cli.text_run import open_task, open_verifier
 from engine.errors import UserError
 
 if TYPE_CHECKING:
     from engine.language.episode import Episode
     from engine.language.model import LanguageModel
+    from engine.language.rollout import Verify
     from engine.language.rundir import TextRun
-    from engine.language.task import Prompt, Task
+    from engine.language.task import Prompt, Task, VerifyResult
 
 SHEET = "inspect.csv"
+BATCH = 256
+"""Requests judged together."""
+
+JUDGED = ("score", "parsed", "reason", "flags", "kind", "tokens", "ended", "steps")
+"""What `generate` and `search` say beside the completion."""
 
 
 @dataclass(frozen=True)
@@ -99,28 +106,47 @@ def search_lines(
 
 
 def serve_verdicts(spec: str) -> None:
-    """Judge completions that come as JSON lines."""
+    """Judge completions that come as JSON lines, those that wait at the same time side by side."""
     task = open_task(spec)
-    with open_verifier(spec, task) as verify:
+    with open_verifier(spec, task, max_failures=1.0) as verify:
+        serve(lambda requests: judge(verify, requests), BATCH)
 
-        def judge(request: Request) -> dict[str, Any]:
-            from engine.language.task import Prompt
 
-            check_fields(request, ("id", "prompt", "completion", "prompt_id", "key"))
-            prompt, completion = request.get("prompt"), request.get("completion")
-            if not isinstance(prompt, str) or not isinstance(completion, str):
-                raise UserError('give "prompt" and "completion" as texts')
-            problem = Prompt(str(request.get("prompt_id", prompt)), prompt, str(request.get("key", prompt)))
-            verdict = verify([(problem, completion)])[0]
-            return {
-                "score": verdict.score,
-                "parsed": verdict.parsed,
-                "reason": verdict.reason,
-                "flags": list(verdict.flags),
-                "kind": verdict.kind,
-            }
+def judge(verify: Verify, requests: Sequence[Request]) -> list[Answer]:
+    """A verdict for each request, or the error of one that cannot be judged, in order."""
+    answers: list[Answer] = [UserError("")] * len(requests)
+    pairs: dict[int, tuple[Prompt, str]] = {}
+    for number, request in enumerate(requests):
+        try:
+            pairs[number] = _pair(request)
+        except UserError as error:
+            answers[number] = error
+    for number, verdict in zip(pairs, _verdicts(verify, list(pairs.values())), strict=True):
+        answers[number] = verdict
+    return answers
 
-        serve(each(judge))
+
+def _verdicts(verify: Verify, pairs: Sequence[tuple[Prompt, str]]) -> list[Answer]:
+    """Verdicts as JSON; what is refused costs its own line, so a batch that has some is halved."""
+    try:
+        return [verdict_fields(verdict) for verdict in verify(pairs)]
+    except UserError as error:
+        middle = len(pairs) // 2
+        return [*_verdicts(verify, pairs[:middle]), *_verdicts(verify, pairs[middle:])] if middle else [error]
+
+
+def _pair(request: Request) -> tuple[Prompt, str]:
+    from engine.language.task import Prompt
+
+    check_fields(request, ("id", "prompt", "completion", "prompt_id", "key", *JUDGED))
+    texts = {name: request.get(name) for name in ("prompt", "completion")}
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            raise UserError(f'give "{name}" as a text, not {dumps(text)[:60]}')
+    prompt, completion = str(texts["prompt"]), str(texts["completion"])
+    names = [request.get(name) for name in ("prompt_id", "id")]
+    identity = next((name for name in names if isinstance(name, str)), prompt)
+    return Prompt(identity, prompt, str(request.get("key", prompt))), completion
 
 
 def evaluate_model(model: str, spec: str | None, count: int, samples: int, seed: int, json: bool) -> None:
@@ -208,17 +234,25 @@ def latest_progress(run: TextRun) -> dict[str, Any]:
     return checkpoint.progress
 
 
+def verdict_fields(verdict: VerifyResult) -> dict[str, Any]:
+    """A verdict as JSON."""
+    return {
+        "score": verdict.score,
+        "parsed": verdict.parsed,
+        "reason": verdict.reason,
+        "flags": list(verdict.flags),
+        "kind": verdict.kind,
+    }
+
+
 def describe(episode: Episode) -> dict[str, Any]:
-    """An episode as JSON."""
-    result = episode.result
+    """An episode as JSON; `verify` reads it, too."""
     return {
         "id": episode.prompt.id,
+        "key": episode.prompt.key,
         "prompt": episode.prompt.text,
         "completion": episode.completion,
-        "score": result.score,
-        "parsed": result.parsed,
-        "reason": result.reason,
-        "flags": list(result.flags),
+        **verdict_fields(episode.result),
         "tokens": episode.tokens,
         "ended": episode.ended,
     }

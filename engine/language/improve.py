@@ -36,6 +36,7 @@ from engine.language.parts import (
     real_data,
     turned,
     watched,
+    without_misfits,
 )
 from engine.language.problems import refuse_shared, some_problems
 from engine.language.report.report import RunPage, write_report
@@ -114,6 +115,7 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         base = model = first_model(task, config, real, reporter)
         progress.seconds = time.monotonic() - started
         monitor, accuracy = Monitor(watched(task, config), instruments(task)), Items((), ())
+    prompts, real = without_misfits(base, prompts, real, reporter.message)
     watch = Watch(task, config, holdout, base, verify)
     parts = Parts(
         task,

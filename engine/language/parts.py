@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from engine.language.monitor.measure import Instruments
 from engine.language.monitor.monitor import Monitor
 from engine.language.monitor.observation import Items
 from engine.language.objective import Supervised, texts
-from engine.language.problems import demonstrations, problems, some_problems
+from engine.language.problems import demonstrations, fits, problems, some_problems
 from engine.language.rollout import Verify, row_seed
 from engine.language.rundir import TextRun
 from engine.language.settings import TextConfig
@@ -135,10 +136,9 @@ def first_model(
 
 def new_model(task: Task, config: TextConfig, real: Sequence[Demonstration]) -> LanguageModel:
     """A model with fresh weights that can spell the task."""
-    alphabet = task.alphabet or "".join(
-        sorted({letter for d in real for letter in d.prompt.text + d.completion})
-    )
     prompts = [d.prompt for d in real] + evaluation_prompts(task, config)
+    written = [d.completion for d in real] + [p.text for p in (*prompts, *practice(task, config, real, []))]
+    alphabet = task.alphabet or "".join(sorted(set().union(*written)))
     longest = max(len(prompt.text) for prompt in prompts) + task.max_tokens
     # Room for problems a little longer than those seen here.
     return build_model(alphabet, config.model.size, config.seed, context=max(256, longest + longest // 4))
@@ -169,6 +169,29 @@ def practice(
     if not found and config.sample.samples:
         raise UserError(f"task '{task.name}' has no problem of the split train to practise on; give it some")
     return fresh or found
+
+
+def without_misfits(
+    model: LanguageModel,
+    prompts: Sequence[Prompt],
+    real: Sequence[Demonstration],
+    warn: Callable[[str], None],
+) -> tuple[list[Prompt], list[Demonstration]]:
+    """What the model can spell and has room for; `warn` is told of the rest.
+
+    Raises UserError where there were problems and none is left.
+    """
+    good = fits(model, [prompt.text for prompt in prompts])
+    learnt = fits(model, [each.prompt.text + each.completion for each in real])
+    for kept, what in ((good, "problems"), (learnt, "demonstrations")):
+        if not all(kept):
+            warn(
+                f"{kept.count(False)} of {len(kept)} {what} are left out: "
+                f"over the model's context of {model.context} tokens, or with letters it cannot spell"
+            )
+    if prompts and not any(good):
+        raise UserError("no problem to practise on is left; take another model or shorter problems")
+    return list(compress(prompts, good)), list(compress(real, learnt))
 
 
 def watched(task: Task, config: TextConfig) -> MonitorConfig:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.errors import UserError
 from engine.language.sandbox.value import printable
 from engine.language.task import Demonstration, Prompt, Split, Task
+
+if TYPE_CHECKING:
+    from engine.language.model import LanguageModel
 
 T = TypeVar("T")
 
@@ -58,6 +61,15 @@ def refuse_shared(task: Task, practised: Sequence[Prompt], measured: Sequence[Pr
             f"task '{task.name}': {len(shared)} problems of the training split are in validation or test, "
             f"too, by id or key: {shown}; give each key to one split"
         )
+
+
+def fits(model: LanguageModel, texts: Sequence[str]) -> list[bool]:
+    """Which texts the model can spell and has room for in its context."""
+    try:
+        return [len(row) < model.context for row in model.codec.encode_prompts(texts)]
+    except UserError:
+        middle = len(texts) // 2
+        return [*fits(model, texts[:middle]), *fits(model, texts[middle:])] if middle else [False]
 
 
 def _listed(task: Task, method: str, found: list[T]) -> list[T]:

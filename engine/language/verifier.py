@@ -158,7 +158,7 @@ class VerifierPool(Verifier):
         results: list[VerifyResult | None] = [None] * len(pairs)
         waiting = deque(range(len(pairs)))
         try:
-            while len(self._processes) < min(self.workers, -(-len(pairs) // CHUNK)):
+            while len(self._processes) < min(self.workers, len(pairs)):
                 self._processes.append(self._start())
             while waiting or any(process.chunk for process in self._processes):
                 for place, process in enumerate(self._processes):
