@@ -63,13 +63,18 @@ def generate_lines(
     model: str, spec: str, count: int, samples: int, temperature: float, split: str, seed: int
 ) -> None:
     """Print sampled completions."""
+    from engine.cli.progress import Reporter
     from engine.language.rollout import Draw, Policy, sample
 
     task, opened = open_task(spec), open_model(model)
     prompts = read_prompts(task, split, count, seed)
     with open_verifier(spec, task) as verify:
         policy = Policy(opened.model, opened.model.digest())
-        episodes = sample(task, [policy], prompts, samples, Draw(temperature), verify, seed=seed, iteration=0)
+        with Reporter().phase("generating", len(prompts) * samples) as move:
+            episodes = sample(
+                task, [policy], prompts, samples, Draw(temperature), verify,
+                seed=seed, iteration=0, on_rows=move,
+            )  # fmt: skip
     for episode in episodes:
         print_json(describe(episode))
 
@@ -151,6 +156,7 @@ def _pair(request: Request) -> tuple[Prompt, str]:
 
 def evaluate_model(model: str, spec: str | None, count: int, samples: int, seed: int, json: bool) -> None:
     """Print how a model does on test problems."""
+    from engine.cli.progress import Reporter, print_table
     from engine.language.evaluation import evaluate, table_row
     from engine.language.rollout import Policy
 
@@ -159,14 +165,14 @@ def evaluate_model(model: str, spec: str | None, count: int, samples: int, seed:
     if name is None:
         raise UserError(f"'{model}' is a model's folder; name the task to measure it on")
     task = open_task(name)
-    prompts = task.prompts("test", count, 0)
-    with open_verifier(name, task) as verify:
-        result = evaluate(task, Policy(opened.model, ""), prompts, verify, samples=samples, seed=seed)
+    prompts = read_prompts(task, "test", count, 0)
+    rows = len(prompts) * (1 + samples)
+    with open_verifier(name, task) as verify, Reporter().phase("measuring", rows) as move:
+        policy = Policy(opened.model, "")
+        result = evaluate(task, policy, prompts, verify, samples=samples, seed=seed, on_rows=move)
     if json:
         print_json({"model": model, "task": name, "problems": len(prompts), **result.summary()})
         return
-    from engine.cli.progress import print_table
-
     print_table([{**table_row(model, result), "problems": len(prompts)}])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,6 +67,7 @@ def generate(
     max_tokens: int,
     stop: Sequence[str] = (),
     max_rows: int | None = None,
+    on_rows: Callable[[int], None] | None = None,
 ) -> list[Completion]:
     """Continue prompts, one row each; repeat a prompt to get several completions of it.
 
@@ -83,6 +84,7 @@ def generate(
         max_tokens: of one completion, at least 1.
         stop: strings that end a completion, none empty; its text ends before the earliest.
         max_rows: decoded together; by default MAX_ROWS, or what MAX_CACHE_BYTES hold.
+        on_rows: called after each batch with the rows that are done.
 
     Raises:
         UserError: for a prompt that the tokenizer cannot spell or that fills the context, and
@@ -99,6 +101,8 @@ def generate(
         batch = _Batch(model, [ids[row] for row in rows], [seeds[row] for row in rows], max_tokens)
         batch.run(sampling, stopper)
         done |= zip(rows, batch.completions(stopper), strict=True)
+        if on_rows is not None:
+            on_rows(len(done))
     return [done[row] for row in range(len(prompts))]
 
 

@@ -134,7 +134,8 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         accuracy,
     )
     if not checkpoint:
-        look = watch.look(model)
+        with reporter.phase("looking at the model", watch.rows) as move:
+            look = watch.look(model, move)
         parts.accuracy = look.accuracy
         progress.tokens = look.tokens
         monitor.update(observation(look, 0, [], 1.0, 0))
@@ -146,10 +147,13 @@ def _iterate(parts: Parts) -> None:
     config, progress = turned(parts.config, parts.progress.knobs), parts.progress
     started, iteration = time.monotonic(), progress.iteration + 1
     prompts = _practised(parts, config, iteration)
-    episodes = rollout(
-        parts.task, _policies(parts, config.sample.policies), prompts, config.sample, config.loop.rows,
-        parts.verify, seed=config.seed, iteration=iteration,
-    )  # fmt: skip
+    policies = _policies(parts, config.sample.policies)
+    most = len(prompts) * config.sample.samples * (2 if config.sample.rationalize else 1)
+    with parts.reporter.phase("sampling", most) as move:
+        episodes = rollout(
+            parts.task, policies, prompts, config.sample, config.loop.rows,
+            parts.verify, seed=config.seed, iteration=iteration, on_rows=move,
+        )  # fmt: skip
     steps = round(config.update.steps * config.update.growth ** (iteration - 1))
     student, taken, leaked = _starting_model(parts), 0, 0
     values: dict[str, float] = {}
@@ -162,7 +166,8 @@ def _iterate(parts: Parts) -> None:
         if not examples:
             parts.reporter.message(f"iteration {iteration}: no completion scores {threshold:g} or more")
             break
-        values = learn(student, config, examples, steps, (iteration, number))
+        with parts.reporter.phase("training", steps, "steps") as move:
+            values = learn(student, config, examples, steps, (iteration, number), move)
         taken += steps
     _judge(parts, config, student, iteration, episodes, values, taken, leaked)
     progress.seconds += time.monotonic() - started
@@ -181,7 +186,8 @@ def _judge(
 ) -> None:
     """Measure what came out, and let the gate and the alarms decide what becomes of it."""
     progress, old = parts.progress, parts.accuracy
-    look = parts.watch.look(student)
+    with parts.reporter.phase("looking at the model", parts.watch.rows) as move:
+        look = parts.watch.look(student, move)
     passed = gate(look.accuracy.scores, old.scores, old.keys, config.monitor, config.seed)
     share = real_share(parts, config, episodes)
     seen = observation(look, iteration, episodes, share, leaked)
@@ -341,16 +347,19 @@ def final_table(parts: Parts) -> list[dict[str, Any]]:
     parts.reporter.message(f"measuring on {len(prompts)} test problems")
 
     def measured(model: LanguageModel) -> Result:
-        return evaluate(
-            task, Policy(model, ""), prompts, parts.verify,
-            samples=config.measure.samples, rows=config.loop.rows, seed=config.seed,
-        )  # fmt: skip
+        with parts.reporter.phase("measuring", len(prompts) * (1 + config.measure.samples)) as move:
+            return evaluate(
+                task, Policy(model, ""), prompts, parts.verify,
+                samples=config.measure.samples, rows=config.loop.rows, seed=config.seed, on_rows=move,
+            )  # fmt: skip
 
     first = measured(run.model(0))
     found = {"first": first}
     if config.measure.control and parts.real and parts.progress.steps:
         control = run.model(0)
-        learn(control, config, mix([], parts.real, config.mix, 0), parts.progress.steps, ("control",))
+        examples, steps = mix([], parts.real, config.mix, 0), parts.progress.steps
+        with parts.reporter.phase("training the control", steps, "steps") as move:
+            learn(control, config, examples, steps, ("control",), move)
         found["control"] = measured(control)
     rows = [table_row("first", first, dict.fromkeys(found, first))]
     if "control" in found:

@@ -130,7 +130,8 @@ def first_model(
         )
     reporter.message(f"building a model of {settings.size} parameters on {len(real)} demonstrations")
     model = new_model(task, config, real)
-    learn(model, config, mix([], real, config.mix, 0), settings.steps, (0,))
+    with reporter.phase("building the model", settings.steps, "steps") as move:
+        learn(model, config, mix([], real, config.mix, 0), settings.steps, (0,), move)
     return model
 
 
@@ -225,6 +226,7 @@ def learn(
     examples: Sequence[Example],
     steps: int,
     purpose: tuple[object, ...],
+    on_step: Callable[[int], None] | None = None,
 ) -> dict[str, float]:
     """Train `model` in place; the loss and what the learner says of itself."""
     learner = TextLearner(model, config.learner, row_seed(config.seed, "learn", *purpose))
@@ -234,4 +236,4 @@ def learn(
         [example.completion for example in examples],
         [example.weight for example in examples],
     )
-    return learner.fit(rows, Supervised(), steps=steps)
+    return learner.fit(rows, Supervised(), steps=steps, on_step=on_step)

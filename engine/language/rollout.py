@@ -63,11 +63,13 @@ def sample(
     seed: int,
     iteration: int,
     hints: bool = False,
+    on_rows: Callable[[int], None] | None = None,
 ) -> list[Episode]:
     """`samples` completions of each prompt, shared out over the policies, in the order of the prompts.
 
     A completion is a function of (seed, iteration, prompt, number, policy), beyond the rounding that the
-    other rows of a batch bring. With `hints` the answer is given away in front of it.
+    other rows of a batch bring. With `hints` the answer is given away in front of it. `on_rows` is called
+    with the number that is written.
     """
     rows = [
         _Row(prompt, prompt.text + (task.hint(prompt) or "" if hints else ""), policies[i % len(policies)],
@@ -76,11 +78,15 @@ def sample(
         for i in range(samples)
     ]  # fmt: skip
     episodes: list[Episode | None] = [None] * len(rows)
+    done = 0
     for policy in policies:
         mine = [index for index, row in enumerate(rows) if row.policy is policy]
         for start in range(0, len(mine), 4 * draw.rows):
             part = mine[start : start + 4 * draw.rows]
-            made = _generate(task, policy, [rows[i] for i in part], draw, verify, iteration, hints)
+            made = _generate(
+                task, policy, [rows[i] for i in part], draw, verify, iteration, hints, _after(done, on_rows)
+            )
+            done += len(part)
             for index, episode in zip(part, made, strict=True):
                 episodes[index] = episode
     return [episode for episode in episodes if episode is not None]
@@ -94,6 +100,7 @@ def _generate(
     verify: Verify,
     iteration: int,
     hints: bool,
+    on_rows: Callable[[int], None] | None,
 ) -> list[Episode]:
     from engine.language.generation import generate
 
@@ -107,6 +114,7 @@ def _generate(
         max_tokens=task.max_tokens,
         stop=(task.end,),
         max_rows=draw.rows,
+        on_rows=on_rows,
     )
     texts = [
         _completed(task, row, completion.text, hints)
@@ -132,6 +140,11 @@ def _generate(
     ]
 
 
+def _after(done: int, on_rows: Callable[[int], None] | None) -> Callable[[int], None] | None:
+    """`on_rows` for a part of the rows, before which `done` were written."""
+    return None if on_rows is None else lambda count: on_rows(done + count)
+
+
 def _completed(task: Task, row: _Row, text: str, hints: bool) -> str:
     """What counts as the completion: with the hint in front where that is the start of it."""
     return row.text[len(row.prompt.text) :] + text if hints and task.hint_in_completion else text
@@ -147,15 +160,19 @@ def rollout(
     *,
     seed: int,
     iteration: int,
+    on_rows: Callable[[int], None] | None = None,
 ) -> list[Episode]:
     """What an iteration generates: samples, and with `rationalize` the failures again with a hint."""
     draw = Draw(config.temperature, config.top_k, config.top_p, rows)
-    episodes = sample(task, policies, prompts, config.samples, draw, verify, seed=seed, iteration=iteration)
+    episodes = sample(
+        task, policies, prompts, config.samples, draw, verify,
+        seed=seed, iteration=iteration, on_rows=on_rows,
+    )  # fmt: skip
     if config.rationalize:
         solved = {episode.prompt.id for episode in episodes if episode.result.score >= 1}
         failed = [p for p in prompts if p.id not in solved and task.hint(p) is not None]
         episodes += sample(
             task, policies, failed, config.samples, draw, verify,
-            seed=seed, iteration=iteration, hints=True,
+            seed=seed, iteration=iteration, hints=True, on_rows=_after(len(episodes), on_rows),
         )  # fmt: skip
     return episodes
