@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -189,3 +192,65 @@ def test_a_run_trains_an_adapter_over_the_model_it_is_for(own: Callable[[str], s
     assert run_command(["text", "eval", str(run), "--count", "5", "--json"]) == 0
     resumed = ["text", "rest-em", task, "--run", str(run), "--resume", "--iterations", "3", "--json"]
     assert run_command(resumed) == 0
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one iteration whose every completion is right; copy it before changing it."""
+    folder = tmp_path_factory.mktemp("finished")
+    right = "    def verify(self, prompt, completion): return VerifyResult(1.0, completion)\n"
+    (folder / "own.py").write_text(f"{TASK}\nclass Own(Sums):\n{right}")
+    assert run_command(trained(f"{folder}/own.py:Own", folder / "run")) == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def copy(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def test_what_is_there_is_not_written_over(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    precious, sheet = copy / "precious.jsonl", copy / "inspect.csv"
+    precious.write_text("precious")
+    line = mistake(["text", "export", str(copy), "--out", str(precious)], capsys)
+    assert "precious.jsonl' is there already" in line
+    assert precious.read_text() == "precious"
+    assert run_command(["text", "inspect", str(copy)]) == 0
+    assert run_command(["text", "inspect", str(copy)]) == 0
+    rows = sheet.read_text().splitlines()
+    column = rows[0].split(",").index("verdict")
+    cells = next(csv.reader([rows[1]]))
+    cells[column] = "right"
+    filled = io.StringIO()
+    csv.writer(filled).writerow(cells)
+    sheet.write_text(f"{rows[0]}\n{filled.getvalue()}")
+    capsys.readouterr()
+    assert "has 1 verdicts; read them back" in mistake(["text", "inspect", str(copy)], capsys)
+    assert run_command(["text", "inspect", str(copy), "--verdicts", str(sheet)]) == 0
+    assert run_command(["text", "inspect", str(copy)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["search", "RUN", "TASK", "--tokens", "3"], "--tokens 3: the first step alone may take 64"),
+        (["search", "RUN", "TASK", "--set", "sample.prompts=3"], "--set sample"),
+        (["generate", "RUN", "TASK", "--split", "all"], "--split 'all' is none of train, validation, test"),
+        (
+            ["rest-em", "TASK", "--run", "RUN", "--resume", "--set", "update.steps=9"],
+            "goes on with its own, 2",
+        ),
+        (["rft", "TASK", "--run", "RUN", "--resume"], "is of rest-em on"),
+        (["rest-em", "TASK", "--run", "RUN"], "holds a run already; go on with --resume"),
+    ],
+)
+def test_a_bad_word_to_a_run_is_one_line(
+    words: list[str], complaint: str, finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = {"RUN": str(finished), "TASK": f"{finished.parent}/own.py:Own"}
+    assert complaint in mistake(["text", *(named.get(word, word) for word in words)], capsys)
+
+
+def test_text_alone_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["text"]) == 0
+    assert "generate" in capsys.readouterr().out

@@ -11,10 +11,16 @@ from engine.cli.option import JsonOption, SeedOption
 
 app = typer.Typer(
     name="text",
-    help="The loop on text: a language model proposes, a task verifies, what passes is learnt from.",
-    no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+
+@app.callback(invoke_without_command=True)
+def text(context: typer.Context) -> None:
+    """The loop on text: a language model proposes, a task verifies, what passes is learnt from."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
 
 METHODS = {
     "sft": "Supervised fine-tuning on demonstrations.",

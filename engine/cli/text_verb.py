@@ -97,8 +97,13 @@ def search_lines(
     from engine.language.tree_search import Plan, search_completions
 
     task, opened = open_task(spec), open_model(model)
-    layers = merge(parse_assignments(assignments), {"task": spec, "method": "alphazero"})
-    config = build_section(TextConfig, layers)
+    changes = parse_assignments(assignments)
+    if others := sorted(changes.keys() - {"search", "proposals"}):
+        raise UserError(f"--set {others[0]}: a search takes settings of search and proposals alone")
+    config = build_section(TextConfig, merge(changes, {"task": spec, "method": "alphazero"}))
+    least = config.proposals.initial_proposals * task.max_step_tokens
+    if not listed and 0 < tokens < least:
+        raise UserError(f"--tokens {tokens}: the first step alone may take {least}; give as many, or 0")
     prompts = read_prompts(task, split, count, seed)
     plan = Plan(simulations, tokens or None, judge=task.verifier_at_test, listed=listed)
     with open_verifier(spec, task) as verify:
@@ -180,6 +185,8 @@ def export_run(run: str, out: str, kind: str) -> None:
     """Write a run's episodes as a data set."""
     from engine.language.export import export
 
+    if Path(out).exists():
+        raise UserError(f"--out '{out}' is there already; name another file, or take it away")
     with open_run(run) as opened:
         task = open_task(opened.config.task)
         digest = export(Path(out), kind, opened.episodes(), task)
@@ -205,21 +212,42 @@ def write_run_report(run: str) -> None:
 def inspect_run(run: str, count: int, verdicts: str | None) -> None:
     """Write a sheet for a person, or note what one has said."""
     from engine.language.monitor.probe import shapes
-    from engine.language.report.sample import draw_samples, read_verdicts, write_sheet
+    from engine.language.report.sample import draw_samples, write_sheet
     from engine.language.rundir import write_verdicts
 
     with open_run(run) as opened:
         if verdicts is not None:
-            opinions = [verdict.opinion for verdict in read_verdicts(Path(verdicts))]
-            counts = {word: opinions.count(word) for word in ("right", "wrong", "unsure")}
-            if not opinions:
+            counts = _opinions(Path(verdicts))
+            if not any(counts.values()):
                 raise UserError(f"'{verdicts}' has no verdict; write right, wrong or unsure into it")
             write_verdicts(opened.path, latest_progress(opened)["iteration"], counts)
             print_json(counts)
             return
+        _keep_opinions(opened.path)
         samples = draw_samples(opened.episodes(), [], {}, shapes, count=count, seed=opened.config.seed)
         write_sheet(opened.path / SHEET, samples)
         print(opened.path / SHEET)
+
+
+def _opinions(sheet: Path) -> dict[str, int]:
+    """How often a sheet says right, wrong and unsure."""
+    from engine.language.report.sample import read_verdicts
+
+    opinions = [verdict.opinion for verdict in read_verdicts(sheet)]
+    return {word: opinions.count(word) for word in ("right", "wrong", "unsure")}
+
+
+def _keep_opinions(run: Path) -> None:
+    """UserError where the sheet of a run holds verdicts that have not been read back."""
+    from engine.language.rundir import read_verdict_counts
+
+    sheet = run / SHEET
+    counts = _opinions(sheet) if sheet.exists() else {}
+    if any(counts.values()) and counts != read_verdict_counts(run):
+        raise UserError(
+            f"'{sheet}' has {sum(counts.values())} verdicts; read them back with --verdicts {sheet}, "
+            "or take it away"
+        )
 
 
 def open_run(path: str) -> TextRun:

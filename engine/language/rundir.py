@@ -123,6 +123,11 @@ def write_verdicts(path: Path, iteration: int, counts: Mapping[str, int]) -> Non
     write_sealed(path / VERDICTS, {"iteration": iteration, "counts": dict(counts)})
 
 
+def read_verdict_counts(path: Path) -> dict[str, int]:
+    """What a person said last of the completions of a run, empty where nobody has."""
+    return dict(read_sealed(path / VERDICTS)["counts"]) if (path / VERDICTS).exists() else {}
+
+
 def judged_iteration(path: Path) -> int | None:
     """The last iteration that a person has judged, None where nobody has."""
     if not (path / VERDICTS).exists():
