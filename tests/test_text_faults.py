@@ -14,7 +14,7 @@ from test_text_loop import command
 
 from engine.cli.app import run as run_command
 from engine.language.model_folder import add_adapter, load_model, save_model
-from engine.language.rundir import newest_model
+from engine.language.rundir import TextRun, newest_model, read_text_config
 from engine.language.tiny_model import build_model
 from engine.metrics import read_metrics
 
@@ -249,6 +249,49 @@ def test_a_bad_word_to_a_run_is_one_line(
 ) -> None:
     named = {"RUN": str(finished), "TASK": f"{finished.parent}/own.py:Own"}
     assert complaint in mistake(["text", *(named.get(word, word) for word in words)], capsys)
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        ("checkpoints/000001/model.safetensors", "model.safetensors' is damaged: its SHA-256 differs"),
+        ("checkpoints/000001/state.json", "state.json' is damaged"),
+        ("replay/000001.parquet", "000001.parquet' is damaged: its SHA-256 differs"),
+    ],
+)
+def test_a_flipped_bit_is_found(
+    damage: str, complaint: str, copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = bytearray((copy / damage).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / damage).write_bytes(content)
+    verb = ["export", str(copy), "--out", "x.jsonl"] if "replay" in damage else ["eval", str(copy)]
+    assert complaint in mistake(["text", *verb], capsys)
+
+
+def test_a_run_that_another_holds_is_left_alone(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with TextRun.open(copy):
+        resumed = trained(read_text_config(copy).task, copy, "--resume")
+        for words in (resumed, ["text", "report", str(copy)]):
+            assert "is in use by" in mistake(words, capsys)
+        assert run_command(["text", "eval", str(copy), "--count", "4", "--json"]) == 0
+
+
+def test_a_run_without_a_whole_commit_keeps_its_settings(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(copy / "checkpoints")
+    line = mistake(trained(read_text_config(copy).task, copy, "--resume"), capsys)
+    assert "has no whole commit" in line
+    assert (copy / "config.toml").exists()
+
+
+def test_a_torn_line_of_metrics_is_cut_off(copy: Path) -> None:
+    with (copy / "metrics.jsonl").open("ab") as file:
+        file.write(b'{"iteration": 2, "loss')
+    words = trained(read_text_config(copy).task, copy, "--resume")
+    assert run_command(words) == 0
+    assert [line["iteration"] for line in read_metrics(copy / "metrics.jsonl")] == [0, 1]
 
 
 def test_text_alone_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:

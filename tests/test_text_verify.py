@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,6 +71,26 @@ def test_a_bad_request_costs_its_own_line(ask: Ask, slow: str) -> None:
     assert "did you mean 'prompt'" in answers[3]["error"]
     assert "str returned; give a VerifyResult" in answers[4]["error"]
     assert answers[5]["reason"].startswith("KeyError: 'oops' in verify (slow.py:")
+
+
+def test_a_reader_that_leaves_ends_it_quietly() -> None:
+    line = json.dumps({"id": 1, "prompt": "1 2 3=6:", "completion": "x"}) + "\n"
+    command = [sys.executable, "-m", "engine.cli", "text", "verify", "countdown"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(line.encode())
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["id"] == 1
+        process.stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(line.encode() * 1000)
+            process.stdin.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 141
 
 
 def test_failures_do_not_end_the_service(ask: Ask, slow: str) -> None:

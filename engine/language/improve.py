@@ -76,7 +76,8 @@ def improve(
         try:
             parts = _assemble(stack, task, run, verify, reporter)
         except UserError:
-            run.abandon()
+            if not resume:
+                run.abandon()
             raise
         reporter.start(None, total, parts.progress.iteration)
         reporter.message(f"run {run_path}")

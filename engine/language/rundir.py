@@ -20,7 +20,16 @@ from engine.errors import CorruptFileError, UserError
 from engine.language.episode import Episode
 from engine.language.episode_table import read_episodes, write_episodes
 from engine.language.settings import TextConfig
-from engine.manifest import digest_json, folder_name, read_digest, read_manifests, read_sealed, write_sealed
+from engine.manifest import (
+    Manifest,
+    digest_json,
+    folder_name,
+    manifest_paths,
+    read_digest,
+    read_manifests,
+    read_sealed,
+    write_sealed,
+)
 from engine.replay import Shard
 from engine.rundir import REPLAY, RunFolder
 from engine.settings_file import CONFIG, read_settings
@@ -101,12 +110,13 @@ class TextRun(RunFolder):
         return checkpoint_folder(self.path, iteration)
 
     def model(self, iteration: int) -> LanguageModel:
-        """The model of a checkpoint."""
-        return read_model(self.path, self.config, iteration)
+        """The model of a checkpoint; CorruptFileError where a file is not as it was committed."""
+        assert self.manifest is not None, "there is no commit yet"
+        return _read_model(self.path, self.config, iteration, self.manifest)
 
     def abandon(self) -> None:
         """Take the settings of a run without a commit away, so that its folder takes another."""
-        if self.manifest is None:
+        if not manifest_paths(self.path):
             (self.path / CONFIG).unlink(missing_ok=True)
 
     def is_lasting(self, name: str) -> bool:
@@ -165,13 +175,14 @@ def newest_model(path: Path) -> LanguageModel:
             continue
         folder = checkpoint_folder(path, manifest.iteration)
         accepted = read_sealed(folder / STATE, manifest.checkpoints[manifest.iteration][STATE])
-        return read_model(path, config, int(accepted["progress"]["accepted"]))
+        return _read_model(path, config, int(accepted["progress"]["accepted"]), manifest)
     raise UserError(f"run '{path}' has no checkpoint yet; let it finish an iteration")
 
 
-def read_model(path: Path, config: TextConfig, iteration: int) -> LanguageModel:
+def _read_model(path: Path, config: TextConfig, iteration: int, manifest: Manifest) -> LanguageModel:
     """The model of a checkpoint; where the run trains an adapter, that over the model it is for."""
     from engine.language.model_folder import load_model
 
     folder = checkpoint_folder(path, iteration)
+    _read_checkpoint(folder, manifest.checkpoints.get(iteration, {}))
     return load_model(config.model.path, folder) if config.model.adapter else load_model(folder)
