@@ -14,6 +14,23 @@ sections, see SECTIONS, what matters most first. The groups, in the order of the
     speed/     positions, evaluations and samples a second
     time/      seconds of wall time an iteration by what they went on; the parts come to time/total_s
     machine/   memory of the process
+
+and of a run on text:
+
+    result/    the final table
+    accuracy/  greedy on held-out problems, in all and by skill
+    pass/      the chance that one of k samples is right
+    gate/      the new model against the old
+    preference/ completions preferred against those rejected, as the learner sees them
+    data/      what was sampled and kept, how much is real, what overlaps evaluation items
+    coverage/  what of the known solutions is found
+    diversity/ entropy and variety of samples
+    length/    of samples, in tokens
+    drift/     from the first model and from real data
+    hacking/   signs of a score won without the work; hacking/gold, the score itself, stands with the result
+    judge/     a learned verifier asked twice
+    oversight/ iterations since a person has judged
+    alarm/     alerts of each level
 """
 
 from __future__ import annotations
@@ -46,8 +63,22 @@ SECTIONS = {
     "speed": "4 speed",
     "time": "5 time",
     "machine": "7 machine",
+    "result": "0 result",
+    "accuracy": "0 result",
+    "pass": "0 result",
+    "gate": "0 result",
+    "preference": "1 learning",
+    "data": "2 data",
+    "coverage": "3 diversity",
+    "diversity": "3 diversity",
+    "length": "3 diversity",
+    "drift": "3 drift",
+    "hacking": "5 alarms",
+    "judge": "5 alarms",
+    "oversight": "5 alarms",
+    "alarm": "5 alarms",
 }
-"""By group, the section of TensorBoard that shows it."""
+"""By group, the section of TensorBoard that shows it. A run is on a game or on text: no run has all."""
 
 GROUPS = tuple(SECTIONS)
 
@@ -57,6 +88,8 @@ _OPTIMIZER = ("loss/gradient_norm", "loss/learning_rate", "loss/skipped_steps", 
 
 def shown_tag(tag: str) -> str:
     """`tag` as TensorBoard has it; in a section of its own where its group is not known."""
+    if tag == "hacking/gold":
+        return f"{SECTIONS['result']}/gold"
     section = SECTIONS.get(tag.partition("/")[0])
     name = tag.replace("loss/", "optimizer/") if tag in _OPTIMIZER else tag  # the losses come first
     return name if section is None else f"{section}/{name}"
@@ -212,6 +245,14 @@ def cut_back(path: Path, iteration: int) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise _write_error(path, error) from error
+
+
+def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of the same columns as a table in markdown; empty for none."""
+    if not rows:
+        return ""
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    return "\n".join(f"| {' | '.join(str(cell).replace('|', '¦') for cell in line)} |" for line in lines)
 
 
 def sample_game(game: Game, start: str, actions: Sequence[int], title: str = "") -> str:

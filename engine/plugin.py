@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import importlib.util
@@ -95,7 +96,7 @@ class Plugins:
             module = import_file(Path(module_name)) if is_file else _import_module(module_name)
         except UserError as error:
             raise UserError(f"{self.what} '{spec}': {error}") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reason = describe_error(error).splitlines()[0]
             raise UserError(f"{self.what} '{spec}': cannot import '{module_name}': {reason}") from error
         if not callable(getattr(module, attribute, None)):
@@ -127,7 +128,7 @@ class Plugins:
             built = factory(**options)
         except (InputError, UserError) as error:
             raise UserError(f"{self.what} '{spec}': {error}") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UserError(f"{self.what} '{spec}': {_build_error(error, options)}") from error
         if not isinstance(built, self.base):
             raise UserError(
@@ -159,7 +160,8 @@ def import_file(path: Path) -> ModuleType:
     _append_to_path(path.parent)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is the command's own
+            spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise
@@ -194,7 +196,7 @@ def _option_names(factory: Callable[..., Any]) -> list[str]:
     return [parameter.name for parameter in parameters if parameter.kind in (1, 3)]
 
 
-def _build_error(error: Exception, options: Mapping[str, Any]) -> str:
+def _build_error(error: BaseException, options: Mapping[str, Any]) -> str:
     if isinstance(error, TypeError) and "incompatible" in str(error):
         given = ", ".join(f"{name}={json.dumps(value)[:40]}" for name, value in options.items())
         return f"an option has a value of the wrong type: {given or 'none was given'}"

@@ -6,7 +6,7 @@ import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -48,6 +48,11 @@ class Reporter(Protocol):
 
     def message(self, text: str) -> None:
         """Something worth a line."""
+
+    def phase(
+        self, title: str, total: int, unit: str = ""
+    ) -> AbstractContextManager[Callable[[float], None]]:
+        """A part of an iteration that is counted to `total`; call what it gives with the count so far."""
 
     def finish(self, table: Sequence[Mapping[str, Any]]) -> None:
         """The run has ended with this result."""

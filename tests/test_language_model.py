@@ -42,7 +42,7 @@ def test_a_saved_model_comes_back_whole(saved: Path) -> None:
     assert after.value_head is not None
     before.value_head = after.value_head
     assert after.digest() == before.digest()
-    assert (values(after, PROMPTS) != 0.5).all()
+    assert (values(after, after.encode_prompts(PROMPTS)) != 0.5).all()
     for ours, theirs in zip(score(before, PROMPTS, PROMPTS), score(after, PROMPTS, PROMPTS), strict=True):
         assert (ours == theirs).all()
 
@@ -121,6 +121,14 @@ def drop_end_token(path: Path) -> None:
     (path / "tokenizer_config.json").write_text(json.dumps(content | {"eos_token": None}))
 
 
+def index_of(file: str) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        index = {"metadata": {}, "weight_map": {"model.norm.weight": file}}
+        (path / "model.safetensors.index.json").write_text(json.dumps(index))
+
+    return change
+
+
 def drop_tokenizer(path: Path) -> None:
     for file in [*path.glob("tokenizer*"), *path.glob("special*")]:
         file.unlink()
@@ -142,14 +150,20 @@ def other_head(path: Path) -> None:
         (change_json("config.json", auto_map={"AutoModel": "evil.Model"}), "code of its own"),
         (change_json("tokenizer_config.json", auto_map={"AutoTokenizer": ["e.T", None]}), "code of its own"),
         (change_json("config.json", model_type="nonesuch"), "cannot be loaded"),
-        (change_json("config.json", hidden_size=48), "cannot be loaded|damaged"),
-        (change_json("config.json", vocab_size=7), "cannot be loaded|damaged"),
+        (change_json("config.json", hidden_size=48), "other shapes than its config.json says"),
+        (change_json("config.json", vocab_size=7), "other shapes than its config.json says"),
+        (change_json("config.json", num_hidden_layers=1), "tensors that its config.json has no place for"),
+        (change_json("config.json", hidden_size="wide"), "cannot be loaded: .*hidden_size.*wide"),
+        (change_json("config.json", max_position_embeddings=-5), "says a context of -5 tokens"),
+        (index_of("../../secret.safetensors"), "index.json' names '../../secret.safetensors'"),
+        (index_of("pytorch_model.bin"), "index.json' names 'pytorch_model.bin'"),
         (lambda path: (path / "model.safetensors").unlink(), "no model.safetensors"),
         (pickle_weights, "pickled weights"),
         (break_weights, "damaged"),
         (drop_tensor, "lack 1 tensors, first 'model.norm.weight'"),
         (drop_tokenizer, "no tokenizer"),
         (lambda path: (path / "tokenizer.json").write_text("{"), "cannot be loaded"),
+        (lambda path: (path / "tokenizer.json").write_text("{}"), "cannot be loaded: KeyError: 'added_tok"),
         (drop_end_token, "no end token"),
         (lambda path: (path / VALUE_HEAD).write_bytes(b"x" * 50), f"{VALUE_HEAD}' is damaged"),
         (other_head, "value head is"),

@@ -137,10 +137,12 @@ def test_tensorboard_shows_a_handful_of_sections_in_order(tmp_path: Path) -> Non
     tags = EventAccumulator(str(tmp_path / "tb")).Reload().Tags()["tensors"]
     sections = sorted({tag.partition("/")[0] for tag in tags})
     assert [name.split()[1] for name in sections] == [
-        "learning", "strength", "games", "speed", "time", "replay", "machine",
+        "result", "learning", "data", "strength", "diversity", "drift", "games", "speed", "alarms", "time",
+        "replay", "machine",
     ]  # fmt: skip
     assert shown_tag("loss/total") == "1 learning/loss/total"
     assert shown_tag("loss/steps") == "1 learning/optimizer/steps"
+    assert shown_tag("hacking/gold") == "0 result/gold"
     assert shown_tag("unknown/x") == "unknown/x"
 
 

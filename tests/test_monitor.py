@@ -1,50 +1,20 @@
 """Alarms: silent on healthy models, early on sick ones; states that survive a resume."""
 
-import json
 import math
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from collapsing import Health, World
+from collapsing import Health
+from watching import SMALL, after, level_of, monitor_of, watch
 
-from engine.errors import CorruptFileError
-from engine.language.monitor.config import FallingThreshold, MonitorConfig, Threshold
+from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.gate import gate
-from engine.language.monitor.levels import Alert, Compared, Evidence, Level, grade
+from engine.language.monitor.levels import Compared, Evidence, Level, grade
 from engine.language.monitor.measure import Instruments
 from engine.language.monitor.monitor import Monitor
 from engine.language.monitor.observation import Items, Judge, Observation
 from engine.language.monitor.rules import RULES, limits, rule_of
-
-SMALL = World(64, 16, 300)
-
-
-def monitor_of(world: World = SMALL, **changes: object) -> Monitor:
-    return Monitor(world.settings(**changes), world.tools())
-
-
-def watch(
-    world: World, health: Sequence[Health], *, learned: bool = False, seed: int = 0
-) -> tuple[Monitor, list[list[Alert]]]:
-    monitor = monitor_of(world)
-    return monitor, [
-        monitor.update(world.observe(number, state, seed, learned=learned))
-        for number, state in enumerate(health)
-    ]
-
-
-def level_of(alerts: Sequence[Alert], metric: str) -> Level:
-    return max((alert.level for alert in alerts if alert.metric == metric), default=Level.OK)
-
-
-def after(change: Callable[[Observation], Observation], *, iteration: int = 1) -> list[Alert]:
-    """Alerts of a healthy model whose observation has been changed, after a healthy first one."""
-    monitor = monitor_of()
-    monitor.update(SMALL.observe(0, Health(), 0))
-    return monitor.update(change(SMALL.observe(iteration, Health(), 0)))
 
 
 def test_every_metric_of_a_full_observation_is_there_with_an_interval() -> None:
@@ -281,135 +251,3 @@ def test_gate() -> None:
         gate([1], [1, 0], ["a", "b"], settings)
     alerts = after(lambda o: replace(o, gate=result))
     assert level_of(alerts, "gate/p_worse") == Level.ALERT
-
-
-def test_resume_goes_on_as_if_nothing_had_been() -> None:
-    states = [Health(), Health(bloat=0.2), Health(bloat=0.4, entropy=1.0), Health(sharpness=6, entropy=0.5)]
-    observations = [SMALL.observe(number, state, 3, learned=True) for number, state in enumerate(states)]
-    whole, resumed = monitor_of(), monitor_of()
-    for observation in observations:
-        expected = whole.update(observation)
-        text = json.dumps(resumed.to_json(), allow_nan=False)
-        resumed = Monitor.from_json(json.loads(text), resumed.settings, resumed.tools)
-        assert [a.to_json() for a in resumed.update(observation)] == [a.to_json() for a in expected]
-    assert resumed.to_json() == whole.to_json()
-    assert level_of([a for a in whole.alerts if a.iteration == 2], "hacking/gold") == Level.STOP
-
-
-@pytest.mark.parametrize("damage", ["format", "first", "history", "alerts", "past"])
-def test_a_damaged_state_is_refused(damage: str) -> None:
-    monitor, _ = watch(SMALL, [Health()])
-    data = monitor.to_json()
-    data[damage] = "nonsense"
-    with pytest.raises(CorruptFileError, match="monitor's state"):
-        Monitor.from_json(data, monitor.settings)
-    del data[damage]
-    with pytest.raises(CorruptFileError):
-        Monitor.from_json(data, monitor.settings)
-
-
-def test_a_rejected_model_is_not_what_the_next_is_compared_with() -> None:
-    monitor = monitor_of()
-    for number, health in enumerate([Health(), Health(kl=1), Health(kl=9)]):
-        monitor.update(SMALL.observe(number, health, 0))
-    kept = Monitor.from_json(monitor.to_json(), monitor.settings, monitor.tools)
-    monitor.discard()
-    last = SMALL.observe(3, Health(kl=11), 0)
-    assert level_of(monitor.update(last), "drift/kl") == Level.ALERT
-    assert level_of(kept.update(last), "drift/kl") < Level.ALERT
-
-
-def test_another_probe_or_an_older_iteration_is_refused() -> None:
-    monitor, _ = watch(SMALL, [Health()])
-    with pytest.raises(ValueError, match="iteration 0 comes after 0"):
-        monitor.update(SMALL.observe(0, Health(), 0))
-    other = SMALL.observe(1, Health(), 0)
-    rows = [replace(e, prompt=replace(e.prompt, id=e.prompt.id + "x")) for e in other.probe]
-    with pytest.raises(ValueError, match="other problems"):
-        monitor.update(replace(other, probe=rows))
-
-
-def test_thresholds_are_settings() -> None:
-    world = SMALL
-    lenient = world.settings(thresholds={"entropy": {"warn": 0.9, "alert": 0.95}})
-    monitor = Monitor(lenient, world.tools())
-    monitor.update(world.observe(0, Health(), 0))
-    assert level_of(monitor.update(world.observe(1, Health(entropy=0.5), 0)), "diversity/entropy") == Level.OK
-    with pytest.raises(ValueError, match="give warn <= alert"):
-        Threshold(warn=0.5, alert=0.1)
-    with pytest.raises(ValueError, match="give warn >= alert"):
-        FallingThreshold(warn=0.1, alert=0.5)
-
-
-def test_an_update_of_a_whole_probe_is_fast() -> None:
-    world = World(256, 16, 1000)
-    monitor = monitor_of(world)
-    observations = [world.observe(number, Health(), 0) for number in range(3)]
-    for observation in observations[:2]:
-        monitor.update(observation)
-    started = time.process_time()
-    monitor.update(observations[2])
-    assert time.process_time() - started < 1.0
-
-
-def false_alarms(
-    world: World, runs: int, iterations: int, states: Callable[[int], Health]
-) -> tuple[int, int]:
-    """Iterations after the first, and those of them with an ALERT or a STOP."""
-    total = wrong = 0
-    for run in range(runs):
-        _, alerts = watch(world, [states(number) for number in range(iterations)], seed=100 + run)
-        total += iterations - 1
-        wrong += sum(any(alert.level >= Level.ALERT for alert in row) for row in alerts[1:])
-    return total, wrong
-
-
-def test_few_false_alarms_on_a_small_probe() -> None:
-    total, wrong = false_alarms(SMALL, 5, 6, lambda number: Health(skill=0.1 * min(number, 3)))
-    assert wrong <= 0.05 * total + 1
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("gain", [0.0, 0.15])
-def test_few_false_alarms_on_healthy_runs(gain: float) -> None:
-    """New draws of every sample and item in each iteration: more noise than a run with fixed seeds has."""
-    world = World(256, 16, 1000, seed=2)
-    total, wrong = false_alarms(world, 20, 6, lambda n: Health(skill=gain * min(n, 3), kl=float(min(n, 3))))
-    assert wrong <= 0.05 * total
-
-
-COLLAPSES: dict[str, tuple[bool, Callable[[int], Health]]] = {
-    "collapse": (
-        False,
-        lambda i: Health(-0.06 * i, 1 + 0.6 * i, 0.0, 1 + 0.012 * i * i, 1.5 * i, 1.2 * 0.75**i),
-    ),
-    "hacking": (True, lambda i: Health(0.15 * min(i, 3), 1 + 0.1 * i, 0.02 * max(0, i - 2), 1.0, 2.0 * i)),
-    "forgetting": (False, lambda i: Health(-0.05 * i, 1.0, 0.0, 1 + 0.02 * i)),
-}
-
-
-@pytest.mark.parametrize("name", COLLAPSES)
-def test_alarms_come_before_gold_has_fallen_three_points(name: str) -> None:
-    """Gold of the last model that was accepted before the first alert, against the best one."""
-    learned, states = COLLAPSES[name]
-    world = World(256, 16, 1000, seed=3)
-    monitor = monitor_of(world)
-    best = accepted = world.gold(states(0))
-    for iteration in range(15):
-        health = states(iteration)
-        alerts = monitor.update(world.observe(iteration, health, 9, learned=learned))
-        if any(alert.level >= Level.ALERT for alert in alerts):
-            break
-        accepted = world.gold(health)
-        best = max(best, accepted)
-    else:
-        pytest.fail("no alarm")
-    assert iteration > 0
-    assert best - accepted < 0.03
-
-
-def test_an_exploit_found_late_was_absent_before_and_may_go_again() -> None:
-    monitor, _ = watch(SMALL, [Health(), Health(flag_rate=0.2), Health()])
-    points = monitor.history["hacking/exploit.timeout"]
-    assert [point.iteration for point in points] == [0, 1, 2]
-    assert [point.value > 0 for point in points] == [False, True, False]

@@ -33,6 +33,14 @@ class Answer(Task):
 
 class NoTask:
     pass
+
+
+class Leaves(Answer):
+    def __init__(self):
+        raise SystemExit(7)
+
+
+print("told while it is imported")
 '''
 
 
@@ -92,6 +100,7 @@ def test_a_users_file_is_loaded_with_its_neighbours_and_options(own: Path) -> No
     [
         ("Answr", "has no 'Answr'; did you mean 'Answer'"),
         ("NoTask", "gives a NoTask"),
+        ("Leaves", r"SystemExit: 7 in __init__ \(own.py:"),
         ("Answer:count=0", r"ZeroDivisionError: .* in __init__ \(own.py:12\)"),
         ("Answer:cont=1", "did you mean 'count'"),
         ("not a name", "not of the form"),
@@ -124,3 +133,14 @@ def test_code_in_a_run_or_beside_a_model_is_never_run(own: Path) -> None:
         (folder / "task.py").write_text("raise SystemExit")
         with pytest.raises(UserError, match="run or model folder"):
             load_task(f"{folder / 'task.py'}:Task")
+
+
+def test_what_a_file_prints_when_it_is_imported_is_no_output(
+    own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load_task(f"{own}:Answer")
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "told while it is imported\n")
+    (own.parent / "leaving.py").write_text("raise SystemExit(7)")
+    with pytest.raises(UserError, match=r"cannot import '.*leaving.py': SystemExit: 7"):
+        load_task(f"{own.parent}/leaving.py:Answer")

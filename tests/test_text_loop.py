@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from engine.cli.app import run as run_command
 from engine.language.improve import guarded
@@ -224,6 +225,22 @@ def test_entropy_is_among_what_is_watched(tmp_path: Path) -> None:
     assert run_command(command("rest-em", tmp_path / "run", "--json", loop__iterations=0)) == 0
     line = read_metrics(tmp_path / "run" / "metrics.jsonl")[0]
     assert 0 < line["diversity/entropy"] < 4
+
+
+def test_tensorboard_shows_a_run_in_ordered_sections(tmp_path: Path) -> None:
+    assert run_command(command("rest-em", tmp_path / "run", "--json", loop__iterations=1)) == 0
+    events = EventAccumulator(str(tmp_path / "run" / "tb"), size_guidance={"tensors": 0})
+    tags = sorted(events.Reload().Tags()["tensors"])
+    sections = list(dict.fromkeys(tag.partition("/")[0] for tag in tags))
+    assert sections == [
+        "0 result", "1 learning", "2 data", "3 diversity", "3 drift", "4 speed", "5 alarms", "7 machine",
+    ]  # fmt: skip
+    assert {"0 result/gold", "0 result/accuracy/greedy", "0 result/result/table"} <= set(tags)
+    assert {each.step for each in events.Tensors("0 result/gold")} == {0, 1}
+    (table,) = events.Tensors("0 result/result/table")
+    lines = table.tensor_proto.string_val[0].decode().splitlines()
+    names = [line.split("|")[1].strip() for line in lines]
+    assert names == ["model", "---", "first", "control", "iteration 1"]
 
 
 def test_a_stopped_run_goes_on_once_a_person_has_judged(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from confined import wait_for
 from engine.errors import UserError
 from engine.language.task import Prompt, Split, Task, VerifyResult
 from engine.language.verifier import InlineVerifier, VerifierPool, open_verifier
+from engine.language.verifier_worker import MAX_PRINTED
 
 FILE = '''
 import ctypes, os, re, subprocess, sys, time
@@ -42,13 +43,19 @@ class Nasty(Task):
             time.sleep(600)
         if what == "raise":
             raise KeyError("no\\nwonder")
+        if what == "leave":
+            sys.exit(3)
         if what == "print":
             os.write(1, b'{"result": [1.0, "", "", [], "exact"]}' * 100); print(sys.stdin.read())
+        if what == "flood":
+            os.write(2, b"\\x1b[31mflood " * 1000)
         if what == "none":
             return None
-        if what == "flags":
-            return VerifyResult(1.0, flags=(1,))
-        return VerifyResult(eval(value or "1"), parsed=str(os.getpid()), reason=prompt.text, flags=("a", "b"))
+        if what == "fields":
+            return VerifyResult(1.0, **eval(value))
+        return VerifyResult(
+            eval(value or "1"), parsed=str(os.getpid()), reason=ascii(prompt.text), flags=("a", "b")
+        )
 '''
 
 PROMPT = Prompt("id", "text \U0001f600 \ud800 \x00", "key", "stratum")
@@ -74,7 +81,7 @@ def judge(pool: VerifierPool, *completions: str) -> list[VerifyResult]:
 def test_verdicts_come_in_order_from_several_processes(shared: VerifierPool) -> None:
     results = judge(shared, *[f"score {i / 200}" for i in range(200)])
     assert [result.score for result in results] == [i / 200 for i in range(200)]
-    assert {result.reason for result in results} == {PROMPT.text}
+    assert {result.reason for result in results} == {ascii(PROMPT.text)}
     assert {result.flags for result in results} == {("a", "b")}
     assert len({result.parsed for result in results} - {str(os.getpid())}) == 2
     assert judge(shared) == []
@@ -103,10 +110,22 @@ def test_an_exception_costs_its_own_verdict(shared: VerifierPool) -> None:
     assert first.score == 0
     assert first.reason.startswith("KeyError: 'no\\nwonder' in verify (nasty_task.py:")
     assert second.score == 0.5
+    assert judge(shared, "leave")[0].reason.startswith("SystemExit: 3 in verify (nasty_task.py:")
 
 
 def test_what_a_task_prints_is_no_verdict(shared: VerifierPool) -> None:
     assert [result.score for result in judge(shared, "print 0.25", "score 0.5")] == [0.25, 0.5]
+
+
+def test_a_flood_is_cut_and_harmless(spec: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with VerifierPool(spec, workers=1) as pool:
+        assert [result.score for result in judge(pool, *["flood 1"] * 50)] == [1] * 50
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert "\x1b" not in shown.err
+    assert shown.err.startswith("\\x1b[31mflood")
+    assert shown.err.rstrip().endswith("[what else the task prints is left out]")
+    assert len(shown.err) < 3 * MAX_PRINTED
 
 
 def test_a_killed_worker_is_replaced(shared: VerifierPool) -> None:
@@ -142,7 +161,13 @@ def test_what_a_task_started_ends_with_it(spec: str) -> None:
         ("score 'x'", "score 'x' returned"),
         ("score None", "score None returned"),
         ("none", "NoneType returned; give a VerifyResult"),
-        ("flags", "parsed, reason and flags must be text"),
+        ("score '1'", "score '1' returned"),
+        ("score 10**400", "score 1000"),
+        ("fields {'flags': (1,)}", "parsed, reason and flags must be text"),
+        ("fields {'flags': None}", "flags None returned; give a tuple"),
+        ("fields {'kind': 'sure'}", "kind 'sure' returned; give exact, learned, self"),
+        ("fields {'parsed': '\\ud800'}", "not '\\ud800'"),
+        ("fields {'reason': 'x' * 2000000}", "of 1048576 valid characters at most, not 'xxx"),
     ],
 )
 def test_what_is_no_verdict_stops_the_run(spec: str, completion: str, complaint: str) -> None:
@@ -181,6 +206,8 @@ class Here(Task):
         del prompt
         if completion == "raise":
             raise ZeroDivisionError
+        if completion == "leave":
+            raise SystemExit(3)
         if completion == "refuse":
             raise UserError("mend it")
         return VerifyResult(float(completion))
@@ -190,10 +217,11 @@ def test_a_quick_task_is_verified_here() -> None:
     verifier = open_verifier(Here(), "here", max_failures=0.5)
     assert isinstance(verifier, InlineVerifier)
     assert [result.score for result in verifier([(PROMPT, "1"), (PROMPT, "0.5")])] == [1, 0.5]
-    first, second = verifier([(PROMPT, "raise"), (PROMPT, "1")])
-    assert (first.score, second.score) == (0, 1)
+    first, left, second = verifier([(PROMPT, "raise"), (PROMPT, "leave"), (PROMPT, "1")])
+    assert (first.score, left.score, second.score) == (0, 0, 1)
+    assert left.reason.startswith("SystemExit: 3 in verify")
     assert first.reason.startswith("ZeroDivisionError: in verify (test_verifier.py:")
-    assert verifier.counts == {"verified": 4, "failed": 1}
+    assert verifier.counts == {"verified": 5, "failed": 2}
     for completion, complaint in (("nan", "score nan returned"), ("2", "score 2.0"), ("refuse", "mend it")):
         with pytest.raises(UserError, match=complaint):
             verifier([(PROMPT, completion)])

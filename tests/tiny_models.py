@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,12 @@ def save_plain(model: LanguageModel, path: Path) -> Path:
     model.network.save_pretrained(path)
     model.codec.tokenizer.save_pretrained(path)
     return path
+
+
+def some_prompts(count: int = 30, longest: int = 12) -> list[str]:
+    source = random.Random(0)
+    return ["".join(source.choices("0123456789+-", k=source.randint(0, longest))) for _ in range(count)]
+
+
+PROMPTS = some_prompts() * 2
+SEEDS = list(range(len(PROMPTS)))

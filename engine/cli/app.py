@@ -58,6 +58,8 @@ def selfplay(
 
 def main() -> None:
     """Run the command line of this process and exit with its code."""
+    if sys.stdout is None:  # closed by who started this
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     code = run(sys.argv[1:])
     if code == 130:
         # Threads that still search would hold up an ordinary exit.
@@ -77,12 +79,21 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return _unheard()
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # the option parser has met it first
+            return _unheard()
+        raise
     except Exception as error:
         if debug:
             raise
         return _report(error)
+
+
+def _unheard() -> int:
+    """Nobody reads on: the exit code of a broken pipe, with nothing left to flush into it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
 
 
 def _report(error: Exception) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Reporter:
         self.table: list[dict[str, Any]] = []
         self.advice: list[Advice] = []
         self._bar = Bar("training")
+        self._part: Bar | None = None
         self._minutes: float | None = None
         self._started = time.monotonic()
         self._count = 0
@@ -116,7 +118,19 @@ class Reporter:
 
     def message(self, text: str) -> None:
         """Something worth a line."""
-        self._bar.print(text)
+        (self._part or self._bar).print(text)
+
+    @contextmanager
+    def phase(self, title: str, total: int, unit: str = "") -> Iterator[Callable[[float], None]]:
+        """A counted part of the work, beneath the bar; a bar of its own where there is none yet."""
+        part = Bar(title)
+        part.open(total, unit, beneath=self._bar)
+        self._part = part
+        try:
+            yield part.reach
+        finally:
+            part.close()
+            self._part = None
 
     def finish(self, table: Sequence[Mapping[str, Any]]) -> None:
         """End, with rows of the same columns as the result."""
@@ -151,17 +165,25 @@ class Bar:
         self._last_line = self._opened = time.monotonic()
         self._first = 0.0
         self._status: Callable[[int | None], str] = lambda _: ""
+        self._above: Bar | None = None
 
     @property
     def live(self) -> bool:
         """Whether it is drawn on a terminal."""
-        return self._progress is not None
+        return self._progress is not None or self._above is not None
 
-    def open(self, total: float | None, unit: str, done: float = 0) -> None:
-        """Begin at `done` of `total` units; None where the end is not known."""
+    def open(self, total: float | None, unit: str, done: float = 0, beneath: Bar | None = None) -> None:
+        """Begin at `done` of `total` units; None where the end is not known.
+
+        `beneath` a bar that is drawn it is that one's line of status while it is open.
+        """
         self._total, self._unit, self._done, self._first = total, unit, done, done
         self._last_line = self._opened = time.monotonic()
         if not sys.stderr.isatty():
+            return
+        if beneath is not None and beneath.live:
+            self._above, self._status = beneath, beneath._status
+            beneath._status = lambda _: f"{self._title} {self._count_text()}"
             return
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -188,7 +210,11 @@ class Bar:
 
     def advance(self, units: float) -> None:
         """Go `units` on; prints a plain line every so often where there is no terminal."""
-        self.move(self._done + units)
+        self.reach(self._done + units)
+
+    def reach(self, done: float) -> None:
+        """Stand at `done` units; prints a plain line every so often where there is no terminal."""
+        self.move(done)
         now = time.monotonic()
         if not self.live and now - self._last_line >= PLAIN_EVERY_S:
             self._last_line = now
@@ -196,7 +222,9 @@ class Bar:
 
     def print(self, text: str) -> None:
         """A line of its own."""
-        if self._progress is not None:
+        if self._above is not None:
+            self._above.print(text)
+        elif self._progress is not None:
             self._progress.console.print(text, markup=False, highlight=False)
         else:
             print(text, file=sys.stderr, flush=True)
@@ -210,6 +238,8 @@ class Bar:
 
     def close(self) -> None:
         """Take the bar away."""
+        if self._above is not None:
+            self._above._status, self._above = self._status, None
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
@@ -217,12 +247,22 @@ class Bar:
     def _count_text(self) -> str:
         seconds = time.monotonic() - self._opened
         gone = self._done - self._first
-        total = f"/{self._total:.4g}" if self._total is not None else ""
+        total = f"/{_number(self._total)}" if self._total is not None else ""
+        count = f"{_number(self._done)}{total} {self._unit}".rstrip()
         if self._unit == "min" or seconds < 0.5 or gone <= 0:
-            return f"{self._done:.4g}{total} {self._unit}"
+            return count
         rate = gone / seconds
-        left = f", {(self._total - self._done) / rate:.0f} s left" if self._total and not self.live else ""
-        return f"{self._done:.4g}{total} {self._unit}, {rate:.3g}/s{left}"
+        left = (
+            f", {(self._total - self._done) / rate:.0f} s left"
+            if self._total and self._progress is None
+            else ""
+        )
+        return f"{count}, {_number(rate)}/s{left}"
+
+
+def _number(value: float) -> str:
+    """`12,000`, `3.142`."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _progress_with(

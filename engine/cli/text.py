@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from engine.cli.option import JsonOption, SeedOption
 
-if TYPE_CHECKING:
-    pass
-
 app = typer.Typer(
     name="text",
-    help="The loop on text: a language model proposes, a task verifies, what passes is learnt from.",
-    no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+
+@app.callback(invoke_without_command=True)
+def text(context: typer.Context) -> None:
+    """The loop on text: a language model proposes, a task verifies, what passes is learnt from."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
 
 METHODS = {
     "sft": "Supervised fine-tuning on demonstrations.",
@@ -94,7 +97,7 @@ def generate(
 def verify(task: TaskArgument) -> None:
     """Judge completions, as JSON lines.
 
-    In: {"id", "prompt", "completion"}.
+    In: {"id", "prompt", "completion"}, or what `generate` wrote; lines that wait are judged side by side.
     Out: {"id", "score", "parsed", "reason", "flags", "kind"}, or {"id", "error"}.
     """
     from engine.cli.text_verb import serve_verdicts

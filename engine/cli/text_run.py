@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,15 +73,19 @@ def open_task(spec: str) -> Task:
     """The task that `spec` names: registered, of a user's file, or a file of prompts and answers."""
     from engine.language.task_registry import load_task
 
-    return load_task(task_name(spec))
+    try:
+        return load_task(task_name(spec))
+    except UserError as error:
+        raise UserError(str(error).replace(task_name(spec), spec)) from error
 
 
 @contextmanager
-def open_verifier(spec: str, task: Task) -> Iterator[Verify]:
+def open_verifier(spec: str, task: Task, max_failures: float = 0.05) -> Iterator[Verify]:
     """What judges completions: in this process where the task is quick, else in killable workers."""
     from engine.language.verifier import open_verifier as create
 
-    with create(task, task_name(spec)) as verify:
+    workers = len(os.sched_getaffinity(0))
+    with create(task, task_name(spec), workers=workers, max_failures=max_failures) as verify:
         yield verify
 
 
@@ -108,13 +113,13 @@ def with_whole_paths(config: TextConfig) -> TextConfig:
     """The settings with paths that hold in any directory; a run in place of a model is its newest model."""
     from engine.config import build_section, merge
     from engine.language.model_folder import ADAPTER_CONFIG
-    from engine.language.rundir import newest_model, read_text_config
+    from engine.language.rundir import newest_folder, read_text_config
     from engine.language.settings import TextConfig
 
     model, labels = config.model, config.value.path
     path, adapter = model.path, model.adapter
     if path and (Path(path) / "manifest").is_dir():
-        folder = newest_model(Path(path))
+        folder = newest_folder(Path(path))
         if (folder / ADAPTER_CONFIG).is_file():
             path, adapter = read_text_config(Path(path)).model.path, str(folder)
         else:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from engine.cli.stream import Request, check_fields, each, print_json, serve
+from engine.cli.stream import Answer, Request, check_fields, print_json, serve
 from engine.cli.text_run import open_task, open_verifier
 from engine.errors import UserError
 
 if TYPE_CHECKING:
     from engine.language.episode import Episode
     from engine.language.model import LanguageModel
+    from engine.language.rollout import Verify
     from engine.language.rundir import TextRun
-    from engine.language.task import Prompt, Task
+    from engine.language.task import Prompt, Task, VerifyResult
 
 SHEET = "inspect.csv"
+BATCH = 256
+"""Requests judged together."""
+
+JUDGED = ("score", "parsed", "reason", "flags", "kind", "tokens", "ended", "steps")
+"""What `generate` and `search` say beside the completion."""
 
 
 @dataclass(frozen=True)
@@ -31,35 +38,43 @@ class Opened:
 def open_model(path: str) -> Opened:
     """The accepted model of a run, or that of a folder."""
     from engine.language.model_folder import load_model
-    from engine.language.rundir import load_checkpoint, newest_model, read_text_config
+    from engine.language.rundir import newest_model, read_text_config
 
     folder = Path(path)
     if (folder / "manifest").is_dir():
-        config = read_text_config(folder)
-        return Opened(load_checkpoint(config, newest_model(folder)), config.task)
+        return Opened(newest_model(folder), read_text_config(folder).task)
     return Opened(load_model(folder), None)
 
 
 def read_prompts(task: Task, split: str, count: int, seed: int) -> list[Prompt]:
     """Problems of a split by its name."""
+    from engine.language.problems import problems
     from engine.language.task import Split
 
     if split not in get_args(Split):
         raise UserError(f"--split '{split}' is none of {', '.join(get_args(Split))}")
-    return task.prompts(split, count, seed)  # type: ignore[arg-type]
+    found = problems(task, split, count, seed)  # type: ignore[arg-type]
+    if not found:
+        raise UserError(f"task '{task.name}' has no problem of the split {split}; take another --split")
+    return found
 
 
 def generate_lines(
     model: str, spec: str, count: int, samples: int, temperature: float, split: str, seed: int
 ) -> None:
     """Print sampled completions."""
+    from engine.cli.progress import Reporter
     from engine.language.rollout import Draw, Policy, sample
 
     task, opened = open_task(spec), open_model(model)
     prompts = read_prompts(task, split, count, seed)
     with open_verifier(spec, task) as verify:
         policy = Policy(opened.model, opened.model.digest())
-        episodes = sample(task, [policy], prompts, samples, Draw(temperature), verify, seed=seed, iteration=0)
+        with Reporter().phase("generating", len(prompts) * samples) as move:
+            episodes = sample(
+                task, [policy], prompts, samples, Draw(temperature), verify,
+                seed=seed, iteration=0, on_rows=move,
+            )  # fmt: skip
     for episode in episodes:
         print_json(describe(episode))
 
@@ -88,8 +103,13 @@ def search_lines(
     if listed and prior == "exact":
         raise UserError("--prior exact makes each token a step; leave --listed out")
     task, opened = open_task(spec), open_model(model)
-    layers = merge(parse_assignments(assignments), {"task": spec, "method": "alphazero"})
-    config = build_section(TextConfig, layers)
+    changes = parse_assignments(assignments)
+    if others := sorted(changes.keys() - {"search", "proposals"}):
+        raise UserError(f"--set {others[0]}: a search takes settings of search and proposals alone")
+    config = build_section(TextConfig, merge(changes, {"task": spec, "method": "alphazero"}))
+    least = config.proposals.initial_proposals * task.max_step_tokens
+    if not listed and 0 < tokens < least:
+        raise UserError(f"--tokens {tokens}: the first step alone may take {least}; give as many, or 0")
     prompts = read_prompts(task, split, count, seed)
     kind = cast(Prior, prior)
     plan = Plan(simulations, tokens or None, judge=task.verifier_at_test, prior=kind, listed=listed)
@@ -103,32 +123,52 @@ def search_lines(
 
 
 def serve_verdicts(spec: str) -> None:
-    """Judge completions that come as JSON lines."""
+    """Judge completions that come as JSON lines, those that wait at the same time side by side."""
     task = open_task(spec)
-    with open_verifier(spec, task) as verify:
+    with open_verifier(spec, task, max_failures=1.0) as verify:
+        serve(lambda requests: judge(verify, requests), BATCH)
 
-        def judge(request: Request) -> dict[str, Any]:
-            from engine.language.task import Prompt
 
-            check_fields(request, ("id", "prompt", "completion", "prompt_id", "key"))
-            prompt, completion = request.get("prompt"), request.get("completion")
-            if not isinstance(prompt, str) or not isinstance(completion, str):
-                raise UserError('give "prompt" and "completion" as texts')
-            problem = Prompt(str(request.get("prompt_id", prompt)), prompt, str(request.get("key", prompt)))
-            verdict = verify([(problem, completion)])[0]
-            return {
-                "score": verdict.score,
-                "parsed": verdict.parsed,
-                "reason": verdict.reason,
-                "flags": list(verdict.flags),
-                "kind": verdict.kind,
-            }
+def judge(verify: Verify, requests: Sequence[Request]) -> list[Answer]:
+    """A verdict for each request, or the error of one that cannot be judged, in order."""
+    answers: list[Answer] = [UserError("")] * len(requests)
+    pairs: dict[int, tuple[Prompt, str]] = {}
+    for number, request in enumerate(requests):
+        try:
+            pairs[number] = _pair(request)
+        except UserError as error:
+            answers[number] = error
+    for number, verdict in zip(pairs, _verdicts(verify, list(pairs.values())), strict=True):
+        answers[number] = verdict
+    return answers
 
-        serve(each(judge))
+
+def _verdicts(verify: Verify, pairs: Sequence[tuple[Prompt, str]]) -> list[Answer]:
+    """Verdicts as JSON; what is refused costs its own line, so a batch that has some is halved."""
+    try:
+        return [verdict_fields(verdict) for verdict in verify(pairs)]
+    except UserError as error:
+        middle = len(pairs) // 2
+        return [*_verdicts(verify, pairs[:middle]), *_verdicts(verify, pairs[middle:])] if middle else [error]
+
+
+def _pair(request: Request) -> tuple[Prompt, str]:
+    from engine.language.task import Prompt
+
+    check_fields(request, ("id", "prompt", "completion", "prompt_id", "key", *JUDGED))
+    texts = {name: request.get(name) for name in ("prompt", "completion")}
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            raise UserError(f'give "{name}" as a text, not {dumps(text)[:60]}')
+    prompt, completion = str(texts["prompt"]), str(texts["completion"])
+    names = [request.get(name) for name in ("prompt_id", "id")]
+    identity = next((name for name in names if isinstance(name, str)), prompt)
+    return Prompt(identity, prompt, str(request.get("key", prompt))), completion
 
 
 def evaluate_model(model: str, spec: str | None, count: int, samples: int, seed: int, json: bool) -> None:
     """Print how a model does on test problems."""
+    from engine.cli.progress import Reporter, print_table
     from engine.language.evaluation import evaluate, table_row
     from engine.language.rollout import Policy
 
@@ -137,14 +177,14 @@ def evaluate_model(model: str, spec: str | None, count: int, samples: int, seed:
     if name is None:
         raise UserError(f"'{model}' is a model's folder; name the task to measure it on")
     task = open_task(name)
-    prompts = task.prompts("test", count, 0)
-    with open_verifier(name, task) as verify:
-        result = evaluate(task, Policy(opened.model, ""), prompts, verify, samples=samples, seed=seed)
+    prompts = read_prompts(task, "test", count, 0)
+    rows = len(prompts) * (1 + samples)
+    with open_verifier(name, task) as verify, Reporter().phase("measuring", rows) as move:
+        policy = Policy(opened.model, "")
+        result = evaluate(task, policy, prompts, verify, samples=samples, seed=seed, on_rows=move)
     if json:
         print_json({"model": model, "task": name, "problems": len(prompts), **result.summary()})
         return
-    from engine.cli.progress import print_table
-
     print_table([{**table_row(model, result), "problems": len(prompts)}])
 
 
@@ -152,6 +192,8 @@ def export_run(run: str, out: str, kind: str) -> None:
     """Write a run's episodes as a data set."""
     from engine.language.export import export
 
+    if Path(out).exists():
+        raise UserError(f"--out '{out}' is there already; name another file, or take it away")
     with open_run(run) as opened:
         task = open_task(opened.config.task)
         digest = export(Path(out), kind, opened.episodes(), task)
@@ -177,21 +219,42 @@ def write_run_report(run: str) -> None:
 def inspect_run(run: str, count: int, verdicts: str | None) -> None:
     """Write a sheet for a person, or note what one has said."""
     from engine.language.monitor.probe import shapes
-    from engine.language.report.sample import draw_samples, read_verdicts, write_sheet
+    from engine.language.report.sample import draw_samples, write_sheet
     from engine.language.rundir import write_verdicts
 
     with open_run(run) as opened:
         if verdicts is not None:
-            opinions = [verdict.opinion for verdict in read_verdicts(Path(verdicts))]
-            counts = {word: opinions.count(word) for word in ("right", "wrong", "unsure")}
-            if not opinions:
+            counts = _opinions(Path(verdicts))
+            if not any(counts.values()):
                 raise UserError(f"'{verdicts}' has no verdict; write right, wrong or unsure into it")
             write_verdicts(opened.path, latest_progress(opened)["iteration"], counts)
             print_json(counts)
             return
+        _keep_opinions(opened.path)
         samples = draw_samples(opened.episodes(), [], {}, shapes, count=count, seed=opened.config.seed)
         write_sheet(opened.path / SHEET, samples)
         print(opened.path / SHEET)
+
+
+def _opinions(sheet: Path) -> dict[str, int]:
+    """How often a sheet says right, wrong and unsure."""
+    from engine.language.report.sample import read_verdicts
+
+    opinions = [verdict.opinion for verdict in read_verdicts(sheet)]
+    return {word: opinions.count(word) for word in ("right", "wrong", "unsure")}
+
+
+def _keep_opinions(run: Path) -> None:
+    """UserError where the sheet of a run holds verdicts that have not been read back."""
+    from engine.language.rundir import read_verdict_counts
+
+    sheet = run / SHEET
+    counts = _opinions(sheet) if sheet.exists() else {}
+    if any(counts.values()) and counts != read_verdict_counts(run):
+        raise UserError(
+            f"'{sheet}' has {sum(counts.values())} verdicts; read them back with --verdicts {sheet}, "
+            "or take it away"
+        )
 
 
 def open_run(path: str) -> TextRun:
@@ -212,17 +275,25 @@ def latest_progress(run: TextRun) -> dict[str, Any]:
     return checkpoint.progress
 
 
+def verdict_fields(verdict: VerifyResult) -> dict[str, Any]:
+    """A verdict as JSON."""
+    return {
+        "score": verdict.score,
+        "parsed": verdict.parsed,
+        "reason": verdict.reason,
+        "flags": list(verdict.flags),
+        "kind": verdict.kind,
+    }
+
+
 def describe(episode: Episode) -> dict[str, Any]:
-    """An episode as JSON."""
-    result = episode.result
+    """An episode as JSON; `verify` reads it, too."""
     return {
         "id": episode.prompt.id,
+        "key": episode.prompt.key,
         "prompt": episode.prompt.text,
         "completion": episode.completion,
-        "score": result.score,
-        "parsed": result.parsed,
-        "reason": result.reason,
-        "flags": list(result.flags),
+        **verdict_fields(episode.result),
         "tokens": episode.tokens,
         "ended": episode.ended,
     }

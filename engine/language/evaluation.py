@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,10 +63,18 @@ def evaluate(
     samples: int = 0,
     rows: int = 512,
     seed: int = 0,
+    on_rows: Callable[[int], None] | None = None,
 ) -> Result:
-    """Measure a model; the same seed gives the same samples."""
-    greedy = sample(task, [policy], prompts, 1, Draw(0.0, rows=rows), verify, seed=seed, iteration=-1)
-    drawn = sample(task, [policy], prompts, samples, Draw(rows=rows), verify, seed=seed, iteration=-1)
+    """Measure a model; the same seed gives the same samples. `on_rows` is told how many are written."""
+
+    def drawn_with(draw: Draw, count: int, before: int) -> list[Episode]:
+        return sample(
+            task, [policy], prompts, count, draw, verify, seed=seed, iteration=-1,
+            on_rows=None if on_rows is None else lambda done: on_rows(before + done),
+        )  # fmt: skip
+
+    greedy = drawn_with(Draw(0.0, rows=rows), 1, 0)
+    drawn = drawn_with(Draw(rows=rows), samples, len(greedy))
     scores = np.array([e.result.score for e in drawn], np.float32).reshape(len(prompts), samples)
     groups = [drawn[i * samples : (i + 1) * samples] for i in range(len(prompts))] if samples else []
     best = vote = None

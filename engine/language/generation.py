@@ -79,6 +79,7 @@ def generate(
     stop: Sequence[str] = (),
     max_rows: int | None = None,
     known: PromptCache | None = None,
+    on_rows: Callable[[int], None] | None = None,
 ) -> list[Completion]:
     """Continue prompts, one row each; repeat a prompt to get several completions of it.
 
@@ -97,6 +98,7 @@ def generate(
         stop: strings that end a completion, none empty; its text ends before the earliest.
         max_rows: decoded together; by default MAX_ROWS, or what MAX_CACHE_BYTES hold.
         known: what prompts begin with, read before; of use to small Llamas.
+        on_rows: called after each batch with the rows that are done.
 
     Raises:
         UserError: for a prompt that the tokenizer cannot spell or that fills the context, and
@@ -121,6 +123,8 @@ def generate(
         for watcher in watchers:
             watcher(batch.prompts, batch.lengths)
         done |= zip(rows, batch.completions(stopper), strict=True)
+        if on_rows is not None:
+            on_rows(len(done))
     return [done[row] for row in range(len(prompts))]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from engine.errors import UserError
 from engine.interrupt import terminable
 from engine.language.contamination import EvaluationIndex, overlap, refuse_overlap
 from engine.language.episode import Episode
@@ -32,10 +33,14 @@ from engine.language.parts import (
     instruments,
     knobs_of,
     learn,
+    practice,
     real_data,
     turned,
+    watched,
+    without_misfits,
 )
 from engine.language.practice import first_value, teach, write_episodes
+from engine.language.problems import refuse_shared, some_problems
 from engine.language.report.report import RunPage, write_report
 from engine.language.report.sample import draw_samples
 from engine.language.rollout import Policy, Verify, row_seed
@@ -44,7 +49,7 @@ from engine.language.settings import MixConfig, TextConfig
 from engine.language.task import Demonstration, Prompt, Task
 from engine.language.tiny_model import renewed
 from engine.language.watch import Watch, observation
-from engine.metrics import Metrics, resident_mb
+from engine.metrics import Metrics, markdown_table, resident_mb
 from engine.train import Reporter
 
 
@@ -72,7 +77,12 @@ def improve(
         run = stack.enter_context(
             TextRun.open(run_path, warn) if resume else TextRun.create(run_path, config, warn)
         )
-        parts = _assemble(stack, task, run, verify, reporter)
+        try:
+            parts = _assemble(stack, task, run, verify, reporter)
+        except UserError:
+            if not resume:
+                run.abandon()
+            raise
         reporter.start(None, total, parts.progress.iteration)
         reporter.message(f"run {run_path}")
         while parts.progress.iteration < total and not parts.progress.stopped:
@@ -91,10 +101,9 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
     config = run.config
     checkpoint = run.latest()
     real, holdout = real_data(task, config)
-    shown = {demonstration.prompt.id for demonstration in (*real, *holdout)}
-    wanted = len(shown) + config.sample.prompts * min(max(config.loop.iterations, 2), 8)
-    prompts = [p for p in task.prompts("train", wanted, config.seed) if p.id not in shown]
-    index = EvaluationIndex(evaluation_prompts(task, config))
+    prompts, measured = practice(task, config, real, holdout), evaluation_prompts(task, config)
+    refuse_shared(task, prompts, measured)
+    index = EvaluationIndex(measured)
     refuse_overlap([*real, *holdout], index)
     real, holdout = (_without_hits(part, index, reporter) for part in (real, holdout))
     metrics = stack.enter_context(Metrics(run.path, checkpoint.iteration if checkpoint else -1))
@@ -102,18 +111,18 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         progress = Progress.of(checkpoint.progress)
         if judged_iteration(run.path) == progress.iteration:
             progress.stopped = ""
-        base, model = run.load(0), run.load(progress.accepted)
-        monitor = Monitor.from_json(progress.monitor, config.monitor, instruments(task))
+        base, model = run.model(0), run.model(progress.accepted)
+        monitor = Monitor.from_json(progress.monitor, watched(task, config), instruments(task))
         accuracy = Items(**progress.accuracy)
     else:
         started = time.monotonic()
         progress = Progress(knobs=knobs_of(config))
         base = model = first_model(task, config, real, reporter)
         if config.update.loss == "visits" and model.value_head is None:
-            reporter.message("training a value head on the first model's own samples")
-            progress.tokens += first_value(task, config, model, prompts, verify)
+            progress.tokens += first_value(task, config, model, prompts, verify, reporter)
         progress.seconds = time.monotonic() - started
-        monitor, accuracy = Monitor(config.monitor, instruments(task)), Items((), ())
+        monitor, accuracy = Monitor(watched(task, config), instruments(task)), Items((), ())
+    prompts, real = without_misfits(base, prompts, real, reporter.message)
     watch = Watch(task, config, holdout, base, verify)
     parts = Parts(
         task,
@@ -132,7 +141,8 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         accuracy,
     )
     if not checkpoint:
-        look = watch.look(model)
+        with reporter.phase("looking at the model", watch.rows) as move:
+            look = watch.look(model, move)
         parts.accuracy = look.accuracy
         progress.tokens += look.tokens
         monitor.update(observation(look, 0, [], 1.0, 0))
@@ -156,7 +166,10 @@ def _iterate(parts: Parts) -> None:
         if config.update.loss == "text":
             seed = row_seed(config.seed, "mix", iteration)
             examples = mix(_learnable(parts, config, episodes), parts.real, config.mix, seed)
-            found = learn(student, config, examples, steps, (iteration, number)) if examples else None
+            found = None
+            if examples:
+                with parts.reporter.phase("training", steps, "steps") as move:
+                    found = learn(student, config, examples, steps, (iteration, number), move)
         else:
             found = teach(parts, config, student, episodes, steps, iteration)
         if found is None:
@@ -180,7 +193,8 @@ def _judge(
 ) -> None:
     """Measure what came out, and let the gate and the alarms decide what becomes of it."""
     progress, old = parts.progress, parts.accuracy
-    look = parts.watch.look(student)
+    with parts.reporter.phase("looking at the model", parts.watch.rows) as move:
+        look = parts.watch.look(student, move)
     passed = gate(look.accuracy.scores, old.scores, old.keys, config.monitor, config.seed)
     share = real_share(parts, config, episodes)
     seen = observation(look, iteration, episodes, share, leaked)
@@ -283,7 +297,7 @@ def _policies(parts: Parts, count: int) -> list[Policy]:
     policies = [Policy(parts.model, parts.model.digest())]
     for iteration in range(parts.progress.accepted - 1, -1, -1):
         if len(policies) < count:
-            model = parts.run.load(iteration)
+            model = parts.run.model(iteration)
             policies.append(Policy(model, model.digest()))
     for number in range(len(policies), count if not parts.config.model.path else 0):
         seeds = parts.config.model_copy(update={"seed": row_seed(parts.config.seed, "policy", number)})
@@ -295,7 +309,7 @@ def _policies(parts: Parts, count: int) -> list[Policy]:
 def _starting_model(parts: Parts) -> LanguageModel:
     """A model of its own to train: what the first model was, a copy of the accepted one, or a fresh one."""
     start, progress = parts.config.update.start, parts.progress
-    model = parts.run.load(progress.accepted if start == "last" else 0)
+    model = parts.run.model(progress.accepted if start == "last" else 0)
     return (
         renewed(model, row_seed(parts.config.seed, "fresh", progress.iteration + 1))
         if start == "fresh"
@@ -344,25 +358,27 @@ def real_share(parts: Parts, config: TextConfig, episodes: Sequence[Episode]) ->
 def final_table(parts: Parts) -> list[dict[str, Any]]:
     """Base, control and result on the test problems; the control has as many steps on real data."""
     task, config, run = parts.task, parts.config, parts.run
-    prompts = task.prompts("test", config.measure.test, 0)
+    prompts = some_problems(task, "test", config.measure.test, 0)
     parts.reporter.message(f"measuring on {len(prompts)} test problems")
 
     def measured(model: LanguageModel) -> Result:
-        return evaluate(
-            task, Policy(model, ""), prompts, parts.verify,
-            samples=config.measure.samples, rows=config.loop.rows, seed=config.seed,
-        )  # fmt: skip
+        with parts.reporter.phase("measuring", len(prompts) * (1 + config.measure.samples)) as move:
+            return evaluate(
+                task, Policy(model, ""), prompts, parts.verify,
+                samples=config.measure.samples, rows=config.loop.rows, seed=config.seed, on_rows=move,
+            )  # fmt: skip
 
-    first = measured(run.load(0))
+    first = measured(run.model(0))
     found = {"first": first}
     if config.measure.control and parts.real and parts.progress.steps:
-        control = run.load(0)
-        learn(control, config, mix([], parts.real, MixConfig(), 0), parts.progress.steps, ("control",))
+        control = run.model(0)
+        examples, steps = mix([], parts.real, MixConfig(), 0), parts.progress.steps
+        with parts.reporter.phase("training the control", steps, "steps") as move:
+            learn(control, config, examples, steps, ("control",), move)
         found["control"] = measured(control)
     rows = [table_row("first", first, dict.fromkeys(found, first))]
     if "control" in found:
         rows.append(table_row("control", found["control"], found))
     rows.append(table_row(f"iteration {parts.progress.accepted}", measured(parts.model), found))
-    for row in rows:
-        parts.metrics.text(parts.progress.iteration, "result", "\n".join(f"{k}: {v}" for k, v in row.items()))
+    parts.metrics.text(parts.progress.iteration, "result/table", markdown_table(rows))
     return rows

@@ -86,11 +86,10 @@ class JsonlTask(Task):
         ]
 
     def verify(self, prompt: Prompt, completion: str) -> VerifyResult:
-        """Compare with the answer of the prompt's row."""
-        try:
-            expected = self._answers[prompt.id]
-        except KeyError:
-            raise UserError(f"task '{self.name}' has no prompt {prompt.id!r}") from None
+        """Compare with the answer of the prompt's row, which its text names as well."""
+        expected = self._answers.get(prompt.id) or self._answers.get(_identity(prompt.text))
+        if expected is None:
+            raise UserError(f"task '{self.name}' has no prompt {prompt.id[:80]!r}")
         return self._answer.verify(completion, expected)
 
     def _shuffled(self, split: Split, seed: int) -> list[Row]:
@@ -153,7 +152,11 @@ def _row(where: str, line: str, columns: dict[str, str], answer: Answer, end: st
         if end in found.get(column, "").strip():
             refuse(f"'{columns[column]}' holds {end!r}, which ends a completion; give another end")
     key = text if "split" not in found else _key(where, text, found["split"])
-    return Row(Prompt(hashlib.sha256(text.encode()).hexdigest()[:16], text, key), expected, completion)
+    return Row(Prompt(_identity(text), text, key), expected, completion)
+
+
+def _identity(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def _text(where: str, document: dict[str, Any], column: str) -> str:

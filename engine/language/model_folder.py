@@ -65,6 +65,10 @@ def load_model(
         network = _load_adapter(network, Path(adapter))
         heads.insert(0, Path(adapter) / VALUE_HEAD)
     model = LanguageModel(network.to(target), tokenizer, chat=chat)
+    if model.context < 2:
+        raise UserError(
+            f"'{folder / 'config.json'}' says a context of {model.context} tokens; give its true one"
+        )
     for file in heads:
         if file.exists():
             _load_value_head(model, file)
@@ -146,6 +150,13 @@ def _read_settings(path: Path, what: str) -> dict[str, Any]:
 
 
 def _check_weights(folder: Path, name: str) -> None:
+    index = folder / f"{name}.index.json"
+    if index.exists():
+        places = _read_settings(index, "model").get("weight_map")
+        files = set(places.values()) if isinstance(places, dict) else {None}
+        absent = [file for file in files if not (isinstance(file, str) and _is_inside(folder, file))]
+        if absent:
+            raise CorruptFileError(f"'{index}' names {str(absent[0])[:80]!r}, no file of weights beside it")
     if (folder / name).is_file() or any(folder.glob(f"{Path(name).stem}-*.safetensors")):
         return
     if any(True for pattern in _PICKLES for _ in folder.glob(pattern)):
@@ -153,6 +164,10 @@ def _check_weights(folder: Path, name: str) -> None:
             f"'{folder}' has pickled weights, which are never loaded; convert them to safetensors"
         )
     raise UserError(f"'{folder}' has no {name}; give a folder with weights in safetensors")
+
+
+def _is_inside(folder: Path, file: str) -> bool:
+    return Path(file).name == file and file.endswith(".safetensors") and (folder / file).is_file()
 
 
 def _load_tokenizer(folder: Path) -> Any:
@@ -180,6 +195,13 @@ def _load_network(folder: Path, f32: bool) -> Any:
     missing = sorted(report["missing_keys"])
     if missing:
         raise CorruptFileError(f"weights of '{folder}' lack {len(missing)} tensors, first '{missing[0]}'")
+    inside = f"{network.base_model_prefix}."
+    spare = sorted(name for name in report["unexpected_keys"] if name.startswith(inside))
+    if spare:
+        raise CorruptFileError(
+            f"weights of '{folder}' have {len(spare)} tensors that its config.json has no place for, "
+            f"first '{spare[0]}'; give the config.json that they were saved with"
+        )
     return network
 
 
@@ -246,9 +268,15 @@ def _explained(folder: Path) -> Iterator[None]:
     except safetensors.SafetensorError as error:
         raise CorruptFileError(f"weights in '{folder}' are damaged: {_line(error)}") from error
     except Exception as error:
+        if "ignore_mismatched_sizes" in str(error):
+            raise CorruptFileError(
+                f"weights of '{folder}' have other shapes than its config.json says; "
+                "give the config.json that they were saved with"
+            ) from error
         raise UserError(f"'{folder}' cannot be loaded: {_line(error)}") from error
 
 
 def _line(error: BaseException) -> str:
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{text or type(error).__name__}"[:200]
+    """What a library raised, in one line; with its kind where the words alone say little."""
+    text = " ".join(str(error).split())
+    return (text if text.count(" ") > 3 else f"{type(error).__name__}: {text}")[:200]

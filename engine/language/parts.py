@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from engine.language.contamination import EvaluationIndex
 from engine.language.filter import Example, mix
 from engine.language.model import LanguageModel
 from engine.language.model_folder import add_adapter, load_model
+from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.guard import Knobs
 from engine.language.monitor.measure import Instruments
 from engine.language.monitor.monitor import Monitor
 from engine.language.monitor.observation import Items
 from engine.language.objective import Supervised, texts
+from engine.language.problems import demonstrations, fits, problems, some_problems
 from engine.language.rollout import Verify, row_seed
 from engine.language.rundir import TextRun
 from engine.language.settings import MixConfig, TextConfig
@@ -109,7 +112,7 @@ def turned(config: TextConfig, knobs: Knobs) -> TextConfig:
 def real_data(task: Task, config: TextConfig) -> tuple[list[Demonstration], list[Demonstration]]:
     """(what models may learn from, what is kept apart to watch them)."""
     count, apart = config.model.demonstrations, config.measure.holdout
-    found = task.demonstrations(count + apart, config.seed)
+    found = demonstrations(task, count + apart, config.seed)
     apart = min(apart, len(found) // 5)
     return found[: len(found) - apart][:count], found[len(found) - apart :]
 
@@ -132,16 +135,16 @@ def first_model(
         )
     reporter.message(f"building a model of {settings.size} parameters on {len(real)} demonstrations")
     model = new_model(task, config, real)
-    learn(model, config, mix([], real, MixConfig(), 0), settings.steps, (0,))
+    with reporter.phase("building the model", settings.steps, "steps") as move:
+        learn(model, config, mix([], real, MixConfig(), 0), settings.steps, (0,), move)
     return model
 
 
 def new_model(task: Task, config: TextConfig, real: Sequence[Demonstration]) -> LanguageModel:
     """A model with fresh weights that can spell the task."""
-    alphabet = task.alphabet or "".join(
-        sorted({letter for d in real for letter in d.prompt.text + d.completion})
-    )
     prompts = [d.prompt for d in real] + evaluation_prompts(task, config)
+    written = [d.completion for d in real] + [p.text for p in (*prompts, *practice(task, config, real, []))]
+    alphabet = task.alphabet or "".join(sorted(set().union(*written)))
     longest = max(len(prompt.text) for prompt in prompts) + task.max_tokens
     # Room for problems a little longer than those seen here.
     return build_model(alphabet, config.model.size, config.seed, context=max(256, longest + longest // 4))
@@ -151,7 +154,56 @@ def evaluation_prompts(task: Task, config: TextConfig) -> list[Prompt]:
     """Every problem that a checkpoint of this run is gated, watched or reported on."""
     measure = config.measure
     validation = max(measure.validation, config.monitor.prompts)
-    return [*task.prompts("validation", validation, 0), *task.prompts("test", measure.test, 0)]
+    return [
+        *some_problems(task, "validation", validation, 0),
+        *some_problems(task, "test", measure.test, 0),
+    ]
+
+
+def practice(
+    task: Task, config: TextConfig, real: Sequence[Demonstration], holdout: Sequence[Demonstration]
+) -> list[Prompt]:
+    """Problems of the training split without a demonstration; where each has one, all but those kept apart.
+
+    Raises UserError where there are none though the method samples.
+    """
+    apart = {demonstration.prompt.id for demonstration in holdout}
+    shown = apart | {demonstration.prompt.id for demonstration in real}
+    wanted = len(shown) + config.sample.prompts * min(max(config.loop.iterations, 2), 8)
+    found = [prompt for prompt in problems(task, "train", wanted, config.seed) if prompt.id not in apart]
+    fresh = [prompt for prompt in found if prompt.id not in shown]
+    if not found and config.sample.samples:
+        raise UserError(f"task '{task.name}' has no problem of the split train to practise on; give it some")
+    return fresh or found
+
+
+def without_misfits(
+    model: LanguageModel,
+    prompts: Sequence[Prompt],
+    real: Sequence[Demonstration],
+    warn: Callable[[str], None],
+) -> tuple[list[Prompt], list[Demonstration]]:
+    """What the model can spell and has room for; `warn` is told of the rest.
+
+    Raises UserError where there were problems and none is left.
+    """
+    good = fits(model, [prompt.text for prompt in prompts])
+    learnt = fits(model, [each.prompt.text + each.completion for each in real])
+    for kept, what in ((good, "problems"), (learnt, "demonstrations")):
+        if not all(kept):
+            warn(
+                f"{kept.count(False)} of {len(kept)} {what} are left out: "
+                f"over the model's context of {model.context} tokens, or with letters it cannot spell"
+            )
+    if prompts and not any(good):
+        raise UserError("no problem to practise on is left; take another model or shorter problems")
+    return list(compress(prompts, good)), list(compress(real, learnt))
+
+
+def watched(task: Task, config: TextConfig) -> MonitorConfig:
+    """The monitor's settings, with no more problems than the validation split has."""
+    count = len(task.prompts("validation", config.monitor.prompts, 0)[: config.monitor.prompts])
+    return config.monitor.model_copy(update={"prompts": count})
 
 
 def expected_real_share(task: Task, config: TextConfig) -> float:
@@ -199,6 +251,7 @@ def learn(
     examples: Sequence[Example],
     steps: int,
     purpose: tuple[object, ...],
+    on_step: Callable[[int], None] | None = None,
 ) -> dict[str, float]:
     """Train `model` in place; the loss and what the learner says of itself."""
     learner = TextLearner(model, config.learner, row_seed(config.seed, "learn", *purpose))
@@ -208,4 +261,4 @@ def learn(
         [example.completion for example in examples],
         [example.weight for example in examples],
     )
-    return learner.fit(rows, Supervised(), steps=steps)
+    return learner.fit(rows, Supervised(), steps=steps, on_step=on_step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from engine.language.episode import Episode
 from engine.language.filter import mix
@@ -24,6 +24,7 @@ from engine.language.settings import TextConfig
 from engine.language.task import Prompt, Task
 from engine.language.text_learner import TextLearner
 from engine.language.tree_search import Plan, search_completions
+from engine.train import Reporter
 
 SEARCHED_AT_ONCE = 1024
 """Problems whose trees share their requests."""
@@ -35,10 +36,12 @@ def write_episodes(
     """Completions to learn from: sampled, or written by a tree search whose ends the verifier judges."""
     sampling = config.sample
     if sampling.simulations == 0:
-        return rollout(
-            parts.task, policies, prompts, sampling, config.loop.rows,
-            parts.verify, seed=config.seed, iteration=iteration,
-        )  # fmt: skip
+        most = len(prompts) * sampling.samples * (2 if sampling.rationalize else 1)
+        with parts.reporter.phase("sampling", most) as move:
+            return rollout(
+                parts.task, policies, prompts, sampling, config.loop.rows,
+                parts.verify, seed=config.seed, iteration=iteration, on_rows=move,
+            )  # fmt: skip
     plan = Plan(
         sampling.simulations,
         sampling.tree_tokens or None,
@@ -46,14 +49,15 @@ def write_episodes(
         judge=True,
         rows=config.loop.rows,
     )
-    return [
-        episode
-        for place in range(0, len(prompts), SEARCHED_AT_ONCE)
-        for episode in search_completions(
-            parts.task, policies[0], prompts[place : place + SEARCHED_AT_ONCE], plan, config.search,
-            config.proposals, parts.verify, seed=config.seed, iteration=iteration,
-        )
-    ]  # fmt: skip
+    episodes: list[Episode] = []
+    with parts.reporter.phase("searching", len(prompts)) as move:
+        for place in range(0, len(prompts), SEARCHED_AT_ONCE):
+            episodes += search_completions(
+                parts.task, policies[0], prompts[place : place + SEARCHED_AT_ONCE], plan, config.search,
+                config.proposals, parts.verify, seed=config.seed, iteration=iteration,
+            )  # fmt: skip
+            move(len(episodes))
+    return episodes
 
 
 def teach(
@@ -89,11 +93,17 @@ def teach(
         return None
     if config.mix.real:
         lessons += real_lessons(student, mix([], parts.real, config.mix, 0))
-    return fit(student, config, lessons, anchor, steps, (iteration, 0))
+    with parts.reporter.phase("training", steps, "steps") as move:
+        return fit(student, config, lessons, anchor, steps, (iteration, 0), move)
 
 
 def first_value(
-    task: Task, config: TextConfig, model: LanguageModel, prompts: Sequence[Prompt], verify: Verify
+    task: Task,
+    config: TextConfig,
+    model: LanguageModel,
+    prompts: Sequence[Prompt],
+    verify: Verify,
+    reporter: Reporter,
 ) -> int:
     """Train a value head on what comes of the first model's own samples; the tokens generated for it.
 
@@ -107,7 +117,9 @@ def first_value(
         seed=config.seed, iteration=0,
     )  # fmt: skip
     lessons = value_lessons(model, task, merged(outcome_labels(task, episodes)))
-    fit(model, config, lessons, copy.deepcopy(model), config.value.steps, ("value",))
+    steps = config.value.steps
+    with reporter.phase("training a value head", steps, "steps") as move:
+        fit(model, config, lessons, copy.deepcopy(model), steps, ("value",), move)
     return sum(episode.tokens for episode in episodes)
 
 
@@ -118,8 +130,9 @@ def fit(
     anchor: LanguageModel | None,
     steps: int,
     purpose: tuple[object, ...],
+    on_step: Callable[[int], None] | None = None,
 ) -> dict[str, float]:
     """Train `model` in place on lessons of any kind; the losses."""
     learner = TextLearner(model, config.learner, row_seed(config.seed, "learn", *purpose))
     objective = Mixed(config.value.weight, anchor, config.value.anchor)
-    return learner.fit(lessons, objective, steps=steps)
+    return learner.fit(lessons, objective, steps=steps, on_step=on_step)

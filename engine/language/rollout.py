@@ -66,11 +66,13 @@ def sample(
     seed: int,
     iteration: int,
     hints: bool = False,
+    on_rows: Callable[[int], None] | None = None,
 ) -> list[Episode]:
     """`samples` completions of each prompt, shared out over the policies, in the order of the prompts.
 
     A completion is a function of (seed, iteration, prompt, number, policy), beyond the rounding that the
-    other rows of a batch bring. With `hints` the answer is given away in front of it.
+    other rows of a batch bring. With `hints` the answer is given away in front of it. `on_rows` is called
+    with the number that is written.
     """
     rows = []
     for prompt in prompts:
@@ -80,13 +82,16 @@ def sample(
             own = row_seed(seed, iteration, "hint" if hints else "sample", prompt.id, number)
             rows.append(_Row(prompt, text, given, policies[number % len(policies)], own))
     episodes: list[Episode | None] = [None] * len(rows)
+    done = 0
     for policy in policies:
         mine = [index for index, row in enumerate(rows) if row.policy is policy]
         for start in range(0, len(mine), 4 * draw.rows):
             part = mine[start : start + 4 * draw.rows]
             made = _generate(
-                task, policy, [rows[i] for i in part], draw, verify, iteration, "hint" if hints else "model"
-            )
+                task, policy, [rows[i] for i in part], draw, verify, iteration,
+                "hint" if hints else "model", _after(done, on_rows),
+            )  # fmt: skip
+            done += len(part)
             for index, episode in zip(part, made, strict=True):
                 episodes[index] = episode
     return [episode for episode in episodes if episode is not None]
@@ -100,6 +105,7 @@ def _generate(
     verify: Verify,
     iteration: int,
     source: Source,
+    on_rows: Callable[[int], None] | None,
 ) -> list[Episode]:
     from engine.language.generation import generate
 
@@ -114,6 +120,7 @@ def _generate(
         max_tokens=task.max_tokens,
         stop=(task.end,),
         max_rows=draw.rows,
+        on_rows=on_rows,
     )
     texts = [row.start + completion.text for row, completion in zip(rows, completions, strict=True)]
     verdicts = verify([(row.prompt, text) for row, text in zip(rows, texts, strict=True)])
@@ -145,6 +152,7 @@ def finish(
     *,
     seed: int,
     iteration: int,
+    on_rows: Callable[[int], None] | None = None,
 ) -> list[Episode]:
     """`samples` whole completions of each (prompt, start of a completion), in their order."""
     rows = [
@@ -156,9 +164,21 @@ def finish(
         episode
         for place in range(0, len(rows), 4 * draw.rows)
         for episode in _generate(
-            task, policy, rows[place : place + 4 * draw.rows], draw, verify, iteration, "model"
+            task,
+            policy,
+            rows[place : place + 4 * draw.rows],
+            draw,
+            verify,
+            iteration,
+            "model",
+            _after(place, on_rows),
         )
     ]
+
+
+def _after(done: int, on_rows: Callable[[int], None] | None) -> Callable[[int], None] | None:
+    """`on_rows` for a part of the rows, before which `done` were written."""
+    return None if on_rows is None else lambda count: on_rows(done + count)
 
 
 def rollout(
@@ -171,15 +191,19 @@ def rollout(
     *,
     seed: int,
     iteration: int,
+    on_rows: Callable[[int], None] | None = None,
 ) -> list[Episode]:
     """What an iteration generates: samples, and with `rationalize` the failures again with a hint."""
     draw = Draw(config.temperature, config.top_k, config.top_p, rows)
-    episodes = sample(task, policies, prompts, config.samples, draw, verify, seed=seed, iteration=iteration)
+    episodes = sample(
+        task, policies, prompts, config.samples, draw, verify,
+        seed=seed, iteration=iteration, on_rows=on_rows,
+    )  # fmt: skip
     if config.rationalize:
         solved = {episode.prompt.id for episode in episodes if episode.result.score >= 1}
         failed = [p for p in prompts if p.id not in solved and task.hint(p) is not None]
         episodes += sample(
             task, policies, failed, config.samples, draw, verify,
-            seed=seed, iteration=iteration, hints=True,
+            seed=seed, iteration=iteration, hints=True, on_rows=_after(len(episodes), on_rows),
         )  # fmt: skip
     return episodes

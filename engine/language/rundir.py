@@ -20,7 +20,16 @@ from engine.errors import CorruptFileError, UserError
 from engine.language.episode import Episode
 from engine.language.episode_table import read_episodes, write_episodes
 from engine.language.settings import TextConfig
-from engine.manifest import digest_json, folder_name, read_digest, read_manifests, read_sealed, write_sealed
+from engine.manifest import (
+    Manifest,
+    digest_json,
+    folder_name,
+    manifest_paths,
+    read_digest,
+    read_manifests,
+    read_sealed,
+    write_sealed,
+)
 from engine.replay import Shard
 from engine.rundir import REPLAY, RunFolder
 from engine.settings_file import CONFIG, read_settings
@@ -96,9 +105,15 @@ class TextRun(RunFolder):
             result += read_episodes(self.path / REPLAY / shard.name, self.config.task, shard.digest)
         return result
 
-    def load(self, iteration: int) -> LanguageModel:
-        """The model of a checkpoint."""
-        return load_checkpoint(self.config, checkpoint_folder(self.path, iteration))
+    def model(self, iteration: int) -> LanguageModel:
+        """The model of a checkpoint; CorruptFileError where a file is not as it was committed."""
+        assert self.manifest is not None, "there is no commit yet"
+        return _read_model(self.path, self.config, iteration, self.manifest)
+
+    def abandon(self) -> None:
+        """Take the settings of a run without a commit away, so that its folder takes another."""
+        if not manifest_paths(self.path):
+            (self.path / CONFIG).unlink(missing_ok=True)
 
     def is_lasting(self, name: str) -> bool:
         """Every file of a model's folder."""
@@ -121,6 +136,11 @@ def load_checkpoint(config: TextConfig, folder: Path) -> LanguageModel:
 def write_verdicts(path: Path, iteration: int, counts: Mapping[str, int]) -> None:
     """Note what a person said of the completions of a run up to `iteration`."""
     write_sealed(path / VERDICTS, {"iteration": iteration, "counts": dict(counts)})
+
+
+def read_verdict_counts(path: Path) -> dict[str, int]:
+    """What a person said last of the completions of a run, empty where nobody has."""
+    return dict(read_sealed(path / VERDICTS)["counts"]) if (path / VERDICTS).exists() else {}
 
 
 def judged_iteration(path: Path) -> int | None:
@@ -152,12 +172,30 @@ def _read_checkpoint(folder: Path, digests: Mapping[str, Digest]) -> TextCheckpo
         raise CorruptFileError(f"checkpoint '{folder}' is not complete: {error!r}") from error
 
 
-def newest_model(path: Path) -> Path:
-    """The folder of the model that a run has accepted, without writing to it; UserError where it has none."""
+def newest_model(path: Path) -> LanguageModel:
+    """The model that a run has accepted, without writing to it; UserError where it has none."""
+    manifest, iteration = _accepted(path)
+    return _read_model(path, read_text_config(path), iteration, manifest)
+
+
+def newest_folder(path: Path) -> Path:
+    """The folder of that model, unread; UserError likewise."""
+    return checkpoint_folder(path, _accepted(path)[1])
+
+
+def _accepted(path: Path) -> tuple[Manifest, int]:
     for manifest in read_manifests(path):
         if isinstance(manifest, CorruptFileError):
             continue
         folder = checkpoint_folder(path, manifest.iteration)
-        accepted = read_sealed(folder / STATE, manifest.checkpoints[manifest.iteration][STATE])
-        return checkpoint_folder(path, int(accepted["progress"]["accepted"]))
+        state = read_sealed(folder / STATE, manifest.checkpoints[manifest.iteration][STATE])
+        return manifest, int(state["progress"]["accepted"])
     raise UserError(f"run '{path}' has no checkpoint yet; let it finish an iteration")
+
+
+def _read_model(path: Path, config: TextConfig, iteration: int, manifest: Manifest) -> LanguageModel:
+    """The model of a checkpoint; where the run trains an adapter, that over the model it is for."""
+
+    folder = checkpoint_folder(path, iteration)
+    _read_checkpoint(folder, manifest.checkpoints.get(iteration, {}))
+    return load_checkpoint(config, folder)

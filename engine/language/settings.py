@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from engine.config import ProposalConfig, SearchConfig, Section, merge
 from engine.errors import UserError
 from engine.language.config import LoraConfig, TextLearnerConfig
 from engine.language.monitor.config import GuardConfig, MonitorConfig
 from engine.plugin import suggest
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _ascending(band: tuple[float, float]) -> tuple[float, float]:
+    if band[0] > band[1]:
+        raise ValueError("the lower end comes first")
+    return band
 
 
 class ModelConfig(Section):
@@ -53,14 +61,14 @@ class SampleConfig(Section):
     """New visits of a tree search at each step, which chooses the completion; 0: completions are sampled."""
     tree_tokens: int = Field(0, ge=0)
     """That the search of one problem may generate; 0: no limit."""
-    band: tuple[float, float] = (0.0, 1.0)
+    band: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 1.0)
     """Problems whose share of right completions has been outside this are left out (a curriculum)."""
 
 
 class FilterConfig(Section):
     """Which completions are learnt from."""
 
-    thresholds: tuple[float, ...] = (1.0,)
+    thresholds: tuple[Share, ...] = Field((1.0,), min_length=1, max_length=100)
     """Least score; several are used one after another, each with a training of its own (ReST's Improve)."""
     distinct: bool = True
     """One completion of each canonical solution of a problem."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-from engine.language.task import Task
+from engine.errors import UserError
+from engine.language.sandbox.value import printable
+from engine.language.task import Kind, Task
 from engine.plugin import Plugins
 
 GROUP = "selfplay.tasks"
 """Entry-point group in which installed packages declare their tasks."""
+
+MAX_TOKENS = 1 << 20
+"""Of a completion."""
 
 _TASKS = Plugins("task", GROUP, Task, "engine.language.task.Task", takes_files=True)
 
@@ -26,9 +31,33 @@ def load_task(spec: str, **options: Any) -> Task:
     option and for a value that the task refuses.
     """
     task: Task = _TASKS.load(spec, options)
+    _check_attributes(spec, task)
     return task
 
 
 def task_option_names(spec: str) -> list[str]:
     """Names of the options that the task of `spec` takes."""
     return _TASKS.option_names(spec)
+
+
+def _check_attributes(spec: str, task: Task) -> None:
+    """Raise UserError for attributes of a user's class that no task can have."""
+    counts = f"a whole number from 1 to {MAX_TOKENS}"
+    wanted = {
+        "name": (isinstance(task.name, str), "text"),
+        "kind": (task.kind in get_args(Kind), " or ".join(get_args(Kind))),
+        "end": (isinstance(task.end, str) and task.end, "the text that ends a completion"),
+        "step_end": (isinstance(task.step_end, str) and task.step_end, "the text that ends a step"),
+        "alphabet": (isinstance(task.alphabet, str), "the characters in one text"),
+        "max_tokens": (_is_count(task.max_tokens), counts),
+        "max_step_tokens": (_is_count(task.max_step_tokens), counts),
+        "num_players": (task.num_players in (1, 2), "1 or 2"),
+    }
+    for name, (is_good, remedy) in wanted.items():
+        if not is_good:
+            value = printable(repr(getattr(task, name)), 80)
+            raise UserError(f"task '{spec}': its {name} is {value}; give {remedy}")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_TOKENS

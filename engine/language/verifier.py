@@ -14,7 +14,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from engine.errors import UserError
@@ -86,28 +86,30 @@ class InlineVerifier(Verifier):
             results = self._task.verify_all(pairs)
         except UserError:
             raise
-        except Exception:
+        except (Exception, SystemExit):
             return [self._judge(prompt, completion) for prompt, completion in pairs]
-        for (prompt, _), result in zip(pairs, results, strict=True):
-            self._check(prompt, result)
+        if not isinstance(results, list) or len(results) != len(pairs):
+            raise UserError(f"task '{self.name}': `verify_all` must return a list of {len(pairs)} verdicts")
+        checked = [self._check(prompt, result) for (prompt, _), result in zip(pairs, results, strict=True)]
         self.counts["verified"] += len(pairs)
-        return results
+        return checked
 
     def _judge(self, prompt: Prompt, completion: str) -> VerifyResult:
         try:
             result = self._task.verify(prompt, completion)
         except UserError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return self.fail(describe_failure(error))
-        self._check(prompt, result)
+        checked = self._check(prompt, result)
         self.counts["verified"] += 1
-        return result
+        return checked
 
-    def _check(self, prompt: Prompt, result: object) -> None:
+    def _check(self, prompt: Prompt, result: VerifyResult) -> VerifyResult:
         complaint = complain(result)
         if complaint:
             raise UserError(f"task '{self.name}': `verify` of prompt {prompt.id!r}: {complaint}")
+        return result if type(result.score) is float else replace(result, score=float(result.score))
 
 
 @dataclass
@@ -156,7 +158,7 @@ class VerifierPool(Verifier):
         results: list[VerifyResult | None] = [None] * len(pairs)
         waiting = deque(range(len(pairs)))
         try:
-            while len(self._processes) < min(self.workers, -(-len(pairs) // CHUNK)):
+            while len(self._processes) < min(self.workers, len(pairs)):
                 self._processes.append(self._start())
             while waiting or any(process.chunk for process in self._processes):
                 for place, process in enumerate(self._processes):

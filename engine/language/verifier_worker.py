@@ -6,16 +6,23 @@ import os
 import signal
 import socket
 import sys
-from typing import Any
+import threading
+from typing import Any, get_args
 
 from engine.errors import UserError, describe_error
 from engine.language.sandbox.cell import wire
 from engine.language.sandbox.value import printable
-from engine.language.task import Prompt, Task, VerifyResult
+from engine.language.task import Kind, Prompt, Task, VerifyResult
 from engine.language.task_registry import load_task
 
 SLACK_S = 5.0
 """What a verdict may take beyond its deadline before this process ends by itself."""
+
+MAX_PRINTED = 4096
+"""Bytes that a process passes on of what its task prints."""
+
+MAX_TEXT = 1 << 20
+"""Characters of what a verdict says."""
 
 
 def main() -> None:
@@ -23,7 +30,7 @@ def main() -> None:
     control = socket.socket(fileno=os.dup(0))
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
-    os.dup2(2, 1)  # whatever the task prints is no answer
+    _confine_output()  # whatever the task prints is no answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the driver decides
     setup = wire.receive_document(control)
     sys.path[:] = setup["path"]
@@ -44,13 +51,35 @@ def main() -> None:
         return
 
 
+def _confine_output() -> None:
+    """Pass on the start of what is printed, made harmless to a terminal, and drop the rest."""
+    reading, writing = os.pipe()
+    terminal = os.dup(2)
+    for descriptor in (1, 2):
+        os.dup2(writing, descriptor)
+    os.close(writing)
+
+    def relay() -> None:
+        room = MAX_PRINTED
+        while block := os.read(reading, 1 << 16):
+            if room > 0:
+                lines = block[:room].decode(errors="replace").split("\n")
+                room -= len(block)
+                ending = "" if room > 0 else "\n[what else the task prints is left out]\n"
+                os.write(
+                    terminal, ("\n".join(printable(line, MAX_PRINTED) for line in lines) + ending).encode()
+                )
+
+    threading.Thread(target=relay, daemon=True).start()
+
+
 def judge(task: Task, prompt: Prompt, completion: str) -> dict[str, Any]:
     """A verdict as a JSON object: `result`, `refused` where it is none, or `failed` where it raised."""
     try:
         result = task.verify(prompt, completion)
     except UserError as error:
         return {"refused": str(error)}
-    except Exception as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
         return {"failed": describe_failure(error)}
     complaint = complain(result)
     if complaint:
@@ -58,7 +87,7 @@ def judge(task: Task, prompt: Prompt, completion: str) -> dict[str, Any]:
     return {"result": [float(result.score), result.parsed, result.reason, list(result.flags), result.kind]}
 
 
-def describe_failure(error: Exception) -> str:
+def describe_failure(error: BaseException) -> str:
     """What a `verify` raised and where, in one printable line."""
     return printable(" ".join(describe_error(error).split()))
 
@@ -67,17 +96,38 @@ def complain(result: object) -> str:
     """What is wrong with what a `verify` returned; empty where it is a verdict."""
     if not isinstance(result, VerifyResult):
         return f"{type(result).__name__} returned; give a VerifyResult"
-    score = result.score
     try:
-        in_range = 0 <= float(score) <= 1
-    except (TypeError, ValueError):
+        in_range = not isinstance(result.score, str | bytes) and 0 <= float(result.score) <= 1
+    except (TypeError, ValueError, OverflowError):
         in_range = False
     if not in_range:
-        return f"score {score!r} returned; give a number in [0, 1]"
-    texts = (result.parsed, result.reason, result.kind, *result.flags)
-    if not all(isinstance(text, str) for text in texts):
-        return "parsed, reason and flags must be text"
+        return f"score {_shown(result.score)} returned; give a number in [0, 1]"
+    if not isinstance(result.flags, tuple | list):
+        return f"flags {_shown(result.flags)} returned; give a tuple of texts"
+    if result.kind not in get_args(Kind):
+        return f"kind {_shown(result.kind)} returned; give {', '.join(get_args(Kind))}"
+    for text in (result.parsed, result.reason, *result.flags):
+        if not isinstance(text, str) or len(text) > MAX_TEXT or not (text.isascii() or _is_unicode(text)):
+            return (
+                f"parsed, reason and flags must be text of {MAX_TEXT} valid characters at most, "
+                f"not {_shown(text)}"
+            )
     return ""
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(value: object) -> str:
+    try:
+        return printable(repr(value if not isinstance(value, str) else value[:80]), 80)
+    except Exception:
+        return f"a {type(value).__name__}"
 
 
 if __name__ == "__main__":

@@ -55,12 +55,26 @@ class Watch:
         self._variations = task.variations(self.validation, 0)
         self._base_nats = self._nats(base) if holdout else []
 
-    def look(self, model: LanguageModel) -> Look:
-        """Measure a model."""
-        policy = Policy(model, "")
-        probe = self._sample(policy, self._probe, self._config.monitor.samples, 1.0)
-        greedy = self._sample(policy, self.validation, 1, 0.0)
-        varied = self._sample(policy, self._variations, 1, 0.0)
+    @property
+    def rows(self) -> int:
+        """Completions that a look writes."""
+        samples = self._config.monitor.samples
+        return len(self._probe) * samples + len(self.validation) + len(self._variations)
+
+    def look(self, model: LanguageModel, on_rows: Callable[[int], None] = lambda _: None) -> Look:
+        """Measure a model; `on_rows` is called with the completions written so far."""
+        done = 0
+
+        def sampled(prompts: Sequence[Prompt], samples: int, temperature: float) -> list[Episode]:
+            nonlocal done
+            found = self._sample(
+                Policy(model, ""), prompts, samples, temperature, lambda more: on_rows(done + more)
+            )
+            done += len(found)
+            return found
+
+        probe = sampled(self._probe, self._config.monitor.samples, 1.0)
+        greedy, varied = sampled(self.validation, 1, 0.0), sampled(self._variations, 1, 0.0)
         tokens = sum(episode.tokens for part in (probe, greedy, varied) for episode in part)
         return Look(
             probe,
@@ -73,12 +87,18 @@ class Watch:
         )
 
     def _sample(
-        self, policy: Policy, prompts: Sequence[Prompt], samples: int, temperature: float
+        self,
+        policy: Policy,
+        prompts: Sequence[Prompt],
+        samples: int,
+        temperature: float,
+        on_rows: Callable[[int], None],
     ) -> list[Episode]:
         draw = Draw(temperature, rows=self._config.loop.rows)
         return sample(
-            self._task, [policy], prompts, samples, draw, self._verify, seed=self._config.seed, iteration=-1
-        )
+            self._task, [policy], prompts, samples, draw, self._verify,
+            seed=self._config.seed, iteration=-1, on_rows=on_rows,
+        )  # fmt: skip
 
     def _real(self, model: LanguageModel) -> Holdout | None:
         if not self._holdout:

@@ -1,0 +1,102 @@
+"""Problems and demonstrations of a task, checked where they come in: a task may be anyone's code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from engine.errors import UserError
+from engine.language.sandbox.value import printable
+from engine.language.task import Demonstration, Prompt, Split, Task
+
+if TYPE_CHECKING:
+    from engine.language.model import LanguageModel
+
+T = TypeVar("T")
+
+
+def problems(task: Task, split: Split, count: int, seed: int) -> list[Prompt]:
+    """`count` problems of a split, or all it has; UserError for what are no problems, or ids that repeat."""
+    found = _listed(task, "prompts", task.prompts(split, count, seed))[:count]
+    names: set[str] = set()
+    for prompt in found:
+        _check(task, "prompts", prompt)
+        if prompt.id in names:
+            raise UserError(
+                f"task '{task.name}': two problems of the split {split} have the id {_shown(prompt.id)}; "
+                "give each its own"
+            )
+        names.add(prompt.id)
+    return found
+
+
+def some_problems(task: Task, split: Split, count: int, seed: int) -> list[Prompt]:
+    """Like `problems`; UserError where there are fewer than two."""
+    found = problems(task, split, count, seed)
+    if len(found) < min(2, count):
+        raise UserError(
+            f"task '{task.name}' has {len(found) or 'no'} problem of the split {split}; give it two or more"
+        )
+    return found
+
+
+def demonstrations(task: Task, count: int, seed: int) -> list[Demonstration]:
+    """`count` demonstrations, or all there are; UserError for what are none."""
+    found = _listed(task, "demonstrations", task.demonstrations(count, seed))[:count]
+    for each in found:
+        if not isinstance(each, Demonstration):
+            raise _error(task, "demonstrations", f"a {type(each).__name__}", "Demonstration objects")
+        _check(task, "demonstrations", each.prompt)
+        _check_text(task, "demonstrations", each.completion)
+    return found
+
+
+def refuse_shared(task: Task, practised: Sequence[Prompt], measured: Sequence[Prompt]) -> None:
+    """UserError, naming them, where problems to practise on are among those to measure on, by id or key."""
+    names, keys = {prompt.id for prompt in measured}, {prompt.key for prompt in measured}
+    shared = [prompt for prompt in practised if prompt.id in names or prompt.key in keys]
+    if shared:
+        shown = ", ".join(_shown(prompt.id) for prompt in shared[:3]) + (", …" if len(shared) > 3 else "")
+        raise UserError(
+            f"task '{task.name}': {len(shared)} problems of the training split are in validation or test, "
+            f"too, by id or key: {shown}; give each key to one split"
+        )
+
+
+def fits(model: LanguageModel, texts: Sequence[str]) -> list[bool]:
+    """Which texts the model can spell and has room for in its context."""
+    try:
+        return [len(row) < model.context for row in model.codec.encode_prompts(texts)]
+    except UserError:
+        middle = len(texts) // 2
+        return [*fits(model, texts[:middle]), *fits(model, texts[middle:])] if middle else [False]
+
+
+def _listed(task: Task, method: str, found: list[T]) -> list[T]:
+    if not isinstance(found, list | tuple):
+        raise _error(task, method, f"a {type(found).__name__}", "a list")
+    return list(found)
+
+
+def _check(task: Task, method: str, prompt: object) -> None:
+    if not isinstance(prompt, Prompt):
+        raise _error(task, method, f"a {type(prompt).__name__}", "Prompt objects")
+    for text in (prompt.id, prompt.text, prompt.key, prompt.stratum):
+        _check_text(task, method, text)
+
+
+def _check_text(task: Task, method: str, text: object) -> None:
+    if not isinstance(text, str):
+        raise _error(task, method, f"{_shown(text)} for a text", "texts")
+    try:
+        text.isascii() or text.encode()
+    except UnicodeEncodeError:
+        raise _error(task, method, f"{_shown(text)} with half a surrogate pair", "valid Unicode") from None
+
+
+def _error(task: Task, method: str, got: str, wanted: str) -> UserError:
+    return UserError(f"task '{task.name}': `{method}` returned {got}; give {wanted}")
+
+
+def _shown(value: object) -> str:
+    return printable(repr(value), 60)

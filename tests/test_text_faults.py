@@ -1,0 +1,299 @@
+"""What a user's task, model or settings get wrong is one line and exit code 2, and leaves the folder free."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_text_loop import command
+
+from engine.cli.app import run as run_command
+from engine.language.model_folder import add_adapter, load_model, save_model
+from engine.language.rundir import TextRun, newest_model, read_text_config
+from engine.language.tiny_model import build_model
+from engine.metrics import read_metrics
+
+TASK = """
+from engine.language.task import Demonstration, Prompt, Task, VerifyResult, split_of
+
+class Sums(Task):
+    name, alphabet, max_tokens, inline = "sums", "0123456789+=", 4, True
+
+    def listed(self, split):
+        sums = [f"{a}+{b}" for a in range(12) for b in range(12)]
+        return [Prompt(s, s + "=", s) for s in sums if split_of(s) == split]
+
+    def prompts(self, split, count, seed):
+        return self.listed(split)[:count]
+
+    def demonstrations(self, count, seed):
+        return [Demonstration(p, self.right(p)) for p in self.listed("train")[:count]]
+
+    def right(self, prompt):
+        return str(sum(map(int, prompt.id.split("+"))))
+
+    def verify(self, prompt, completion):
+        return VerifyResult(float(completion == self.right(prompt)), completion)
+"""
+TINY = {"model__demonstrations": 30, "measure__holdout": 5, "model__steps": 3, "update__steps": 2}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Callable[[str], str]:
+    """The spec of the task above with these lines in its class."""
+
+    def write(lines: str) -> str:
+        body = "".join(f"    {line}\n" for line in lines.splitlines())
+        (tmp_path / "own.py").write_text(f"{TASK}\nclass Own(Sums):\n    pass\n{body}")
+        return f"{tmp_path}/own.py:Own"
+
+    return write
+
+
+def mistake(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that a command ends with."""
+    assert run_command(list(words)) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    line = shown.err.splitlines()[-1]
+    assert line.startswith("selfplay: error: ")
+    return line
+
+
+def trained(task: str, path: Path, *words: str, **settings: Any) -> list[str]:
+    line = command("rest-em", path, "--json", *words, **{"loop__iterations": 1, **TINY, **settings})
+    line[2] = task
+    return line
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        ("def prompts(self, split, count, seed): return []", "has no problem of the split train"),
+        ("def prompts(self, *_): return None", "`prompts` returned a NoneType; give a list"),
+        ("def prompts(self, *_): return ['1+1=']", "`prompts` returned a str; give Prompt objects"),
+        ("def prompts(self, split, *_): return [Prompt('a', 'b', 'c')] * 9", "have the id 'a'"),
+        ("def prompts(self, *_): return [Prompt('a', 7, 'c')]", "`prompts` returned 7 for a text"),
+        ("def prompts(self, *_): return [Prompt('a', '\\ud800', 'c')]", "half a surrogate pair"),
+        (
+            "def prompts(self, split, count, seed):\n"
+            "    return [] if split == 'test' else self.listed(split)[:count]",
+            "has no problem of the split test",
+        ),
+        (
+            "def prompts(self, split, count, seed):\n"
+            "    return self.listed(split)[: 1 if split == 'validation' else count]",
+            "has 1 problem of the split validation; give it two or more",
+        ),
+        (
+            "def prompts(self, split, count, seed):\n"
+            "    return [Prompt(p.id, p.text, 'one') for p in self.listed(split)][:count]",
+            "are in validation or test, too, by id or key: '",
+        ),
+        (
+            "def demonstrations(self, count, seed):\n"
+            "    return [Demonstration(p, '1') for p in self.listed('test')][:count]",
+            "training records hold evaluation items: '0+",
+        ),
+        ("def demonstrations(self, *_): return None", "`demonstrations` returned a NoneType; give a list"),
+        ("def demonstrations(self, *_): return []", "no demonstrations to build a model on"),
+        ("def verify_all(self, pairs): return []", "`verify_all` must return a list of "),
+        ("kind = 'magic'", "its kind is 'magic'; give exact or learned or self"),
+        ("end = ''", "its end is ''; give the text that ends a completion"),
+        ("max_tokens = 0", "its max_tokens is 0; give a whole number from 1 to 1048576"),
+        ("kind = 'learned'\ndef demonstrations(self, *_): return []", "learned verifier with no real data"),
+    ],
+)
+def test_a_bad_task_is_one_line(
+    own: Callable[[str], str],
+    lines: str,
+    complaint: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = {"guards__force": "false"} if "learned" in lines else {}
+    words = trained(own(lines), tmp_path / "run", **settings)
+    assert complaint in mistake(words, capsys)
+    assert not (tmp_path / "run" / "config.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ("filter.thresholds=[]", "'filter.thresholds' = []"),
+        ("filter.thresholds=[5.0]", "'filter.thresholds.0' = 5.0"),
+        ("sample.band=[0.9,0.1]", "'sample.band' = [0.9, 0.1]"),
+        ("sample.band=[-1.0,5.0]", "'sample.band.0' = -1.0"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused(
+    setting: str, complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert complaint in mistake(command("rest-em", tmp_path / "run", "--set", setting), capsys)
+
+
+def test_few_problems_are_enough(own: Callable[[str], str], tmp_path: Path) -> None:
+    """Fewer in validation than the monitors would look at, and a demonstration for each of the others."""
+    words = trained(own(""), tmp_path / "run", model__demonstrations=5000, monitor__prompts=256)
+    assert run_command(words) == 0
+    last = read_metrics(tmp_path / "run" / "metrics.jsonl")[-1]
+    assert last["data/sampled"] == 40 * 3
+
+
+def test_problems_that_do_not_fit_are_left_out(
+    own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = """
+alphabet = "0123456789+="
+def prompts(self, split, count, seed):
+    odd = [Prompt("long", "1+" * 50000, "long"), Prompt("face", "\\u263a", "face")]
+    return ((odd if split == "train" else []) + self.listed(split))[:count]
+"""
+    assert run_command(trained(own(lines), tmp_path / "run", sample__prompts=100)) == 0
+    assert "2 of 60 problems are left out" in capsys.readouterr().err
+
+
+def test_a_model_can_spell_every_problem_that_it_is_measured_on(
+    own: Callable[[str], str], tmp_path: Path
+) -> None:
+    lines = """
+alphabet = ""
+def prompts(self, split, count, seed):
+    return [Prompt(p.id, p.text + {"train": "", "validation": "é", "test": "ü"}[split], p.key)
+            for p in self.listed(split)[:count]]
+"""
+    assert run_command(trained(own(lines), tmp_path / "run", loop__iterations=0)) == 0
+
+
+def test_a_run_that_was_refused_can_be_begun_again(
+    own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "no problem" in mistake(trained(own("def prompts(self, *_): return []"), tmp_path / "run"), capsys)
+    (tmp_path / "own.py").rename(tmp_path / "other.py")
+    (tmp_path / "other.py").write_text(TASK)
+    assert run_command(trained(f"{tmp_path}/other.py:Sums", tmp_path / "run")) == 0
+
+
+def test_a_run_trains_an_adapter_over_the_model_it_is_for(own: Callable[[str], str], tmp_path: Path) -> None:
+    base, adapter, run = tmp_path / "base", tmp_path / "adapter", tmp_path / "run"
+    save_model(build_model("0123456789+=", "0.1M"), base)
+    save_model(add_adapter(load_model(base), rank=2, alpha=4, dropout=0.0, seed=1), adapter)
+    task = own("def verify(self, prompt, completion): return VerifyResult(1.0, completion)")
+    settings = {"model__adapter": f'"{adapter}"', "filter__per_prompt": 3, "loop__iterations": 2}
+    assert run_command(trained(task, run, "--model", str(base), **settings)) == 0
+    assert not list((run / "checkpoints").rglob("model.safetensors"))
+    assert list((run / "checkpoints" / "000001").glob("adapter_model.safetensors"))
+    assert newest_model(run).digest() != load_model(base, adapter).digest()
+    assert run_command(["text", "eval", str(run), "--count", "5", "--json"]) == 0
+    resumed = ["text", "rest-em", task, "--run", str(run), "--resume", "--iterations", "3", "--json"]
+    assert run_command(resumed) == 0
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one iteration whose every completion is right; copy it before changing it."""
+    folder = tmp_path_factory.mktemp("finished")
+    right = "    def verify(self, prompt, completion): return VerifyResult(1.0, completion)\n"
+    (folder / "own.py").write_text(f"{TASK}\nclass Own(Sums):\n{right}")
+    assert run_command(trained(f"{folder}/own.py:Own", folder / "run")) == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def copy(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def test_what_is_there_is_not_written_over(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    precious, sheet = copy / "precious.jsonl", copy / "inspect.csv"
+    precious.write_text("precious")
+    line = mistake(["text", "export", str(copy), "--out", str(precious)], capsys)
+    assert "precious.jsonl' is there already" in line
+    assert precious.read_text() == "precious"
+    assert run_command(["text", "inspect", str(copy)]) == 0
+    assert run_command(["text", "inspect", str(copy)]) == 0
+    rows = sheet.read_text().splitlines()
+    column = rows[0].split(",").index("verdict")
+    cells = next(csv.reader([rows[1]]))
+    cells[column] = "right"
+    filled = io.StringIO()
+    csv.writer(filled).writerow(cells)
+    sheet.write_text(f"{rows[0]}\n{filled.getvalue()}")
+    capsys.readouterr()
+    assert "has 1 verdicts; read them back" in mistake(["text", "inspect", str(copy)], capsys)
+    assert run_command(["text", "inspect", str(copy), "--verdicts", str(sheet)]) == 0
+    assert run_command(["text", "inspect", str(copy)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["search", "RUN", "TASK", "--tokens", "3"], "--tokens 3: the first step alone may take 64"),
+        (["search", "RUN", "TASK", "--set", "sample.prompts=3"], "--set sample"),
+        (["generate", "RUN", "TASK", "--split", "all"], "--split 'all' is none of train, validation, test"),
+        (
+            ["rest-em", "TASK", "--run", "RUN", "--resume", "--set", "update.steps=9"],
+            "goes on with its own, 2",
+        ),
+        (["rft", "TASK", "--run", "RUN", "--resume"], "is of rest-em on"),
+        (["rest-em", "TASK", "--run", "RUN"], "holds a run already; go on with --resume"),
+    ],
+)
+def test_a_bad_word_to_a_run_is_one_line(
+    words: list[str], complaint: str, finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = {"RUN": str(finished), "TASK": f"{finished.parent}/own.py:Own"}
+    assert complaint in mistake(["text", *(named.get(word, word) for word in words)], capsys)
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        ("checkpoints/000001/model.safetensors", "model.safetensors' is damaged: its SHA-256 differs"),
+        ("checkpoints/000001/state.json", "state.json' is damaged"),
+        ("replay/000001.parquet", "000001.parquet' is damaged: its SHA-256 differs"),
+    ],
+)
+def test_a_flipped_bit_is_found(
+    damage: str, complaint: str, copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = bytearray((copy / damage).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / damage).write_bytes(content)
+    verb = ["export", str(copy), "--out", "x.jsonl"] if "replay" in damage else ["eval", str(copy)]
+    assert complaint in mistake(["text", *verb], capsys)
+
+
+def test_a_run_that_another_holds_is_left_alone(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with TextRun.open(copy):
+        resumed = trained(read_text_config(copy).task, copy, "--resume")
+        for words in (resumed, ["text", "report", str(copy)]):
+            assert "is in use by" in mistake(words, capsys)
+        assert run_command(["text", "eval", str(copy), "--count", "4", "--json"]) == 0
+
+
+def test_a_run_without_a_whole_commit_keeps_its_settings(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(copy / "checkpoints")
+    line = mistake(trained(read_text_config(copy).task, copy, "--resume"), capsys)
+    assert "has no whole commit" in line
+    assert (copy / "config.toml").exists()
+
+
+def test_a_torn_line_of_metrics_is_cut_off(copy: Path) -> None:
+    with (copy / "metrics.jsonl").open("ab") as file:
+        file.write(b'{"iteration": 2, "loss')
+    words = trained(read_text_config(copy).task, copy, "--resume")
+    assert run_command(words) == 0
+    assert [line["iteration"] for line in read_metrics(copy / "metrics.jsonl")] == [0, 1]
+
+
+def test_text_alone_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["text"]) == 0
+    assert "generate" in capsys.readouterr().out
