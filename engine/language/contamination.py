@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -18,7 +19,8 @@ SHORTEST = 6
 """Tokens of an item that is looked for inside other text; a sum such as `4+0=` stands in many others."""
 
 MIN_SHARE = 0.5
-"""Of an item's n-grams that one record has to hold. Single ones meet by chance where text is formulaic."""
+"""Of an item's n-grams, by weight, that one record has to hold more than. Single ones meet by chance where
+text is formulaic."""
 
 BOILERPLATE = 0.1
 """An n-gram of more than this part of the items, and of three keys at least, is the form, not an item."""
@@ -49,15 +51,16 @@ class Hit:
     item: str
     """Id of the item."""
     by: Literal["key", "text"]
-    """The same problem, or half of its text at least."""
+    """The same problem, or more than MIN_SHARE of its text."""
 
 
 class EvaluationIndex:
     """Items that must not be learnt from, by canonical key and by n-grams of their text.
 
-    An item shorter than NGRAM tokens is met where all of it stands in a record; one shorter than SHORTEST
-    where a record is it, or its prompt is. N-grams as in GPT-3
-    (2005.14165, appendix C), counted as a share of the item as in Llama 2 (2307.09288, appendix A.6).
+    N-grams as in GPT-3 (2005.14165, appendix C), counted as a share of the item as in Llama 2 (2307.09288,
+    appendix A.6), each by its inverse document frequency (Sparck Jones 1972): what many items share says
+    little. An item shorter than NGRAM tokens is met where all of it stands in a record; one shorter than
+    SHORTEST where a record is it, or its prompt is, and none by what merely goes on from it.
 
     Args:
         items: the problems.
@@ -74,10 +77,10 @@ class EvaluationIndex:
             for gram in set(_windows(tokens, min(NGRAM, len(tokens)))):
                 holders[gram].add(index)
         self._holders = {gram: found for gram, found in holders.items() if not self._is_form(found)}
-        self._sizes: dict[int, int] = defaultdict(int)
+        self._sizes: dict[int, float] = defaultdict(float)
         for found in self._holders.values():
             for index in found:
-                self._sizes[index] += 1
+                self._sizes[index] += self._weight(found)
         self._lengths = sorted({len(gram) for gram in self._holders})
 
     def __len__(self) -> int:
@@ -90,18 +93,23 @@ class EvaluationIndex:
         return None if index is None else self._items[index].id
 
     def by_text(self, text: str) -> str | None:
-        """The id of the item of which most n-grams, half at least, stand in a text."""
+        """The id of the item of which most n-grams, more than MIN_SHARE by weight, stand in a text."""
         tokens = _tokens(text)
-        counts: dict[int, int] = defaultdict(int)
+        counts: dict[int, float] = defaultdict(float)
         for length in self._lengths:
             if length < SHORTEST and length != len(tokens):
                 continue
-            for gram in set(_windows(tokens, length)):
-                for index in self._holders.get(gram, ()):
-                    counts[index] += 1
-        shares = {index: count / self._sizes[index] for index, count in counts.items()}
+            for gram in sorted(set(_windows(tokens, length))):
+                found = self._holders.get(gram, ())
+                for index in found:
+                    counts[index] += self._weight(found)
+        shares = {
+            index: count / self._sizes[index]
+            for index, count in counts.items()
+            if not self._goes_on(self._items[index].text, text)
+        }
         best = max(shares, key=lambda index: (shares[index], -index), default=None)
-        return self._items[best].id if best is not None and shares[best] >= MIN_SHARE else None
+        return self._items[best].id if best is not None and shares[best] > MIN_SHARE else None
 
     def find(self, record: Record) -> tuple[str, Literal["key", "text"]] | None:
         """(id of an item that a record holds, how it was met)."""
@@ -111,6 +119,14 @@ class EvaluationIndex:
             if (item := self.by_text(text)) is not None:
                 return item, "text"
         return None
+
+    def _goes_on(self, item: str, text: str) -> bool:
+        """Whether a short item is only how a text begins: a game that went on is another problem."""
+        return len(_tokens(item)) < NGRAM and text.startswith(item) and text[len(item) :].strip() != ""
+
+    def _weight(self, holders: Sized) -> float:
+        """Above 0: ln of how many times fewer the items are that hold an n-gram than those that there are."""
+        return math.log((len(self._items) + 1) / len(holders))
 
     def _is_form(self, holders: set[int]) -> bool:
         keys = {self._items[index].key for index in holders}

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 EXAMPLES, HIDDEN, OWN = 2, 16, 6
 """Tests that the prompt shows, that decide, and inputs that `behaviour` compares completions on."""
 
+TRIES = 8
+"""Draws for each test, so that tests differ."""
+
 FUNCTIONS = ("f", "g", "h", "func", "solve")
 MAX_CHARS = 600
 """Of a completion that is run."""
@@ -185,8 +188,16 @@ def _inputs(prompt: Prompt, purpose: str, count: int) -> list[list[Any]]:
 
 
 def _draw(kind: Kind, parameters: Parameters, seed: str, count: int) -> list[list[Any]]:
+    """Different inputs, fewer where a function has hardly any."""
     source = random.Random(seed)
-    return [draw(kind, parameters, source) for _ in range(count)]
+    found: list[list[Any]] = []
+    for _ in range(TRIES * count):
+        test = draw(kind, parameters, source)
+        if test not in found:
+            found.append(test)
+        if len(found) == count:
+            break
+    return found
 
 
 def _fill(text: str, parameters: Parameters) -> str:
