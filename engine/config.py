@@ -84,7 +84,9 @@ class ProposalConfig(Section):
     initial_proposals: int = Field(4, ge=1, le=32768)
     """Moves asked for at a node's first visit."""
     more_proposals: int = Field(2, ge=1, le=32768)
-    """Moves asked for each time that a node widens; two requests in a row that bring none end it."""
+    """Moves asked for each time that a node widens."""
+    fruitless_requests: int = Field(2, ge=1, le=255)
+    """Such requests in a row that bring no new move, after which a node is asked no more."""
     widening_factor: float = Field(2.0, ge=0, le=1e6)
     """A node of N visits may have this times N to the power widening_exponent moves (progressive widening,
     Coulom 2007; Couetoux et al. 2011, section 3)."""

@@ -233,7 +233,7 @@ def test_a_ratio_is_the_median_after_a_first_pair() -> None:
 
 def test_one_core_is_left_again() -> None:
     before = os.sched_getaffinity(0)
-    with engine.bench._one_core():
+    with engine.bench.one_core():
         assert os.sched_getaffinity(0) == {max(before)}
     assert os.sched_getaffinity(0) == before
 

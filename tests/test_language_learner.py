@@ -104,7 +104,7 @@ def test_weights_without_a_gradient_yet_have_no_state(tmp_path: Path) -> None:
 
     def go_on(trainer: TextLearner) -> str:
         rows = trainer.model.codec.encode_prompts(["1+", "2+"])
-        trainer.fit([Judged(row, 1.0) for row in rows], Values(), steps=3)
+        trainer.fit([Judged(row, ((len(row), 1.0),)) for row in rows], Values(), steps=3)
         return trainer.model.digest()
 
     whole, resumed = start(), start()
@@ -242,9 +242,12 @@ def test_values_are_learnt() -> None:
     model = tiny_llama()
     model.add_value_head()
     rows = model.codec.encode_prompts(["1+", "2+", "3-", "4-"])
-    examples = [Judged(row, target) for row, target in zip(rows, (1.0, 1.0, 0.0, 0.0), strict=True)]
+    examples = [
+        Judged(row, ((len(row), target),)) for row, target in zip(rows, (1.0, 1.0, 0.0, 0.0), strict=True)
+    ]
     learner(model, learning_rate=0.01).fit(examples, Values(), steps=40)
-    assert values(model, ["1+", "4-"]).round(1).tolist() == pytest.approx([1, 0], abs=0.11)
+    texts = model.codec.encode_prompts(["1+", "4-"])
+    assert values(model, texts).round(1).tolist() == pytest.approx([1, 0], abs=0.11)
 
 
 def test_mistakes_are_told() -> None:

@@ -38,7 +38,7 @@ def test_values_are_of_the_last_token() -> None:
     model = tiny_llama()
     assert model.add_value_head() is model.add_value_head()
     torch.nn.init.normal_(model.add_value_head().weight)
-    got = values(model, PROMPTS)
+    got = values(model, model.encode_prompts(PROMPTS))
     for prompt, value in zip(PROMPTS[:8], got, strict=False):
         with torch.no_grad():
             hidden = model.network(
@@ -52,7 +52,7 @@ def test_values_are_of_the_last_token() -> None:
 
 def test_top_tokens_are_the_likeliest() -> None:
     model = tiny_llama()
-    ids, logprobs = top_tokens(model, PROMPTS, 3)
+    ids, logprobs = top_tokens(model, model.encode_prompts(PROMPTS), 3)
     assert (np.diff(logprobs) <= 0).all()
     heads = model.encode_prompts(PROMPTS)
     for place in range(3):
@@ -60,4 +60,4 @@ def test_top_tokens_are_the_likeliest() -> None:
         assert np.allclose(np.concatenate(scored), logprobs[:, place], atol=1e-4)
     greedy = generate(model, PROMPTS, seeds=SEEDS, temperature=0, max_tokens=1)
     assert [int(each.ids[0]) for each in greedy] == ids[:, 0].tolist()
-    assert top_tokens(model, ["1"], 10_000)[0].shape == (1, len(model.codec.tokenizer))
+    assert top_tokens(model, model.encode_prompts(["1"]), 10_000)[0].shape == (1, len(model.codec.tokenizer))

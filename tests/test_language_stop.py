@@ -37,12 +37,12 @@ def scripted(codec: Codec, script: Sequence[Sequence[int]], monkeypatch: pytest.
         def select(self, rows: torch.Tensor) -> None:
             self.rows = [self.rows[row] for row in rows.tolist()]
 
-    def start(_: Any, prompts: list[list[int]], __: int) -> tuple[Script, torch.Tensor]:
+    def start(_: Any, prompts: list[list[int]], *__: Any) -> tuple[Script, torch.Tensor]:
         known = codec.encode_prompts([str(row) for row in range(len(script))])
         decoder = Script([known.index(prompt) for prompt in prompts])
         return decoder, decoder.logits
 
-    monkeypatch.setattr(generation, "_start", start)
+    monkeypatch.setattr(generation, "start_decoder", start)
     model = tiny_llama(context=200)
     model.codec, model.ends = codec, (codec.end,)
 

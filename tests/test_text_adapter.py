@@ -175,3 +175,13 @@ def test_a_budget_holds_for_a_task_of_long_steps(policy: Policy) -> None:
         Long(), policy, prompts, Plan(4, tokens=80), SearchConfig(), ProposalConfig(), verify, seed=2
     )
     assert all(0 < episode.tokens <= 80 for episode in found)
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 3])
+def test_a_budget_of_less_than_a_step_writes_what_it_can(tokens: int, policy: Policy) -> None:
+    prompts = TASK.prompts("test", 2, 0)
+    found = search_completions(
+        TASK, policy, prompts, Plan(4, tokens=tokens), SearchConfig(), ProposalConfig(), verify, seed=2
+    )
+    assert all(episode.tokens <= tokens for episode in found)
+    assert all(bool(episode.steps) == (tokens > 1) for episode in found)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ TINY = {
     "guards.force": "true",
     "loop.iterations": 2,
 }
+
+
+LAYER = "model.layers.0.mlp.up_proj.weight"
 
 
 def command(method: str, path: Path, *words: str, **settings: object) -> list[str]:
@@ -123,6 +127,7 @@ def test_what_was_kept_is_right_and_distinct(tmp_path: Path) -> None:
         (["--set", "sample.temperature=-1"], ["sample.temperature"]),
         (["--model", "/nowhere"], ["/nowhere"]),
         (["--resume"], ["no run directory"]),
+        (["--set", 'update.start="fresh"', "--set", 'model.adapter="a"'], ["update.start", "adapter"]),
     ],
 )
 def test_a_users_mistake_is_one_line(
@@ -131,6 +136,34 @@ def test_a_users_mistake_is_one_line(
     assert run_command([*command("rest-em", tmp_path / "run", loop__iterations=0), *words]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert all(name in error for name in names), error
+
+
+def test_a_fresh_start_forgets_the_first_model(tmp_path: Path) -> None:
+    runs = {"base": tmp_path / "base", "fresh": tmp_path / "fresh", "again": tmp_path / "again"}
+    for name, run in runs.items():
+        start = "base" if name == "base" else "fresh"
+        sets = ["--set", f'update.start="{start}"', "--set", "learner.learning_rate=1e-6"]
+        assert run_command(command("rest-em", run, "--json", *sets, update__steps=1)) == 0
+    weights = {
+        name: [load_model(run / "checkpoints" / f"00000{n}").weights()[LAYER] for n in (0, 1, 2)]
+        for name, run in runs.items()
+    }
+    moved = {
+        name: [float((new - old).abs().max()) for old, new in pairwise(layers)]
+        for name, layers in weights.items()
+    }
+    assert max(moved["base"]) < 1e-4
+    assert min(moved["fresh"]) > 1e-2
+    assert all(bool((a == b).all()) for a, b in zip(weights["fresh"], weights["again"], strict=True))
+
+
+def test_the_first_model_and_the_control_learn_real_data_where_later_ones_do_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--set", "filter.thresholds=[0.0]", "--set", "mix.real=false"]
+    assert run_command(command("rest-em", tmp_path / "run", "--json", *words, loop__iterations=1)) == 0
+    models = [row["model"] for row in json.loads(capsys.readouterr().out)["result"]]
+    assert models == ["first", "control", "iteration 1"]
 
 
 def test_a_forecast_makes_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,6 +185,9 @@ def test_the_verbs_read_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert run_command(["text", "search", run, "countdown", "--count", "2", "--simulations", "8"]) == 0
     searched = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(searched) == 2
+    assert run_command(["text", "search", run, "countdown", "--count", "2", "--prior", "exact"]) == 0
+    by_token = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(len(step["text"]) <= 1 for line in by_token for step in line["steps"])
     assert run_command(["text", "eval", run, "--count", "20", "--json"]) == 0
     assert 0 <= json.loads(capsys.readouterr().out)["greedy"] <= 1
     out = tmp_path / "out.jsonl"

@@ -93,6 +93,8 @@ class Trees {
     };
     need(params.initial_proposals >= 1, "initial_proposals is below 1");
     need(params.more_proposals >= 1, "more_proposals is below 1");
+    need(params.fruitless_requests >= 1 && params.fruitless_requests <= 255,
+         "fruitless_requests is not in 1 to 255");
     need(params.max_proposals >= 1 && params.max_proposals <= kMostProposals,
          "max_proposals is not in 1 to 32768");
     need(params.max_step_tokens >= 0, "max_step_tokens is negative");
@@ -216,6 +218,7 @@ void register_params(py::module_& module) {
       .def_readwrite("widening_factor", &SearchParams::widening_factor)
       .def_readwrite("widening_exponent", &SearchParams::widening_exponent)
       .def_readwrite("max_proposals", &SearchParams::max_proposals)
+      .def_readwrite("fruitless_requests", &SearchParams::fruitless_requests)
       .def_readwrite("max_step_tokens", &SearchParams::max_step_tokens);
 }
 

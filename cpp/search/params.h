@@ -40,6 +40,7 @@ struct SearchParams {
   float widening_factor = 2.0f;
   float widening_exponent = 0.5f;  // 0: no widening
   int max_proposals = 16;          // edges of a node
+  int fruitless_requests = 2;      // in a row without a new move, before a node stays as it is
   int max_step_tokens = 0;         // most tokens that one move may cost; a tree with a budget needs it
 };
 

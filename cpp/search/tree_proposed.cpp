@@ -8,7 +8,6 @@ namespace selfplay {
 
 namespace {
 
-constexpr int kMaxFruitless = 2;    // requests in a row without a new move before a node stays as it is
 constexpr float kHeaviest = 1e30f;  // what a prior counts at most, so that sums stay finite
 constexpr std::int64_t kMostTokens = std::int64_t{1} << 60;
 
@@ -43,7 +42,7 @@ int Tree::reserve(Leaf& leaf, int count) {
 
 bool Tree::can_widen(const Node& node) const {
   const SearchParams& params = context_->params;
-  return node.fruitless < kMaxFruitless && node.num_edges < params.max_proposals &&
+  return node.fruitless < params.fruitless_requests && node.num_edges < params.max_proposals &&
          params.widening_exponent > 0;
 }
 

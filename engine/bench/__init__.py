@@ -16,7 +16,7 @@ from engine.bench.program import measure_startup
 from engine.bench.row import Row
 from engine.registry import load_game
 
-__all__ = ["run"]
+__all__ = ["one_core", "run"]
 
 SEARCHES = ((200, 0.05), (800, 0.05), (20_000, 0.15))
 """Simulations a move of the searches measured, and their shares of the time."""
@@ -37,7 +37,7 @@ def run(games: Sequence[str], seconds: float = 40, report: Callable[[str], None]
     rows = [measure_startup()]
     for spec in games:
         rows += _two_cores(spec, seconds * 0.15, tell)
-        with _one_core():
+        with one_core():
             rows += _measure(spec, seconds * 0.85, tell)
     return rows
 
@@ -76,7 +76,7 @@ def _measure(spec: str, seconds: float, tell: Callable[[str], None]) -> list[Row
 
 
 @contextlib.contextmanager
-def _one_core() -> Iterator[None]:
+def one_core() -> Iterator[None]:
     """Stay on one core, with all threads started meanwhile: the last one, for the first has more to do."""
     if not hasattr(os, "sched_setaffinity"):
         yield

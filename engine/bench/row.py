@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-from engine._core import Game
+from typing import Any, Protocol
 
 Row = dict[str, Any]
 """game, stage, name, unit, threads, backend; ours: the value; ceiling: what it could be at best, measured
 beside it, or the limit that it is held to; ratio: ours over ceiling; goal: as text; met: whether it is."""
+
+
+class Named(Protocol):
+    """A game, or a task of text."""
+
+    @property
+    def name(self) -> str:
+        """What the rows are of."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +46,12 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("learner", "samples"): Goal(0.95),
     ("selfplay", "two_callers"): Goal(1.8, "ours"),
     ("tree", "bytes_per_node"): Goal(1.0, at_most=True),
+    ("text_search", "tokens"): Goal(0.8),
+    ("text_search", "problems_64_at_once"): Goal(5.0, "ours"),
+    ("text_sampling", "outside_decoding"): Goal(0.15, "ours", at_most=True),
     ("startup", "help"): Goal(0.5, "ours", at_most=True),
 }
-"""Of every game, by (stage, name)."""
+"""Of every game and of text, by (stage, name)."""
 
 GAME_GOALS: dict[tuple[str, str, str], Goal] = {
     ("connect4", "search_uniform", "simulations_200"): Goal(2.5e6, "ours"),
@@ -64,7 +73,7 @@ GPU_GOAL = Goal(0.85)
 
 
 def make_row(
-    game: Game | None,
+    game: Named | None,
     stage: str,
     name: str,
     ours: float,

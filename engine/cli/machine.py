@@ -19,9 +19,14 @@ Seconds = Annotated[
     float, typer.Option("--seconds", callback=finite_above(0), help="time for each game, about")
 ]
 
+TEXT = "text"
+"""Stands in the place of a game for the loop on text."""
+
 
 def bench(
-    games: Annotated[list[str] | None, typer.Argument(metavar="[GAME…]", help="default: connect4")] = None,
+    games: Annotated[
+        list[str] | None, typer.Argument(metavar="[GAME…]", help="default: connect4; text: the loop on text")
+    ] = None,
     seconds: Seconds = 60,
     json: JsonOption = False,
 ) -> None:
@@ -29,7 +34,13 @@ def bench(
     from engine.bench import run
     from engine.config import Config
 
-    rows = run(games or [Config().game], seconds, None if json else _tell)
+    tell, named = None if json else _tell, games or [Config().game]
+    rules = [game for game in named if game != TEXT]
+    rows = run(rules, seconds, tell) if rules else []
+    if TEXT in named:
+        from engine.language import bench as text_bench  # imports torch
+
+        rows += text_bench.run(seconds, tell)
     if json:
         print_json(rows)
         return

@@ -28,6 +28,9 @@ METHODS = {
     "star": "STaR: right completions, and failures again with the answer as a hint (2203.14465).",
     "rest": "ReST: one sampling, several trainings with rising thresholds (2308.08998).",
     "rest-em": "ReST-EM: right completions, each time from the first model again (2312.06585).",
+    "alphazero": "Tree search on text: its visits and its values are the targets.",
+    "prm": "A process reward model: the value of every step (2305.20050, 2312.08935).",
+    "orm": "An outcome reward model: the value of a completion by its outcome (2110.14168).",
 }
 
 TaskArgument = Annotated[
@@ -115,13 +118,16 @@ def search(
     listed: Annotated[
         bool, typer.Option("--listed", help="score the steps that the task lists, propose none")
     ] = False,
+    prior: Annotated[
+        str, typer.Option("--prior", help="what a step weighs: freq, logp, lenorm; exact: steps are tokens")
+    ] = "freq",
     split: Annotated[str, typer.Option("--split", help="train, validation or test")] = "validation",
     seed: SeedOption = 1,
 ) -> None:
     """Write completions by tree search, judged, as JSON lines."""
     from engine.cli.text_verb import search_lines
 
-    search_lines(model, task, count, simulations, tokens, listed, assignments or [], split, seed)
+    search_lines(model, task, count, simulations, tokens, listed, prior, assignments or [], split, seed)
 
 
 @app.command("eval")

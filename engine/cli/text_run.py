@@ -43,6 +43,7 @@ def run_method(
         config = _resumed(path, method, task_spec, changes)
     else:
         config = build_text_config(method, task_spec, changes)
+        config = with_whole_paths(config)
         path = new_run(run, f"{method}-{task.name}")
     if dry_run:
         _forecast(task, config, json)
@@ -98,7 +99,7 @@ def _resumed(path: Path, method: str, task: str, changes: Mapping[str, Any]) -> 
     saved = read_text_config(path)
     if (saved.method, saved.task) != (method, task):
         raise UserError(f"run '{path}' is of {saved.method} on {saved.task}, not {method} on {task}")
-    asked = build_section(TextConfig, merge(saved.model_dump(), changes))
+    asked = with_whole_paths(build_section(TextConfig, merge(saved.model_dump(), changes)))
     kept = flatten(saved.model_dump())
     for key, new in flatten(asked.model_dump()).items():
         if new != kept[key] and key != "loop.iterations":
@@ -106,6 +107,26 @@ def _resumed(path: Path, method: str, task: str, changes: Mapping[str, Any]) -> 
                 f"setting '{key}' = {new!r}: run '{path}' goes on with its own, {kept[key]!r}; drop it"
             )
     return asked
+
+
+def with_whole_paths(config: TextConfig) -> TextConfig:
+    """The settings with paths that hold in any directory; a run in place of a model is its newest model."""
+    from engine.config import build_section, merge
+    from engine.language.model_folder import ADAPTER_CONFIG
+    from engine.language.rundir import newest_model, read_text_config
+    from engine.language.settings import TextConfig
+
+    model, labels = config.model, config.value.path
+    path, adapter = model.path, model.adapter
+    if path and (Path(path) / "manifest").is_dir():
+        folder = newest_model(Path(path))
+        if (folder / ADAPTER_CONFIG).is_file():
+            path, adapter = read_text_config(Path(path)).model.path, str(folder)
+        else:
+            path = str(folder)
+    path, adapter, labels = (str(Path(each).absolute()) if each else "" for each in (path, adapter, labels))
+    changes = {"model": {"path": path, "adapter": adapter}, "value": {"path": labels}}
+    return build_section(TextConfig, merge(config.model_dump(), changes))
 
 
 def _forecast(task: Task, config: TextConfig, json: bool) -> None:

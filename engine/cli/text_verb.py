@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from engine.cli.stream import Answer, Request, check_fields, print_json, serve
 from engine.cli.text_run import open_task, open_verifier
@@ -38,11 +38,12 @@ class Opened:
 def open_model(path: str) -> Opened:
     """The accepted model of a run, or that of a folder."""
     from engine.language.model_folder import load_model
-    from engine.language.rundir import newest_model, read_text_config
+    from engine.language.rundir import load_checkpoint, newest_model, read_text_config
 
     folder = Path(path)
     if (folder / "manifest").is_dir():
-        return Opened(newest_model(folder), read_text_config(folder).task)
+        config = read_text_config(folder)
+        return Opened(load_checkpoint(config, newest_model(folder)), config.task)
     return Opened(load_model(folder), None)
 
 
@@ -86,16 +87,22 @@ def search_lines(
     simulations: int,
     tokens: int,
     listed: bool,
+    prior: str,
     assignments: Sequence[str],
     split: str,
     seed: int,
 ) -> None:
     """Print completions written by tree search."""
     from engine.config import build_section, merge, parse_assignments
+    from engine.language.adapter import Prior
     from engine.language.rollout import Policy
     from engine.language.settings import TextConfig
     from engine.language.tree_search import Plan, search_completions
 
+    if prior not in get_args(Prior):
+        raise UserError(f"--prior '{prior}' is none of {', '.join(get_args(Prior))}")
+    if listed and prior == "exact":
+        raise UserError("--prior exact makes each token a step; leave --listed out")
     task, opened = open_task(spec), open_model(model)
     changes = parse_assignments(assignments)
     if others := sorted(changes.keys() - {"search", "proposals"}):
@@ -105,7 +112,8 @@ def search_lines(
     if not listed and 0 < tokens < least:
         raise UserError(f"--tokens {tokens}: the first step alone may take {least}; give as many, or 0")
     prompts = read_prompts(task, split, count, seed)
-    plan = Plan(simulations, tokens or None, judge=task.verifier_at_test, listed=listed)
+    kind = cast(Prior, prior)
+    plan = Plan(simulations, tokens or None, judge=task.verifier_at_test, prior=kind, listed=listed)
     with open_verifier(spec, task) as verify:
         policy = Policy(opened.model, opened.model.digest())
         episodes = search_completions(

@@ -6,65 +6,32 @@ one reply, so that a tree is a function of its replies alone.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine import _core
+from engine.language.proposal import Intern, ProposedStep, Question
 from engine.language.rollout import Verify, row_seed
 from engine.language.task import Prompt, Task
+from engine.language.token_steps import TokenSteps, whole_steps
 
 if TYPE_CHECKING:
+    from engine.language.generation import Completion
+    from engine.language.llama_reader import PromptCache
     from engine.language.model import LanguageModel
 
-Prior = Literal["freq", "logp", "lenorm"]
+Prior = Literal["freq", "logp", "lenorm", "exact"]
 """What a proposed step weighs: how often it was sampled (at temperature 1 an estimate of its probability),
-exp of the log-probability of the whole step, or of its mean a token (Feng et al. 2023), to compare with."""
-
-
-@dataclass(frozen=True)
-class ProposedStep:
-    """A step that a tree has an id for."""
-
-    text: str
-    """With its `step_end`; without `end`."""
-    tokens: int = field(compare=False)
-    ends: bool
-    cut: bool
-    """The limit of tokens ended it."""
-
-
-@dataclass
-class Intern:
-    """The steps of one tree by id, and how often each node has asked."""
-
-    steps: list[ProposedStep] = field(default_factory=list)
-    ids: dict[ProposedStep, int] = field(default_factory=dict)
-    asked: dict[tuple[int, ...], int] = field(default_factory=dict)
-    weighed: set[tuple[tuple[int, ...], int]] = field(default_factory=set)
-
-    def id_of(self, step: ProposedStep) -> int:
-        """The id of a step, a new one where it is new."""
-        if step not in self.ids:
-            self.ids[step] = len(self.steps)
-            self.steps.append(step)
-        return self.ids[step]
-
-
-@dataclass(frozen=True)
-class _Question:
-    """One request with the text that it is about."""
-
-    tree: int
-    path: tuple[int, ...]
-    count: int
-    completion: str
-    tokens: int
-    player: int
+exp of the log-probability of the whole step, or of its mean a token (Feng et al. 2023), to compare with.
+`exact` makes each token a step: the likeliest are proposed, none is sampled, and each weighs its probability.
+Nodes share out their prior among the steps that they have, so that widening only ever lowers a step's share
+towards its probability."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +45,12 @@ class _Proposal:
 class LanguageEvaluator:
     """Answers PROPOSE and VALUE requests of trees over the completions of `prompts`, one tree a prompt.
 
-    The model proposes by sampling at `temperature`, or with `listed` scores the steps that the task lists. A
-    node is valued by the model's value head, 0.5 where it has none; ended ones by `verify` where it is given
+    The model proposes by sampling at `temperature`, or with `listed` scores the steps that the task lists; by
+    the prior `exact` it names the likeliest tokens, `most` of a node in all. A node is valued by the value
+    head of `critic`, by default the model's, 0.5 where it has none; ended ones by `verify` where it is given
     (in training, and at test where the task allows it).
 
-    generated, scored: tokens so far.
+    generated, scored: tokens so far; by `exact` a node whose tokens have been ranked counts as one generated.
     """
 
     def __init__(
@@ -97,13 +65,18 @@ class LanguageEvaluator:
         temperature: float = 1.0,
         rows: int = 512,
         listed: bool = False,
+        most: int = 16,
+        critic: LanguageModel | None = None,
     ) -> None:
+        assert not (listed and prior == "exact")
+        self.critic = critic or model
         self.model, self.task, self.prompts = model, task, list(prompts)
         self.verify, self.seed, self.prior = verify, seed, prior
         self.temperature, self.rows_at_once, self.listed = temperature, rows, listed
         self.interns = [Intern() for _ in prompts]
         self._begun: list[tuple[int, ...]] = [() for _ in prompts]
         self.generated = self.scored = 0
+        self._by_token = TokenSteps(model, task, prompts, self.interns, most) if prior == "exact" else None
 
     def __call__(self, requests: _core.Requests) -> _core.ProposalReply:
         """One answer a request, in their order."""
@@ -133,23 +106,29 @@ class LanguageEvaluator:
         steps = self.interns[tree].steps
         return "".join(steps[action].text for action in path)
 
+    def player(self, tree: int, completion: str) -> int:
+        """Who goes on with a completion: who writes the step that is under way."""
+        if self._by_token:
+            completion = whole_steps(self.task, completion)
+        return self.task.player(self.prompts[tree], completion)
+
     def begin_at(self, tree: int, path: Sequence[int]) -> None:
         """Say that the root of a tree has advanced along `path`: its requests are about what follows."""
         self._begun[tree] = tuple(path)
 
-    def _questions(self, requests: _core.Requests) -> list[_Question]:
+    def _questions(self, requests: _core.Requests) -> list[Question]:
         offsets, actions = requests.paths()
         questions = []
         for index, tree in enumerate(requests.trees.tolist()):
             path = (*self._begun[tree], *actions[offsets[index] : offsets[index + 1]].tolist())
             text = self.completion(tree, path)
             tokens = sum(self.interns[tree].steps[action].tokens for action in path)
-            player = self.task.player(self.prompts[tree], text)
-            questions.append(_Question(tree, path, int(requests.counts[index]), text, tokens, player))
+            count, player = int(requests.counts[index]), self.player(tree, text)
+            questions.append(Question(tree, path, count, text, tokens, player))
         return questions
 
     def _values(
-        self, questions: Sequence[_Question], ended: NDArray[np.bool_], needed: NDArray[np.bool_]
+        self, questions: Sequence[Question], ended: NDArray[np.bool_], needed: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """(float32 [B, 3] for the player to move, bool [B] whether it is a verdict that proves)."""
         scores = np.full(len(questions), 0.5, np.float32)
@@ -164,21 +143,32 @@ class LanguageEvaluator:
             for index in np.flatnonzero(needed).tolist()
             if not (ended[index] and self.verify is not None)
         ]
-        if valued and self.model.value_head is not None:
-            from engine.language.scoring import values
-
-            texts = [self.prompts[questions[i].tree].text + questions[i].completion for i in valued]
-            scores[valued] = values(self.model, texts)
+        if valued and self.critic.value_head is not None:
+            scores[valued] = self._opinions([questions[i] for i in valued])
         cut = [index for index in valued if ended[index] and self._is_cut(questions[index])]
         scores[cut] = 0.0
         first = np.array([question.player == 0 for question in questions])
         win = np.where(first, scores, 1 - scores)
         return np.stack([win, np.zeros_like(win), 1 - win], axis=1).astype(np.float32), exact
 
-    def _is_cut(self, question: _Question) -> bool:
+    def _opinions(self, questions: Sequence[Question]) -> NDArray[np.float32]:
+        """What the critic says of texts, float32 [B] in [0, 1]."""
+        from engine.language.scoring import values
+
+        if self._by_token and self.critic is self.model:
+            return values(
+                self.model, [self._by_token.tokens(question) for question in questions], self._known
+            )
+        prompts = [self.prompts[question.tree].text for question in questions]
+        rows = self.critic.encode_texts(prompts, [question.completion for question in questions])
+        return values(self.critic, rows, self._known if self.critic is self.model else None)
+
+    def _is_cut(self, question: Question) -> bool:
         return bool(question.path) and self.interns[question.tree].steps[question.path[-1]].cut
 
-    def _propose(self, questions: Sequence[_Question]) -> list[tuple[list[_Proposal], int]]:
+    def _propose(self, questions: Sequence[Question]) -> list[tuple[list[_Proposal], int]]:
+        if self._by_token:
+            return self._name_tokens(self._by_token, questions)
         listed = [
             self.task.legal_steps(self.prompts[q.tree], q.completion) if self.listed else None
             for q in questions
@@ -196,16 +186,31 @@ class LanguageEvaluator:
             answers[i] = answer
         return answers
 
-    def _sample(self, questions: Sequence[_Question]) -> list[tuple[list[_Proposal], int]]:
+    def _name_tokens(
+        self, by_token: TokenSteps, questions: Sequence[Question]
+    ) -> list[tuple[list[_Proposal], int]]:
+        found, costs = by_token.propose(questions, self._known)
+        self.generated += sum(costs)
+        answers = []
+        for question, steps, cost in zip(questions, found, costs, strict=True):
+            intern, proposals = self.interns[question.tree], []
+            for step, prob in sorted(steps, key=lambda each: (each[0].text, each[0].token)):
+                player = self.player(question.tree, question.completion + step.text)
+                proposals.append(_Proposal(intern.id_of(step), prob, player, step.ends))
+            answers.append((proposals, cost))
+        return answers
+
+    def _sample(self, questions: Sequence[Question]) -> list[tuple[list[_Proposal], int]]:
         from engine.language.generation import generate
 
-        rows, seeds = [], []
+        rows, starts, seeds = [], [], []
         for question in questions:
             intern = self.interns[question.tree]
             prompt = self.prompts[question.tree]
             asked = intern.asked.get(question.path, 0)
             intern.asked[question.path] = asked + question.count
-            rows += [prompt.text + question.completion] * question.count
+            rows += [prompt.text] * question.count
+            starts += [question.completion] * question.count
             seeds += [
                 row_seed(self.seed, "propose", prompt.id, question.completion, asked + i)
                 for i in range(question.count)
@@ -214,21 +219,27 @@ class LanguageEvaluator:
             return [([], 0) for _ in questions]
         task = self.task
         made = generate(
-            self.model, rows, seeds=seeds, temperature=self.temperature, max_tokens=task.max_step_tokens,
-            stop=(task.step_end, task.end), max_rows=self.rows_at_once,
+            self.model, rows, seeds=seeds, starts=starts, temperature=self.temperature,
+            max_tokens=task.max_step_tokens, stop=(task.step_end, task.end), max_rows=self.rows_at_once,
+            known=self._known,
         )  # fmt: skip
         self.generated += sum(completion.tokens for completion in made)
         answers, start = [], 0
         for question in questions:
             part = made[start : start + question.count]
             start += question.count
-            steps = [
-                (self._step(question, c.text, c.stop, c.tokens, c.ended), c.logprob, c.tokens) for c in part
-            ]
-            answers.append((self._weigh(question, steps), sum(tokens for _, _, tokens in steps)))
+            steps = [self._step(question, c.text, c.stop, c.tokens, c.ended) for c in part]
+            answers.append((self._weigh(question, steps, part), sum(c.tokens for c in part)))
         return answers
 
-    def _step(self, question: _Question, text: str, stop: str, tokens: int, stopped: bool) -> ProposedStep:
+    @functools.cached_property
+    def _known(self) -> PromptCache | None:
+        """The prompts, read once, where they are long enough for that to pay."""
+        from engine.language.llama_reader import read_prompts
+
+        return read_prompts(self.model, self.model.encode_prompts([prompt.text for prompt in self.prompts]))
+
+    def _step(self, question: Question, text: str, stop: str, tokens: int, stopped: bool) -> ProposedStep:
         """A step as generated; the task's end and the end token end the completion, a limit of tokens too."""
         task, prompt = self.task, self.prompts[question.tree]
         ended = stopped and stop != task.step_end
@@ -238,17 +249,17 @@ class LanguageEvaluator:
         return ProposedStep(body, tokens, complete, cut)
 
     def _weigh(
-        self, question: _Question, steps: Sequence[tuple[ProposedStep, float, int]]
+        self, question: Question, steps: Sequence[ProposedStep], made: Sequence[Completion]
     ) -> list[_Proposal]:
         """Proposals in the order of their text; by `logp` and `lenorm` a step counts once a node."""
         intern = self.interns[question.tree]
         prompt = self.prompts[question.tree]
         weights: dict[ProposedStep, float] = {}
-        for step, logprob, tokens in steps:
+        for step, each in zip(steps, made, strict=True):
             if self.prior == "freq":
                 weights[step] = weights.get(step, 0.0) + 1.0
             else:
-                weights[step] = math.exp(logprob / (tokens if self.prior == "lenorm" else 1))
+                weights[step] = math.exp(each.logprob / (each.tokens if self.prior == "lenorm" else 1))
         proposals = []
         for step in sorted(weights, key=lambda step: (step.text, step.ends, step.cut, step.tokens)):
             action = intern.id_of(step)
@@ -261,14 +272,15 @@ class LanguageEvaluator:
             proposals.append(_Proposal(action, weight, player, step.ends))
         return proposals
 
-    def _score(self, questions: Sequence[tuple[_Question, list[str]]]) -> list[tuple[list[_Proposal], int]]:
+    def _score(self, questions: Sequence[tuple[Question, list[str]]]) -> list[tuple[list[_Proposal], int]]:
         """Every step that the task lists, weighed by the model's probability of its text."""
         from engine.language.scoring import score
 
-        rows = [(self.prompts[q.tree].text + q.completion, step) for q, steps in questions for step in steps]
+        rows = [(self.prompts[q.tree].text, q.completion, step) for q, steps in questions for step in steps]
         if not rows:
             return [([], 0) for _ in questions]
-        found = score(self.model, [row[0] for row in rows], [row[1] for row in rows])
+        prompts, starts, tails = zip(*rows, strict=True)
+        found = score(self.model, prompts, tails, starts=starts)
         self.scored += sum(len(row) for row in found)
         answers, start = [], 0
         for question, steps in questions:
@@ -278,7 +290,7 @@ class LanguageEvaluator:
         return answers
 
     def _listed(
-        self, question: _Question, steps: Sequence[str], logprobs: Sequence[NDArray[np.float32]]
+        self, question: Question, steps: Sequence[str], logprobs: Sequence[NDArray[np.float32]]
     ) -> list[_Proposal]:
         prompt, intern = self.prompts[question.tree], self.interns[question.tree]
         intern.asked[question.path] = len(steps)

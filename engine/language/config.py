@@ -44,7 +44,8 @@ class TextLearnerConfig(Section):
 class LoraConfig(Section):
     """A low-rank adapter, trained in place of the model (Hu et al. 2021)."""
 
-    rank: int = Field(8, ge=1, le=1024)
+    rank: int = Field(8, ge=0, le=1024)
+    """0: no adapter, all weights are trained."""
     alpha: int = Field(16, ge=1, le=65536)
     """The adapter's output is multiplied by alpha / rank."""
     dropout: float = Field(0.0, ge=0, lt=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from engine.language.episode import Episode
 from engine.language.monitor.statistics import Paired, bootstrap, paired_bootstrap, pass_at_k
 from engine.language.rollout import Draw, Policy, Verify, sample
 from engine.language.task import Prompt, Task
+
+if TYPE_CHECKING:
+    from engine.language.model import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,16 @@ class Result:
         greedy: float32 [N] score of the greedy completion.
         scores: float32 [N, k] of the samples at temperature 1, k may be 0.
         majority: float32 [N] score of the most frequent solution among the samples.
+        best: float32 [N] score of the sample that the value head likes best; None without one.
+        vote: float32 [N] score of the solution whose samples have the greatest sum of values; likewise.
     """
 
     keys: tuple[str, ...]
     greedy: NDArray[np.float32]
     scores: NDArray[np.float32]
     majority: NDArray[np.float32]
+    best: NDArray[np.float32] | None = None
+    vote: NDArray[np.float32] | None = None
 
     def summary(self) -> dict[str, float]:
         """Means, and the 95 % interval of the greedy one."""
@@ -41,6 +48,9 @@ class Result:
             values["pass@1"] = float(pass_at_k(k, right, 1).mean())
             values[f"pass@{k}"] = float(pass_at_k(k, right, k).mean())
             values[f"majority@{k}"] = float(self.majority.mean())
+            if self.best is not None and self.vote is not None:
+                values[f"best@{k} by value"] = float(self.best.mean())
+                values[f"vote@{k} by value"] = float(self.vote.mean())
         return values
 
 
@@ -67,26 +77,76 @@ def evaluate(
     drawn = drawn_with(Draw(rows=rows), samples, len(greedy))
     scores = np.array([e.result.score for e in drawn], np.float32).reshape(len(prompts), samples)
     groups = [drawn[i * samples : (i + 1) * samples] for i in range(len(prompts))] if samples else []
+    best = vote = None
+    if samples and policy.model.value_head is not None:
+        liked = values_of(policy.model, drawn).reshape(scores.shape)
+        best = best_by_value(scores, liked)
+        vote = np.array([majority(group, row) for group, row in zip(groups, liked, strict=True)], np.float32)
     return Result(
         tuple(prompt.key for prompt in prompts),
         np.array([episode.result.score for episode in greedy], np.float32),
         scores,
         np.array([majority(group) for group in groups], np.float32),
+        best,
+        vote,
     )
 
 
-def majority(episodes: Sequence[Episode]) -> float:
+def values_of(model: LanguageModel, episodes: Sequence[Episode]) -> NDArray[np.float32]:
+    """What the model's value head says of whole completions, float32 [N]."""
+    from engine.language.scoring import values
+
+    return values(
+        model, model.encode_texts([e.prompt.text for e in episodes], [e.completion for e in episodes])
+    )
+
+
+def best_by_value(scores: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The score [N] of each problem's sample of the highest value, the first on ties; both [N, k]."""
+    best: NDArray[np.float32] = scores[np.arange(len(scores)), values.argmax(axis=1)]
+    return best
+
+
+def value_quality(model: LanguageModel, episodes: Sequence[Episode]) -> dict[str, float]:
+    """How well the value head tells right completions from wrong ones; nothing without a value head.
+
+    `value/auc`: the chance that a right one has more value than a wrong one, `value/brier`: mean squared
+    difference of value and score.
+    """
+    if model.value_head is None or not episodes:
+        return {}
+    found = values_of(model, episodes)
+    scores = np.array([episode.result.score for episode in episodes], np.float32)
+    quality = {"value/brier": float(np.square(found - scores).mean())}
+    right = scores >= 1
+    if right.any() and not right.all():
+        quality["value/auc"] = area_under_curve(found[right], found[~right])
+    return quality
+
+
+def area_under_curve(right: NDArray[np.float32], wrong: NDArray[np.float32]) -> float:
+    """P(a right one is above a wrong one), ties counted half (Mann and Whitney 1947)."""
+    ordered = np.sort(wrong)
+    below = np.searchsorted(ordered, right, side="left")
+    upto = np.searchsorted(ordered, right, side="right")
+    return float(((below + upto) / 2).mean() / len(wrong))
+
+
+def majority(
+    episodes: Sequence[Episode], weights: Sequence[float] | NDArray[np.float32] | None = None
+) -> float:
     """Score of the solution that most completions of one problem have; the first of them on ties.
 
-    Completions that cannot be read do not vote (Wang et al. 2023, 2203.11171).
+    Self-consistency (Wang et al. 2023, 2203.11171). What the verifier cannot read votes for its own text, so
+    that the vote does not know what is wrong. With `weights` a vote counts as much (Cobbe et al. 2021,
+    section 4.3).
     """
-    votes: dict[str, int] = {}
+    votes: dict[str, float] = {}
     score: dict[str, float] = {}
-    for episode in episodes:
-        solution = episode.result.parsed
-        if solution:
-            votes[solution] = votes.get(solution, 0) + 1
-            score.setdefault(solution, episode.result.score)
+    for index, episode in enumerate(episodes):
+        solution = episode.result.parsed or episode.completion
+        votes[solution] = votes.get(solution, 0) + (1 if weights is None else float(weights[index]))
+        score.setdefault(solution, episode.result.score)
     return score[max(votes, key=lambda solution: votes[solution])] if votes else 0.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from engine.errors import UserError
 from engine.language.codec import Codec, Tokens
 from engine.language.decoder import CachedDecoder, Decoder, RecomputingDecoder, has_rows
-from engine.language.llama_decoder import LlamaDecoder, is_small_llama
+from engine.language.llama_decoder import LlamaDecoder
+from engine.language.llama_reader import PromptCache, is_small_llama
 from engine.language.model import LanguageModel
 from engine.language.sampling import Noise, Sampling, draw
 
@@ -25,6 +27,14 @@ MAX_SPREAD = 16
 
 SHRINK_AT = 0.75
 """Share of live rows below which the others are taken out of the batch."""
+
+
+_GOES_ON, _MAY_END, _ENDS = 0, 1, 2
+"""What the last token says of a text: no stop string ends with it, one may, or it has ended."""
+
+Watcher = Callable[[Sequence[Tokens], NDArray[np.int64]], None]
+watchers: list[Watcher] = []
+"""Told of each batch decoded: its prompts, and how many tokens each row was given. For measurements."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +71,7 @@ def generate(
     prompts: Sequence[str],
     *,
     seeds: Sequence[int],
+    starts: Sequence[str] | None = None,
     temperature: float = 1.0,
     top_k: int = 0,
     top_p: float = 1.0,
@@ -68,6 +79,7 @@ def generate(
     stop: Sequence[str] = (),
     max_rows: int | None = None,
     on_rows: Callable[[int], None] | None = None,
+    known: PromptCache | None = None,
 ) -> list[Completion]:
     """Continue prompts, one row each; repeat a prompt to get several completions of it.
 
@@ -78,6 +90,7 @@ def generate(
         model: that writes.
         prompts: of rows; equal ones are read once a batch.
         seeds: of rows.
+        starts: what of each completion stands there already and is gone on from; nothing by default.
         temperature: of sampling; 0 takes the most likely token.
         top_k: draw among the k most likely tokens; 0 among all.
         top_p: draw among the most likely tokens that together reach this probability.
@@ -85,6 +98,7 @@ def generate(
         stop: strings that end a completion, none empty; its text ends before the earliest.
         max_rows: decoded together; by default MAX_ROWS, or what MAX_CACHE_BYTES hold.
         on_rows: called after each batch with the rows that are done.
+        known: what prompts begin with, read before; of use to small Llamas.
 
     Raises:
         UserError: for a prompt that the tokenizer cannot spell or that fills the context, and
@@ -93,13 +107,21 @@ def generate(
     assert len(seeds) == len(prompts), (len(seeds), len(prompts))
     assert max_tokens >= 1, max_tokens
     assert all(stop), stop
-    sampling, stopper = Sampling(temperature, top_k, top_p), _Stopper(model.codec, stop)
-    ids = model.encode_prompts(list(prompts))
+    sampling, stopper = Sampling(temperature, top_k, top_p), _stopper(model.codec, tuple(stop))
+    ids = model.encode_texts(list(prompts), starts or [""] * len(prompts))
+    longest = max(map(len, ids), default=0)
+    if longest >= model.context:
+        raise UserError(
+            f"a prompt with what is written has {longest} tokens, the model's context {model.context}; "
+            "lower the task's max_tokens or take another model"
+        )
     rows_at_once = max_rows or _rows_that_fit(model, ids, max_tokens)
     done: dict[int, Completion] = {}
     for rows in _batches(ids, rows_at_once):
         batch = _Batch(model, [ids[row] for row in rows], [seeds[row] for row in rows], max_tokens)
-        batch.run(sampling, stopper)
+        batch.run(sampling, stopper, known)
+        for watcher in watchers:
+            watcher(batch.prompts, batch.lengths)
         done |= zip(rows, batch.completions(stopper), strict=True)
         if on_rows is not None:
             on_rows(len(done))
@@ -112,22 +134,22 @@ class _Batch:
     def __init__(
         self, model: LanguageModel, prompts: list[Tokens], seeds: list[int], max_tokens: int
     ) -> None:
-        self._model, self._prompts, self._noise = model, prompts, Noise(seeds)
+        self._model, self.prompts, self._noise = model, prompts, Noise(seeds)
         room = np.array([model.context - len(prompt) for prompt in prompts])
         self._limits = np.minimum(room, max_tokens)
         size = (len(prompts), int(self._limits.max()))
         self._ids = np.zeros(size, np.int64)
         self._logprobs = np.zeros(size, np.float32)
         self._entropy = np.zeros(size, np.float32)
-        self._lengths = np.zeros(len(prompts), np.int64)
+        self.lengths = np.zeros(len(prompts), np.int64)
         self._ended = np.zeros(len(prompts), bool)
 
-    def run(self, sampling: Sampling, stopper: _Stopper) -> None:
+    def run(self, sampling: Sampling, stopper: _Stopper, known: PromptCache | None) -> None:
         """Decode until every row has ended or met its limit."""
-        decoder, logits = _start(self._model, self._prompts, self._ids.shape[1])
-        rows = np.arange(len(self._prompts))
+        decoder, logits = start_decoder(self._model, self.prompts, self._ids.shape[1], known)
+        rows = np.arange(len(self.prompts))
         live = np.ones(len(rows), bool)
-        ends = np.array(self._model.ends)
+        marks = stopper.marks(logits.shape[1], self._model.ends)
         for position in range(self._ids.shape[1]):
             noise = torch.from_numpy(self._noise.uniform(rows, position)).to(logits.device)
             drawn = draw(logits, noise, sampling)
@@ -135,16 +157,18 @@ class _Batch:
                 each.cpu().numpy() for each in drawn
             )
             self._ids[rows, position] = ids
-            self._lengths[rows[live]] = position + 1
-            ended = live & np.isin(ids, ends)
-            maybe = np.flatnonzero(live & ~ended & stopper.may_end(ids))
-            ended[maybe[stopper.ends(self._ids[rows[maybe], : position + 1])]] = True
+            self.lengths[rows[live]] = position + 1
+            found = marks[ids]
+            ended = live & (found == _ENDS)
+            maybe = np.flatnonzero(live & (found == _MAY_END))
+            if len(maybe):
+                ended[maybe[stopper.ends(self._ids[rows[maybe], : position + 1])]] = True
             self._ended[rows[ended]] = True
             live &= ~ended & (position + 1 < self._limits[rows])
             if not live.any():
                 break
             tokens = drawn[0]
-            if live.mean() < SHRINK_AT:
+            if np.count_nonzero(live) < SHRINK_AT * len(live):
                 chosen = torch.from_numpy(np.flatnonzero(live)).to(logits.device)
                 decoder.select(chosen)
                 rows, tokens, live = rows[live], tokens[chosen], live[live]
@@ -152,11 +176,11 @@ class _Batch:
 
     def completions(self, stopper: _Stopper) -> Iterator[Completion]:
         """In the order of the rows."""
-        written = np.arange(self._ids.shape[1]) < self._lengths[:, None]
+        written = np.arange(self._ids.shape[1]) < self.lengths[:, None]
         if not np.isfinite(self._logprobs[written]).all():
             raise UserError("the model's output is not finite; take weights from before it diverged")
-        entropy = np.where(written, self._entropy, 0).sum(1) / self._lengths
-        ids = [row[:length] for row, length in zip(self._ids, self._lengths, strict=True)]
+        entropy = np.where(written, self._entropy, 0).sum(1) / self.lengths
+        ids = [row[:length] for row, length in zip(self._ids, self.lengths, strict=True)]
         for row, (text, found) in enumerate(stopper.cut(ids)):
             logprobs = self._logprobs[row, : len(ids[row])]
             yield Completion(text, found, ids[row], logprobs, bool(self._ended[row]), float(entropy[row]))
@@ -165,21 +189,25 @@ class _Batch:
 class _Stopper:
     """Finds stop strings, inside of tokens and across them."""
 
-    def __init__(self, codec: Codec, stop: Sequence[str]) -> None:
-        self._codec, self._stop = codec, tuple(stop)
-        # A stop string is complete only with a token that brings one of its last characters.
-        last = {text[-1] for text in stop}
-        self._may_end = np.array(
-            [piece is None or not last.isdisjoint(piece) for piece in codec.pieces()] if stop else [], bool
-        )
+    def __init__(self, codec: Codec, stop: tuple[str, ...]) -> None:
+        self._codec, self._stop = codec, stop
+        self._marks = np.array([self._mark(piece) for piece in codec.pieces()] if stop else [], np.uint8)
 
-    def may_end(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether a row whose last token this is can have met a stop string with it, [B]."""
-        if not self._stop:
-            return np.zeros(len(ids), bool)
-        known: NDArray[np.bool_] = ids < len(self._may_end)
-        result: NDArray[np.bool_] = ~known | self._may_end[np.where(known, ids, 0)]
-        return result
+    def marks(self, size: int, ends: Sequence[int]) -> NDArray[np.uint8]:
+        """What each of `size` tokens says of a text that it is the last of; `ends` are end tokens."""
+        marks = np.full(size, _MAY_END if self._stop else _GOES_ON, np.uint8)
+        known = min(size, len(self._marks))
+        marks[:known] = self._marks[:known]
+        marks[[token for token in ends if token < size]] = _ENDS
+        return marks
+
+    def _mark(self, piece: str | None) -> int:
+        if piece is None:
+            return _MAY_END
+        if any(stop in piece for stop in self._stop):
+            return _ENDS
+        # A stop string is complete only with a token that brings its last character.
+        return _MAY_END if any(stop[-1] in piece for stop in self._stop) else _GOES_ON
 
     def ends(self, rows: NDArray[np.int64]) -> list[int]:
         """Which rows [B, T] hold a stop string."""
@@ -193,7 +221,14 @@ class _Stopper:
             yield text[:place], found
 
 
-def _start(model: LanguageModel, prompts: list[Tokens], max_tokens: int) -> tuple[Decoder, torch.Tensor]:
+@functools.lru_cache(maxsize=8)
+def _stopper(codec: Codec, stop: tuple[str, ...]) -> _Stopper:
+    return _Stopper(codec, stop)
+
+
+def start_decoder(
+    model: LanguageModel, prompts: Sequence[Tokens], max_tokens: int, known: PromptCache | None = None
+) -> tuple[Decoder, torch.Tensor]:
     """A decoder of the rows, equal prompts read once, and the logits of their first tokens."""
     places: dict[tuple[int, ...], int] = {}
     copies = torch.tensor(
@@ -202,7 +237,7 @@ def _start(model: LanguageModel, prompts: list[Tokens], max_tokens: int) -> tupl
     distinct = [list(row) for row in places]
     decoder: CachedDecoder | LlamaDecoder | RecomputingDecoder
     if is_small_llama(model):
-        decoder = LlamaDecoder(model, distinct, copies, max_tokens)
+        decoder = LlamaDecoder(model, distinct, copies, max_tokens, known)
     elif has_rows(model):
         decoder = CachedDecoder(model, distinct, copies)
     else:

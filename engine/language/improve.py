@@ -14,7 +14,7 @@ from engine.errors import UserError
 from engine.interrupt import terminable
 from engine.language.contamination import EvaluationIndex, overlap, refuse_overlap
 from engine.language.episode import Episode
-from engine.language.evaluation import Result, evaluate, table_row
+from engine.language.evaluation import Result, evaluate, table_row, value_quality
 from engine.language.filter import mark_kept, mix
 from engine.language.model import LanguageModel
 from engine.language.monitor.config import GuardConfig
@@ -26,6 +26,7 @@ from engine.language.monitor.observation import Items
 from engine.language.parts import (
     Parts,
     Progress,
+    check_settings,
     evaluation_prompts,
     expected_real_share,
     first_model,
@@ -38,13 +39,15 @@ from engine.language.parts import (
     watched,
     without_misfits,
 )
+from engine.language.practice import first_value, teach, write_episodes
 from engine.language.problems import refuse_shared, some_problems
 from engine.language.report.report import RunPage, write_report
 from engine.language.report.sample import draw_samples
-from engine.language.rollout import Policy, Verify, rollout, row_seed
+from engine.language.rollout import Policy, Verify, row_seed
 from engine.language.rundir import REPORT, TextRun, judged_iteration
-from engine.language.settings import TextConfig
+from engine.language.settings import MixConfig, TextConfig
 from engine.language.task import Demonstration, Prompt, Task
+from engine.language.tiny_model import renewed
 from engine.language.watch import Watch, observation
 from engine.metrics import Metrics, markdown_table, resident_mb
 from engine.train import Reporter
@@ -64,6 +67,7 @@ def improve(
     Raises UserError for what the user can mend. KeyboardInterrupt (also on SIGTERM) drops the iteration
     under way; everything up to the last commit stays.
     """
+    check_settings(config)
     for warning in check_start(task.kind, expected_real_share(task, config), config.guards):
         reporter.message(f"warning: {warning}")
     total = config.loop.iterations
@@ -107,13 +111,16 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         progress = Progress.of(checkpoint.progress)
         if judged_iteration(run.path) == progress.iteration:
             progress.stopped = ""
-        base, model = run.model(0), run.model(progress.accepted)
+        base, model = run.load(0), run.load(progress.accepted)
         monitor = Monitor.from_json(progress.monitor, watched(task, config), instruments(task))
         accuracy = Items(**progress.accuracy)
     else:
         started = time.monotonic()
         progress = Progress(knobs=knobs_of(config))
         base = model = first_model(task, config, real, reporter)
+        if config.update.loss == "visits" and model.value_head is None:
+            reporter.message("training a value head on the first model's own samples")
+            progress.tokens += first_value(task, config, model, prompts, verify)
         progress.seconds = time.monotonic() - started
         monitor, accuracy = Monitor(watched(task, config), instruments(task)), Items((), ())
     prompts, real = without_misfits(base, prompts, real, reporter.message)
@@ -138,7 +145,7 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         with reporter.phase("looking at the model", watch.rows) as move:
             look = watch.look(model, move)
         parts.accuracy = look.accuracy
-        progress.tokens = look.tokens
+        progress.tokens += look.tokens
         monitor.update(observation(look, 0, [], 1.0, 0))
         _commit(parts, model, [], {})
     return parts
@@ -149,12 +156,7 @@ def _iterate(parts: Parts) -> None:
     started, iteration = time.monotonic(), progress.iteration + 1
     prompts = _practised(parts, config, iteration)
     policies = _policies(parts, config.sample.policies)
-    most = len(prompts) * config.sample.samples * (2 if config.sample.rationalize else 1)
-    with parts.reporter.phase("sampling", most) as move:
-        episodes = rollout(
-            parts.task, policies, prompts, config.sample, config.loop.rows,
-            parts.verify, seed=config.seed, iteration=iteration, on_rows=move,
-        )  # fmt: skip
+    episodes = write_episodes(parts, config, policies, prompts, iteration)
     steps = round(config.update.steps * config.update.growth ** (iteration - 1))
     student, taken, leaked = _starting_model(parts), 0, 0
     values: dict[str, float] = {}
@@ -162,14 +164,18 @@ def _iterate(parts: Parts) -> None:
         episodes = mark_kept(parts.task, episodes, config.filter, threshold)
         episodes, met = without_items(episodes, parts.index)
         leaked += met
-        seed = row_seed(config.seed, "mix", iteration)
-        examples = mix(_learnable(parts, config, episodes), parts.real, config.mix, seed)
-        if not examples:
+        if config.update.loss == "text":
+            seed = row_seed(config.seed, "mix", iteration)
+            examples = mix(_learnable(parts, config, episodes), parts.real, config.mix, seed)
+            with parts.reporter.phase("training", steps, "steps") as move:
+                purpose = (iteration, number)
+                found = learn(student, config, examples, steps, purpose, move) if examples else None
+        else:
+            found = teach(parts, config, student, episodes, steps, iteration)
+        if found is None:
             parts.reporter.message(f"iteration {iteration}: no completion scores {threshold:g} or more")
             break
-        with parts.reporter.phase("training", steps, "steps") as move:
-            values = learn(student, config, examples, steps, (iteration, number), move)
-        taken += steps
+        values, taken = found, taken + steps
     _judge(parts, config, student, iteration, episodes, values, taken, leaked)
     progress.seconds += time.monotonic() - started
     _commit(parts, student, episodes, values)
@@ -199,6 +205,7 @@ def _judge(
         parts.reporter.message(f"{alert.level.name} {alert.metric}: {alert.message}")
     for reason in changes.reasons:
         parts.reporter.message(f"guard: {reason}")
+    values |= value_quality(student, look.probe)
     values["gate/p_worse"], values["gate/difference"] = passed.p_worse, passed.difference
     progress.iteration = iteration
     progress.tokens += sum(episode.tokens for episode in episodes) + look.tokens
@@ -208,7 +215,7 @@ def _judge(
     if changes.reject or changes.roll_back:
         parts.monitor.discard()
     else:
-        base = 0 if config.update.start == "base" else progress.steps
+        base = progress.steps if config.update.start == "last" else 0
         progress.accepted, progress.steps = iteration, base + steps
         parts.model, parts.accuracy = student, look.accuracy
 
@@ -290,7 +297,7 @@ def _policies(parts: Parts, count: int) -> list[Policy]:
     policies = [Policy(parts.model, parts.model.digest())]
     for iteration in range(parts.progress.accepted - 1, -1, -1):
         if len(policies) < count:
-            model = parts.run.model(iteration)
+            model = parts.run.load(iteration)
             policies.append(Policy(model, model.digest()))
     for number in range(len(policies), count if not parts.config.model.path else 0):
         seeds = parts.config.model_copy(update={"seed": row_seed(parts.config.seed, "policy", number)})
@@ -300,9 +307,14 @@ def _policies(parts: Parts, count: int) -> list[Policy]:
 
 
 def _starting_model(parts: Parts) -> LanguageModel:
-    """A model of its own to train: what the first model was, or a copy of the accepted one."""
-    first = parts.config.update.start == "base"
-    return parts.run.model(0 if first else parts.progress.accepted)
+    """A model of its own to train: what the first model was, a copy of the accepted one, or a fresh one."""
+    start, progress = parts.config.update.start, parts.progress
+    model = parts.run.load(progress.accepted if start == "last" else 0)
+    return (
+        renewed(model, row_seed(parts.config.seed, "fresh", progress.iteration + 1))
+        if start == "fresh"
+        else model
+    )
 
 
 def _learnable(parts: Parts, config: TextConfig, episodes: Sequence[Episode]) -> list[Episode]:
@@ -332,6 +344,8 @@ def guarded(alerts: Sequence[Alert], knobs: Knobs, share: float, config: GuardCo
 
 def real_share(parts: Parts, config: TextConfig, episodes: Sequence[Episode]) -> float:
     """Share of the characters trained on that is real data."""
+    if config.update.loss == "value":
+        return 1.0  # nothing of its own writing reaches the policy
     if not config.mix.real or not parts.real:
         return 0.0
     if config.mix.real_fraction:
@@ -354,11 +368,11 @@ def final_table(parts: Parts) -> list[dict[str, Any]]:
                 samples=config.measure.samples, rows=config.loop.rows, seed=config.seed, on_rows=move,
             )  # fmt: skip
 
-    first = measured(run.model(0))
+    first = measured(run.load(0))
     found = {"first": first}
     if config.measure.control and parts.real and parts.progress.steps:
-        control = run.model(0)
-        examples, steps = mix([], parts.real, config.mix, 0), parts.progress.steps
+        control = run.load(0)
+        examples, steps = mix([], parts.real, MixConfig(), 0), parts.progress.steps
         with parts.reporter.phase("training the control", steps, "steps") as move:
             learn(control, config, examples, steps, ("control",), move)
         found["control"] = measured(control)

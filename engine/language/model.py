@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -65,6 +66,14 @@ class LanguageModel:
                     "shorten it or take another model"
                 )
         return rows
+
+    def encode_texts(self, prompts: list[str], starts: Sequence[str]) -> list[Tokens]:
+        """Token ids of prompts, each with the start of a completion after it; UserError as above."""
+        heads = self.encode_prompts(prompts)
+        if not any(starts):
+            return heads
+        tails = self.codec.encode_completions(prompts, starts)
+        return [head + tail for head, tail in zip(heads, tails, strict=True)]
 
     def add_value_head(self) -> nn.Linear:
         """Give the model a value head of zeros, which says 0.5 of every text; keep the one it has."""

@@ -12,9 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.language.codec import Tokens
-from engine.language.loss import binary_loss, policy_loss, preference_loss, supervised_loss, visits_loss
+from engine.language.loss import (
+    binary_loss,
+    kl_divergence,
+    pairwise_loss,
+    policy_loss,
+    preference_loss,
+    supervised_loss,
+    visits_loss,
+)
 from engine.language.model import LanguageModel
-from engine.language.scoring import padded_right, token_logprobs, value_logits
+from engine.language.scoring import logits_and_values, padded_right, token_logprobs, value_logits
 
 Example = TypeVar("Example", contravariant=True)
 
@@ -41,10 +49,21 @@ class Text:
 
 @dataclass(frozen=True)
 class Judged:
-    """A text and its value in [0, 1]."""
+    """A text and its value at some of its places."""
 
     text: Tokens
-    target: float
+    targets: tuple[tuple[int, float], ...]
+    """(tokens from the start, value in [0, 1] of the text up to there); none: it only anchors the policy."""
+    prompt: int = 1
+    """Tokens of the prompt, which the policy is not anchored on; 1 at least."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Two texts, the first worth more than the second."""
+
+    better: Tokens
+    worse: Tokens
 
 
 @dataclass(frozen=True)
@@ -111,18 +130,64 @@ class Supervised:
 
 
 class Values:
-    """Binary cross entropy of the value head; the trunk learns, too."""
+    """Binary cross entropy of the value head; the trunk learns, too.
+
+    Args:
+        anchor: a model whose distribution over next tokens the policy is to keep; None: nothing is kept.
+        weight: of the mean KL(anchor, model) a token of completions.
+    """
+
+    def __init__(self, anchor: LanguageModel | None = None, weight: float = 1.0) -> None:
+        self.anchor, self.weight = anchor, weight
 
     def rows(self, example: Judged) -> list[Tokens]:
         """The text."""
         return [example.text]
 
     def __call__(self, model: LanguageModel, examples: Sequence[Judged]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mean over texts."""
+        """Mean over the targets, and with an anchor over tokens."""
         ids, mask = padded_right([each.text for each in examples], model.codec.pad, model.device)
-        targets = torch.tensor([each.target for each in examples], device=model.device)
-        loss = binary_loss(value_logits(model, ids, mask), targets)
-        return loss, {"loss/value": loss.detach()}
+        marks = [
+            (row, place - 1, target) for row, each in enumerate(examples) for place, target in each.targets
+        ]
+        logits, values = logits_and_values(model, ids, mask)
+        loss, numbers = torch.zeros((), device=ids.device), dict[str, Tensor]()
+        if marks:
+            rows, places, targets = (
+                torch.tensor(part, device=ids.device) for part in zip(*marks, strict=True)
+            )
+            loss = binary_loss(values[rows, places], targets.float())
+            numbers["loss/value"] = loss.detach()
+        if self.anchor is not None and self.weight:
+            with torch.no_grad():
+                reference = self.anchor.network(input_ids=ids, attention_mask=mask, use_cache=False).logits
+            heads = torch.tensor([[each.prompt] for each in examples], device=ids.device)
+            at = torch.arange(ids.shape[1], device=ids.device)
+            # Each place tells the next token, the last one the end.
+            counted = ((at >= heads - 1) & (mask > 0)).float()
+            kl = kl_divergence(reference.float(), logits.float(), counted)
+            loss = loss + self.weight * kl
+            numbers["loss/anchor"] = kl.detach()
+        return loss, numbers
+
+
+class Ranks:
+    """Bradley-Terry on the value head's logits of two texts (the process preference model of rStar-Math)."""
+
+    def rows(self, example: Ranked) -> list[Tokens]:
+        """Both texts."""
+        return [example.better, example.worse]
+
+    def __call__(self, model: LanguageModel, examples: Sequence[Ranked]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mean over pairs."""
+        rows = [each.better for each in examples] + [each.worse for each in examples]
+        ids, mask = padded_right(rows, model.codec.pad, model.device)
+        better, worse = torch.split(value_logits(model, ids, mask), len(examples))
+        loss = pairwise_loss(better, worse)
+        return loss, {
+            "loss/rank": loss.detach(),
+            "value/ranked_right": (better > worse).float().mean().detach(),
+        }
 
 
 class Preferences:

@@ -13,7 +13,7 @@ from engine.errors import UserError
 from engine.language.contamination import EvaluationIndex
 from engine.language.filter import Example, mix
 from engine.language.model import LanguageModel
-from engine.language.model_folder import load_model
+from engine.language.model_folder import add_adapter, load_model
 from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.guard import Knobs
 from engine.language.monitor.measure import Instruments
@@ -23,7 +23,7 @@ from engine.language.objective import Supervised, texts
 from engine.language.problems import demonstrations, fits, problems, some_problems
 from engine.language.rollout import Verify, row_seed
 from engine.language.rundir import TextRun
-from engine.language.settings import TextConfig
+from engine.language.settings import MixConfig, TextConfig
 from engine.language.task import Demonstration, Prompt, Task
 from engine.language.text_learner import TextLearner
 from engine.language.tiny_model import build_model
@@ -123,7 +123,12 @@ def first_model(
     """The model that is named, or one built from nothing and trained on demonstrations."""
     settings = config.model
     if settings.path:
-        return load_model(Path(settings.path), Path(settings.adapter) if settings.adapter else None)
+        adapter = Path(settings.adapter) if settings.adapter else None
+        model = load_model(Path(settings.path), adapter, chat=settings.chat)
+        if settings.lora.rank and not model.has_adapter:
+            lora = settings.lora
+            model = add_adapter(model, lora.rank, lora.alpha, lora.dropout, config.seed)
+        return model
     if not real:
         raise UserError(
             f"task '{task.name}' has no demonstrations to build a model on; name one with --model"
@@ -131,7 +136,7 @@ def first_model(
     reporter.message(f"building a model of {settings.size} parameters on {len(real)} demonstrations")
     model = new_model(task, config, real)
     with reporter.phase("building the model", settings.steps, "steps") as move:
-        learn(model, config, mix([], real, config.mix, 0), settings.steps, (0,), move)
+        learn(model, config, mix([], real, MixConfig(), 0), settings.steps, (0,), move)
     return model
 
 
@@ -203,12 +208,32 @@ def watched(task: Task, config: TextConfig) -> MonitorConfig:
 
 def expected_real_share(task: Task, config: TextConfig) -> float:
     """A lower bound of the share of real data that training will see, before anything is generated."""
+    if config.update.loss == "value":
+        return 1.0  # nothing of its own writing reaches the policy
     if not config.mix.real or not task.demonstrations(1, config.seed):
         return 0.0
     if config.mix.real_fraction or config.sample.samples == 0:
         return config.mix.real_fraction or 1.0
     own = config.sample.prompts * min(config.filter.per_prompt, config.sample.samples)
     return config.model.demonstrations / (config.model.demonstrations + own)
+
+
+def check_settings(config: TextConfig) -> None:
+    """Refuse settings that do not go together; UserError."""
+    value, model = config.value, config.model
+    learns_values = config.update.loss != "text"
+    if learns_values and value.labels == "file" and not value.path:
+        raise UserError('value.labels = "file" needs value.path: JSON lines with prompt, completions, labels')
+    if learns_values and value.labels == "search" and config.sample.simulations == 0:
+        raise UserError('value.labels = "search" needs sample.simulations of at least 1')
+    if config.update.loss == "visits" and config.sample.simulations == 0:
+        raise UserError('update.loss = "visits" needs sample.simulations of at least 1')
+    if learns_values and len(config.filter.thresholds) > 1:
+        raise UserError(
+            f"filter.thresholds {list(config.filter.thresholds)}: give one where values are learnt"
+        )
+    if model.lora.rank and not model.path:
+        raise UserError("model.lora needs a model to go over; name one with --model")
 
 
 def instruments(task: Task) -> Instruments:

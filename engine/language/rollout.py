@@ -42,6 +42,9 @@ class Draw:
 class _Row:
     prompt: Prompt
     text: str
+    """What the model reads: the prompt, perhaps with a hint."""
+    start: str
+    """What of the completion stands there already."""
     policy: Policy
     seed: int
 
@@ -71,12 +74,13 @@ def sample(
     other rows of a batch bring. With `hints` the answer is given away in front of it. `on_rows` is called
     with the number that is written.
     """
-    rows = [
-        _Row(prompt, prompt.text + (task.hint(prompt) or "" if hints else ""), policies[i % len(policies)],
-             row_seed(seed, iteration, "hint" if hints else "sample", prompt.id, i))
-        for prompt in prompts
-        for i in range(samples)
-    ]  # fmt: skip
+    rows = []
+    for prompt in prompts:
+        hint = (task.hint(prompt) or "") if hints else ""
+        text, given = (prompt.text, hint) if task.hint_in_completion else (prompt.text + hint, "")
+        for number in range(samples):
+            own = row_seed(seed, iteration, "hint" if hints else "sample", prompt.id, number)
+            rows.append(_Row(prompt, text, given, policies[number % len(policies)], own))
     episodes: list[Episode | None] = [None] * len(rows)
     done = 0
     for policy in policies:
@@ -84,8 +88,9 @@ def sample(
         for start in range(0, len(mine), 4 * draw.rows):
             part = mine[start : start + 4 * draw.rows]
             made = _generate(
-                task, policy, [rows[i] for i in part], draw, verify, iteration, hints, _after(done, on_rows)
-            )
+                task, policy, [rows[i] for i in part], draw, verify, iteration,
+                "hint" if hints else "model", _after(done, on_rows),
+            )  # fmt: skip
             done += len(part)
             for index, episode in zip(part, made, strict=True):
                 episodes[index] = episode
@@ -99,8 +104,8 @@ def _generate(
     draw: Draw,
     verify: Verify,
     iteration: int,
-    hints: bool,
-    on_rows: Callable[[int], None] | None,
+    source: Source,
+    on_rows: Callable[[int], None] | None = None,
 ) -> list[Episode]:
     from engine.language.generation import generate
 
@@ -108,6 +113,7 @@ def _generate(
         policy.model,
         [row.text for row in rows],
         seeds=[row.seed for row in rows],
+        starts=[row.start for row in rows],
         temperature=draw.temperature,
         top_k=draw.top_k,
         top_p=draw.top_p,
@@ -116,12 +122,8 @@ def _generate(
         max_rows=draw.rows,
         on_rows=on_rows,
     )
-    texts = [
-        _completed(task, row, completion.text, hints)
-        for row, completion in zip(rows, completions, strict=True)
-    ]
+    texts = [row.start + completion.text for row, completion in zip(rows, completions, strict=True)]
     verdicts = verify([(row.prompt, text) for row, text in zip(rows, texts, strict=True)])
-    source: Source = "hint" if hints else "model"
     return [
         Episode(
             prompt=row.prompt,
@@ -145,9 +147,30 @@ def _after(done: int, on_rows: Callable[[int], None] | None) -> Callable[[int], 
     return None if on_rows is None else lambda count: on_rows(done + count)
 
 
-def _completed(task: Task, row: _Row, text: str, hints: bool) -> str:
-    """What counts as the completion: with the hint in front where that is the start of it."""
-    return row.text[len(row.prompt.text) :] + text if hints and task.hint_in_completion else text
+def finish(
+    task: Task,
+    policy: Policy,
+    started: Sequence[tuple[Prompt, str]],
+    samples: int,
+    draw: Draw,
+    verify: Verify,
+    *,
+    seed: int,
+    iteration: int,
+) -> list[Episode]:
+    """`samples` whole completions of each (prompt, start of a completion), in their order."""
+    rows = [
+        _Row(prompt, prompt.text, start, policy, row_seed(seed, iteration, "finish", prompt.id, start, i))
+        for prompt, start in started
+        for i in range(samples)
+    ]
+    return [
+        episode
+        for place in range(0, len(rows), 4 * draw.rows)
+        for episode in _generate(
+            task, policy, rows[place : place + 4 * draw.rows], draw, verify, iteration, "model"
+        )
+    ]
 
 
 def rollout(

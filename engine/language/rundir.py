@@ -105,14 +105,10 @@ class TextRun(RunFolder):
             result += read_episodes(self.path / REPLAY / shard.name, self.config.task, shard.digest)
         return result
 
-    def model_folder(self, iteration: int) -> Path:
-        """The folder of a checkpoint's model."""
-        return checkpoint_folder(self.path, iteration)
-
-    def model(self, iteration: int) -> LanguageModel:
+    def load(self, iteration: int) -> LanguageModel:
         """The model of a checkpoint; CorruptFileError where a file is not as it was committed."""
         assert self.manifest is not None, "there is no commit yet"
-        return _read_model(self.path, self.config, iteration, self.manifest)
+        return load_checkpoint(self.config, _checked(self.path, self.manifest, iteration))
 
     def abandon(self) -> None:
         """Take the settings of a run without a commit away, so that its folder takes another."""
@@ -126,6 +122,15 @@ class TextRun(RunFolder):
 
     def __enter__(self) -> TextRun:
         return self
+
+
+def load_checkpoint(config: TextConfig, folder: Path) -> LanguageModel:
+    """A model that a run with these settings has saved; an adapter goes over the model the run began with."""
+    from engine.language.model_folder import ADAPTER_CONFIG, load_model
+
+    if (folder / ADAPTER_CONFIG).is_file():
+        return load_model(config.model.path, folder, chat=config.model.chat)
+    return load_model(folder, chat=config.model.chat)
 
 
 def write_verdicts(path: Path, iteration: int, counts: Mapping[str, int]) -> None:
@@ -167,22 +172,22 @@ def _read_checkpoint(folder: Path, digests: Mapping[str, Digest]) -> TextCheckpo
         raise CorruptFileError(f"checkpoint '{folder}' is not complete: {error!r}") from error
 
 
-def newest_model(path: Path) -> LanguageModel:
-    """The model that a run has accepted, without writing to it; UserError where it has none."""
-    config = read_text_config(path)
+def newest_model(path: Path) -> Path:
+    """The folder of the model that a run has accepted, without writing to it.
+
+    Raises UserError where it has none, CorruptFileError where a file is not as it was committed.
+    """
     for manifest in read_manifests(path):
         if isinstance(manifest, CorruptFileError):
             continue
         folder = checkpoint_folder(path, manifest.iteration)
-        accepted = read_sealed(folder / STATE, manifest.checkpoints[manifest.iteration][STATE])
-        return _read_model(path, config, int(accepted["progress"]["accepted"]), manifest)
+        newest = read_sealed(folder / STATE, manifest.checkpoints[manifest.iteration][STATE])
+        return _checked(path, manifest, int(newest["progress"]["accepted"]))
     raise UserError(f"run '{path}' has no checkpoint yet; let it finish an iteration")
 
 
-def _read_model(path: Path, config: TextConfig, iteration: int, manifest: Manifest) -> LanguageModel:
-    """The model of a checkpoint; where the run trains an adapter, that over the model it is for."""
-    from engine.language.model_folder import load_model
-
-    folder = checkpoint_folder(path, iteration)
-    _read_checkpoint(folder, manifest.checkpoints.get(iteration, {}))
-    return load_model(config.model.path, folder) if config.model.adapter else load_model(folder)
+def _checked(path: Path, manifest: Manifest, iteration: int) -> Path:
+    """The folder of a checkpoint whose files are as they were committed."""
+    return _read_checkpoint(
+        checkpoint_folder(path, iteration), manifest.checkpoints.get(iteration, {})
+    ).folder

@@ -12,6 +12,7 @@ from torch import Tensor
 from engine.errors import UserError
 from engine.language.codec import Tokens
 from engine.language.decoder import forward, padded_left
+from engine.language.llama_reader import LlamaReader, PromptCache, is_small_llama
 from engine.language.model import LanguageModel
 
 MAX_TOKENS = 16_384
@@ -22,7 +23,12 @@ MAX_LOGITS = 1 << 26
 
 
 def score(
-    model: LanguageModel, prompts: Sequence[str], completions: Sequence[str], *, ended: bool = False
+    model: LanguageModel,
+    prompts: Sequence[str],
+    completions: Sequence[str],
+    *,
+    starts: Sequence[str] | None = None,
+    ended: bool = False,
 ) -> list[NDArray[np.float32]]:
     """ln p of each token of completions at temperature 1, given their prompts; the sum is the completion's.
 
@@ -30,13 +36,16 @@ def score(
         model: that says it.
         prompts: of rows.
         completions: of rows.
+        starts: what stands between prompt and completion and is not counted; nothing by default.
         ended: count the end token after each completion, too.
 
     Raises:
         UserError: for text that the tokenizer cannot spell, or that is longer than the context.
     """
-    heads = model.encode_prompts(list(prompts))
-    tails = model.codec.encode_completions(prompts, completions)
+    starts = starts or [""] * len(prompts)
+    heads = model.encode_texts(list(prompts), starts)
+    before = [prompt + start for prompt, start in zip(prompts, starts, strict=True)]
+    tails = model.codec.encode_completions(before, completions)
     return score_tokens(model, heads, [tail + [model.codec.end] * ended for tail in tails])
 
 
@@ -68,8 +77,9 @@ def _at_each_token(
     rows = [[*head, *tail] for head, tail in zip(prompts, completions, strict=True)]
     found: dict[int, NDArray[np.float32]] = {}
     for batch in batches_by_length(rows, _tokens_at_once(model)):
-        ids, mask = padded_right([rows[row] for row in batch], model.codec.pad, model.device)
-        _check_length(model, ids)
+        part = [rows[row] for row in batch]
+        _check_length(model, part)
+        ids, mask = padded_right(part, model.codec.pad, model.device)
         logits = model.network(input_ids=ids, attention_mask=mask, use_cache=False).logits
         table = measure(logits, ids).cpu().numpy()
         for place, row in enumerate(batch):
@@ -84,15 +94,24 @@ def _entropy(logits: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def values(model: LanguageModel, texts: Sequence[str]) -> NDArray[np.float32]:
-    """The value head's opinion of texts, float32 [B] in [0, 1]; the model must have one."""
+def values(
+    model: LanguageModel, rows: Sequence[Tokens], known: PromptCache | None = None
+) -> NDArray[np.float32]:
+    """The value head's opinion of texts as tokens, float32 [B] in [0, 1]; the model must have one.
+
+    `known` is what they begin with, read before; of use to small Llamas.
+    """
     assert model.value_head is not None
-    rows = model.codec.encode_prompts(texts)
+    reader = LlamaReader(model) if is_small_llama(model) else None
     result = np.zeros(len(rows), np.float32)
     for batch in batches_by_length(rows, _tokens_at_once(model)):
-        ids, mask = padded_right([rows[row] for row in batch], model.codec.pad, model.device)
-        _check_length(model, ids)
-        result[batch] = value_logits(model, ids, mask).sigmoid().cpu().numpy()
+        part = [rows[row] for row in batch]
+        _check_length(model, part)
+        if reader:
+            logits = model.value_head(reader.read(part, known).hidden * reader.norm)[:, 0]
+        else:
+            logits = value_logits(model, *padded_right(part, model.codec.pad, model.device))
+        result[batch] = logits.sigmoid().cpu().numpy()
     return result
 
 
@@ -105,17 +124,38 @@ def value_logits(model: LanguageModel, ids: Tensor, mask: Tensor) -> Tensor:
     return result
 
 
+def logits_and_values(model: LanguageModel, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits of next tokens [B, T, V], and of the value up to each token [B, T]; in one pass."""
+    assert model.value_head is not None
+    seen: list[Tensor] = []
+    hook = model.trunk.register_forward_hook(lambda _, __, output: seen.append(output.last_hidden_state))
+    try:
+        logits: Tensor = model.network(input_ids=ids, attention_mask=mask, use_cache=False).logits
+    finally:
+        hook.remove()
+    return logits, model.value_head(seen[-1].float())[..., 0]
+
+
 @torch.no_grad()
 def top_tokens(
-    model: LanguageModel, texts: Sequence[str], count: int
+    model: LanguageModel, rows: Sequence[Tokens], count: int, known: PromptCache | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The `count` likeliest next tokens after each text, [B, count], likeliest first, and their ln p."""
-    rows = model.encode_prompts(list(texts))
+    """The `count` likeliest next tokens after each text, [B, count], likeliest first, and their ln p.
+
+    `known` is what texts begin with, read before; of use to small Llamas.
+    """
+    reader = LlamaReader(model) if is_small_llama(model) else None
     count = min(count, model.config.vocab_size)
     ids, logprobs = np.zeros((len(rows), count), np.int64), np.zeros((len(rows), count), np.float32)
     for batch in batches_by_length(rows, _tokens_at_once(model)):
-        inputs = padded_left([rows[row] for row in batch], model.codec.pad, model.device)
-        best = forward(model, *inputs, use_cache=False)[0].log_softmax(1).topk(count, dim=1)
+        part = [rows[row] for row in batch]
+        _check_length(model, part)
+        if reader:
+            logits = reader.read(part, known).hidden @ reader.head
+        else:
+            inputs = padded_left(part, model.codec.pad, model.device)
+            logits = forward(model, *inputs, use_cache=False)[0]
+        best = logits.log_softmax(1).topk(count, dim=1)
         ids[batch], logprobs[batch] = best.indices.cpu().numpy(), best.values.cpu().numpy()
     return ids, logprobs
 
@@ -146,9 +186,10 @@ def _tokens_at_once(model: LanguageModel) -> int:
     return max(1, min(MAX_TOKENS, MAX_LOGITS // int(model.config.vocab_size)))
 
 
-def _check_length(model: LanguageModel, ids: Tensor) -> None:
-    if ids.shape[1] > model.context:
+def _check_length(model: LanguageModel, rows: Sequence[Tokens]) -> None:
+    longest = max(len(row) for row in rows)
+    if longest > model.context:
         raise UserError(
-            f"a text has {ids.shape[1]} tokens, the model's context {model.context}; "
+            f"a text has {longest} tokens, the model's context {model.context}; "
             "shorten it or take another model"
         )

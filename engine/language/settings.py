@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from engine.config import ProposalConfig, SearchConfig, Section, merge
 from engine.errors import UserError
-from engine.language.config import TextLearnerConfig
+from engine.language.config import LoraConfig, TextLearnerConfig
 from engine.language.monitor.config import GuardConfig, MonitorConfig
 from engine.plugin import suggest
 
@@ -29,6 +29,10 @@ class ModelConfig(Section):
     """A local folder in the format of transformers; empty: a small one is built on demonstrations."""
     adapter: str = ""
     """A folder with a LoRA adapter over it."""
+    chat: bool = False
+    """Prompts are messages of a user, in the tokenizer's chat template."""
+    lora: LoraConfig = LoraConfig(rank=0)
+    """An adapter that is trained in place of the model's weights."""
     size: Literal["0.1M", "0.2M", "0.5M", "1M", "3M"] = "0.2M"
     """Of the model built."""
     demonstrations: int = Field(3500, ge=1, le=10_000_000)
@@ -53,6 +57,10 @@ class SampleConfig(Section):
     rationalize: bool = False
     """Problems that stay unsolved are tried again with the answer as a hint, which training does not see
     (STaR, Zelikman et al. 2022, section 3.3)."""
+    simulations: int = Field(0, ge=0, le=1_000_000)
+    """New visits of a tree search at each step, which chooses the completion; 0: completions are sampled."""
+    tree_tokens: int = Field(0, ge=0)
+    """That the search of one problem may generate; 0: no limit."""
     band: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 1.0)
     """Problems whose share of right completions has been outside this are left out (a curriculum)."""
 
@@ -84,12 +92,38 @@ class MixConfig(Section):
 class UpdateConfig(Section):
     """How a new model comes from the old one and the data."""
 
-    start: Literal["base", "last"] = "base"
-    """Weights that training starts from: the first model's, or the last accepted one's."""
+    start: Literal["base", "last", "fresh"] = "base"
+    """Weights that training starts from: the first model's, the last accepted one's, or random ones in the
+    first model's form, which need as many steps as the first model had (Shumailov et al. 2023)."""
+    loss: Literal["text", "visits", "value"] = "text"
+    """What is learnt: completions that passed; a search's visits and values; values alone, while the policy
+    stays as it is."""
     steps: int = Field(300, ge=1, le=10_000_000)
     """Gradient steps of an iteration."""
     growth: float = Field(1.0, ge=1, le=10)
     """By which the steps grow from iteration to iteration (STaR: 1.2)."""
+
+
+class ValueConfig(Section):
+    """The value head: where the values that it learns come from, and what they weigh."""
+
+    labels: Literal["outcome", "rollouts", "search", "file"] = "outcome"
+    """The score of the whole completion at each of its steps; how often each start of it is finished rightly
+    (Math-Shepherd, 2312.08935); what a search makes of it; or a person's judgements (`value.path`)."""
+    kind: Literal["soft", "hard", "pairwise"] = "soft"
+    """The value itself; 1 where it is above 0; or which of two steps has more of it (rStar-Math)."""
+    completions: int = Field(8, ge=1, le=10_000)
+    """That finish each start, with `rollouts`; and of each problem, for a first value head."""
+    path: str = ""
+    """JSON lines with `prompt`, `completions` (the steps) and `labels` (0 to 1)."""
+    mix: float = Field(0.5, ge=0, le=1)
+    """Share of the search's value where the completion went on; the rest is its score."""
+    weight: float = Field(1.0, ge=0, le=100)
+    """Of the value loss beside the policy's."""
+    anchor: float = Field(1.0, ge=0, le=1000)
+    """Weight of KL(model before, model), which keeps the policy where values alone are learnt."""
+    steps: int = Field(600, ge=1, le=10_000_000)
+    """Gradient steps of the value head that the first search needs."""
 
 
 class MeasureConfig(Section):
@@ -126,6 +160,7 @@ class TextConfig(Section):
     filter: FilterConfig = FilterConfig()
     mix: MixConfig = MixConfig()
     update: UpdateConfig = UpdateConfig()
+    value: ValueConfig = ValueConfig()
     learner: TextLearnerConfig = TextLearnerConfig()
     search: SearchConfig = SearchConfig(policy_temperature=1.0)
     proposals: ProposalConfig = ProposalConfig()
@@ -133,6 +168,12 @@ class TextConfig(Section):
     monitor: MonitorConfig = MonitorConfig()
     guards: GuardConfig = GuardConfig()
     loop: TextLoopConfig = TextLoopConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> TextConfig:
+        if self.update.start == "fresh" and self.model.adapter:
+            raise ValueError('update.start is "fresh", but model.adapter is set; take "base" or "last"')
+        return self
 
 
 METHODS: dict[str, dict[str, Any]] = {
@@ -158,6 +199,33 @@ METHODS: dict[str, dict[str, Any]] = {
     },
     # Singh et al. 2023 (2312.06585): right samples, capped a problem, restart from the base.
     "rest-em": {"sample": {"samples": 14, "prompts": 3400}, "filter": {"per_prompt": 4}},
+    # Silver et al. 2017 on text: a search's visits and values are the targets.
+    "alphazero": {
+        "sample": {"simulations": 16, "samples": 1, "prompts": 2000},
+        "filter": {"distinct": False},
+        "update": {"start": "last", "loss": "visits"},
+        "value": {"labels": "search"},
+        "loop": {"iterations": 3},
+    },
+    # Lightman et al. 2023 (2305.20050), Wang et al. 2024 (2312.08935): the value of every step.
+    "prm": {
+        "sample": {"samples": 4},
+        "filter": {"thresholds": (0.0,), "distinct": False},
+        "update": {"loss": "value", "steps": 1000},
+        "value": {"labels": "rollouts"},
+        "mix": {"real": False},
+        "measure": {"samples": 16, "control": False},
+        "loop": {"iterations": 1},
+    },
+    # Cobbe et al. 2021 (2110.14168): the value of completions, from their outcomes.
+    "orm": {
+        "sample": {"samples": 16},
+        "filter": {"thresholds": (0.0,), "distinct": False, "per_prompt": 16},
+        "update": {"loss": "value", "steps": 1000},
+        "mix": {"real": False},
+        "measure": {"samples": 16, "control": False},
+        "loop": {"iterations": 1},
+    },
 }
 """What each method changes of the defaults."""
 

@@ -60,6 +60,16 @@ def build_model(
     return LanguageModel(network, tokenizer)
 
 
+def renewed(model: LanguageModel, seed: int) -> LanguageModel:
+    """A model of the same form and tokens with fresh weights."""
+    assert not model.has_adapter, "an adapter has no meaning without its base"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = type(model.network)(model.network.config)
+    network.generation_config = model.network.generation_config
+    return LanguageModel(network.to(model.device), model.codec.tokenizer, chat=model.codec.chat)
+
+
 def character_tokenizer(alphabet: Iterable[str]) -> Any:
     """A tokenizer of transformers with a token for each character; prompts start with `<bos>`."""
     import tokenizers

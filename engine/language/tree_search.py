@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from engine.search import proposed_params, search
 
 if TYPE_CHECKING:
     from engine.config import ProposalConfig, SearchConfig
+    from engine.language.model import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,11 @@ def search_completions(
     *,
     seed: int,
     iteration: int = 0,
+    critic: LanguageModel | None = None,
 ) -> list[Episode]:
     """One completion of each prompt: search, take a step, go on from there, until it ends.
+
+    Texts are valued by `critic`, by default the policy's own value head.
 
     A problem whose budget of tokens is spent goes on with what its tree holds; where that is nothing it ends,
     cut. The searches of all problems share their requests.
@@ -72,9 +76,11 @@ def search_completions(
     evaluator = LanguageEvaluator(
         policy.model, task, prompts, verify=verify if plan.judge else None,
         seed=row_seed(seed, iteration, "search"), prior=plan.prior, rows=plan.rows, listed=plan.listed,
+        most=proposals.max_proposals, critic=critic,
     )  # fmt: skip
-    # What a tree sets aside for a step is what the task lets one cost.
-    proposals = proposals.model_copy(update={"max_step_tokens": task.max_step_tokens})
+    # What a tree sets aside for a step is what one may cost.
+    step_tokens = 1 if plan.prior == "exact" else task.max_step_tokens
+    proposals = proposals.model_copy(update={"max_step_tokens": step_tokens})
     trees = _core.Trees(None, proposed_params(config, proposals))
     for prompt in prompts:
         trees.add_proposed(task.player(prompt, ""), plan.tokens)
@@ -114,17 +120,16 @@ def _take_step(
     trees: _core.Trees, tree: int, line: _Line, evaluator: LanguageEvaluator, plan: Plan, seed: int
 ) -> None:
     """Write the step that the search of one tree has chosen, and root the tree after it."""
-    root = trees.root(tree)
-    steps = evaluator.interns[tree].steps
-    actions = root["actions"]
-    if len(actions) == 0 or not root["visits"].any():
+    root = _searched_root(trees, tree)
+    if root is None or not len(root["actions"]):
         line.ended = line.cut = True
         return
+    steps, actions = evaluator.interns[tree].steps, root["actions"]
     action = _chosen(trees, tree, root["visits"], actions, plan, seed, len(line.path))
     line.steps.append(
         Step(
             text=steps[action].text,
-            player=evaluator.task.player(evaluator.prompts[tree], evaluator.completion(tree, line.path)),
+            player=evaluator.player(tree, evaluator.completion(tree, line.path)),
             proposals=tuple(steps[a].text for a in actions.tolist()),
             visits=tuple(root["visits"].tolist()),
             prior=tuple(root["prior"].tolist()),
@@ -141,6 +146,14 @@ def _take_step(
     evaluator.begin_at(tree, line.path)
 
 
+def _searched_root(trees: _core.Trees, tree: int) -> dict[str, Any] | None:
+    """What the search found; None where the tokens left did not pay for its first request."""
+    try:
+        return trees.root(tree)
+    except ValueError:
+        return None
+
+
 def _chosen(
     trees: _core.Trees,
     tree: int,
@@ -150,7 +163,7 @@ def _chosen(
     seed: int,
     step: int,
 ) -> int:
-    if plan.temperature == 0:
+    if plan.temperature == 0 or not visits.any():
         return int(trees.best_action(tree))
     weights = (visits / visits.max()) ** (1 / plan.temperature)
     draw = np.random.default_rng([seed, step]).random() * weights.sum()

@@ -1,0 +1,130 @@
+"""What an iteration writes, and what a model learns from it besides the text: visits and values."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+
+from engine.language.episode import Episode
+from engine.language.filter import mix
+from engine.language.label import merged, outcome_labels, read_labels
+from engine.language.lesson import (
+    Lesson,
+    Mixed,
+    anchor_lessons,
+    rank_lessons,
+    real_lessons,
+    value_lessons,
+    visit_lessons,
+)
+from engine.language.model import LanguageModel
+from engine.language.parts import Parts
+from engine.language.rollout import Draw, Policy, Verify, rollout, row_seed, sample
+from engine.language.settings import TextConfig
+from engine.language.task import Prompt, Task
+from engine.language.text_learner import TextLearner
+from engine.language.tree_search import Plan, search_completions
+
+SEARCHED_AT_ONCE = 1024
+"""Problems whose trees share their requests."""
+
+
+def write_episodes(
+    parts: Parts, config: TextConfig, policies: Sequence[Policy], prompts: Sequence[Prompt], iteration: int
+) -> list[Episode]:
+    """Completions to learn from: sampled, or written by a tree search whose ends the verifier judges."""
+    sampling = config.sample
+    if sampling.simulations == 0:
+        most = len(prompts) * sampling.samples * (2 if sampling.rationalize else 1)
+        with parts.reporter.phase("sampling", most) as move:
+            return rollout(
+                parts.task, policies, prompts, sampling, config.loop.rows,
+                parts.verify, seed=config.seed, iteration=iteration, on_rows=move,
+            )  # fmt: skip
+    plan = Plan(
+        sampling.simulations,
+        sampling.tree_tokens or None,
+        sampling.temperature,
+        judge=True,
+        rows=config.loop.rows,
+    )
+    episodes: list[Episode] = []
+    with parts.reporter.phase("searching", len(prompts), "problems") as move:
+        for place in range(0, len(prompts), SEARCHED_AT_ONCE):
+            episodes += search_completions(
+                parts.task, policies[0], prompts[place : place + SEARCHED_AT_ONCE], plan, config.search,
+                config.proposals, parts.verify, seed=config.seed, iteration=iteration,
+            )  # fmt: skip
+            move(len(episodes))
+    return episodes
+
+
+def teach(
+    parts: Parts,
+    config: TextConfig,
+    student: LanguageModel,
+    episodes: Sequence[Episode],
+    steps: int,
+    iteration: int,
+) -> dict[str, float] | None:
+    """Train the value head, and the policy on visits where the settings say so; None without a lesson."""
+    kept = [episode for episode in episodes if episode.kept]
+    policy = Policy(parts.model, parts.model.digest())
+    labels, tokens = read_labels(
+        config.value, policy, parts.task, episodes if config.update.loss == "visits" else kept,
+        Draw(rows=config.loop.rows), parts.verify, seed=config.seed, iteration=iteration,
+    )  # fmt: skip
+    parts.progress.tokens += tokens
+    student.add_value_head()
+    lessons: list[Lesson] = []
+    if config.value.kind == "pairwise":
+        lessons += rank_lessons(student, labels)
+    else:
+        lessons += value_lessons(student, parts.task, labels)
+    anchor = None
+    if config.update.loss == "visits":
+        lessons += visit_lessons(student, parts.task, kept)
+    else:
+        anchor = parts.model
+        if config.value.kind == "pairwise" or config.value.labels == "file":
+            lessons += anchor_lessons(student, kept)
+    if not lessons:
+        return None
+    if config.mix.real:
+        lessons += real_lessons(student, mix([], parts.real, config.mix, 0))
+    with parts.reporter.phase("training", steps, "steps") as move:
+        return fit(student, config, lessons, anchor, steps, (iteration, 0), move)
+
+
+def first_value(
+    task: Task, config: TextConfig, model: LanguageModel, prompts: Sequence[Prompt], verify: Verify
+) -> int:
+    """Train a value head on what comes of the first model's own samples; the tokens generated for it.
+
+    The policy is anchored. Without such a head a search would take whatever is unfinished for better than a
+    wrong end.
+    """
+    model.add_value_head()
+    drawn = prompts[: config.sample.prompts]
+    episodes = sample(
+        task, [Policy(model, "")], drawn, config.value.completions, Draw(rows=config.loop.rows), verify,
+        seed=config.seed, iteration=0,
+    )  # fmt: skip
+    lessons = value_lessons(model, task, merged(outcome_labels(task, episodes)))
+    fit(model, config, lessons, copy.deepcopy(model), config.value.steps, ("value",))
+    return sum(episode.tokens for episode in episodes)
+
+
+def fit(
+    model: LanguageModel,
+    config: TextConfig,
+    lessons: Sequence[Lesson],
+    anchor: LanguageModel | None,
+    steps: int,
+    purpose: tuple[object, ...],
+    on_step: Callable[[int], None] | None = None,
+) -> dict[str, float]:
+    """Train `model` in place on lessons of any kind; the losses."""
+    learner = TextLearner(model, config.learner, row_seed(config.seed, "learn", *purpose))
+    objective = Mixed(config.value.weight, anchor, config.value.anchor)
+    return learner.fit(lessons, objective, steps=steps, on_step=on_step)
