@@ -113,13 +113,13 @@ def with_whole_paths(config: TextConfig) -> TextConfig:
     """The settings with paths that hold in any directory; a run in place of a model is its newest model."""
     from engine.config import build_section, merge
     from engine.language.model_folder import ADAPTER_CONFIG
-    from engine.language.rundir import newest_model, read_text_config
+    from engine.language.rundir import newest_folder, read_text_config
     from engine.language.settings import TextConfig
 
     model, labels = config.model, config.value.path
     path, adapter = model.path, model.adapter
     if path and (Path(path) / "manifest").is_dir():
-        folder = newest_model(Path(path))
+        folder = newest_folder(Path(path))
         if (folder / ADAPTER_CONFIG).is_file():
             path, adapter = read_text_config(Path(path)).model.path, str(folder)
         else:

@@ -38,12 +38,11 @@ class Opened:
 def open_model(path: str) -> Opened:
     """The accepted model of a run, or that of a folder."""
     from engine.language.model_folder import load_model
-    from engine.language.rundir import load_checkpoint, newest_model, read_text_config
+    from engine.language.rundir import newest_model, read_text_config
 
     folder = Path(path)
     if (folder / "manifest").is_dir():
-        config = read_text_config(folder)
-        return Opened(load_checkpoint(config, newest_model(folder)), config.task)
+        return Opened(newest_model(folder), read_text_config(folder).task)
     return Opened(load_model(folder), None)
 
 

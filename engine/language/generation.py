@@ -78,8 +78,8 @@ def generate(
     max_tokens: int,
     stop: Sequence[str] = (),
     max_rows: int | None = None,
-    on_rows: Callable[[int], None] | None = None,
     known: PromptCache | None = None,
+    on_rows: Callable[[int], None] | None = None,
 ) -> list[Completion]:
     """Continue prompts, one row each; repeat a prompt to get several completions of it.
 
@@ -97,8 +97,8 @@ def generate(
         max_tokens: of one completion, at least 1.
         stop: strings that end a completion, none empty; its text ends before the earliest.
         max_rows: decoded together; by default MAX_ROWS, or what MAX_CACHE_BYTES hold.
-        on_rows: called after each batch with the rows that are done.
         known: what prompts begin with, read before; of use to small Llamas.
+        on_rows: called after each batch with the rows that are done.
 
     Raises:
         UserError: for a prompt that the tokenizer cannot spell or that fills the context, and

@@ -111,7 +111,7 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         progress = Progress.of(checkpoint.progress)
         if judged_iteration(run.path) == progress.iteration:
             progress.stopped = ""
-        base, model = run.load(0), run.load(progress.accepted)
+        base, model = run.model(0), run.model(progress.accepted)
         monitor = Monitor.from_json(progress.monitor, watched(task, config), instruments(task))
         accuracy = Items(**progress.accuracy)
     else:
@@ -119,8 +119,7 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         progress = Progress(knobs=knobs_of(config))
         base = model = first_model(task, config, real, reporter)
         if config.update.loss == "visits" and model.value_head is None:
-            reporter.message("training a value head on the first model's own samples")
-            progress.tokens += first_value(task, config, model, prompts, verify)
+            progress.tokens += first_value(task, config, model, prompts, verify, reporter)
         progress.seconds = time.monotonic() - started
         monitor, accuracy = Monitor(watched(task, config), instruments(task)), Items((), ())
     prompts, real = without_misfits(base, prompts, real, reporter.message)
@@ -167,9 +166,10 @@ def _iterate(parts: Parts) -> None:
         if config.update.loss == "text":
             seed = row_seed(config.seed, "mix", iteration)
             examples = mix(_learnable(parts, config, episodes), parts.real, config.mix, seed)
-            with parts.reporter.phase("training", steps, "steps") as move:
-                purpose = (iteration, number)
-                found = learn(student, config, examples, steps, purpose, move) if examples else None
+            found = None
+            if examples:
+                with parts.reporter.phase("training", steps, "steps") as move:
+                    found = learn(student, config, examples, steps, (iteration, number), move)
         else:
             found = teach(parts, config, student, episodes, steps, iteration)
         if found is None:
@@ -297,7 +297,7 @@ def _policies(parts: Parts, count: int) -> list[Policy]:
     policies = [Policy(parts.model, parts.model.digest())]
     for iteration in range(parts.progress.accepted - 1, -1, -1):
         if len(policies) < count:
-            model = parts.run.load(iteration)
+            model = parts.run.model(iteration)
             policies.append(Policy(model, model.digest()))
     for number in range(len(policies), count if not parts.config.model.path else 0):
         seeds = parts.config.model_copy(update={"seed": row_seed(parts.config.seed, "policy", number)})
@@ -309,7 +309,7 @@ def _policies(parts: Parts, count: int) -> list[Policy]:
 def _starting_model(parts: Parts) -> LanguageModel:
     """A model of its own to train: what the first model was, a copy of the accepted one, or a fresh one."""
     start, progress = parts.config.update.start, parts.progress
-    model = parts.run.load(progress.accepted if start == "last" else 0)
+    model = parts.run.model(progress.accepted if start == "last" else 0)
     return (
         renewed(model, row_seed(parts.config.seed, "fresh", progress.iteration + 1))
         if start == "fresh"
@@ -368,10 +368,10 @@ def final_table(parts: Parts) -> list[dict[str, Any]]:
                 samples=config.measure.samples, rows=config.loop.rows, seed=config.seed, on_rows=move,
             )  # fmt: skip
 
-    first = measured(run.load(0))
+    first = measured(run.model(0))
     found = {"first": first}
     if config.measure.control and parts.real and parts.progress.steps:
-        control = run.load(0)
+        control = run.model(0)
         examples, steps = mix([], parts.real, MixConfig(), 0), parts.progress.steps
         with parts.reporter.phase("training the control", steps, "steps") as move:
             learn(control, config, examples, steps, ("control",), move)

@@ -44,7 +44,8 @@ class LlamaDecoder:
         pads = reading.pads[copies]
         self._pads = pads if bool(pads.any()) else None
         self._position = self._column - pads
-        self._last = model.context - 1
+        self._last = min(model.context, self._column + max_tokens) - 1
+        self._reader.reserve(self._last + 1)
 
     @torch.no_grad()
     def step(self, tokens: Tensor) -> Tensor:

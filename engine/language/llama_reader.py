@@ -88,14 +88,22 @@ class LlamaReader:
         self.norm = network.model.norm.weight.detach()
         """What `Reading.hidden` is multiplied by to be what the network's trunk gives, [h]."""
         self.layers = [_layer(module) for module in network.model.layers]
-        self.rope = self._rope_tables(network.model.rotary_emb, model.context)
         self._model = model
+        self.rope = self._rope_tables(0)
+        """Cosines and signed sines of the positions reserved, [T, d] each."""
+
+    def reserve(self, columns: int) -> None:
+        """Make room for texts as long; a context may be far longer than memory is large."""
+        wanted = min(columns, self._model.context)
+        if wanted > len(self.rope[0]):
+            self.rope = self._rope_tables(min(max(wanted, 2 * len(self.rope[0])), self._model.context))
 
     @torch.no_grad()
     def read(self, rows: Sequence[Tokens], known: PromptCache | None = None) -> Reading:
         """Read texts of one token at least; what they begin with is taken from `known` where it is there."""
         ids, mask = padded_left(rows, self._model.codec.pad, self._model.device)
         width = ids.shape[1]
+        self.reserve(width)
         pads = width - mask.sum(1)
         starts = known.find(rows) if known else [None] * len(rows)
         new = max(
@@ -156,8 +164,9 @@ class LlamaReader:
             hidden = hidden + F.silu(gate).mul_(up) @ layer.down
         return self.normed(hidden[:, 0])
 
-    def _rope_tables(self, rotary: Any, context: int) -> tuple[Tensor, Tensor]:
-        positions = torch.arange(context, device=self.embedding.device)[None]
+    def _rope_tables(self, count: int) -> tuple[Tensor, Tensor]:
+        positions = torch.arange(count, device=self.embedding.device)[None]
+        rotary = self._model.network.model.rotary_emb
         cos, sin = (table[0] for table in rotary(self.embedding, position_ids=positions))
         sign = torch.ones_like(sin[:1])
         sign[:, : self.size // 2] = -1

@@ -24,6 +24,7 @@ from engine.language.settings import TextConfig
 from engine.language.task import Prompt, Task
 from engine.language.text_learner import TextLearner
 from engine.language.tree_search import Plan, search_completions
+from engine.train import Reporter
 
 SEARCHED_AT_ONCE = 1024
 """Problems whose trees share their requests."""
@@ -49,7 +50,7 @@ def write_episodes(
         rows=config.loop.rows,
     )
     episodes: list[Episode] = []
-    with parts.reporter.phase("searching", len(prompts), "problems") as move:
+    with parts.reporter.phase("searching", len(prompts)) as move:
         for place in range(0, len(prompts), SEARCHED_AT_ONCE):
             episodes += search_completions(
                 parts.task, policies[0], prompts[place : place + SEARCHED_AT_ONCE], plan, config.search,
@@ -97,7 +98,12 @@ def teach(
 
 
 def first_value(
-    task: Task, config: TextConfig, model: LanguageModel, prompts: Sequence[Prompt], verify: Verify
+    task: Task,
+    config: TextConfig,
+    model: LanguageModel,
+    prompts: Sequence[Prompt],
+    verify: Verify,
+    reporter: Reporter,
 ) -> int:
     """Train a value head on what comes of the first model's own samples; the tokens generated for it.
 
@@ -111,7 +117,9 @@ def first_value(
         seed=config.seed, iteration=0,
     )  # fmt: skip
     lessons = value_lessons(model, task, merged(outcome_labels(task, episodes)))
-    fit(model, config, lessons, copy.deepcopy(model), config.value.steps, ("value",))
+    steps = config.value.steps
+    with reporter.phase("training a value head", steps, "steps") as move:
+        fit(model, config, lessons, copy.deepcopy(model), steps, ("value",), move)
     return sum(episode.tokens for episode in episodes)
 
 

@@ -105,7 +105,7 @@ def _generate(
     verify: Verify,
     iteration: int,
     source: Source,
-    on_rows: Callable[[int], None] | None = None,
+    on_rows: Callable[[int], None] | None,
 ) -> list[Episode]:
     from engine.language.generation import generate
 
@@ -142,11 +142,6 @@ def _generate(
     ]
 
 
-def _after(done: int, on_rows: Callable[[int], None] | None) -> Callable[[int], None] | None:
-    """`on_rows` for a part of the rows, before which `done` were written."""
-    return None if on_rows is None else lambda count: on_rows(done + count)
-
-
 def finish(
     task: Task,
     policy: Policy,
@@ -157,6 +152,7 @@ def finish(
     *,
     seed: int,
     iteration: int,
+    on_rows: Callable[[int], None] | None = None,
 ) -> list[Episode]:
     """`samples` whole completions of each (prompt, start of a completion), in their order."""
     rows = [
@@ -168,9 +164,21 @@ def finish(
         episode
         for place in range(0, len(rows), 4 * draw.rows)
         for episode in _generate(
-            task, policy, rows[place : place + 4 * draw.rows], draw, verify, iteration, "model"
+            task,
+            policy,
+            rows[place : place + 4 * draw.rows],
+            draw,
+            verify,
+            iteration,
+            "model",
+            _after(place, on_rows),
         )
     ]
+
+
+def _after(done: int, on_rows: Callable[[int], None] | None) -> Callable[[int], None] | None:
+    """`on_rows` for a part of the rows, before which `done` were written."""
+    return None if on_rows is None else lambda count: on_rows(done + count)
 
 
 def rollout(

@@ -105,10 +105,10 @@ class TextRun(RunFolder):
             result += read_episodes(self.path / REPLAY / shard.name, self.config.task, shard.digest)
         return result
 
-    def load(self, iteration: int) -> LanguageModel:
+    def model(self, iteration: int) -> LanguageModel:
         """The model of a checkpoint; CorruptFileError where a file is not as it was committed."""
         assert self.manifest is not None, "there is no commit yet"
-        return load_checkpoint(self.config, _checked(self.path, self.manifest, iteration))
+        return _read_model(self.path, self.config, iteration, self.manifest)
 
     def abandon(self) -> None:
         """Take the settings of a run without a commit away, so that its folder takes another."""
@@ -172,22 +172,30 @@ def _read_checkpoint(folder: Path, digests: Mapping[str, Digest]) -> TextCheckpo
         raise CorruptFileError(f"checkpoint '{folder}' is not complete: {error!r}") from error
 
 
-def newest_model(path: Path) -> Path:
-    """The folder of the model that a run has accepted, without writing to it.
+def newest_model(path: Path) -> LanguageModel:
+    """The model that a run has accepted, without writing to it; UserError where it has none."""
+    manifest, iteration = _accepted(path)
+    return _read_model(path, read_text_config(path), iteration, manifest)
 
-    Raises UserError where it has none, CorruptFileError where a file is not as it was committed.
-    """
+
+def newest_folder(path: Path) -> Path:
+    """The folder of that model, unread; UserError likewise."""
+    return checkpoint_folder(path, _accepted(path)[1])
+
+
+def _accepted(path: Path) -> tuple[Manifest, int]:
     for manifest in read_manifests(path):
         if isinstance(manifest, CorruptFileError):
             continue
         folder = checkpoint_folder(path, manifest.iteration)
-        newest = read_sealed(folder / STATE, manifest.checkpoints[manifest.iteration][STATE])
-        return _checked(path, manifest, int(newest["progress"]["accepted"]))
+        state = read_sealed(folder / STATE, manifest.checkpoints[manifest.iteration][STATE])
+        return manifest, int(state["progress"]["accepted"])
     raise UserError(f"run '{path}' has no checkpoint yet; let it finish an iteration")
 
 
-def _checked(path: Path, manifest: Manifest, iteration: int) -> Path:
-    """The folder of a checkpoint whose files are as they were committed."""
-    return _read_checkpoint(
-        checkpoint_folder(path, iteration), manifest.checkpoints.get(iteration, {})
-    ).folder
+def _read_model(path: Path, config: TextConfig, iteration: int, manifest: Manifest) -> LanguageModel:
+    """The model of a checkpoint; where the run trains an adapter, that over the model it is for."""
+
+    folder = checkpoint_folder(path, iteration)
+    _read_checkpoint(folder, manifest.checkpoints.get(iteration, {}))
+    return load_checkpoint(config, folder)

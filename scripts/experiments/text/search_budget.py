@@ -155,16 +155,15 @@ SETTINGS: Settings = {
     "measure": {"validation": 400, "test": 500, "control": False},
 }
 CRITIC: Settings = {
-    "sample": {"prompts": 4000, "samples": 6},
-    "filter": {"per_prompt": 6},
-    "update": {"steps": 1500},
+    "sample": {"prompts": 4400, "samples": 3},
+    "update": {"steps": 600},
     "value": {"labels": "rollouts", "completions": 8, "anchor": 1.0},
     "measure": {"samples": 0},
 }
 SEARCH: Settings = {
-    "simulations": 16,
-    "search": {},
-    "proposals": {"initial_proposals": 4, "more_proposals": 2, "max_proposals": 16},
+    "simulations": 64,
+    "search": {"policy_temperature": 1.0},
+    "proposals": {"initial_proposals": 2, "more_proposals": 2, "max_proposals": 16},
 }
 
 SIZES: Settings = {"task": "countdown", "test": 1000, "settings": SETTINGS, "critic": CRITIC, **SEARCH}
@@ -182,7 +181,8 @@ SEARCH_BUDGET = Experiment(
     lines=[
         Line("base inside its band: 15 % to 40 % greedy", in_band),
         Line(
-            "search - greedy at 240 tokens: 5 points or more", more("puct", "puct/240", "samples", "greedy", 5)
+            "search - greedy at 240 tokens: 5 points or more",
+            more("puct", "puct/240", "samples", "greedy", 5),
         ),
         Line(
             "search - best of many by value at 240 tokens: 3 points or more, or a tie is reported",
