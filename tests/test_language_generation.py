@@ -183,6 +183,11 @@ def test_equal_prompts_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read == [(2, 12)]
 
 
+def test_a_context_that_is_larger_than_any_memory_costs_nothing() -> None:
+    model = tiny_llama(context=10**12)
+    assert generate(model, ["1+2"], seeds=[1], max_tokens=3)[0].tokens <= 3
+
+
 def test_limits() -> None:
     model = tiny_llama(context=16)
     model.ends = ()
