@@ -42,6 +42,8 @@ TINY = {
     "monitor.prompts": 12,
     "monitor.samples": 4,
     "guards.force": "true",
+    "value.steps": 10,
+    "value.completions": 2,
     "loop.iterations": 2,
 }
 

@@ -17,9 +17,6 @@ from engine.language.model import LanguageModel
 MAX_WEIGHTS = 20_000_000
 """Weights of a network up to which copying them anew at each call costs nothing to speak of."""
 
-MAX_CONTEXT = 1 << 16
-"""Positions up to which the turns of all are made beforehand."""
-
 MAX_SCORES = 1 << 25
 """Pairs of columns, all rows together, that are attended to at a time; at least one row."""
 
@@ -48,7 +45,6 @@ def is_small_llama(model: LanguageModel) -> bool:
         and config.hidden_act == "silu"
         and config.rope_parameters["rope_type"] == "default"
         and next(network.parameters()).dtype == torch.float32
-        and model.context <= MAX_CONTEXT
         and sum(weight.numel() for weight in network.parameters()) <= MAX_WEIGHTS
     )
 
