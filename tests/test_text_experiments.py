@@ -16,7 +16,17 @@ from engine.checkpoint import checkpoint_folder
 from engine.errors import UserError
 from engine.metrics import read_metrics
 
-SMOKES = ("alarms", "collapse", "contamination", "distinct_paths", "rationalization", "rest_em")
+SMOKES = (
+    "alarms",
+    "collapse",
+    "contamination",
+    "distinct_paths",
+    "process_reward",
+    "rationalization",
+    "rest_em",
+    "search_budget",
+    "search_targets",
+)
 
 
 def experiment_of(name: str) -> Experiment:

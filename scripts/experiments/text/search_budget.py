@@ -144,9 +144,9 @@ def monotone(found: Results) -> Figure:
     return Figure(not falls, ", ".join(falls) or "no fall")
 
 
-def in_band(found: Results) -> Figure:
+def in_band(found: Results, arm: str = "samples") -> Figure:
     """Whether the base has something to learn and something to learn from."""
-    mean = found.mean("samples", "greedy").value
+    mean = found.mean(arm, "greedy").value
     return Figure(BAND[0] <= mean <= BAND[1], f"{100 * mean:.1f} %")
 
 
