@@ -58,6 +58,12 @@ def test_a_loss_without_a_kl_term_is_given_none() -> None:
     assert respond([alert("kl", "steps")], without, GuardConfig()).knobs == replace(without, steps=500)
 
 
+def test_what_nothing_sorts_is_not_sampled_hotter() -> None:
+    unsorted = replace(KNOBS, temperature=None)
+    assert respond([alert("temperature")], unsorted, GuardConfig()) == Changes(unsorted)
+    assert respond([alert("temperature", "cap")], unsorted, GuardConfig()).knobs == replace(unsorted, cap=2)
+
+
 def test_warnings_call_for_nothing() -> None:
     assert respond([alert("stop", level=Level.WARN, about_model=True)], KNOBS, GuardConfig()) == Changes(
         KNOBS

@@ -87,7 +87,7 @@ def knobs_of(config: TextConfig) -> Knobs:
     return Knobs(
         real_fraction=config.mix.real_fraction,
         accumulate=config.mix.keep == "accumulate",
-        temperature=config.sample.temperature,
+        temperature=config.sample.temperature if min(config.filter.thresholds) > 0 else None,
         cap=config.filter.per_prompt,
         band=config.sample.band,
         kl_weight=None,
@@ -98,7 +98,8 @@ def knobs_of(config: TextConfig) -> Knobs:
 def turned(config: TextConfig, knobs: Knobs) -> TextConfig:
     """Settings of the next iteration: the run's, and over them what alarms have changed."""
     layers = {
-        "sample": {"temperature": knobs.temperature, "band": knobs.band},
+        "sample": {"band": knobs.band}
+        | ({} if knobs.temperature is None else {"temperature": knobs.temperature}),
         "filter": {"per_prompt": knobs.cap},
         "mix": {
             "real_fraction": knobs.real_fraction,

@@ -19,8 +19,9 @@ class Knobs:
     """Of training tokens."""
     accumulate: bool = False
     """Add to the data of earlier iterations instead of replacing it."""
-    temperature: float = 1.0
-    """Of the samples to learn from."""
+    temperature: float | None = 1.0
+    """Of the samples to learn from. None: nothing sorts them, so that hotter ones would be learnt, errors
+    and all, and no alarm turns it."""
     cap: int = 4
     """Samples kept of one problem."""
     band: tuple[float, float] = (0.2, 0.8)
@@ -68,6 +69,8 @@ def respond(alerts: Iterable[Alert], knobs: Knobs, settings: GuardConfig) -> Cha
     turned, done, withheld = knobs, [], []
     if knobs.kl_weight is None:
         calls.pop("kl", None)
+    if knobs.temperature is None:
+        calls.pop("temperature", None)
     for response, alert in calls.items():
         if settings.force and response in ("reject", "roll-back"):
             withheld.append(f"{response}, forced to go on: {alert.message}")
@@ -118,6 +121,7 @@ def _more_real(knobs: Knobs, settings: GuardConfig) -> Knobs:
 
 
 def _hotter(knobs: Knobs, settings: GuardConfig) -> Knobs:
+    assert knobs.temperature is not None
     limit = max(settings.temperature_max, knobs.temperature)
     return replace(knobs, temperature=min(limit, knobs.temperature * settings.temperature_factor))
 
