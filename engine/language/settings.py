@@ -120,7 +120,7 @@ class ValueConfig(Section):
     """Share of the search's value where the completion went on; the rest is its score."""
     weight: float = Field(1.0, ge=0, le=100)
     """Of the value loss beside the policy's."""
-    anchor: float = Field(1.0, ge=0, le=1000)
+    anchor: float = Field(3.0, ge=0, le=1000)
     """Weight of KL(model before, model), which keeps the policy where values alone are learnt."""
     steps: int = Field(600, ge=1, le=10_000_000)
     """Gradient steps of the value head that the first search needs."""
@@ -210,19 +210,21 @@ METHODS: dict[str, dict[str, Any]] = {
     },
     # Lightman et al. 2023 (2305.20050), Wang et al. 2024 (2312.08935): the value of every step.
     "prm": {
-        "sample": {"samples": 4},
+        "sample": {"prompts": 4000, "samples": 3},
         "filter": {"thresholds": (0.0,), "distinct": False},
-        "update": {"loss": "value", "steps": 1000},
+        "update": {"loss": "value", "steps": 1500},
         "value": {"labels": "rollouts"},
+        "learner": {"learning_rate": 1e-3},
         "mix": {"real": False},
         "measure": {"samples": 16, "control": False},
         "loop": {"iterations": 1},
     },
     # Cobbe et al. 2021 (2110.14168): the value of completions, from their outcomes.
     "orm": {
-        "sample": {"samples": 16},
-        "filter": {"thresholds": (0.0,), "distinct": False, "per_prompt": 16},
-        "update": {"loss": "value", "steps": 1000},
+        "sample": {"prompts": 4000, "samples": 8},
+        "filter": {"thresholds": (0.0,), "distinct": False, "per_prompt": 8},
+        "update": {"loss": "value", "steps": 1500},
+        "learner": {"learning_rate": 1e-3},
         "mix": {"real": False},
         "measure": {"samples": 16, "control": False},
         "loop": {"iterations": 1},
