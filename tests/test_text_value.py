@@ -16,6 +16,7 @@ from engine.errors import UserError
 from engine.language.config import TextLearnerConfig
 from engine.language.episode import Episode, Step
 from engine.language.evaluation import area_under_curve, best_by_value, majority, value_quality
+from engine.language.forecast import first_value_tokens, label_tokens, tokens_of_one
 from engine.language.label import (
     Label,
     file_labels,
@@ -276,3 +277,18 @@ def test_a_vote_counts_what_cannot_be_read() -> None:
 def test_settings_that_do_not_go_together(method: str, changes: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         check_settings(build_text_config(method, "countdown", changes))  # type: ignore[arg-type]
+
+
+def test_searches_and_labels_are_forecast() -> None:
+    sizes = {"sample": {"prompts": 100, "samples": 3}, "value": {"completions": 8, "steps": 10}}
+    sampled = build_text_config("prm", "countdown", sizes, {"loop": {"iterations": 2}})
+    assert tokens_of_one(sampled, 20.0) == 60.0
+    # 100 problems of 3 completions, each of their starts finished 8 times by half a completion, twice.
+    assert label_tokens(sampled, 20.0) == 2 * 300 * 8 * 10.0
+    assert first_value_tokens(sampled, 20.0) == 0.0
+    searched = build_text_config("alphazero", "countdown", sizes, {"sample": {"simulations": 10}})
+    assert tokens_of_one(searched, 20.0) == pytest.approx(0.3 * 10 * 4 * 20)
+    assert first_value_tokens(searched, 20.0) == 100 * 8 * 20 + 10 * 4096 * 3
+    assert label_tokens(searched, 20.0) == 0.0
+    capped = build_text_config("alphazero", "countdown", {"sample": {"tree_tokens": 50}})
+    assert tokens_of_one(capped, 20.0) == 50.0

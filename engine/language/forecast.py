@@ -17,6 +17,14 @@ TRAINING_COST = 3.0
 """Forward and backward of a token against its generation in a large batch."""
 
 
+ASKING = 0.3
+"""Of a search's visits, those that ask for steps as often as a new node does; the rest meet ends and steps
+that are known. Measured on Countdown."""
+
+LEFT = 0.5
+"""Of a completion, what follows its starts on average."""
+
+
 def forecast(task: Task, config: TextConfig) -> list[dict[str, Any]]:
     """Rows {"stage", "tokens", "minutes"}; the last is the sum. The rate is measured for a second."""
     from engine.language.model_folder import load_model
@@ -39,20 +47,48 @@ def stages(config: TextConfig, length: float) -> list[tuple[str, float, float]]:
     sampling, measure, update = config.sample, config.measure, config.update
     growth = [update.growth**iteration for iteration in range(config.loop.iterations)]
     trained = config.learner.batch_tokens
-    samples = sampling.samples * (2 if sampling.rationalize else 1)
     looks = measure.validation * 2 + config.monitor.prompts * config.monitor.samples
     final = measure.test * (1 + measure.samples) * (3 if measure.control else 2)
     steps = update.steps * len(config.filter.thresholds) * sum(growth)
     control = (update.steps * growth[-1] if growth else 0) if measure.control else 0
     built = 0 if config.model.path else config.model.steps
+    written = config.loop.iterations * sampling.prompts * tokens_of_one(config, length)
+    first, labels = first_value_tokens(config, length), label_tokens(config, length)
     return [
         ("build the first model", built * trained, TRAINING_COST),
-        ("generate", config.loop.iterations * sampling.prompts * samples * length, 1.0),
+        *([("first value head", first, 1.0)] if first else []),
+        ("generate", written, 1.0),
+        *([("label", labels, 1.0)] if labels else []),
         ("learn", steps * trained, TRAINING_COST),
         ("watch", (config.loop.iterations + 1) * looks * length, 1.0),
         ("control", control * trained, TRAINING_COST),
         ("measure", final * length, 1.0),
     ]
+
+
+def tokens_of_one(config: TextConfig, length: float) -> float:
+    """Generated for one problem in one iteration."""
+    sampling = config.sample
+    if sampling.simulations == 0:
+        return sampling.samples * (2 if sampling.rationalize else 1) * length
+    searched = ASKING * sampling.simulations * config.proposals.initial_proposals * length
+    return min(searched, sampling.tree_tokens or searched)
+
+
+def first_value_tokens(config: TextConfig, length: float) -> float:
+    """What a first value head costs, its training counted as tokens generated."""
+    if config.update.loss != "visits":
+        return 0.0
+    trained = config.value.steps * config.learner.batch_tokens * TRAINING_COST
+    return config.sample.prompts * config.value.completions * length + trained
+
+
+def label_tokens(config: TextConfig, length: float) -> float:
+    """Generated to finish the starts of completions, one of each step at most."""
+    if config.update.loss == "text" or config.value.labels != "rollouts":
+        return 0.0
+    starts = config.sample.prompts * min(config.sample.samples, config.filter.per_prompt)
+    return config.loop.iterations * starts * config.value.completions * LEFT * length
 
 
 def mean_length(task: Task, model: LanguageModel, real: Sequence[Demonstration]) -> float:
