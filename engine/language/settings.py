@@ -201,8 +201,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "rest-em": {"sample": {"samples": 14, "prompts": 3400}, "filter": {"per_prompt": 4}},
     # Silver et al. 2017 on text: a search's visits and values are the targets.
     "alphazero": {
-        # The best step is taken: what varies is what the model proposes.
-        "sample": {"simulations": 16, "samples": 1, "prompts": 2000, "temperature": 0.0},
+        "sample": {"simulations": 16, "samples": 1, "prompts": 2000},
         "filter": {"distinct": False},
         "update": {"start": "last", "loss": "visits"},
         "value": {"labels": "search"},
