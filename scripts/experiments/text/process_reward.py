@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from experiment import Cell, Column, Experiment, Figure, Line, main
 from numpy.typing import NDArray
-from product import Settings, first_model, run_loop, settings_of
+from product import Settings, ahead, first_model, run_loop, settings_of
 from result import Items, Measured, Results
 from search_budget import in_band
 
@@ -133,18 +133,6 @@ def is_alive(prompt: Prompt, text: str) -> bool:
     return target in reachable(left)
 
 
-def gains(new: str, name: str, old: str, old_name: str, points: float) -> Callable[[Results], Figure]:
-    """Whether one way of picking is better than another by some points."""
-
-    def check(found: Results) -> Figure:
-        paired = found.difference(new, old, name, old_name)
-        low, high = 100 * paired.low, 100 * paired.high
-        text = f"{100 * paired.difference:+.1f} points ({low:+.1f} to {high:+.1f})"
-        return Figure(100 * paired.difference >= points, text)
-
-    return check
-
-
 def knows_steps(found: Results) -> Figure:
     """Whether the soft critic tells good steps from bad ones."""
     value = found.value("soft", "step AUC")
@@ -165,13 +153,13 @@ PROCESS_REWARD = Experiment(
         Line("base inside its band: 15 % to 40 % greedy", lambda found: in_band(found, "none")),
         Line(
             "soft labels of steps - outcomes, best of 32: 2 points or more",
-            gains("soft", "last", "outcome", "last", 2),
+            ahead("soft", "last", "outcome", "last", 2),
         ),
-        Line("outcomes - majority, best of 32: above 0", gains("outcome", "last", "none", "majority", 1e-9)),
+        Line("outcomes - majority, best of 32: above 0", ahead("outcome", "last", "none", "majority", 1e-9)),
         Line("AUC of the soft labels' critic on true steps: 0.80 or more", knows_steps),
         Line(
             "soft labels with a quarter of the problems are no worse than outcomes with all",
-            gains("quarter", "last", "outcome", "last", 0),
+            ahead("quarter", "last", "outcome", "last", 0),
         ),
     ],
     columns=[

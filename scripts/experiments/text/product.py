@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,18 @@ def in_band(arm: str, name: str = "greedy/0", band: tuple[float, float] = BAND) 
         return Figure(band[0] <= found.value <= band[1], f"{100 * found.value:.1f} %")
 
     return Line(f"base inside its band: {band[0]:.0%} to {band[1]:.0%} greedy".replace("%", " %"), check)
+
+
+def ahead(new: str, name: str, old: str, old_name: str, points: float) -> Callable[[Results], Figure]:
+    """Whether arm `new` by one measurement leads arm `old` by another, by some points at least."""
+
+    def check(found: Results) -> Figure:
+        paired = found.difference(new, old, name, old_name)
+        low, high = 100 * paired.low, 100 * paired.high
+        text = f"{100 * paired.difference:+.1f} points ({low:+.1f} to {high:+.1f})"
+        return Figure(100 * paired.difference >= points, text)
+
+    return check
 
 
 def settings_of(sizes: Settings, *layers: Settings) -> dict[str, Any]:

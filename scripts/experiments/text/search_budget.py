@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 from experiment import Cell, Column, Experiment, Figure, Line, main
-from product import BAND, Settings, first_model, run_loop, settings_of
+from product import BAND, Settings, ahead, first_model, run_loop, settings_of
 from result import Items, Measured, NotMeasuredError, Results
 
 from engine.checkpoint import checkpoint_folder
@@ -121,18 +121,6 @@ def searched(rule: str, judge: bool) -> Callable[[Cell], Measured]:
     return measured
 
 
-def more(arm: str, name: str, other: str, other_name: str, points: float) -> Callable[[Results], Figure]:
-    """Whether one way is better than another by some points."""
-
-    def check(found: Results) -> Figure:
-        paired = found.difference(arm, other, name, other_name)
-        low, high = 100 * paired.low, 100 * paired.high
-        text = f"{100 * paired.difference:+.1f} points ({low:+.1f} to {high:+.1f})"
-        return Figure(100 * paired.difference >= points, text)
-
-    return check
-
-
 def monotone(found: Results) -> Figure:
     """Whether each curve rises with the budget, within a standard error of its points."""
     budgets = (60, 240, 960)
@@ -216,23 +204,23 @@ SEARCH_BUDGET = Experiment(
         Line("base inside its band: 15 % to 40 % greedy", in_band),
         Line(
             "search - greedy at 240 tokens: 5 points or more",
-            more("puct", "puct/240", "samples", "greedy", 5),
+            ahead("puct", "puct/240", "samples", "greedy", 5),
         ),
         Line(
             "search - best of many by value at 240 tokens: 3 points or more, or a tie is reported",
-            more("puct", "puct/240", "samples", "best/240", 3),
+            ahead("puct", "puct/240", "samples", "best/240", 3),
         ),
         Line(
             "search - majority at 240 tokens: 3 points or more",
-            more("puct", "puct/240", "samples", "majority/240", 3),
+            ahead("puct", "puct/240", "samples", "majority/240", 3),
         ),
         Line(
             "with the checker, search - best of many at 240 tokens: 3 points or more",
-            more("puct checker", "puct checker/240", "samples", "checker/240", 3),
+            ahead("puct checker", "puct checker/240", "samples", "checker/240", 3),
         ),
         Line(
             "search - greedy at 960 tokens: 15 points or more",
-            more("puct", "puct/960", "samples", "greedy", 15),
+            ahead("puct", "puct/960", "samples", "greedy", 15),
         ),
         Line("curves rise with the budget, within a standard error", monotone),
     ],

@@ -11,7 +11,17 @@ import sys
 from collections.abc import Callable
 
 from experiment import Cell, Column, Experiment, Figure, Line, main
-from product import Settings, checkpoints, curves, first_model, in_band, measure_all, run_loop, settings_of
+from product import (
+    Settings,
+    ahead,
+    checkpoints,
+    curves,
+    first_model,
+    in_band,
+    measure_all,
+    run_loop,
+    settings_of,
+)
 from result import Items, Measured, Results
 
 from engine.checkpoint import checkpoint_folder
@@ -58,23 +68,6 @@ def searched(cell: Cell, shared: Settings) -> Items:
     return Items([prompt.key for prompt in prompts], [episode.result.score for episode in found])
 
 
-def leads(found: Results) -> Figure:
-    """Whether alphazero is ahead of rest-em after the last iteration."""
-    paired = found.difference("alphazero", "rest-em", "greedy/4")
-    low, high = 100 * paired.low, 100 * paired.high
-    text = f"{100 * paired.difference:+.1f} points ({low:+.1f} to {high:+.1f})"
-    return Figure(paired.difference >= 0.03, text)
-
-
-def has_absorbed(found: Results) -> Figure:
-    """Whether the policy alone does at last what it did with a search at first."""
-    paired = found.difference("alphazero", "alphazero", "greedy/4", "search/0")
-    low, high = 100 * paired.low, 100 * paired.high
-    return Figure(
-        paired.difference >= -0.02, f"{100 * paired.difference:+.1f} points ({low:+.1f} to {high:+.1f})"
-    )
-
-
 def equal_tokens(found: Results) -> Figure:
     """Whether the arms have generated about as much."""
     totals = {arm: found.point(arm, "speed/tokens", -1) for arm in ("alphazero", "rest-em")}
@@ -89,8 +82,14 @@ SEARCH_TARGETS = Experiment(
     lines=[
         in_band("rest-em"),
         Line("tokens of alphazero over those of rest-em: 0.8 to 1.25", equal_tokens),
-        Line("alphazero - rest-em at iteration 4: 3 points or more", leads),
-        Line("greedy at iteration 4 is no more than 2 points below the first model's search", has_absorbed),
+        Line(
+            "alphazero - rest-em at iteration 4: 3 points or more",
+            ahead("alphazero", "greedy/4", "rest-em", "greedy/4", 3),
+        ),
+        Line(
+            "greedy at iteration 4 is no more than 2 points below the first model's search",
+            ahead("alphazero", "greedy/4", "alphazero", "search/0", -2),
+        ),
     ],
     columns=[
         Column("greedy %, base", "greedy/0"),
