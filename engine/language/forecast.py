@@ -26,10 +26,14 @@ LEFT = 0.5
 
 
 def forecast(task: Task, config: TextConfig) -> list[dict[str, Any]]:
-    """Rows {"stage", "tokens", "minutes"}; the last is the sum. The rate is measured for a second."""
-    from engine.language.model_folder import load_model
-    from engine.language.parts import new_model
+    """Rows {"stage", "tokens", "minutes"}; the last is the sum. The rate is measured for a second.
 
+    UserError for settings that a run would refuse.
+    """
+    from engine.language.model_folder import load_model
+    from engine.language.parts import check_settings, new_model
+
+    check_settings(config)
     real = task.demonstrations(min(config.model.demonstrations, 200), config.seed)
     model = load_model(Path(config.model.path)) if config.model.path else new_model(task, config, real)
     length = mean_length(task, model, real)
