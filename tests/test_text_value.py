@@ -15,7 +15,7 @@ import torch
 from engine.errors import UserError
 from engine.language.config import TextLearnerConfig
 from engine.language.episode import Episode, Step
-from engine.language.evaluation import area_under_curve, best_by_value, majority, value_quality
+from engine.language.evaluation import aligned, area_under_curve, best_by_value, majority, value_quality
 from engine.language.forecast import first_value_tokens, label_tokens, tokens_of_one
 from engine.language.label import (
     Label,
@@ -292,3 +292,11 @@ def test_searches_and_labels_are_forecast() -> None:
     assert label_tokens(searched, 20.0) == 0.0
     capped = build_text_config("alphazero", "countdown", {"sample": {"tree_tokens": 50}})
     assert tokens_of_one(capped, 20.0) == 50.0
+
+
+def test_a_table_has_the_columns_of_its_longest_row() -> None:
+    rows = aligned([{"model": "first", "less first": "0"}, {"model": "new", "best": 3.0, "less first": "1"}])
+    assert [list(row.items()) for row in rows] == [
+        [("model", "first"), ("best", None), ("less first", "0")],
+        [("model", "new"), ("best", 3.0), ("less first", "1")],
+    ]

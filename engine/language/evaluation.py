@@ -167,3 +167,10 @@ def table_row(name: str, result: Result, others: Mapping[str, Result] | None = N
         text = f"{100 * gain.difference:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
         row[f"less {other}"] = text
     return row
+
+
+def aligned(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with the columns of the longest, None where one has no such figure: a value head is new."""
+    columns = list(max(rows, key=len, default={}))
+    assert all(set(row) <= set(columns) for row in rows), rows
+    return [{column: row.get(column) for column in columns} for row in rows]

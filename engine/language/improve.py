@@ -14,7 +14,7 @@ from engine.errors import UserError
 from engine.interrupt import terminable
 from engine.language.contamination import EvaluationIndex, overlap, refuse_overlap
 from engine.language.episode import Episode
-from engine.language.evaluation import Result, evaluate, table_row, value_quality
+from engine.language.evaluation import Result, aligned, evaluate, table_row, value_quality
 from engine.language.filter import mark_kept, mix
 from engine.language.model import LanguageModel
 from engine.language.monitor.config import GuardConfig
@@ -380,5 +380,6 @@ def final_table(parts: Parts) -> list[dict[str, Any]]:
     if "control" in found:
         rows.append(table_row("control", found["control"], found))
     rows.append(table_row(f"iteration {parts.progress.accepted}", measured(parts.model), found))
+    rows = aligned(rows)
     parts.metrics.text(parts.progress.iteration, "result/table", markdown_table(rows))
     return rows
