@@ -171,6 +171,6 @@ def table_row(name: str, result: Result, others: Mapping[str, Result] | None = N
 
 def aligned(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows with the columns of the longest, None where one has no such figure: a value head is new."""
-    columns = list(max(rows, key=len, default={}))
+    columns = list(max(rows, key=lambda row: len(row))) if rows else []
     assert all(set(row) <= set(columns) for row in rows), rows
     return [{column: row.get(column) for column in columns} for row in rows]
