@@ -171,6 +171,9 @@ def table_row(name: str, result: Result, others: Mapping[str, Result] | None = N
 
 def aligned(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows with the columns of the longest, None where one has no such figure: a value head is new."""
-    columns = list(max(rows, key=lambda row: len(row))) if rows else []
+    longest: Mapping[str, Any] = {}
+    for row in rows:
+        longest = row if len(row) > len(longest) else longest
+    columns = list(longest)
     assert all(set(row) <= set(columns) for row in rows), rows
     return [{column: row.get(column) for column in columns} for row in rows]
