@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pexpect
 import pytest
+from pexpect import fdpexpect
 from pseudo import pseudo
 
 from engine import _core
@@ -209,11 +212,20 @@ reporter.iteration({"iteration": 1, "minutes": 0.5, "time/total_s": 2.0, "time/e
 reporter.close()
 input("the end")
 """
-    # The terminal lives until all was read: what a closed one still held may be lost.
-    terminal = pexpect.spawn(sys.executable, ["-c", code], dimensions=(24, 80), encoding="utf-8", timeout=60)
-    terminal.expect_exact("the end")
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.before)
-    terminal.sendline()
-    terminal.expect(pexpect.EOF)
+    master, slave = os.openpty()
+    termios.tcsetwinsize(slave, (24, 80))
+    # pexpect's own spawn forks, which a process with threads may not.
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+    ) as process:
+        os.close(slave)
+        screen = fdpexpect.fdspawn(master, timeout=60, encoding="utf-8")
+        try:
+            # The terminal lives until all was read: what a closed one still held may be lost.
+            screen.expect_exact("the end")
+            text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.before)
+        finally:
+            process.kill()
+            screen.close()
     assert "iteration 1, 30 s" in text
     assert "evaluate 75 % · learn 25 % | cache 25 %" in text
