@@ -56,11 +56,6 @@ class DuplicateWatch:
         )
 
 
-def count_positions(batches: Sequence[Games]) -> int:
-    """Plies that can be drawn as training samples."""
-    return sum(int(np.count_nonzero(games["weight"] > 0)) for games in batches)
-
-
 def search_summary(stats: Mapping[str, float], seconds: float) -> dict[str, float]:
     """Rates and shares of one iteration from the difference of two `Actors.stats()`."""
     positions = max(stats["positions"], 1)

@@ -198,6 +198,7 @@ def test_the_verbs_read_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert run_command(["text", "report", run]) == 0
     assert run_command(["text", "inspect", run]) == 0
     assert (tmp_path / "run" / "inspect.csv").exists()
+    assert "<h1>" in (tmp_path / "run" / "inspect.html").read_text()
 
 
 def test_settings_of_a_run_are_kept(tmp_path: Path) -> None:

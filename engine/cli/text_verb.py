@@ -217,8 +217,9 @@ def write_run_report(run: str) -> None:
 
 
 def inspect_run(run: str, count: int, verdicts: str | None) -> None:
-    """Write a sheet for a person, or note what one has said."""
+    """Write a sheet for a person with a page to read it by, or note what one has said."""
     from engine.language.monitor.probe import shapes
+    from engine.language.report.page import write_samples
     from engine.language.report.sample import draw_samples, write_sheet
     from engine.language.rundir import write_verdicts
 
@@ -232,8 +233,11 @@ def inspect_run(run: str, count: int, verdicts: str | None) -> None:
             return
         _keep_opinions(opened.path)
         samples = draw_samples(opened.episodes(), [], {}, shapes, count=count, seed=opened.config.seed)
-        write_sheet(opened.path / SHEET, samples)
-        print(opened.path / SHEET)
+        sheet = opened.path / SHEET
+        write_sheet(sheet, samples)
+        write_samples(sheet.with_suffix(".html"), samples, f"{opened.config.method} on {opened.config.task}")
+        print(sheet)
+        print(sheet.with_suffix(".html"))
 
 
 def _opinions(sheet: Path) -> dict[str, int]:

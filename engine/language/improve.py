@@ -118,11 +118,13 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         started = time.monotonic()
         progress = Progress(knobs=knobs_of(config))
         base = model = first_model(task, config, real, reporter)
-        if config.update.loss == "visits" and model.value_head is None:
-            progress.tokens += first_value(task, config, model, prompts, verify, reporter)
         progress.seconds = time.monotonic() - started
         monitor, accuracy = Monitor(watched(task, config), instruments(task)), Items((), ())
     prompts, real = without_misfits(base, prompts, real, reporter.message)
+    if not checkpoint and config.update.loss == "visits" and model.value_head is None:
+        started = time.monotonic()
+        progress.tokens += first_value(task, config, model, prompts, verify, reporter)
+        progress.seconds += time.monotonic() - started
     watch = Watch(task, config, holdout, base, verify)
     parts = Parts(
         task,

@@ -92,7 +92,8 @@ def teach(
     if not lessons:
         return None
     if config.mix.real:
-        lessons += real_lessons(student, mix([], parts.real, config.mix, 0))
+        seed = row_seed(config.seed, "mix", iteration)
+        lessons += real_lessons(student, mix(kept, parts.real, config.mix, seed)[len(kept) :])
     with parts.reporter.phase("training", steps, "steps") as move:
         return fit(student, config, lessons, anchor, steps, (iteration, 0), move)
 

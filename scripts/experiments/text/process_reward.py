@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from experiment import Cell, Column, Experiment, Figure, Line, main
 from numpy.typing import NDArray
-from product import Settings, ahead, first_model, run_loop, settings_of
+from product import SMALL, Settings, ahead, first_model, run_loop, settings_of
 from result import Items, Measured, Results
 from search_budget import in_band
 
@@ -186,12 +186,7 @@ PROCESS_REWARD = Experiment(
         "task": "countdown:max_number=8,max_target=20",
         "test": 60,
         "samples": 4,
-        "settings": {
-            "model": {"size": "0.1M", "demonstrations": 1500, "steps": 800},
-            "learner": {"batch_tokens": 1024},
-            "measure": {"validation": 60, "test": 60, "control": False, "holdout": 50},
-            "monitor": {"prompts": 24, "samples": 4},
-        },
+        "settings": SMALL,
         "prm": {
             "sample": {"prompts": 40, "samples": 2},
             "update": {"steps": 10},

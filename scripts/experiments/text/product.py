@@ -27,6 +27,14 @@ BAND = (0.15, 0.40)
 
 Settings = Mapping[str, Any]
 
+SMALL: Settings = {
+    "model": {"size": "0.1M", "demonstrations": 1500, "steps": 800},
+    "learner": {"batch_tokens": 1024},
+    "measure": {"validation": 60, "test": 60, "control": False, "holdout": 50},
+    "monitor": {"prompts": 24, "samples": 4},
+}
+"""What smoke runs of searches and values set."""
+
 
 def run_loop(path: Path, method: str, task: str, seed: int, *settings: Settings) -> Path:
     """Run a method in `path`, or go on with it; the run's folder."""

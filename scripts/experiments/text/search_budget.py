@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 from experiment import Cell, Column, Experiment, Figure, Line, main
-from product import BAND, Settings, ahead, first_model, run_loop, settings_of
+from product import BAND, SMALL, Settings, ahead, first_model, run_loop, settings_of
 from result import Items, Measured, NotMeasuredError, Results
 
 from engine.checkpoint import checkpoint_folder
@@ -233,12 +233,7 @@ SEARCH_BUDGET = Experiment(
         "task": "countdown:max_number=8,max_target=20",
         "test": 60,
         "budgets": [60],
-        "settings": {
-            "model": {"size": "0.1M", "demonstrations": 1500, "steps": 800},
-            "learner": {"batch_tokens": 1024},
-            "measure": {"validation": 60, "test": 60, "control": False, "holdout": 50},
-            "monitor": {"prompts": 24, "samples": 4},
-        },
+        "settings": SMALL,
         "critic": {
             "sample": {"prompts": 40, "samples": 4},
             "update": {"steps": 20},

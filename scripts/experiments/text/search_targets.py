@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from experiment import Cell, Column, Experiment, Figure, Line, main
 from product import (
+    SMALL,
     Settings,
     ahead,
     checkpoints,
@@ -111,14 +112,7 @@ SEARCH_TARGETS = Experiment(
     smoke={
         "task": "countdown:max_number=8,max_target=20",
         "test": 60,
-        "settings": {
-            "model": {"size": "0.1M", "demonstrations": 1500, "steps": 800},
-            "learner": {"batch_tokens": 1024},
-            "update": {"steps": 10},
-            "measure": {"validation": 60, "test": 60, "control": False, "holdout": 50},
-            "monitor": {"prompts": 24, "samples": 4},
-            "loop": {"iterations": 1},
-        },
+        "settings": {**SMALL, "update": {"steps": 10}, "loop": {"iterations": 1}},
         "alphazero": {
             "sample": {"prompts": 40, "simulations": 4},
             "value": {"steps": 10, "completions": 2},
