@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.language.episode import Episode
 from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.measure import Instruments
 from engine.language.monitor.observation import Holdout, Items, Observation
+from engine.language.record.episode import Episode
 from engine.language.task import Prompt, VerifyResult
 
 OPERATORS = "+-*/"

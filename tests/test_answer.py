@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import UserError
-from engine.language.answer import Answer, Choice, Exact, Numeric, Regex
+from engine.language.problem.answer import Answer, Choice, Exact, Numeric, Regex
 
 
 @pytest.mark.parametrize(

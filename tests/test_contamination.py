@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import UserError
-from engine.language.contamination import EvaluationIndex, Hit, overlap, refuse_overlap
+from engine.language.problem.contamination import EvaluationIndex, Hit, overlap, refuse_overlap
+from engine.language.problem.task_registry import load_task
 from engine.language.task import Demonstration, Prompt
-from engine.language.task_registry import load_task
 
 WORDS = [f"{a}{b}" for a in ("ba", "ko", "mi", "su", "te") for b in ("la", "ri", "no", "du", "pe", "fa")]
 

@@ -14,9 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import CorruptFileError, UserError
-from engine.language import episode_table
-from engine.language.episode import Episode, Source, Step
-from engine.language.episode_table import EPISODE_SCHEMA, from_table, read_episodes, to_table, write_episodes
+from engine.language.record import episode_table
+from engine.language.record.episode import Episode, Source, Step
+from engine.language.record.episode_table import (
+    EPISODE_SCHEMA,
+    from_table,
+    read_episodes,
+    to_table,
+    write_episodes,
+)
 from engine.language.task import Kind, Prompt, VerifyResult
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

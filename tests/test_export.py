@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from engine.errors import UserError
-from engine.language.episode import Episode, Step
-from engine.language.export import COLUMNS, export, outcome_labels, rows
+from engine.language.problem.task_registry import load_task
+from engine.language.record.episode import Episode, Step
+from engine.language.record.export import COLUMNS, export, outcome_labels, rows
 from engine.language.task import Prompt
-from engine.language.task_registry import load_task
 
 TASK = load_task("countdown")
 KINDS = sorted(COLUMNS)

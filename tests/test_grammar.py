@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.language.problem.task_registry import load_task
 from engine.language.task import split_of
-from engine.language.task_registry import load_task
 from games.text.grammar import Grammar
 
 TASK = Grammar()

@@ -170,7 +170,7 @@ def test_cpp_includes_downward() -> None:
         ("games/records/sgf.py", "from engine import rundir", "a game imports engine.rundir"),
         ("games/go.py", "import engine.language.task", "a game imports engine.language.task"),
         ("games/text/x.py", "from engine.language import model", "a game imports engine.language"),
-        ("games/text/x.py", "import engine.language.task_laws", "a game imports engine.language.task_laws"),
+        ("games/text/x.py", "import engine.language.parts", "a game imports engine.language.parts"),
         ("cpp/search/x.h", '#include "games/go/go.h"', "search/ includes games/"),
         ("cpp/core/x.h", '#include "search/tree.h"', "core/ includes search/"),
         ("cpp/core/x.h", "#include <pybind11/pybind11.h>", "Python outside bindings/"),

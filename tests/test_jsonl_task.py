@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from engine.errors import UserError
-from engine.language.jsonl_task import JsonlTask
+from engine.language.problem.jsonl_task import JsonlTask
+from engine.language.problem.task_laws import check_task
+from engine.language.problem.verifier import VerifierPool
 from engine.language.task import split_of
-from engine.language.task_laws import check_task
-from engine.language.verifier import VerifierPool
 
 ROWS = [{"prompt": f"{i}+{i}=", "answer": 2 * i} for i in range(60)]
 
@@ -126,6 +126,8 @@ def test_a_pattern_that_takes_for_ever_is_killed(tmp_path: Path) -> None:
     task = JsonlTask(**options)
     assert not task.inline
     prompt = next(p for split in ("train", "validation", "test") for p in task.prompts(split, 1, 0))
-    with VerifierPool("engine.language.jsonl_task:JsonlTask", options, deadline_s=1, workers=1) as pool:
+    with VerifierPool(
+        "engine.language.problem.jsonl_task:JsonlTask", options, deadline_s=1, workers=1
+    ) as pool:
         right, wrong, late = pool([(prompt, "aa"), (prompt, "aaa"), (prompt, "a" * 64 + "b")])
     assert (right.score, wrong.score, late.score, late.flags) == (1, 0, 0, ("timeout",))

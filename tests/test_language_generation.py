@@ -12,12 +12,12 @@ import torch
 from tiny_models import ALPHABET, PROMPTS, SEEDS, other_model, tiny_llama
 
 from engine.errors import UserError
-from engine.language import generation
-from engine.language.generation import Completion, generate
-from engine.language.model import LanguageModel
-from engine.language.model_folder import add_adapter
-from engine.language.scoring import score_tokens
-from engine.language.tiny_model import build_model
+from engine.language.model import generation
+from engine.language.model.generation import Completion, generate
+from engine.language.model.model import LanguageModel
+from engine.language.model.model_folder import add_adapter
+from engine.language.model.scoring import score_tokens
+from engine.language.model.tiny_model import build_model
 
 
 @pytest.fixture

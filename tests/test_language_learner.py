@@ -12,10 +12,7 @@ from tiny_models import ALPHABET, tiny_llama
 
 from engine.errors import CorruptFileError, UserError
 from engine.language.config import TextLearnerConfig
-from engine.language.generation import generate
-from engine.language.model import LanguageModel
-from engine.language.model_folder import add_adapter, load_model, save_model
-from engine.language.objective import (
+from engine.language.learner.objective import (
     Judged,
     Objective,
     Pair,
@@ -29,9 +26,12 @@ from engine.language.objective import (
     Visits,
     texts,
 )
-from engine.language.scoring import score, score_tokens, values
-from engine.language.text_learner import TENSORS, TextLearner
-from engine.language.tiny_model import build_model
+from engine.language.learner.text_learner import TENSORS, TextLearner
+from engine.language.model.generation import generate
+from engine.language.model.model import LanguageModel
+from engine.language.model.model_folder import add_adapter, load_model, save_model
+from engine.language.model.scoring import score, score_tokens, values
+from engine.language.model.tiny_model import build_model
 
 
 def sums(model: LanguageModel, count: int = 200, seed: int = 0) -> list[Text]:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from tiny_models import save_plain, tiny_llama
 
-from engine.language.loss import (
+from engine.language.learner.loss import (
     binary_loss,
     desirability_loss,
     distillation_loss,
@@ -27,8 +27,7 @@ from engine.language.loss import (
     supervised_loss,
     visits_loss,
 )
-from engine.language.model import LanguageModel
-from engine.language.objective import (
+from engine.language.learner.objective import (
     Pair,
     PolicyGradient,
     Preferences,
@@ -39,7 +38,8 @@ from engine.language.objective import (
     response_logprobs,
     texts,
 )
-from engine.language.scoring import score, score_tokens
+from engine.language.model.model import LanguageModel
+from engine.language.model.scoring import score, score_tokens
 
 PROMPTS = ["1+2=", "3*4=", "", "7-5="]
 GOOD, BAD = ["3", "12;", "1+1", "2"], ["4;;", "7", "2", "x=9"]

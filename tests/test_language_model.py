@@ -13,11 +13,11 @@ from tiny_models import ALPHABET, byte_tokenizer, save_plain, tiny_llama, word_s
 
 from engine import storage
 from engine.errors import UserError
-from engine.language.codec import Codec
-from engine.language.model import LanguageModel
-from engine.language.model_folder import VALUE_HEAD, add_adapter, load_model, save_model
-from engine.language.scoring import score, values
-from engine.language.tiny_model import SIZES, build_model
+from engine.language.model.codec import Codec
+from engine.language.model.model import LanguageModel
+from engine.language.model.model_folder import VALUE_HEAD, add_adapter, load_model, save_model
+from engine.language.model.scoring import score, values
+from engine.language.model.tiny_model import SIZES, build_model
 
 PROMPTS = ["1+2=", "x", "3*4;"]
 

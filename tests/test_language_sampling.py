@@ -8,13 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.language.sampling import Noise, Sampling, draw, kept
+from engine.language.model.sampling import Noise, Sampling, draw, kept
 
 
 def test_noise_is_splitmix64() -> None:
     # First outputs of the reference implementation for the state 1234567.
     reference = [6457827717110365317, 3203168211198807973, 9817491932198370423]
-    from engine.language.sampling import _GAMMA, _mixed
+    from engine.language.model.sampling import _GAMMA, _mixed
 
     states = [np.uint64((1234567 + step * int(_GAMMA)) % 2**64) for step in (1, 2, 3)]
     assert _mixed(np.array(states, np.uint64)).tolist() == reference

@@ -7,8 +7,8 @@ import pytest
 import torch
 from tiny_models import PROMPTS, SEEDS, tiny_llama
 
-from engine.language.generation import generate
-from engine.language.scoring import score, score_tokens, top_tokens, value_logits, values
+from engine.language.model.generation import generate
+from engine.language.model.scoring import score, score_tokens, top_tokens, value_logits, values
 
 
 def test_scores_are_those_of_the_plain_network() -> None:
@@ -29,7 +29,7 @@ def test_scores_are_those_of_the_plain_network() -> None:
 def test_scoring_in_small_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_llama()
     whole = score(model, PROMPTS, PROMPTS)
-    monkeypatch.setattr("engine.language.scoring.MAX_TOKENS", 40)
+    monkeypatch.setattr("engine.language.model.scoring.MAX_TOKENS", 40)
     for one, other in zip(whole, score(model, PROMPTS, PROMPTS), strict=True):
         assert np.allclose(one, other, atol=1e-5)
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from tiny_models import byte_tokenizer, tiny_llama
 
-from engine.language import generation
-from engine.language.codec import Codec
-from engine.language.generation import Completion, generate
+from engine.language.model import generation
+from engine.language.model.codec import Codec
+from engine.language.model.generation import Completion, generate
 
 
 def scripted(codec: Codec, script: Sequence[Sequence[int]], monkeypatch: pytest.MonkeyPatch) -> Any:

@@ -11,16 +11,16 @@ import torch
 from tiny_models import other_model, tiny_llama
 
 from engine.config import ProposalConfig, SearchConfig
-from engine.language import llama_reader
-from engine.language.codec import Tokens
-from engine.language.decoder import forward, padded_left
-from engine.language.generation import generate
-from engine.language.llama_reader import LlamaReader, PromptCache, read_prompts
-from engine.language.model import LanguageModel
+from engine.language.model import llama_reader
+from engine.language.model.codec import Tokens
+from engine.language.model.decoder import forward, padded_left
+from engine.language.model.generation import generate
+from engine.language.model.llama_reader import LlamaReader, PromptCache, read_prompts
+from engine.language.model.model import LanguageModel
+from engine.language.model.scoring import top_tokens, values
 from engine.language.rollout import Policy
-from engine.language.scoring import top_tokens, values
+from engine.language.search.tree_search import Plan, search_completions
 from engine.language.task import Prompt, Split, Task, VerifyResult
-from engine.language.tree_search import Plan, search_completions
 
 PROMPTS = ["12+3*4=(a b)", "12+3*4=(a b", "0000000;x", "z"]
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.language.episode import Episode
 from engine.language.monitor import coverage, diversity, drift, hacking
 from engine.language.monitor.clustered import Clustered
 from engine.language.monitor.observation import Holdout, Items, Judge
 from engine.language.monitor.probe import Probe, flat_tokens, shapes, words
 from engine.language.monitor.statistics import gini
+from engine.language.record.episode import Episode
 from engine.language.task import Prompt, VerifyResult
 
 TEXTS = st.text("ab+", max_size=9)

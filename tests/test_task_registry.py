@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UserError
+from engine.language.problem.task_registry import load_task, task_names, task_option_names
 from engine.language.task import Task
-from engine.language.task_registry import load_task, task_names, task_option_names
 from games.text.countdown import Countdown
 
 OWN = '''

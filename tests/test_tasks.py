@@ -14,9 +14,9 @@ from confined import missing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.language.problem.task_laws import check_task
+from engine.language.problem.task_registry import load_task, task_names
 from engine.language.task import Demonstration, Prompt, Split, Task, VerifyResult, split_of, text_flags
-from engine.language.task_laws import check_task
-from engine.language.task_registry import load_task, task_names
 from engine.laws import LawError
 
 OTHERS = [
@@ -45,7 +45,7 @@ def test_a_task_is_named_as_it_is_loaded(spec: str) -> None:
 
 PRINT = """
 import hashlib, sys
-from engine.language.task_registry import load_task
+from engine.language.problem.task_registry import load_task
 for spec in sys.argv[1:]:
     task = load_task(spec)
     made = [task.prompts(split, 20, 7) for split in ("train", "validation", "test")]

@@ -9,11 +9,11 @@ import pytest
 
 from engine import _core
 from engine.config import ProposalConfig, SearchConfig
-from engine.language import generation, scoring
-from engine.language.adapter import LanguageEvaluator
+from engine.language.model import generation, scoring
 from engine.language.rollout import Policy
+from engine.language.search.adapter import LanguageEvaluator
+from engine.language.search.tree_search import Plan, search_completions
 from engine.language.task import Prompt, Split, Task, VerifyResult
-from engine.language.tree_search import Plan, search_completions
 from engine.search import proposed_params
 
 
@@ -49,7 +49,7 @@ TASK = Digits()
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    from engine.language.tiny_model import build_model
+    from engine.language.model.tiny_model import build_model
 
     model = build_model(TASK.alphabet, "0.1M", seed=3)
     return Policy(model, model.digest())

@@ -12,8 +12,9 @@ import torch
 from tiny_models import tiny_llama
 
 from engine.cli.app import run as run_command
-from engine.language import bench, generation
-from engine.language.generation import generate
+from engine.language import bench
+from engine.language.model import generation
+from engine.language.model.generation import generate
 
 KEYS = {"game", "stage", "name", "unit", "ours", "ceiling", "ratio", "goal", "met", "threads", "backend"}
 

@@ -13,9 +13,9 @@ import pytest
 from test_text_loop import command
 
 from engine.cli.app import run as run_command
-from engine.language.model_folder import add_adapter, load_model, save_model
-from engine.language.rundir import TextRun, newest_model, read_text_config
-from engine.language.tiny_model import build_model
+from engine.language.model.model_folder import add_adapter, load_model, save_model
+from engine.language.model.tiny_model import build_model
+from engine.language.record.rundir import TextRun, newest_model, read_text_config
 from engine.metrics import read_metrics
 
 TASK = """

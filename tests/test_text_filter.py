@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.language.episode import Episode, Source
-from engine.language.filter import Example, edit_distance, mark_kept, mix, most_different
+from engine.language.learner.filter import Example, edit_distance, mark_kept, mix, most_different
+from engine.language.record.episode import Episode, Source
 from engine.language.settings import FilterConfig, MixConfig
 from engine.language.task import Demonstration, Prompt, Split, Task, VerifyResult
 

@@ -20,11 +20,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from engine.cli.app import run as run_command
 from engine.language.improve import guarded
-from engine.language.model_folder import load_model
+from engine.language.model.model_folder import load_model
 from engine.language.monitor.config import GuardConfig
 from engine.language.monitor.guard import Knobs
 from engine.language.monitor.levels import Alert, Level
-from engine.language.rundir import TextRun, read_text_config
+from engine.language.record.rundir import TextRun, read_text_config
 from engine.language.settings import METHODS
 from engine.metrics import read_metrics
 

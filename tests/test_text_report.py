@@ -12,10 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.errors import UserError
-from engine.language.episode import Episode
 from engine.language.monitor.levels import Alert, Level
 from engine.language.monitor.monitor import Point
 from engine.language.monitor.probe import shapes
+from engine.language.record.episode import Episode
 from engine.language.report.chart import Axes, Curve, Dot, line_chart, plain, ticks
 from engine.language.report.naming import number_of, title_of
 from engine.language.report.page import write_samples

@@ -14,10 +14,9 @@ import torch
 
 from engine.errors import UserError
 from engine.language.config import TextLearnerConfig
-from engine.language.episode import Episode, Step
 from engine.language.evaluation import aligned, area_under_curve, best_by_value, majority, value_quality
 from engine.language.forecast import first_value_tokens, label_tokens, tokens_of_one
-from engine.language.label import (
+from engine.language.learner.label import (
     Label,
     file_labels,
     make_hard,
@@ -27,16 +26,17 @@ from engine.language.label import (
     search_labels,
     starts,
 )
-from engine.language.lesson import Mixed, anchor_lessons, rank_lessons, value_lessons, visit_lessons
-from engine.language.model import LanguageModel
-from engine.language.objective import Judged, Ranked, Ranks, Values, Visited
+from engine.language.learner.lesson import Mixed, anchor_lessons, rank_lessons, value_lessons, visit_lessons
+from engine.language.learner.objective import Judged, Ranked, Ranks, Values, Visited
+from engine.language.learner.text_learner import TextLearner
+from engine.language.model.model import LanguageModel
+from engine.language.model.scoring import padded_right, score, values
+from engine.language.model.tiny_model import build_model
 from engine.language.parts import check_settings
+from engine.language.record.episode import Episode, Step
 from engine.language.rollout import Draw, Policy, finish
-from engine.language.scoring import padded_right, score, values
 from engine.language.settings import build_text_config
 from engine.language.task import Prompt, Split, Task, VerifyResult
-from engine.language.text_learner import TextLearner
-from engine.language.tiny_model import build_model
 
 
 class Letters(Task):

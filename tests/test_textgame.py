@@ -7,9 +7,9 @@ import random
 import pytest
 
 from engine.errors import UserError
+from engine.language.problem.task_laws import check_task
+from engine.language.problem.task_registry import load_task
 from engine.language.task import Prompt, split_of
-from engine.language.task_laws import check_task
-from engine.language.task_registry import load_task
 from engine.registry import load_game
 from games.text.textgame import NimText, TextGame, TicTacToeText
 

@@ -15,16 +15,16 @@ from tiny_models import ALPHABET, byte_tokenizer, tiny_llama, word_start_tokeniz
 from engine import _core
 from engine.cli.app import run as run_command
 from engine.config import ProposalConfig, SearchConfig
-from engine.language.adapter import LanguageEvaluator
-from engine.language.generation import generate
-from engine.language.model import LanguageModel
-from engine.language.proposal import Intern, Question
+from engine.language.model.generation import generate
+from engine.language.model.model import LanguageModel
+from engine.language.model.tiny_model import build_model
+from engine.language.problem.task_registry import load_task
 from engine.language.rollout import Policy
+from engine.language.search.adapter import LanguageEvaluator
+from engine.language.search.proposal import Intern, Question
+from engine.language.search.token_steps import TokenSteps, settled
+from engine.language.search.tree_search import Plan, search_completions
 from engine.language.task import Prompt, Split, Task, VerifyResult
-from engine.language.task_registry import load_task
-from engine.language.tiny_model import build_model
-from engine.language.token_steps import TokenSteps, settled
-from engine.language.tree_search import Plan, search_completions
 from engine.search import proposed_params, search
 
 

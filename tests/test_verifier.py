@@ -9,9 +9,9 @@ import pytest
 from confined import wait_for
 
 from engine.errors import UserError
+from engine.language.problem.verifier import InlineVerifier, VerifierPool, open_verifier
+from engine.language.problem.verifier_worker import MAX_PRINTED
 from engine.language.task import Prompt, Split, Task, VerifyResult
-from engine.language.verifier import InlineVerifier, VerifierPool, open_verifier
-from engine.language.verifier_worker import MAX_PRINTED
 
 FILE = '''
 import ctypes, os, re, subprocess, sys, time

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from engine.language.model import LanguageModel
-from engine.language.tiny_model import character_tokenizer
+from engine.language.model.model import LanguageModel
+from engine.language.model.tiny_model import character_tokenizer
 
 ALPHABET = "0123456789+-*/=;() \nabcxyz"
 

@@ -66,12 +66,12 @@ def task_name(spec: str) -> str:
     path, ending, options = spec.partition(".jsonl")
     if not ending or (options and not options.startswith(":")):
         return spec
-    return f"engine.language.jsonl_task:JsonlTask:path={path}{ending}" + options.replace(":", ",", 1)
+    return f"engine.language.problem.jsonl_task:JsonlTask:path={path}{ending}" + options.replace(":", ",", 1)
 
 
 def open_task(spec: str) -> Task:
     """The task that `spec` names: registered, of a user's file, or a file of prompts and answers."""
-    from engine.language.task_registry import load_task
+    from engine.language.problem.task_registry import load_task
 
     try:
         return load_task(task_name(spec))
@@ -82,7 +82,7 @@ def open_task(spec: str) -> Task:
 @contextmanager
 def open_verifier(spec: str, task: Task, max_failures: float = 0.05) -> Iterator[Verify]:
     """What judges completions: in this process where the task is quick, else in killable workers."""
-    from engine.language.verifier import open_verifier as create
+    from engine.language.problem.verifier import open_verifier as create
 
     workers = len(os.sched_getaffinity(0))
     with create(task, task_name(spec), workers=workers, max_failures=max_failures) as verify:
@@ -93,7 +93,7 @@ def _resumed(path: Path, method: str, task: str, changes: Mapping[str, Any]) -> 
     """The settings of the run at `path`; UserError where it is another's or `changes` differ."""
     from engine.cli.run_path import flatten
     from engine.config import build_section, merge
-    from engine.language.rundir import read_text_config
+    from engine.language.record.rundir import read_text_config
     from engine.language.settings import TextConfig
 
     saved = read_text_config(path)
@@ -112,8 +112,8 @@ def _resumed(path: Path, method: str, task: str, changes: Mapping[str, Any]) -> 
 def with_whole_paths(config: TextConfig) -> TextConfig:
     """The settings with paths that hold in any directory; a run in place of a model is its newest model."""
     from engine.config import build_section, merge
-    from engine.language.model_folder import ADAPTER_CONFIG
-    from engine.language.rundir import newest_folder, read_text_config
+    from engine.language.model.model_folder import ADAPTER_CONFIG
+    from engine.language.record.rundir import newest_folder, read_text_config
     from engine.language.settings import TextConfig
 
     model, labels = config.model, config.value.path

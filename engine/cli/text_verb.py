@@ -13,10 +13,10 @@ from engine.cli.text_run import open_task, open_verifier
 from engine.errors import UserError
 
 if TYPE_CHECKING:
-    from engine.language.episode import Episode
-    from engine.language.model import LanguageModel
+    from engine.language.model.model import LanguageModel
+    from engine.language.record.episode import Episode
+    from engine.language.record.rundir import TextRun
     from engine.language.rollout import Verify
-    from engine.language.rundir import TextRun
     from engine.language.task import Prompt, Task, VerifyResult
 
 SHEET = "inspect.csv"
@@ -37,8 +37,8 @@ class Opened:
 
 def open_model(path: str) -> Opened:
     """The accepted model of a run, or that of a folder."""
-    from engine.language.model_folder import load_model
-    from engine.language.rundir import newest_model, read_text_config
+    from engine.language.model.model_folder import load_model
+    from engine.language.record.rundir import newest_model, read_text_config
 
     folder = Path(path)
     if (folder / "manifest").is_dir():
@@ -48,7 +48,7 @@ def open_model(path: str) -> Opened:
 
 def read_prompts(task: Task, split: str, count: int, seed: int) -> list[Prompt]:
     """Problems of a split by its name."""
-    from engine.language.problems import problems
+    from engine.language.problem.problems import problems
     from engine.language.task import Split
 
     if split not in get_args(Split):
@@ -93,10 +93,10 @@ def search_lines(
 ) -> None:
     """Print completions written by tree search."""
     from engine.config import build_section, merge, parse_assignments
-    from engine.language.adapter import Prior
     from engine.language.rollout import Policy
+    from engine.language.search.adapter import Prior
+    from engine.language.search.tree_search import Plan, search_completions
     from engine.language.settings import TextConfig
-    from engine.language.tree_search import Plan, search_completions
 
     if prior not in get_args(Prior):
         raise UserError(f"--prior '{prior}' is none of {', '.join(get_args(Prior))}")
@@ -190,7 +190,7 @@ def evaluate_model(model: str, spec: str | None, count: int, samples: int, seed:
 
 def export_run(run: str, out: str, kind: str) -> None:
     """Write a run's episodes as a data set."""
-    from engine.language.export import export
+    from engine.language.record.export import export
 
     if Path(out).exists():
         raise UserError(f"--out '{out}' is there already; name another file, or take it away")
@@ -205,8 +205,8 @@ def write_run_report(run: str) -> None:
     from engine.language.improve import run_page
     from engine.language.monitor.monitor import Monitor
     from engine.language.parts import instruments
+    from engine.language.record.rundir import REPORT
     from engine.language.report.report import write_report
-    from engine.language.rundir import REPORT
 
     with open_run(run) as opened:
         task, progress = open_task(opened.config.task), latest_progress(opened)
@@ -219,9 +219,9 @@ def write_run_report(run: str) -> None:
 def inspect_run(run: str, count: int, verdicts: str | None) -> None:
     """Write a sheet for a person with a page to read it by, or note what one has said."""
     from engine.language.monitor.probe import shapes
+    from engine.language.record.rundir import write_verdicts
     from engine.language.report.page import write_samples
     from engine.language.report.sample import draw_samples, write_sheet
-    from engine.language.rundir import write_verdicts
 
     with open_run(run) as opened:
         if verdicts is not None:
@@ -250,7 +250,7 @@ def _opinions(sheet: Path) -> dict[str, int]:
 
 def _keep_opinions(run: Path) -> None:
     """UserError where the sheet of a run holds verdicts that have not been read back."""
-    from engine.language.rundir import read_verdict_counts
+    from engine.language.record.rundir import read_verdict_counts
 
     sheet = run / SHEET
     counts = _opinions(sheet) if sheet.exists() else {}
@@ -263,7 +263,7 @@ def _keep_opinions(run: Path) -> None:
 
 def open_run(path: str) -> TextRun:
     """A run on text at its newest commit; UserError where it has none."""
-    from engine.language.rundir import TextRun
+    from engine.language.record.rundir import TextRun
 
     run = TextRun.open(Path(path))
     if run.latest() is None:

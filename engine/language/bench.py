@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 from engine.bench import one_core
 from engine.bench.row import Row, make_row
 from engine.config import ProposalConfig
-from engine.language import generation
-from engine.language.codec import Tokens
-from engine.language.filter import mix
-from engine.language.model import LanguageModel
+from engine.language.learner.filter import mix
+from engine.language.model import generation
+from engine.language.model.codec import Tokens
+from engine.language.model.model import LanguageModel
+from engine.language.model.sampling import Noise, Sampling, draw
 from engine.language.parts import learn, new_model, real_data
+from engine.language.problem.task_registry import load_task
+from engine.language.problem.verifier import InlineVerifier
 from engine.language.rollout import Draw, Policy, sample
-from engine.language.sampling import Noise, Sampling, draw
+from engine.language.search.tree_search import Plan, search_completions
 from engine.language.settings import TextConfig, build_text_config
 from engine.language.task import Prompt
-from engine.language.task_registry import load_task
-from engine.language.tree_search import Plan, search_completions
-from engine.language.verifier import InlineVerifier
 
 TASK = "countdown"
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.language.episode import Episode
 from engine.language.monitor.statistics import Paired, bootstrap, paired_bootstrap, pass_at_k
+from engine.language.record.episode import Episode
 from engine.language.rollout import Draw, Policy, Verify, sample
 from engine.language.task import Prompt, Task
 
 if TYPE_CHECKING:
-    from engine.language.model import LanguageModel
+    from engine.language.model.model import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def evaluate(
 
 def values_of(model: LanguageModel, episodes: Sequence[Episode]) -> NDArray[np.float32]:
     """What the model's value head says of whole completions, float32 [N]."""
-    from engine.language.scoring import values
+    from engine.language.model.scoring import values
 
     return values(
         model, model.encode_texts([e.prompt.text for e in episodes], [e.completion for e in episodes])

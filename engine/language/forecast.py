@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engine.language.task import Demonstration, Task
 
 if TYPE_CHECKING:
-    from engine.language.model import LanguageModel
+    from engine.language.model.model import LanguageModel
     from engine.language.settings import TextConfig
 
 TRAINING_COST = 3.0
@@ -30,7 +30,7 @@ def forecast(task: Task, config: TextConfig) -> list[dict[str, Any]]:
 
     UserError for settings that a run would refuse.
     """
-    from engine.language.model_folder import load_model
+    from engine.language.model.model_folder import load_model
     from engine.language.parts import check_settings, new_model
 
     check_settings(config)
@@ -105,7 +105,7 @@ def mean_length(task: Task, model: LanguageModel, real: Sequence[Demonstration])
 
 def rate(task: Task, model: LanguageModel, config: TextConfig) -> float:
     """Tokens a second of batched generation, measured for about a second."""
-    from engine.language.generation import generate
+    from engine.language.model.generation import generate
 
     prompts = [prompt.text for prompt in task.prompts("train", config.loop.rows, 0)]
     count, start, number = 0, time.monotonic(), 0

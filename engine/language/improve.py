@@ -12,11 +12,10 @@ from typing import Any
 
 from engine.errors import UserError
 from engine.interrupt import terminable
-from engine.language.contamination import EvaluationIndex, overlap, refuse_overlap
-from engine.language.episode import Episode
 from engine.language.evaluation import Result, aligned, evaluate, table_row, value_quality
-from engine.language.filter import mark_kept, mix
-from engine.language.model import LanguageModel
+from engine.language.learner.filter import mark_kept, mix
+from engine.language.model.model import LanguageModel
+from engine.language.model.tiny_model import renewed
 from engine.language.monitor.config import GuardConfig
 from engine.language.monitor.gate import gate
 from engine.language.monitor.guard import Changes, Knobs, check_start, respond
@@ -40,14 +39,15 @@ from engine.language.parts import (
     without_misfits,
 )
 from engine.language.practice import first_value, teach, write_episodes
-from engine.language.problems import refuse_shared, some_problems
+from engine.language.problem.contamination import EvaluationIndex, overlap, refuse_overlap
+from engine.language.problem.problems import refuse_shared, some_problems
+from engine.language.record.episode import Episode
+from engine.language.record.rundir import REPORT, TextRun, judged_iteration
 from engine.language.report.report import RunPage, write_report
 from engine.language.report.sample import draw_samples
 from engine.language.rollout import Policy, Verify, row_seed
-from engine.language.rundir import REPORT, TextRun, judged_iteration
 from engine.language.settings import MixConfig, TextConfig
 from engine.language.task import Demonstration, Prompt, Task
-from engine.language.tiny_model import renewed
 from engine.language.watch import Watch, observation
 from engine.metrics import Metrics, markdown_table, resident_mb
 from engine.train import Reporter

@@ -10,23 +10,23 @@ from typing import Any
 
 from engine.config import build_section, merge
 from engine.errors import UserError
-from engine.language.contamination import EvaluationIndex
-from engine.language.filter import Example, mix
-from engine.language.model import LanguageModel
-from engine.language.model_folder import add_adapter, load_model
+from engine.language.learner.filter import Example, mix
+from engine.language.learner.objective import Supervised, texts
+from engine.language.learner.text_learner import TextLearner
+from engine.language.model.model import LanguageModel
+from engine.language.model.model_folder import add_adapter, load_model
+from engine.language.model.tiny_model import build_model
 from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.guard import Knobs
 from engine.language.monitor.measure import Instruments
 from engine.language.monitor.monitor import Monitor
 from engine.language.monitor.observation import Items
-from engine.language.objective import Supervised, texts
-from engine.language.problems import demonstrations, fits, problems, some_problems
+from engine.language.problem.contamination import EvaluationIndex
+from engine.language.problem.problems import demonstrations, fits, problems, some_problems
+from engine.language.record.rundir import TextRun
 from engine.language.rollout import Verify, row_seed
-from engine.language.rundir import TextRun
 from engine.language.settings import MixConfig, TextConfig
 from engine.language.task import Demonstration, Prompt, Task
-from engine.language.text_learner import TextLearner
-from engine.language.tiny_model import build_model
 from engine.language.watch import Watch
 from engine.metrics import Metrics
 from engine.train import Reporter

@@ -5,10 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 
-from engine.language.episode import Episode
-from engine.language.filter import mix
-from engine.language.label import merged, outcome_labels, read_labels
-from engine.language.lesson import (
+from engine.language.learner.filter import mix
+from engine.language.learner.label import merged, outcome_labels, read_labels
+from engine.language.learner.lesson import (
     Lesson,
     Mixed,
     anchor_lessons,
@@ -17,13 +16,14 @@ from engine.language.lesson import (
     value_lessons,
     visit_lessons,
 )
-from engine.language.model import LanguageModel
+from engine.language.learner.text_learner import TextLearner
+from engine.language.model.model import LanguageModel
 from engine.language.parts import Parts
+from engine.language.record.episode import Episode
 from engine.language.rollout import Draw, Policy, Verify, rollout, row_seed, sample
+from engine.language.search.tree_search import Plan, search_completions
 from engine.language.settings import TextConfig
 from engine.language.task import Prompt, Task
-from engine.language.text_learner import TextLearner
-from engine.language.tree_search import Plan, search_completions
 from engine.train import Reporter
 
 SEARCHED_AT_ONCE = 1024

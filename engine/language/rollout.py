@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.language.episode import Episode, Source
+from engine.language.record.episode import Episode, Source
 from engine.language.task import Prompt, Task, VerifyResult
 
 if TYPE_CHECKING:
-    from engine.language.model import LanguageModel
+    from engine.language.model.model import LanguageModel
     from engine.language.settings import SampleConfig
 
 Verify = Callable[[Sequence[tuple[Prompt, str]]], list[VerifyResult]]
@@ -107,7 +107,7 @@ def _generate(
     source: Source,
     on_rows: Callable[[int], None] | None,
 ) -> list[Episode]:
-    from engine.language.generation import generate
+    from engine.language.model.generation import generate
 
     completions = generate(
         policy.model,

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from engine.language.episode import Episode
 from engine.language.monitor.observation import Holdout, Items, Observation
+from engine.language.record.episode import Episode
 from engine.language.rollout import Draw, Policy, Verify, sample
 from engine.language.task import Demonstration, Prompt, Task
 
 if TYPE_CHECKING:
-    from engine.language.model import LanguageModel
+    from engine.language.model.model import LanguageModel
     from engine.language.settings import TextConfig
 
 
@@ -134,7 +134,7 @@ def by_ending(
 
 def probe_entropies(model: LanguageModel, probe: Sequence[Episode]) -> list[list[float]]:
     """Nats at each token of each sample."""
-    from engine.language.scoring import entropies
+    from engine.language.model.scoring import entropies
 
     def measure(pairs: list[tuple[str, str]], ended: bool) -> list[list[float]]:
         prompts, completions = [p for p, _ in pairs], [c for _, c in pairs]
@@ -145,7 +145,7 @@ def probe_entropies(model: LanguageModel, probe: Sequence[Episode]) -> list[list
 
 def logprobs(model: LanguageModel, pairs: Sequence[tuple[str, str]], *, ended: bool = True) -> list[float]:
     """ln p of completions given their prompts, the end token included where they have `ended`."""
-    from engine.language.scoring import score
+    from engine.language.model.scoring import score
 
     if not pairs:
         return []

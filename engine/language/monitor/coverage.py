@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.language.episode import Episode
 from engine.language.monitor.clustered import Columns
 from engine.language.monitor.probe import Modes, Probe
 from engine.language.monitor.statistics import binomial_cdf, pass_at_k
+from engine.language.record.episode import Episode
 from engine.language.task import Prompt
 
 Solutions = Callable[[Prompt], frozenset[str] | None]

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.language.episode import Episode
 from engine.language.monitor.clustered import Columns
 from engine.language.monitor.coverage import pooled_strata
 from engine.language.monitor.observation import Holdout, Items
 from engine.language.monitor.statistics import Floats
+from engine.language.record.episode import Episode
 
 BUCKET = "accuracy/greedy."
 """Before the name of a stratum."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.language.episode import Episode
+from engine.language.record.episode import Episode
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.language.episode import Episode
 from engine.language.monitor.statistics import Floats
+from engine.language.record.episode import Episode
 from engine.language.task import Prompt
 
 Ints = NDArray[np.int64]

@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 
 from engine.errors import UserError
-from engine.language.episode import Episode
 from engine.language.monitor.probe import Modes
+from engine.language.record.episode import Episode
 from engine.language.report.visible import cell
 from engine.storage import atomic_write
 

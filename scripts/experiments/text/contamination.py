@@ -14,9 +14,9 @@ from experiment import Cell, Column, Experiment, Figure, Line, main
 from result import Items, Measured, NotMeasuredError, Results
 
 from engine.cli.text_run import open_task
-from engine.language.contamination import EvaluationIndex
-from engine.language.episode import Episode
 from engine.language.improve import without_items
+from engine.language.problem.contamination import EvaluationIndex
+from engine.language.record.episode import Episode
 from engine.language.task import Demonstration, VerifyResult
 
 TASKS = ("countdown", "addition", "program", "python", "grammar", "textgame", "nim", "tictactoe")

@@ -21,13 +21,13 @@ from search_budget import in_band
 from engine.checkpoint import checkpoint_folder
 from engine.cli.text_run import open_task, open_verifier
 from engine.config import merge
-from engine.language.episode import Episode
 from engine.language.evaluation import area_under_curve, majority
-from engine.language.label import starts
-from engine.language.model import LanguageModel
-from engine.language.model_folder import load_model
+from engine.language.learner.label import starts
+from engine.language.model.model import LanguageModel
+from engine.language.model.model_folder import load_model
+from engine.language.model.scoring import values
+from engine.language.record.episode import Episode
 from engine.language.rollout import Draw, Policy, sample
-from engine.language.scoring import values
 from engine.language.task import Prompt, Task
 from games.text.arithmetic import StepError, apply, reachable
 from games.text.arithmetic import read_steps as read

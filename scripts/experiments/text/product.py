@@ -16,8 +16,8 @@ from engine.config import merge
 from engine.language.evaluation import evaluate
 from engine.language.improve import improve
 from engine.language.monitor.statistics import pass_at_k
+from engine.language.record.rundir import load_checkpoint, read_text_config
 from engine.language.rollout import Policy
-from engine.language.rundir import load_checkpoint, read_text_config
 from engine.language.settings import build_text_config
 from engine.language.task import Split
 from engine.metrics import read_metrics

@@ -27,10 +27,10 @@ from result import Items, Measured, Results
 
 from engine.checkpoint import checkpoint_folder
 from engine.cli.text_run import open_task, open_verifier
-from engine.language.model_folder import load_model
+from engine.language.model.model_folder import load_model
 from engine.language.rollout import Policy
+from engine.language.search.tree_search import Plan, search_completions
 from engine.language.settings import build_text_config
-from engine.language.tree_search import Plan, search_completions
 
 ARMS: dict[str, tuple[str, Settings]] = {
     "alphazero": ("alphazero", {}),

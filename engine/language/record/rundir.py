@@ -3,7 +3,7 @@
 RUN/config.toml          settings and versions
     manifest/000002.json the files that exist since this commit; written last
     checkpoints/000002/  a folder that transformers reads, and state.json
-    replay/000002.parquet  episodes of the iteration, see engine.language.episode_table
+    replay/000002.parquet  episodes of the iteration, see engine.language.record.episode_table
     metrics.jsonl  tb/  report.html  verdicts.json
 """
 
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from engine.checkpoint import checkpoint_folder
 from engine.config import build_section
 from engine.errors import CorruptFileError, UserError
-from engine.language.episode import Episode
-from engine.language.episode_table import read_episodes, write_episodes
+from engine.language.record.episode import Episode
+from engine.language.record.episode_table import read_episodes, write_episodes
 from engine.language.settings import TextConfig
 from engine.manifest import (
     Manifest,
@@ -36,7 +36,7 @@ from engine.settings_file import CONFIG, read_settings
 from engine.storage import Digest, Lock, read_checked
 
 if TYPE_CHECKING:
-    from engine.language.model import LanguageModel
+    from engine.language.model.model import LanguageModel
 
 STATE, REPORT, VERDICTS = "state.json", "report.html", "verdicts.json"
 
@@ -78,7 +78,7 @@ class TextRun(RunFolder):
         self, iteration: int, model: LanguageModel, progress: Mapping[str, Any], episodes: Sequence[Episode]
     ) -> None:
         """Write the episodes of an iteration and the model that came of them; both or neither exist."""
-        from engine.language.model_folder import save_model
+        from engine.language.model.model_folder import save_model
 
         shards = []
         if episodes:
@@ -126,7 +126,7 @@ class TextRun(RunFolder):
 
 def load_checkpoint(config: TextConfig, folder: Path) -> LanguageModel:
     """A model that a run with these settings has saved; an adapter goes over the model the run began with."""
-    from engine.language.model_folder import ADAPTER_CONFIG, load_model
+    from engine.language.model.model_folder import ADAPTER_CONFIG, load_model
 
     if (folder / ADAPTER_CONFIG).is_file():
         return load_model(config.model.path, folder, chat=config.model.chat)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.errors import UserError
-from engine.language.codec import Tokens
-from engine.language.decoder import forward, padded_left
-from engine.language.llama_reader import LlamaReader, PromptCache, is_small_llama
-from engine.language.model import LanguageModel
+from engine.language.model.codec import Tokens
+from engine.language.model.decoder import forward, padded_left
+from engine.language.model.llama_reader import LlamaReader, PromptCache, is_small_llama
+from engine.language.model.model import LanguageModel
 
 MAX_TOKENS = 16_384
 """Of one batch, padding included; one row at least."""

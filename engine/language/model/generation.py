@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from engine.errors import UserError
-from engine.language.codec import Codec, Tokens
-from engine.language.decoder import CachedDecoder, Decoder, RecomputingDecoder, has_rows
-from engine.language.llama_decoder import LlamaDecoder
-from engine.language.llama_reader import PromptCache, is_small_llama
-from engine.language.model import LanguageModel
-from engine.language.sampling import Noise, Sampling, draw
+from engine.language.model.codec import Codec, Tokens
+from engine.language.model.decoder import CachedDecoder, Decoder, RecomputingDecoder, has_rows
+from engine.language.model.llama_decoder import LlamaDecoder
+from engine.language.model.llama_reader import PromptCache, is_small_llama
+from engine.language.model.model import LanguageModel
+from engine.language.model.sampling import Noise, Sampling, draw
 
 MAX_ROWS = 768
 MAX_CACHE_BYTES = 1 << 30

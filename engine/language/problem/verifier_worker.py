@@ -1,4 +1,4 @@
-"""The process that runs a task's `verify` for `engine.language.verifier`: pairs in, verdicts out."""
+"""The process that runs a task's `verify` for `engine.language.problem.verifier`: pairs in, verdicts out."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import threading
 from typing import Any, get_args
 
 from engine.errors import UserError, describe_error
+from engine.language.problem.task_registry import load_task
 from engine.language.sandbox.cell import wire
 from engine.language.sandbox.value import printable
 from engine.language.task import Kind, Prompt, Task, VerifyResult
-from engine.language.task_registry import load_task
 
 SLACK_S = 5.0
 """What a verdict may take beyond its deadline before this process ends by itself."""

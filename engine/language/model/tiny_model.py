@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from engine.errors import UserError
-from engine.language.model import LanguageModel
+from engine.language.model.model import LanguageModel
 
 SIZES = {
     "0.1M": (64, 2, 4, 176),

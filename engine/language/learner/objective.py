@@ -1,4 +1,4 @@
-"""What examples of one kind teach: their tokens in a padded batch, and a loss of `engine.language.loss`."""
+"""What examples of one kind teach: their tokens in a padded batch, and one of the losses beside this."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.language.codec import Tokens
-from engine.language.loss import (
+from engine.language.learner.loss import (
     binary_loss,
     kl_divergence,
     pairwise_loss,
@@ -21,8 +20,9 @@ from engine.language.loss import (
     supervised_loss,
     visits_loss,
 )
-from engine.language.model import LanguageModel
-from engine.language.scoring import logits_and_values, padded_right, token_logprobs, value_logits
+from engine.language.model.codec import Tokens
+from engine.language.model.model import LanguageModel
+from engine.language.model.scoring import logits_and_values, padded_right, token_logprobs, value_logits
 
 Example = TypeVar("Example", contravariant=True)
 

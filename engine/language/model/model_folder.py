@@ -15,7 +15,7 @@ from torch import nn
 
 from engine.backends import resolve_device
 from engine.errors import CorruptFileError, UserError
-from engine.language.model import LanguageModel
+from engine.language.model.model import LanguageModel
 from engine.storage import TEMPORARY, make_folder, publish_folder, read_checked, remove
 
 VALUE_HEAD = "value_head.safetensors"

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine import _core
-from engine.language.adapter import LanguageEvaluator, Prior
-from engine.language.episode import Episode, Step
+from engine.language.record.episode import Episode, Step
 from engine.language.rollout import Policy, Verify, row_seed
+from engine.language.search.adapter import LanguageEvaluator, Prior
 from engine.language.task import Prompt, Task
 from engine.search import proposed_params, search
 
 if TYPE_CHECKING:
     from engine.config import ProposalConfig, SearchConfig
-    from engine.language.model import LanguageModel
+    from engine.language.model.model import LanguageModel
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from engine.language.episode import Episode
+from engine.language.record.episode import Episode
 from engine.language.task import Demonstration, Task
 
 if TYPE_CHECKING:

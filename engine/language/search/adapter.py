@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import _core
-from engine.language.proposal import Intern, ProposedStep, Question
 from engine.language.rollout import Verify, row_seed
+from engine.language.search.proposal import Intern, ProposedStep, Question
+from engine.language.search.token_steps import TokenSteps, whole_steps
 from engine.language.task import Prompt, Task
-from engine.language.token_steps import TokenSteps, whole_steps
 
 if TYPE_CHECKING:
-    from engine.language.generation import Completion
-    from engine.language.llama_reader import PromptCache
-    from engine.language.model import LanguageModel
+    from engine.language.model.generation import Completion
+    from engine.language.model.llama_reader import PromptCache
+    from engine.language.model.model import LanguageModel
 
 Prior = Literal["freq", "logp", "lenorm", "exact"]
 """What a proposed step weighs: how often it was sampled (at temperature 1 an estimate of its probability),
@@ -153,7 +153,7 @@ class LanguageEvaluator:
 
     def _opinions(self, questions: Sequence[Question]) -> NDArray[np.float32]:
         """What the critic says of texts, float32 [B] in [0, 1]."""
-        from engine.language.scoring import values
+        from engine.language.model.scoring import values
 
         if self._by_token and self.critic is self.model:
             return values(
@@ -201,7 +201,7 @@ class LanguageEvaluator:
         return answers
 
     def _sample(self, questions: Sequence[Question]) -> list[tuple[list[_Proposal], int]]:
-        from engine.language.generation import generate
+        from engine.language.model.generation import generate
 
         rows, starts, seeds = [], [], []
         for question in questions:
@@ -235,7 +235,7 @@ class LanguageEvaluator:
     @functools.cached_property
     def _known(self) -> PromptCache | None:
         """The prompts, read once, where they are long enough for that to pay."""
-        from engine.language.llama_reader import read_prompts
+        from engine.language.model.llama_reader import read_prompts
 
         return read_prompts(self.model, self.model.encode_prompts([prompt.text for prompt in self.prompts]))
 
@@ -274,7 +274,7 @@ class LanguageEvaluator:
 
     def _score(self, questions: Sequence[tuple[Question, list[str]]]) -> list[tuple[list[_Proposal], int]]:
         """Every step that the task lists, weighed by the model's probability of its text."""
-        from engine.language.scoring import score
+        from engine.language.model.scoring import score
 
         rows = [(self.prompts[q.tree].text, q.completion, step) for q, steps in questions for step in steps]
         if not rows:

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.language.codec import Tokens
-from engine.language.decoder import padded_left
-from engine.language.model import LanguageModel
+from engine.language.model.codec import Tokens
+from engine.language.model.decoder import padded_left
+from engine.language.model.model import LanguageModel
 
 MAX_WEIGHTS = 20_000_000
 """Weights of a network up to which copying them anew at each call costs nothing to speak of."""

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pyarrow as pa
 
 from engine.errors import UserError
-from engine.language.episode import Episode, Source, Step
+from engine.language.record.episode import Episode, Source, Step
 from engine.language.task import Kind, Prompt, VerifyResult
 from engine.parquet import TableFormat
 from engine.storage import Digest

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.errors import UserError
-from engine.language.episode import Episode
+from engine.language.record.episode import Episode
 from engine.language.rollout import Draw, Policy, Verify, finish
 from engine.language.task import Prompt, Task
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from engine.errors import UserError
+from engine.language.problem.verifier_worker import complain, describe_failure
 from engine.language.sandbox.cell import wire
 from engine.language.task import Kind, Prompt, Task, VerifyResult
-from engine.language.verifier_worker import complain, describe_failure
 
 CHUNK = 32
 """Pairs that a process is given at a time."""
@@ -182,7 +182,7 @@ class VerifierPool(Verifier):
         stream, theirs = socket.socketpair()
         with theirs:
             popen = subprocess.Popen(
-                [sys.executable, "-m", "engine.language.verifier_worker"],
+                [sys.executable, "-m", "engine.language.problem.verifier_worker"],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,

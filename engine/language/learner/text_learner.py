@@ -17,8 +17,8 @@ from engine.backends import computes_bf16
 from engine.checkpoint import read_tensors
 from engine.errors import CorruptFileError, UserError
 from engine.language.config import TextLearnerConfig
-from engine.language.model import LanguageModel
-from engine.language.objective import Objective
+from engine.language.learner.objective import Objective
+from engine.language.model.model import LanguageModel
 from engine.learner import MAX_SKIPPED, sample_seed
 from engine.manifest import digest_json, read_digest, read_sealed, write_sealed
 from engine.storage import atomic_write, make_folder

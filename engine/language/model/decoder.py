@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from engine.language.codec import Tokens
-from engine.language.model import LanguageModel
+from engine.language.model.codec import Tokens
+from engine.language.model.model import LanguageModel
 
 
 class Decoder(Protocol):

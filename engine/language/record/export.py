@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.errors import UserError
-from engine.language.episode import Episode
+from engine.language.record.episode import Episode
 from engine.language.task import Task
 from engine.plugin import suggest
 from engine.storage import Digest, atomic_write

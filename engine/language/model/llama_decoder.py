@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.language.codec import Tokens
-from engine.language.llama_reader import Layer, LlamaReader, PromptCache
-from engine.language.model import LanguageModel
+from engine.language.model.codec import Tokens
+from engine.language.model.llama_reader import Layer, LlamaReader, PromptCache
+from engine.language.model.model import LanguageModel
 
 
 class LlamaDecoder:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import UserError
-from engine.language.codec import Codec, Tokens
+from engine.language.model.codec import Codec, Tokens
 
 
 class LanguageModel:

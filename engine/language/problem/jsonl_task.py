@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from engine.errors import UserError
-from engine.language.answer import Answer, Choice, Exact, Numeric, Regex
+from engine.language.problem.answer import Answer, Choice, Exact, Numeric, Regex
 from engine.language.task import Demonstration, Prompt, Split, Task, VerifyResult, split_of
 
 VERIFIERS = ("exact", "numeric", "choice", "regex")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.language.proposal import Intern, ProposedStep, Question
+from engine.language.search.proposal import Intern, ProposedStep, Question
 from engine.language.task import Prompt, Task
 
 if TYPE_CHECKING:
-    from engine.language.codec import Tokens
-    from engine.language.llama_reader import PromptCache
-    from engine.language.model import LanguageModel
+    from engine.language.model.codec import Tokens
+    from engine.language.model.llama_reader import PromptCache
+    from engine.language.model.model import LanguageModel
 
 Ranking = tuple[NDArray[np.int64], NDArray[np.float32]]
 """The likeliest tokens after a text, likeliest first, and their probabilities at temperature 1."""
@@ -83,7 +83,7 @@ class TokenSteps:
 
     def _rank(self, questions: Sequence[Question], known: PromptCache | None) -> list[int]:
         """Rank the next tokens of texts met for the first time; 1 for each of those, else 0."""
-        from engine.language.scoring import top_tokens
+        from engine.language.model.scoring import top_tokens
 
         new = [q for q in questions if q.path not in self._rankings[q.tree]]
         if new:

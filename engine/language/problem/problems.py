@@ -10,7 +10,7 @@ from engine.language.sandbox.value import printable
 from engine.language.task import Demonstration, Prompt, Split, Task
 
 if TYPE_CHECKING:
-    from engine.language.model import LanguageModel
+    from engine.language.model.model import LanguageModel
 
 T = TypeVar("T")
 

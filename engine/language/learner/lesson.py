@@ -8,12 +8,9 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from engine.language.codec import Tokens
-from engine.language.episode import Episode
-from engine.language.filter import Example
-from engine.language.label import Label, starts
-from engine.language.model import LanguageModel
-from engine.language.objective import (
+from engine.language.learner.filter import Example
+from engine.language.learner.label import Label, starts
+from engine.language.learner.objective import (
     Judged,
     Ranked,
     Ranks,
@@ -24,6 +21,9 @@ from engine.language.objective import (
     Visits,
     texts,
 )
+from engine.language.model.codec import Tokens
+from engine.language.model.model import LanguageModel
+from engine.language.record.episode import Episode
 from engine.language.task import Task
 
 Lesson = Text | Visited | Judged | Ranked

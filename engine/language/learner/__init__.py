@@ -1,0 +1,1 @@
+"""From judged completions to lessons, and from lessons to weights."""

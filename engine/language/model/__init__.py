@@ -1,0 +1,1 @@
+"""A causal language model on this machine: its files, tokens, decoding, and what it says of texts."""

@@ -1,0 +1,1 @@
+"""What a run keeps: its directory, the table of episodes, data sets for other programs."""

@@ -1,0 +1,1 @@
+"""Trees over the steps that a model proposes."""
