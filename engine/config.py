@@ -94,6 +94,8 @@ class ProposalConfig(Section):
     """0: no widening."""
     max_proposals: int = Field(16, ge=1, le=32768)
     """Moves of a node."""
+    distinct: bool = False
+    """No move of a node is proposed twice: drawn without replacement, each weighs its probability."""
     max_step_tokens: int = Field(16, ge=1, le=1_000_000)
     """Most tokens that one move may cost. A tree with a budget sets as many aside for each move."""
 

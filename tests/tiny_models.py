@@ -19,11 +19,13 @@ def tiny_llama(seed: int = 1, context: int = 64, **changes: Any) -> LanguageMode
     return other_model("LlamaForCausalLM", "LlamaConfig", seed, max_position_embeddings=context, **changes)
 
 
-def other_model(network: str, config: str, seed: int = 1, **settings: Any) -> LanguageModel:
+def other_model(
+    network: str, config: str, seed: int = 1, alphabet: str = ALPHABET, **settings: Any
+) -> LanguageModel:
     """Any causal network of transformers with the character tokenizer."""
     import transformers
 
-    tokenizer = character_tokenizer(ALPHABET)
+    tokenizer = character_tokenizer(alphabet)
     sizes = {
         "vocab_size": len(tokenizer),
         "hidden_size": 32,

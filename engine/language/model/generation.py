@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -53,6 +54,8 @@ class Completion:
     """By the end token or a stop string; False: cut at the limit of tokens or at the model's context."""
     entropy: float
     """Mean over tokens of the entropy in nats of the distribution at temperature 1."""
+    value: float = math.nan
+    """In [0, 1], of the text that this continues, by the value head; NaN where it was not read on the way."""
 
     @property
     def tokens(self) -> int:
@@ -107,17 +110,12 @@ def generate(
     assert len(seeds) == len(prompts), (len(seeds), len(prompts))
     assert max_tokens >= 1, max_tokens
     assert all(stop), stop
-    sampling, stopper = Sampling(temperature, top_k, top_p), _stopper(model.codec, tuple(stop))
+    sampling, stopper = Sampling(temperature, top_k, top_p), stopper_of(model.codec, tuple(stop))
     ids = model.encode_texts(list(prompts), starts or [""] * len(prompts))
-    longest = max(map(len, ids), default=0)
-    if longest >= model.context:
-        raise UserError(
-            f"a prompt with what is written has {longest} tokens, the model's context {model.context}; "
-            "lower the task's max_tokens or take another model"
-        )
-    rows_at_once = max_rows or _rows_that_fit(model, ids, max_tokens)
+    check_room(model, ids)
+    rows_at_once = max_rows or rows_that_fit(model, ids, max_tokens)
     done: dict[int, Completion] = {}
-    for rows in _batches(ids, rows_at_once):
+    for rows in batches(ids, rows_at_once):
         batch = _Batch(model, [ids[row] for row in rows], [seeds[row] for row in rows], max_tokens)
         batch.run(sampling, stopper, known)
         for watcher in watchers:
@@ -143,10 +141,12 @@ class _Batch:
         self._entropy = np.zeros(size, np.float32)
         self.lengths = np.zeros(len(prompts), np.int64)
         self._ended = np.zeros(len(prompts), bool)
+        self._values = np.full(len(prompts), np.nan, np.float32)
 
-    def run(self, sampling: Sampling, stopper: _Stopper, known: PromptCache | None) -> None:
+    def run(self, sampling: Sampling, stopper: Stopper, known: PromptCache | None) -> None:
         """Decode until every row has ended or met its limit."""
         decoder, logits = start_decoder(self._model, self.prompts, self._ids.shape[1], known)
+        self._values = read_values(self._model, decoder)
         rows = np.arange(len(self.prompts))
         live = np.ones(len(rows), bool)
         marks = stopper.marks(logits.shape[1], self._model.ends)
@@ -158,11 +158,8 @@ class _Batch:
             )
             self._ids[rows, position] = ids
             self.lengths[rows[live]] = position + 1
-            found = marks[ids]
-            ended = live & (found == _ENDS)
-            maybe = np.flatnonzero(live & (found == _MAY_END))
-            if len(maybe):
-                ended[maybe[stopper.ends(self._ids[rows[maybe], : position + 1])]] = True
+            ended = np.zeros(len(rows), bool)
+            ended[live] = stopper.ended(marks, self._ids[rows[live], : position + 1])
             self._ended[rows[ended]] = True
             live &= ~ended & (position + 1 < self._limits[rows])
             if not live.any():
@@ -174,7 +171,7 @@ class _Batch:
                 rows, tokens, live = rows[live], tokens[chosen], live[live]
             logits = decoder.step(tokens)
 
-    def completions(self, stopper: _Stopper) -> Iterator[Completion]:
+    def completions(self, stopper: Stopper) -> Iterator[Completion]:
         """In the order of the rows."""
         written = np.arange(self._ids.shape[1]) < self.lengths[:, None]
         if not np.isfinite(self._logprobs[written]).all():
@@ -183,10 +180,13 @@ class _Batch:
         ids = [row[:length] for row, length in zip(self._ids, self.lengths, strict=True)]
         for row, (text, found) in enumerate(stopper.cut(ids)):
             logprobs = self._logprobs[row, : len(ids[row])]
-            yield Completion(text, found, ids[row], logprobs, bool(self._ended[row]), float(entropy[row]))
+            yield Completion(
+                text, found, ids[row], logprobs, bool(self._ended[row]), float(entropy[row]),
+                float(self._values[row]),
+            )  # fmt: skip
 
 
-class _Stopper:
+class Stopper:
     """Finds stop strings, inside of tokens and across them."""
 
     def __init__(self, codec: Codec, stop: tuple[str, ...]) -> None:
@@ -209,9 +209,14 @@ class _Stopper:
         # A stop string is complete only with a token that brings its last character.
         return _MAY_END if any(stop[-1] in piece for stop in self._stop) else _GOES_ON
 
-    def ends(self, rows: NDArray[np.int64]) -> list[int]:
-        """Which rows [B, T] hold a stop string."""
-        return [row for row, (_, found) in enumerate(self.cut(list(rows))) if found]
+    def ended(self, marks: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which texts [B, T] end with their last token, bool [B]; none has ended before."""
+        found = marks[rows[:, -1]]
+        ended: NDArray[np.bool_] = found == _ENDS
+        maybe = np.flatnonzero(found == _MAY_END)
+        if len(maybe):
+            ended[maybe] = [bool(stop) for _, stop in self.cut(list(rows[maybe]))]
+        return ended
 
     def cut(self, rows: Sequence[NDArray[np.int64]]) -> Iterator[tuple[str, str]]:
         """Each row's text before the earliest stop string, and that string or nothing."""
@@ -222,8 +227,19 @@ class _Stopper:
 
 
 @functools.lru_cache(maxsize=8)
-def _stopper(codec: Codec, stop: tuple[str, ...]) -> _Stopper:
-    return _Stopper(codec, stop)
+def stopper_of(codec: Codec, stop: tuple[str, ...]) -> Stopper:
+    """The one for these strings."""
+    return Stopper(codec, stop)
+
+
+def check_room(model: LanguageModel, rows: Sequence[Tokens]) -> None:
+    """UserError where a text fills the context."""
+    longest = max(map(len, rows), default=0)
+    if longest >= model.context:
+        raise UserError(
+            f"a prompt with what is written has {longest} tokens, the model's context {model.context}; "
+            "lower the task's max_tokens or take another model"
+        )
 
 
 def start_decoder(
@@ -245,7 +261,16 @@ def start_decoder(
     return decoder, decoder.logits
 
 
-def _batches(ids: Sequence[Tokens], max_rows: int) -> Iterator[list[int]]:
+def read_values(model: LanguageModel, decoder: Decoder) -> NDArray[np.float32]:
+    """What the value head says of the texts that rows continue, float32 [B] in [0, 1]; NaN where unread."""
+    hidden = decoder.hidden
+    if model.value_head is None or hidden is None:
+        return np.full(len(decoder.logits), np.nan, np.float32)
+    values: NDArray[np.float32] = model.value_head(hidden)[:, 0].sigmoid().cpu().numpy()
+    return values
+
+
+def batches(ids: Sequence[Tokens], max_rows: int) -> Iterator[list[int]]:
     """Rows to decode together: by length, equal prompts side by side."""
     batch: list[int] = []
     for row in sorted(range(len(ids)), key=lambda row: (len(ids[row]), ids[row])):
@@ -258,7 +283,8 @@ def _batches(ids: Sequence[Tokens], max_rows: int) -> Iterator[list[int]]:
         yield batch
 
 
-def _rows_that_fit(model: LanguageModel, ids: Sequence[Tokens], max_tokens: int) -> int:
+def rows_that_fit(model: LanguageModel, ids: Sequence[Tokens], max_tokens: int) -> int:
+    """How many rows of such texts, with what is generated, MAX_CACHE_BYTES hold; one at least."""
     config = model.config
     longest = max((len(row) for row in ids), default=0) + max_tokens
     values = int(getattr(config, "num_hidden_layers", 1) * config.hidden_size * 2)

@@ -36,6 +36,8 @@ class LlamaDecoder:
         reading = self._reader.read(prompts, known)
         self.logits = (reading.hidden @ self._reader.head)[copies]
         """Of the first token of each row, float32 [B, V]."""
+        self.hidden: Tensor | None = (reading.hidden * self._reader.norm)[copies]
+        """What the trunk gives at the last token of each row's prompt, float32 [B, h]."""
         self._column = reading.cache.shape[3]
         self._cache = [
             _moved(each, copies, self._column, self._column + max_tokens) for each in reading.cache

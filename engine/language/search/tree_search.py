@@ -76,7 +76,7 @@ def search_completions(
     evaluator = LanguageEvaluator(
         policy.model, task, prompts, verify=verify if plan.judge else None,
         seed=row_seed(seed, iteration, "search"), prior=plan.prior, rows=plan.rows, listed=plan.listed,
-        most=proposals.max_proposals, critic=critic,
+        most=proposals.max_proposals, distinct=proposals.distinct, critic=critic,
     )  # fmt: skip
     # What a tree sets aside for a step is what one may cost.
     step_tokens = 1 if plan.prior == "exact" else task.max_step_tokens

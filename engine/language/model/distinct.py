@@ -1,0 +1,254 @@
+"""Continuations of texts drawn without replacement: none comes twice, and each in turn by its probability.
+
+A draw of k is a stochastic beam search (Kool, van Hoof and Welling 2019, 1903.06059): each continuation has
+the score ln p + Gumbel noise, and the k of the highest scores are found from the top down, a token at a time.
+What was drawn before is taken out of the probabilities (Shi, Bieber and Sutton 2020, 2002.09067), so that
+draws one after another are one draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.language.model.codec import Tokens
+from engine.language.model.decoder import Decoder
+from engine.language.model.generation import (
+    Completion,
+    Stopper,
+    batches,
+    check_room,
+    read_values,
+    rows_that_fit,
+    start_decoder,
+    stopper_of,
+    watchers,
+)
+from engine.language.model.llama_reader import PromptCache
+from engine.language.model.model import LanguageModel
+from engine.language.model.sampling import states_of
+from engine.language.model.successors import NEVER, Drawn, Starts, Successors
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """Continuations of one text."""
+
+    completions: list[Completion]
+    """All different as tokens, in the order of their draw; fewer than asked for where there are no more."""
+    tokens: int
+    """Generated, of those continuations, too, that were given up on the way; at most `count * max_tokens`."""
+
+
+@torch.no_grad()
+def draw_distinct(
+    model: LanguageModel,
+    prompts: Sequence[str],
+    counts: Sequence[int],
+    drawn: Sequence[Drawn],
+    *,
+    seeds: Sequence[int],
+    starts: Sequence[str] | None = None,
+    temperature: float = 1.0,
+    max_tokens: int,
+    stop: Sequence[str] = (),
+    max_rows: int | None = None,
+    known: PromptCache | None = None,
+) -> list[Draw]:
+    """Draw continuations of texts, no two of one text the same, and none that was drawn before.
+
+    Args:
+        model: that writes.
+        prompts: one a text.
+        counts: continuations of each text, at least 1.
+        drawn: what was drawn of each text before; what is drawn now is added.
+        seeds: of texts.
+        starts: what stands after each prompt already; nothing by default.
+        temperature: of each token, above 0.
+        max_tokens: of one continuation, at least 1, the same each time that a text is asked about.
+        stop: strings that end a continuation, none empty; its text ends before the earliest.
+        max_rows: decoded together; see `generate`.
+        known: what prompts begin with, read before; of use to small Llamas.
+
+    Raises: as `generate`.
+    """
+    assert temperature > 0, temperature
+    assert max_tokens >= 1, max_tokens
+    assert min(counts, default=1) >= 1, counts
+    ids = model.encode_texts(list(prompts), starts or [""] * len(prompts))
+    check_room(model, ids)
+    stopper = stopper_of(model.codec, tuple(stop))
+    width = max(counts, default=1)
+    at_once = max(1, (max_rows or rows_that_fit(model, ids, max_tokens)) // width)
+    done: dict[int, Draw] = {}
+    for texts in batches(ids, at_once):
+        beams = _Beams(
+            model,
+            [ids[text] for text in texts],
+            [counts[text] for text in texts],
+            [drawn[text] for text in texts],
+            [seeds[text] for text in texts],
+            max_tokens,
+        )
+        beams.run(temperature, stopper, known)
+        done |= zip(texts, beams.draws(stopper), strict=True)
+    return [done[text] for text in range(len(prompts))]
+
+
+class _Beams:
+    """Continuations of texts that are drawn together: K slots a text, each with a start or the whole of one.
+
+    Slots are in the order of their scores. Arrays are [N, K] and [N, K, T].
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        prompts: list[Tokens],
+        counts: list[int],
+        drawn: list[Drawn],
+        seeds: list[int],
+        max_tokens: int,
+    ) -> None:
+        self._model, self._prompts, self._roots = model, prompts, drawn
+        self._counts = np.array(counts)
+        self._limits = np.minimum([model.context - len(prompt) for prompt in prompts], max_tokens)
+        slots = (len(prompts), int(self._counts.max()))
+        sizes = (*slots, int(self._limits.max()))
+        self._ids = np.zeros(sizes, np.int64)
+        self._logprobs = np.zeros(sizes, np.float32)
+        self._entropy = np.zeros(sizes, np.float32)
+        self._lengths = np.zeros(slots, np.int64)
+        self._ended = np.zeros(slots, bool)
+        self._scores = np.full(slots, NEVER)
+        self._scores[:, 0] = 0.0
+        self._live = self._scores > NEVER
+        self._mass = np.zeros(slots)
+        """ln p of what stands in each slot, at the temperature."""
+        self._states = np.zeros(slots, np.int64)
+        self._states[:, 0] = states_of(seeds)
+        self._drawn = np.full(slots, None, object)
+        self._drawn[:, 0] = drawn
+        self._tokens = np.zeros(len(prompts), np.int64)
+        self._value = np.full(len(prompts), np.nan, np.float32)
+
+    def run(self, temperature: float, stopper: Stopper, known: PromptCache | None) -> None:
+        """Draw until every continuation has ended or met its limit."""
+        decoder, logits = start_decoder(self._model, self._prompts, self._ids.shape[2], known)
+        self._value = read_values(self._model, decoder)
+        marks = stopper.marks(logits.shape[1], self._model.ends)
+        for position in range(self._ids.shape[2]):
+            places = np.argwhere(self._live)
+            rows = self._grow(logits, places, position, temperature)
+            self._end(stopper, marks, position)
+            if not self._live.any():
+                break
+            logits = self._step(decoder, rows, position)
+
+    def _grow(
+        self, logits: Tensor, places: NDArray[np.int64], position: int, temperature: float
+    ) -> NDArray[np.int64]:
+        """Take the best of what live slots may become and of what has ended; the row each slot goes on from.
+
+        `places` [R, 2] are the slots of the rows of `logits` [R, V].
+        """
+        texts, slots = places.T
+        width = self._scores.shape[1]
+        starts = Starts(
+            self._scores[texts, slots],
+            self._mass[texts, slots],
+            self._states[texts, slots],
+            self._drawn[texts, slots],
+        )
+        children = Successors(width, logits, temperature, starts)
+        size = children.scores.shape[1]
+        table = np.full((*self._scores.shape, size), NEVER)
+        table[texts, slots] = children.scores
+        ended = np.where(self._live, NEVER, self._scores)
+        every = np.concatenate((ended, table.reshape(len(table), -1)), axis=1)
+        order = np.argsort(-every, axis=1, kind="stable")[:, :width]
+        scores = np.take_along_axis(every, order, axis=1)
+        scores[np.arange(width) >= self._counts[:, None]] = NEVER
+        carried = order < width
+        parents = np.where(carried, order, (order - width) // size)
+        number = np.zeros(self._scores.shape, np.int64)
+        number[texts, slots] = np.arange(len(places))
+        rows = np.take_along_axis(number, parents, axis=1)
+        self._take(parents, scores)
+        self._live = ~carried & (scores > NEVER)
+        self._extend(children, rows, np.where(carried, 0, (order - width) % size), position)
+        return rows
+
+    def _take(self, parents: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
+        """Each slot becomes a copy of what stood in its parent."""
+        self._scores = scores
+        for name in ("_lengths", "_ended", "_mass", "_states", "_drawn"):
+            setattr(self, name, np.take_along_axis(getattr(self, name), parents, axis=1))
+        for name in ("_ids", "_logprobs", "_entropy"):
+            setattr(self, name, np.take_along_axis(getattr(self, name), parents[:, :, None], axis=1))
+
+    def _extend(
+        self, children: Successors, rows: NDArray[np.int64], columns: NDArray[np.int64], position: int
+    ) -> None:
+        """Write the new token of each live slot."""
+        live = self._live
+        picked = rows[live], columns[live]
+        tokens = children.tokens[picked]
+        self._ids[live, position] = tokens
+        self._logprobs[live, position] = children.logprobs[picked]
+        self._entropy[live, position] = children.entropy[rows[live]]
+        self._mass[live] = children.mass[picked]
+        self._states[live] = children.states[picked]
+        self._lengths[live] = position + 1
+        self._tokens += live.sum(axis=1)
+        before = self._drawn[live]
+        self._drawn[live] = [
+            None if node is None else node.after.get(token)
+            for node, token in zip(before, tokens.tolist(), strict=True)
+        ]
+
+    def _end(self, stopper: Stopper, marks: NDArray[np.uint8], position: int) -> None:
+        """Take the slots that have ended out of the live ones."""
+        live = np.argwhere(self._live)
+        texts, slots = live.T
+        ended = stopper.ended(marks, self._ids[texts, slots, : position + 1])
+        self._ended[texts, slots] = ended
+        self._live[texts, slots] = ~ended & (position + 1 < self._limits[texts])
+
+    def _step(self, decoder: Decoder, rows: NDArray[np.int64], position: int) -> Tensor:
+        device = self._model.device
+        decoder.select(torch.from_numpy(rows[self._live]).to(device))
+        return decoder.step(torch.from_numpy(self._ids[self._live, position]).to(device))
+
+    def draws(self, stopper: Stopper) -> list[Draw]:
+        """In the order of the texts; what was drawn is noted."""
+        found = []
+        for text, root in enumerate(self._roots):
+            slots = np.flatnonzero(self._scores[text] > NEVER)
+            for slot in slots:
+                root.add(self._ids[text, slot, : self._lengths[text, slot]], float(self._mass[text, slot]))
+            found.append(Draw(self._completions(stopper, text, slots), int(self._tokens[text])))
+        for watcher in watchers:
+            texts, slots = np.nonzero(self._scores > NEVER)
+            watcher([self._prompts[text] for text in texts], self._lengths[texts, slots])
+        return found
+
+    def _completions(self, stopper: Stopper, text: int, slots: NDArray[np.int64]) -> list[Completion]:
+        lengths = self._lengths[text, slots]
+        ids = [self._ids[text, slot, :length] for slot, length in zip(slots, lengths, strict=True)]
+        made = []
+        for slot, row, (written, found) in zip(slots, ids, stopper.cut(ids), strict=True):
+            logprobs = self._logprobs[text, slot, : len(row)]
+            entropy = float(self._entropy[text, slot, : len(row)].mean())
+            made.append(
+                Completion(
+                    written, found, row, logprobs, bool(self._ended[text, slot]), entropy,
+                    float(self._value[text]),
+                )
+            )  # fmt: skip
+        return made
