@@ -14,7 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_language_generation import decode_by  # noqa: F401  (a fixture)
-from tiny_models import byte_tokenizer, tiny_llama
+from tiny_models import byte_tokenizer, plain_tokenizer, tiny_llama
 
 from engine.config import ProposalConfig, SearchConfig
 from engine.errors import UserError
@@ -25,6 +25,7 @@ from engine.language.model.model import LanguageModel
 from engine.language.model.scoring import score_tokens, values
 from engine.language.model.successors import Drawn
 from engine.language.rollout import Policy
+from engine.language.search.adapter import LanguageEvaluator
 from engine.language.search.tree_search import Plan, search_completions
 from engine.language.task import Prompt, Split, Task, VerifyResult
 
@@ -150,7 +151,9 @@ def test_what_is_said_of_a_continuation_holds(decode_by: Any) -> None:  # noqa: 
         )
         for completion, logprobs in zip(draw.completions, scored, strict=True):
             assert np.abs(completion.logprobs - logprobs).max() < 1e-4
-            assert completion.value == pytest.approx(value, abs=1e-5)
+            written = [[*head, *completion.ids[:length].tolist()] for length in range(completion.tokens)]
+            assert completion.values == pytest.approx(values(model, written), abs=1e-5)
+            assert completion.values[0] == pytest.approx(value, abs=1e-5)
             assert completion.ended == (completion.stop == ";" or int(completion.ids[-1]) in model.ends)
 
 
@@ -252,9 +255,39 @@ def test_a_step_weighs_its_probability(small: LanguageModel) -> None:
         assert max(abs(weights[text] - mass[text]) for text in mass) < 0.005
 
 
-def test_the_value_is_read_on_the_way() -> None:
-    model = with_value()
-    made = generate(model, ["1+", "((", "1+"], seeds=[1, 2, 3], max_tokens=4)
-    said = values(model, model.encode_prompts(["1+", "((", "1+"]))
-    assert [c.value for c in made] == pytest.approx(said.tolist(), abs=1e-6)
-    assert math.isnan(generate(tiny_llama(), ["1+"], seeds=[1], max_tokens=4)[0].value)
+def test_values_are_read_on_the_way() -> None:
+    model, prompts = with_value(), ["1+", "((", "1+", "a;b"]
+    made = generate(model, prompts, seeds=[1, 2, 3, 4], max_tokens=9, stop=(";",))
+    for head, completion in zip(model.encode_prompts(prompts), made, strict=True):
+        texts = [[*head, *completion.ids[:length].tolist()] for length in range(completion.tokens)]
+        assert completion.values == pytest.approx(values(model, texts), abs=1e-5)
+    assert np.isnan(generate(tiny_llama(), ["1+"], seeds=[1], max_tokens=4)[0].values).all()
+
+
+@pytest.mark.parametrize("distinct", [False, True])
+def test_a_tree_takes_values_as_they_are_read(distinct: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same search as with every text read anew."""
+    tokenizer = plain_tokenizer(LETTERS)
+    sizes = {"vocab_size": len(tokenizer), "eos_token_id": 0, "pad_token_id": 0}
+    model, task = LanguageModel(tiny_llama(3, **sizes).network, tokenizer), Words()
+    torch.nn.init.normal_(model.add_value_head().weight)
+    asked: list[int] = []
+    read = LanguageEvaluator._opinions
+
+    def counted(self: LanguageEvaluator, questions: Any) -> Any:
+        asked.append(len(questions))
+        return read(self, questions)
+
+    monkeypatch.setattr(LanguageEvaluator, "_opinions", counted)
+    proposals = ProposalConfig(distinct=distinct, initial_proposals=3, max_proposals=12)
+    found = []
+    for critic in (None, LanguageModel(model.network, model.codec.tokenizer, value_head=model.value_head)):
+        episodes = search_completions(
+            task, Policy(model, ""), task.prompts("test", 4, 0), Plan(40), SearchConfig(), proposals,
+            lambda pairs: [task.verify(*pair) for pair in pairs], seed=2, critic=critic,
+        )  # fmt: skip
+        found.append([(e.completion, [step.visits for step in e.steps]) for e in episodes])
+        asked.append(0)
+    assert found[0] == found[1]
+    split = asked.index(0)
+    assert sum(asked[:split]) < sum(asked[split:]) / 2

@@ -61,6 +61,19 @@ def byte_tokenizer(texts: list[str], size: int = 320) -> Any:
     return transformers.PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<end>")
 
 
+def plain_tokenizer(alphabet: str) -> Any:
+    """A token for each character and one that ends; every other text is the join of its tokens'."""
+    import tokenizers
+    import transformers
+    from tokenizers import decoders, models, pre_tokenizers
+
+    vocabulary = {token: index for index, token in enumerate(["<end>", *alphabet])}
+    backend = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token="<end>"))
+    backend.pre_tokenizer = pre_tokenizers.Split(tokenizers.Regex(r"[\s\S]"), "isolated")
+    backend.decoder = decoders.Fuse()
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<end>")
+
+
 def word_start_tokenizer(texts: list[str]) -> Any:
     """A BPE tokenizer that puts a mark for a space before the first word, as Llama's does."""
     import tokenizers

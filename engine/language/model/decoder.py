@@ -18,8 +18,10 @@ class Decoder(Protocol):
 
     logits: Tensor
     """Of the first token of each row, float32 [B, V]."""
-    hidden: Tensor | None
-    """What the trunk gives at the last token of each prompt, float32 [B, h]; None where it is not kept."""
+
+    @property
+    def hidden(self) -> Tensor | None:
+        """What the trunk gives at the last token of each row, float32 [B, h]; None where it is not kept."""
 
     def step(self, tokens: Tensor) -> Tensor:
         """Append `tokens` int64 [B]; logits float32 [B, V] of what follows."""

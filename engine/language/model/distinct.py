@@ -19,6 +19,7 @@ from torch import Tensor
 from engine.language.model.codec import Tokens
 from engine.language.model.decoder import Decoder
 from engine.language.model.generation import (
+    SHRINK_AT,
     Completion,
     Stopper,
     batches,
@@ -100,6 +101,30 @@ def draw_distinct(
     return [done[text] for text in range(len(prompts))]
 
 
+class _Rows:
+    """Rows of a decoder that are gone on from in any order, some several times, some not."""
+
+    def __init__(self, model: LanguageModel, decoder: Decoder, logits: Tensor) -> None:
+        self._model, self._decoder = model, decoder
+        self._rows, self._size = np.arange(len(logits)), len(logits)
+        self.logits = logits
+        """Of what follows each row, float32 [R, V]."""
+        self.values = read_values(model, decoder, len(logits))
+        """Of each row's text, float32 [R]; see `read_values`."""
+
+    def step(self, starts: NDArray[np.int64], tokens: NDArray[np.int64]) -> None:
+        """The rows are now those of `starts` [R], each with one token [R] more."""
+        device, rows = self.logits.device, self._rows[starts]
+        if len(np.unique(rows)) < len(rows) or len(rows) < SHRINK_AT * self._size:
+            self._decoder.select(torch.from_numpy(rows).to(device))
+            rows, self._size = np.arange(len(rows)), len(rows)
+        written = np.zeros(self._size, np.int64)
+        written[rows] = tokens
+        logits = self._decoder.step(torch.from_numpy(written).to(device))
+        self.logits, self._rows = logits[torch.from_numpy(rows).to(device)], rows
+        self.values = read_values(self._model, self._decoder, self._size)[rows]
+
+
 class _Beams:
     """Continuations of texts that are drawn together: K slots a text, each with a start or the whole of one.
 
@@ -123,6 +148,7 @@ class _Beams:
         self._ids = np.zeros(sizes, np.int64)
         self._logprobs = np.zeros(sizes, np.float32)
         self._entropy = np.zeros(sizes, np.float32)
+        self._values = np.full(sizes, np.nan, np.float32)
         self._lengths = np.zeros(slots, np.int64)
         self._ended = np.zeros(slots, bool)
         self._scores = np.full(slots, NEVER)
@@ -135,29 +161,24 @@ class _Beams:
         self._drawn = np.full(slots, None, object)
         self._drawn[:, 0] = drawn
         self._tokens = np.zeros(len(prompts), np.int64)
-        self._value = np.full(len(prompts), np.nan, np.float32)
 
     def run(self, temperature: float, stopper: Stopper, known: PromptCache | None) -> None:
         """Draw until every continuation has ended or met its limit."""
-        decoder, logits = start_decoder(self._model, self._prompts, self._ids.shape[2], known)
-        self._value = read_values(self._model, decoder)
-        marks = stopper.marks(logits.shape[1], self._model.ends)
+        rows = _Rows(self._model, *start_decoder(self._model, self._prompts, self._ids.shape[2], known))
+        marks = stopper.marks(rows.logits.shape[1], self._model.ends)
         for position in range(self._ids.shape[2]):
-            places = np.argwhere(self._live)
-            rows = self._grow(logits, places, position, temperature)
+            starts = self._grow(rows, position, temperature)
             self._end(stopper, marks, position)
             if not self._live.any():
                 break
-            logits = self._step(decoder, rows, position)
+            rows.step(starts[self._live], self._ids[self._live, position])
 
-    def _grow(
-        self, logits: Tensor, places: NDArray[np.int64], position: int, temperature: float
-    ) -> NDArray[np.int64]:
+    def _grow(self, rows: _Rows, position: int, temperature: float) -> NDArray[np.int64]:
         """Take the best of what live slots may become and of what has ended; the row each slot goes on from.
 
-        `places` [R, 2] are the slots of the rows of `logits` [R, V].
+        `rows` are those of the live slots.
         """
-        texts, slots = places.T
+        texts, slots = np.nonzero(self._live)
         width = self._scores.shape[1]
         starts = Starts(
             self._scores[texts, slots],
@@ -165,7 +186,7 @@ class _Beams:
             self._states[texts, slots],
             self._drawn[texts, slots],
         )
-        children = Successors(width, logits, temperature, starts)
+        children = Successors(width, rows.logits, temperature, starts)
         size = children.scores.shape[1]
         table = np.full((*self._scores.shape, size), NEVER)
         table[texts, slots] = children.scores
@@ -177,19 +198,20 @@ class _Beams:
         carried = order < width
         parents = np.where(carried, order, (order - width) // size)
         number = np.zeros(self._scores.shape, np.int64)
-        number[texts, slots] = np.arange(len(places))
-        rows = np.take_along_axis(number, parents, axis=1)
+        number[texts, slots] = np.arange(len(texts))
+        before = np.take_along_axis(number, parents, axis=1)
         self._take(parents, scores)
         self._live = ~carried & (scores > NEVER)
-        self._extend(children, rows, np.where(carried, 0, (order - width) % size), position)
-        return rows
+        self._extend(children, before, np.where(carried, 0, (order - width) % size), position)
+        self._values[self._live, position] = rows.values[before[self._live]]
+        return before
 
     def _take(self, parents: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
         """Each slot becomes a copy of what stood in its parent."""
         self._scores = scores
         for name in ("_lengths", "_ended", "_mass", "_states", "_drawn"):
             setattr(self, name, np.take_along_axis(getattr(self, name), parents, axis=1))
-        for name in ("_ids", "_logprobs", "_entropy"):
+        for name in ("_ids", "_logprobs", "_entropy", "_values"):
             setattr(self, name, np.take_along_axis(getattr(self, name), parents[:, :, None], axis=1))
 
     def _extend(
@@ -220,11 +242,6 @@ class _Beams:
         self._ended[texts, slots] = ended
         self._live[texts, slots] = ~ended & (position + 1 < self._limits[texts])
 
-    def _step(self, decoder: Decoder, rows: NDArray[np.int64], position: int) -> Tensor:
-        device = self._model.device
-        decoder.select(torch.from_numpy(rows[self._live]).to(device))
-        return decoder.step(torch.from_numpy(self._ids[self._live, position]).to(device))
-
     def draws(self, stopper: Stopper) -> list[Draw]:
         """In the order of the texts; what was drawn is noted."""
         found = []
@@ -248,7 +265,7 @@ class _Beams:
             made.append(
                 Completion(
                     written, found, row, logprobs, bool(self._ended[text, slot]), entropy,
-                    float(self._value[text]),
+                    self._values[text, slot, : len(row)],
                 )
             )  # fmt: skip
         return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -54,8 +53,8 @@ class Completion:
     """By the end token or a stop string; False: cut at the limit of tokens or at the model's context."""
     entropy: float
     """Mean over tokens of the entropy in nats of the distribution at temperature 1."""
-    value: float = math.nan
-    """In [0, 1], of the text that this continues, by the value head; NaN where it was not read on the way."""
+    values: NDArray[np.float32]
+    """In [0, 1], of the text before each token by the value head, [T]; NaN where they were not read."""
 
     @property
     def tokens(self) -> int:
@@ -141,12 +140,11 @@ class _Batch:
         self._entropy = np.zeros(size, np.float32)
         self.lengths = np.zeros(len(prompts), np.int64)
         self._ended = np.zeros(len(prompts), bool)
-        self._values = np.full(len(prompts), np.nan, np.float32)
+        self._values = np.full(size, np.nan, np.float32)
 
     def run(self, sampling: Sampling, stopper: Stopper, known: PromptCache | None) -> None:
         """Decode until every row has ended or met its limit."""
         decoder, logits = start_decoder(self._model, self.prompts, self._ids.shape[1], known)
-        self._values = read_values(self._model, decoder)
         rows = np.arange(len(self.prompts))
         live = np.ones(len(rows), bool)
         marks = stopper.marks(logits.shape[1], self._model.ends)
@@ -157,6 +155,7 @@ class _Batch:
                 each.cpu().numpy() for each in drawn
             )
             self._ids[rows, position] = ids
+            self._values[rows, position] = read_values(self._model, decoder, len(rows))
             self.lengths[rows[live]] = position + 1
             ended = np.zeros(len(rows), bool)
             ended[live] = stopper.ended(marks, self._ids[rows[live], : position + 1])
@@ -182,7 +181,7 @@ class _Batch:
             logprobs = self._logprobs[row, : len(ids[row])]
             yield Completion(
                 text, found, ids[row], logprobs, bool(self._ended[row]), float(entropy[row]),
-                float(self._values[row]),
+                self._values[row, : len(ids[row])],
             )  # fmt: skip
 
 
@@ -261,11 +260,11 @@ def start_decoder(
     return decoder, decoder.logits
 
 
-def read_values(model: LanguageModel, decoder: Decoder) -> NDArray[np.float32]:
-    """What the value head says of the texts that rows continue, float32 [B] in [0, 1]; NaN where unread."""
-    hidden = decoder.hidden
+def read_values(model: LanguageModel, decoder: Decoder, rows: int) -> NDArray[np.float32]:
+    """What the value head says of the text of each row, float32 [rows] in [0, 1]; NaN where it cannot."""
+    hidden = decoder.hidden if model.value_head is not None else None
     if model.value_head is None or hidden is None:
-        return np.full(len(decoder.logits), np.nan, np.float32)
+        return np.full(rows, np.nan, np.float32)
     values: NDArray[np.float32] = model.value_head(hidden)[:, 0].sigmoid().cpu().numpy()
     return values
 

@@ -89,6 +89,8 @@ class LanguageEvaluator:
         self.temperature, self.rows_at_once, self.listed, self.distinct = temperature, rows, listed, distinct
         self.interns = [Intern() for _ in prompts]
         self._begun: list[tuple[int, ...]] = [() for _ in prompts]
+        self._end_values: dict[tuple[int, tuple[int, ...]], float] = {}
+        """By tree and path, of completions that a token has ended which is not of their text."""
         self.generated = self.scored = 0
         self._by_token = TokenSteps(model, task, prompts, self.interns, most) if prior == "exact" else None
 
@@ -167,8 +169,11 @@ class LanguageEvaluator:
         ]
         if valued and self.critic.value_head is not None:
             if self.critic is self.model:
-                scores[valued] = read[valued]
-            unread = [i for i in valued if self.critic is not self.model or np.isnan(read[i])]
+                ends = [self._end_values.get((questions[i].tree, questions[i].path), read[i]) for i in valued]
+                scores[valued] = ends
+            else:
+                scores[valued] = np.nan
+            unread = [i for i in valued if np.isnan(scores[i])]
             scores[unread] = self._opinions([questions[i] for i in unread]) if unread else []
         cut = [index for index in valued if ended[index] and self._is_cut(questions[index])]
         scores[cut] = 0.0
@@ -231,8 +236,9 @@ class LanguageEvaluator:
         for question, (made, tokens) in zip(questions, drawn, strict=True):
             steps = [self._step(question, c.text, c.stop, c.tokens, c.ended) for c in made]
             self.generated += tokens
-            value = made[0].value if made else math.nan
+            value = float(made[0].values[0]) if made else math.nan
             answers.append(_Answer(self._weigh(question, steps, made), tokens, value))
+            self._note_ends(question, steps, made)
         return answers
 
     def _draw(self, questions: Sequence[Question]) -> list[tuple[list[Completion], int]]:
@@ -297,6 +303,11 @@ class LanguageEvaluator:
 
         return read_prompts(self.model, self.model.encode_prompts([prompt.text for prompt in self.prompts]))
 
+    @functools.cached_property
+    def _pieces(self) -> Sequence[str | None]:
+        """The text of each token."""
+        return list(self.model.codec.pieces())
+
     def _step(self, question: Question, text: str, stop: str, tokens: int, stopped: bool) -> ProposedStep:
         """A step as generated; the task's end and the end token end the completion, a limit of tokens too."""
         task, prompt = self.task, self.prompts[question.tree]
@@ -305,6 +316,18 @@ class LanguageEvaluator:
         cut = not stopped or (not ended and question.tokens + tokens >= task.max_tokens)
         complete = ended or cut or task.is_complete(prompt, question.completion + body)
         return ProposedStep(body, tokens, complete, cut)
+
+    def _note_ends(
+        self, question: Question, steps: Sequence[ProposedStep], made: Sequence[Completion]
+    ) -> None:
+        """Keep what the value head said of a completion before the token that ended it."""
+        ends = self.model.ends
+        for step, completion in zip(steps, made, strict=True):
+            last = int(completion.ids[-1])
+            alone = last in ends or (completion.stop == self.task.end == self._pieces[last])
+            if step.ends and not step.cut and alone and not np.isnan(completion.values[-1]):
+                path = (*question.path, self.interns[question.tree].id_of(step))
+                self._end_values[question.tree, path] = float(completion.values[-1])
 
     def _weigh(
         self, question: Question, steps: Sequence[ProposedStep], made: Sequence[Completion]
