@@ -24,9 +24,12 @@ from engine.language.model.generation import generate
 from engine.language.model.model import LanguageModel
 from engine.language.model.scoring import score_tokens, values
 from engine.language.model.successors import Drawn
-from engine.language.rollout import Policy
+from engine.language.parts import check_settings
+from engine.language.rollout import Draw as RolloutDraw
+from engine.language.rollout import Policy, sample
 from engine.language.search.adapter import LanguageEvaluator
 from engine.language.search.tree_search import Plan, search_completions
+from engine.language.settings import build_text_config
 from engine.language.task import Prompt, Split, Task, VerifyResult
 
 LETTERS = "ab;"
@@ -291,3 +294,52 @@ def test_a_tree_takes_values_as_they_are_read(distinct: bool, monkeypatch: pytes
     assert found[0] == found[1]
     split = asked.index(0)
     assert sum(asked[:split]) < sum(asked[split:]) / 2
+
+
+@pytest.mark.parametrize("rows", [4, 512])
+def test_samples_of_a_problem_differ(rows: int) -> None:
+    task = Words()
+    models = [tiny_llama(seed, alphabet=LETTERS) for seed in (3, 4)]
+    policies = [Policy(model, str(number)) for number, model in enumerate(models)]
+    prompts, told = task.prompts("test", 4, 0), list[int]()
+    episodes = sample(
+        task, policies, prompts, 12, RolloutDraw(rows=rows, distinct=True),
+        lambda pairs: [task.verify(*pair) for pair in pairs], seed=1, iteration=0, on_rows=told.append,
+    )  # fmt: skip
+    assert [e.prompt.id for e in episodes] == [p.id for p in prompts for _ in range(12)]
+    assert told[-1] == len(episodes)
+    assert told == sorted(told)
+    for policy in policies:
+        for prompt in prompts:
+            own = [e for e in episodes if e.prompt == prompt and e.model == policy.digest]
+            assert len({(e.completion, e.logprob) for e in own}) == len(own) == 6
+            assert all(e.result == task.verify(prompt, e.completion) for e in own)
+
+
+def test_a_problem_with_few_completions_gives_them_all() -> None:
+    class Short(Words):
+        max_tokens = 1
+
+    model, task = tiny_llama(3, alphabet=LETTERS), Short()
+    prompts = task.prompts("test", 2, 0)
+    episodes = sample(
+        task, [Policy(model, "")], prompts, 40, RolloutDraw(distinct=True),
+        lambda pairs: [task.verify(*pair) for pair in pairs], seed=1, iteration=0,
+    )  # fmt: skip
+    vocabulary = model.config.vocab_size
+    assert [e.prompt.id for e in episodes] == [p.id for p in prompts for _ in range(vocabulary)]
+
+
+@pytest.mark.parametrize(
+    ("setting", "remedy"),
+    [
+        ({"temperature": 0}, "temperature above 0"),
+        ({"top_k": 3}, "leave sample.top_k"),
+        ({"top_p": 0.9}, "sample.top_p out"),
+        ({"simulations": 4}, "proposals.distinct"),
+    ],
+)
+def test_distinct_samples_of_a_part_are_refused(setting: dict[str, float], remedy: str) -> None:
+    config = build_text_config("rft", "countdown", {"sample": {"distinct": True, **setting}})
+    with pytest.raises(UserError, match=remedy):
+        check_settings(config)

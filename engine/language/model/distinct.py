@@ -8,7 +8,7 @@ draws one after another are one draw.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +60,7 @@ def draw_distinct(
     stop: Sequence[str] = (),
     max_rows: int | None = None,
     known: PromptCache | None = None,
+    on_rows: Callable[[int], None] | None = None,
 ) -> list[Draw]:
     """Draw continuations of texts, no two of one text the same, and none that was drawn before.
 
@@ -75,6 +76,7 @@ def draw_distinct(
         stop: strings that end a continuation, none empty; its text ends before the earliest.
         max_rows: decoded together; see `generate`.
         known: what prompts begin with, read before; of use to small Llamas.
+        on_rows: called after each batch with the continuations that are done.
 
     Raises: as `generate`.
     """
@@ -98,6 +100,8 @@ def draw_distinct(
         )
         beams.run(temperature, stopper, known)
         done |= zip(texts, beams.draws(stopper), strict=True)
+        if on_rows is not None:
+            on_rows(sum(counts[text] for text in done))
     return [done[text] for text in range(len(prompts))]
 
 
