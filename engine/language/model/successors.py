@@ -26,18 +26,18 @@ NEVER = -math.inf
 class Drawn:
     """Which continuations of a text have been drawn, by their tokens."""
 
-    mass: float = 0.0
-    """The probability of those that begin so, given the text."""
+    mass: float = NEVER
+    """ln of the probability of those that begin so, given the text."""
     after: dict[int, Drawn] = field(default_factory=dict)
     """By the next token; empty at the end of a continuation."""
 
     def add(self, ids: NDArray[np.int64], logprob: float) -> None:
         """Note a new continuation, whose ln p is `logprob`, at the temperature of the draw."""
-        mass, node = math.exp(logprob), self
-        node.mass += mass
+        node = self
+        node.mass = float(np.logaddexp(node.mass, logprob))
         for token in ids.tolist():
             node = node.after.setdefault(token, Drawn())
-            node.mass += mass
+            node.mass = float(np.logaddexp(node.mass, logprob))
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,8 @@ def _without_drawn(mass: Tensor, drawn: NDArray[np.object_]) -> Tensor:
     if not rows:
         return mass
     left = mass.clone()
-    whole = mass[rows, tokens].exp()
-    rest = whole - torch.tensor(taken, dtype=torch.float64, device=mass.device)
-    left[rows, tokens] = torch.where(rest > NOTHING_LEFT * whole, rest, 0).log()
+    share = (torch.tensor(taken, dtype=torch.float64, device=mass.device) - mass[rows, tokens]).exp()
+    left[rows, tokens] += torch.where(share < 1 - NOTHING_LEFT, torch.log1p(-share.clamp(max=1)), NEVER)
     return left
 
 
