@@ -308,7 +308,7 @@ def test_a_tree_takes_values_as_they_are_read(distinct: bool, monkeypatch: pytes
         found.append([(e.completion, [step.visits for step in e.steps]) for e in episodes])
     assert found[0] == found[1]
     assert starts_read[0] == 0
-    assert starts_read[1] > 10
+    assert starts_read[1] >= 4
 
 
 @pytest.mark.parametrize("rows", [4, 512])
