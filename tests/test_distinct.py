@@ -81,10 +81,10 @@ def test_everything_is_drawn_once(small: LanguageModel, temperature: float) -> N
         if len(draw.completions) < 16:
             break
     assert len(seen) == len(set(seen))
-    # What has a millionth of its start's probability is taken for rounding.
+    # What has a millionth of the probability, or of its start's, is taken for rounding.
     assert sum(p for row, p in every.items() if row not in set(seen)) < 1e-5
     assert set(seen) <= set(every)
-    assert len(seen) > 0.9 * len(every)
+    assert {row for row, p in every.items() if p > 1e-5} <= set(seen)
     assert drawn.mass == pytest.approx(0, abs=1e-5)
     assert drawn_with(small, ["a"], [3], [99], drawn=[drawn], temperature=temperature)[0].completions == []
 

@@ -24,6 +24,7 @@ from engine.language.model.generation import (
     Stopper,
     batches,
     check_room,
+    generate,
     read_values,
     rows_that_fit,
     start_decoder,
@@ -64,6 +65,8 @@ def draw_distinct(
 ) -> list[Draw]:
     """Draw continuations of texts, no two of one text the same, and none that was drawn before.
 
+    Of texts of which one is wanted `generate` draws it.
+
     Args:
         model: that writes.
         prompts: one a text.
@@ -76,33 +79,79 @@ def draw_distinct(
         stop: strings that end a continuation, none empty; its text ends before the earliest.
         max_rows: decoded together; see `generate`.
         known: what prompts begin with, read before; of use to small Llamas.
-        on_rows: called after each batch with the continuations that are done.
+        on_rows: called after each batch with the continuations that are done; give all texts one count.
 
     Raises: as `generate`.
     """
     assert temperature > 0, temperature
     assert max_tokens >= 1, max_tokens
     assert min(counts, default=1) >= 1, counts
-    ids = model.encode_texts(list(prompts), starts or [""] * len(prompts))
+    starts = starts or [""] * len(prompts)
+    options = _Options(temperature, max_tokens, tuple(stop), max_rows, known, on_rows)
+    draws = [Draw([], 0)] * len(prompts)
+    left = [text for text in range(len(prompts)) if not drawn[text].is_all]
+    for write, part in (
+        (_one_each, [text for text in left if counts[text] == 1]),
+        (_many, [text for text in left if counts[text] > 1]),
+    ):
+        rows = [_Text(prompts[text], starts[text], counts[text], drawn[text], seeds[text]) for text in part]
+        for text, draw in zip(part, write(model, rows, options), strict=True):
+            draws[text] = draw
+    return draws
+
+
+@dataclass(frozen=True)
+class _Text:
+    prompt: str
+    start: str
+    count: int
+    drawn: Drawn
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Options:
+    temperature: float
+    max_tokens: int
+    stop: tuple[str, ...]
+    max_rows: int | None
+    known: PromptCache | None
+    on_rows: Callable[[int], None] | None
+
+
+def _one_each(model: LanguageModel, texts: Sequence[_Text], options: _Options) -> list[Draw]:
+    made = generate(
+        model,
+        [text.prompt for text in texts],
+        seeds=[text.seed for text in texts],
+        starts=[text.start for text in texts],
+        drawn=[text.drawn for text in texts],
+        temperature=options.temperature,
+        max_tokens=options.max_tokens,
+        stop=options.stop,
+        max_rows=options.max_rows,
+        known=options.known,
+        on_rows=options.on_rows,
+    )
+    return [Draw([completion], completion.tokens) for completion in made]
+
+
+def _many(model: LanguageModel, texts: Sequence[_Text], options: _Options) -> list[Draw]:
+    ids = model.encode_texts([text.prompt for text in texts], [text.start for text in texts])
     check_room(model, ids)
-    stopper = stopper_of(model.codec, tuple(stop))
-    width = max(counts, default=1)
-    at_once = max(1, (max_rows or rows_that_fit(model, ids, max_tokens)) // width)
+    stopper = stopper_of(model.codec, options.stop)
+    width = max((text.count for text in texts), default=1)
+    rows = options.max_rows or rows_that_fit(model, ids, options.max_tokens)
     done: dict[int, Draw] = {}
-    for texts in batches(ids, at_once):
+    for batch in batches(ids, max(1, rows // width)):
         beams = _Beams(
-            model,
-            [ids[text] for text in texts],
-            [counts[text] for text in texts],
-            [drawn[text] for text in texts],
-            [seeds[text] for text in texts],
-            max_tokens,
+            model, [ids[text] for text in batch], [texts[text] for text in batch], options.max_tokens
         )
-        beams.run(temperature, stopper, known)
-        done |= zip(texts, beams.draws(stopper), strict=True)
-        if on_rows is not None:
-            on_rows(sum(counts[text] for text in done))
-    return [done[text] for text in range(len(prompts))]
+        beams.run(options.temperature, stopper, options.known)
+        done |= zip(batch, beams.draws(stopper), strict=True)
+        if options.on_rows is not None:
+            options.on_rows(sum(texts[text].count for text in done))
+    return [done[text] for text in range(len(texts))]
 
 
 class _Rows:
@@ -136,16 +185,10 @@ class _Beams:
     """
 
     def __init__(
-        self,
-        model: LanguageModel,
-        prompts: list[Tokens],
-        counts: list[int],
-        drawn: list[Drawn],
-        seeds: list[int],
-        max_tokens: int,
+        self, model: LanguageModel, prompts: list[Tokens], texts: Sequence[_Text], max_tokens: int
     ) -> None:
-        self._model, self._prompts, self._roots = model, prompts, drawn
-        self._counts = np.array(counts)
+        self._model, self._prompts, self._roots = model, prompts, [text.drawn for text in texts]
+        self._counts = np.array([text.count for text in texts])
         self._limits = np.minimum([model.context - len(prompt) for prompt in prompts], max_tokens)
         slots = (len(prompts), int(self._counts.max()))
         sizes = (*slots, int(self._limits.max()))
@@ -161,9 +204,9 @@ class _Beams:
         self._mass = np.zeros(slots)
         """ln p of what stands in each slot, at the temperature."""
         self._states = np.zeros(slots, np.int64)
-        self._states[:, 0] = states_of(seeds)
+        self._states[:, 0] = states_of([text.seed for text in texts])
         self._drawn = np.full(slots, None, object)
-        self._drawn[:, 0] = drawn
+        self._drawn[:, 0] = self._roots
         self._tokens = np.zeros(len(prompts), np.int64)
 
     def run(self, temperature: float, stopper: Stopper, known: PromptCache | None) -> None:
@@ -213,6 +256,8 @@ class _Beams:
     def _take(self, parents: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
         """Each slot becomes a copy of what stood in its parent."""
         self._scores = scores
+        if (parents == np.arange(parents.shape[1])).all():
+            return
         for name in ("_lengths", "_ended", "_mass", "_states", "_drawn"):
             setattr(self, name, np.take_along_axis(getattr(self, name), parents, axis=1))
         for name in ("_ids", "_logprobs", "_entropy", "_values"):
@@ -240,9 +285,9 @@ class _Beams:
 
     def _end(self, stopper: Stopper, marks: NDArray[np.uint8], position: int) -> None:
         """Take the slots that have ended out of the live ones."""
-        live = np.argwhere(self._live)
-        texts, slots = live.T
-        ended = stopper.ended(marks, self._ids[texts, slots, : position + 1])
+        texts, slots = np.nonzero(self._live)
+        rows, width = texts * self._live.shape[1] + slots, self._ids.shape[2]
+        ended = stopper.ended(marks, self._ids.reshape(-1, width), rows, position + 1)
         self._ended[texts, slots] = ended
         self._live[texts, slots] = ~ended & (position + 1 < self._limits[texts])
 

@@ -17,6 +17,7 @@ from engine.language.model.llama_decoder import LlamaDecoder
 from engine.language.model.llama_reader import PromptCache, is_small_llama
 from engine.language.model.model import LanguageModel
 from engine.language.model.sampling import Noise, Sampling, draw
+from engine.language.model.successors import Drawn, Remainder
 
 MAX_ROWS = 768
 MAX_CACHE_BYTES = 1 << 30
@@ -81,6 +82,7 @@ def generate(
     stop: Sequence[str] = (),
     max_rows: int | None = None,
     known: PromptCache | None = None,
+    drawn: Sequence[Drawn] | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> list[Completion]:
     """Continue prompts, one row each; repeat a prompt to get several completions of it.
@@ -100,6 +102,8 @@ def generate(
         stop: strings that end a completion, none empty; its text ends before the earliest.
         max_rows: decoded together; by default MAX_ROWS, or what MAX_CACHE_BYTES hold.
         known: what prompts begin with, read before; of use to small Llamas.
+        drawn: what has been drawn of each row's text and is not drawn again, one row a text; what is drawn
+            now is added. By default rows know of no others.
         on_rows: called after each batch with the rows that are done.
 
     Raises:
@@ -109,6 +113,7 @@ def generate(
     assert len(seeds) == len(prompts), (len(seeds), len(prompts))
     assert max_tokens >= 1, max_tokens
     assert all(stop), stop
+    assert drawn is None or (temperature > 0 and top_k == 0 and top_p == 1)
     sampling, stopper = Sampling(temperature, top_k, top_p), stopper_of(model.codec, tuple(stop))
     ids = model.encode_texts(list(prompts), starts or [""] * len(prompts))
     check_room(model, ids)
@@ -116,7 +121,8 @@ def generate(
     done: dict[int, Completion] = {}
     for rows in batches(ids, rows_at_once):
         batch = _Batch(model, [ids[row] for row in rows], [seeds[row] for row in rows], max_tokens)
-        batch.run(sampling, stopper, known)
+        before = None if drawn is None else [drawn[row] for row in rows]
+        batch.run(sampling, stopper, known, before)
         for watcher in watchers:
             watcher(batch.prompts, batch.lengths)
         done |= zip(rows, batch.completions(stopper), strict=True)
@@ -142,15 +148,30 @@ class _Batch:
         self._ended = np.zeros(len(prompts), bool)
         self._values = np.full(size, np.nan, np.float32)
 
-    def run(self, sampling: Sampling, stopper: Stopper, known: PromptCache | None) -> None:
+    def run(
+        self,
+        sampling: Sampling,
+        stopper: Stopper,
+        known: PromptCache | None,
+        drawn: Sequence[Drawn] | None,
+    ) -> None:
         """Decode until every row has ended or met its limit."""
+        rest = None if drawn is None else Remainder(drawn, sampling.temperature)
+        self._decode(sampling, stopper, known, rest)
+        for row, text in enumerate(drawn or ()):
+            assert rest is not None
+            text.add(self._ids[row, : self.lengths[row]], float(rest.mass[row]))
+
+    def _decode(
+        self, sampling: Sampling, stopper: Stopper, known: PromptCache | None, rest: Remainder | None
+    ) -> None:
         decoder, logits = start_decoder(self._model, self.prompts, self._ids.shape[1], known)
         rows = np.arange(len(self.prompts))
         live = np.ones(len(rows), bool)
         marks = stopper.marks(logits.shape[1], self._model.ends)
         for position in range(self._ids.shape[1]):
             noise = torch.from_numpy(self._noise.uniform(rows, position)).to(logits.device)
-            drawn = draw(logits, noise, sampling)
+            drawn = rest.draw(logits, noise, rows, live) if rest else draw(logits, noise, sampling)
             ids, self._logprobs[rows, position], self._entropy[rows, position] = (
                 each.cpu().numpy() for each in drawn
             )
@@ -158,7 +179,7 @@ class _Batch:
             self._values[rows, position] = read_values(self._model, decoder, len(rows))
             self.lengths[rows[live]] = position + 1
             ended = np.zeros(len(rows), bool)
-            ended[live] = stopper.ended(marks, self._ids[rows[live], : position + 1])
+            ended[live] = stopper.ended(marks, self._ids, rows[live], position + 1)
             self._ended[rows[ended]] = True
             live &= ~ended & (position + 1 < self._limits[rows])
             if not live.any():
@@ -208,13 +229,15 @@ class Stopper:
         # A stop string is complete only with a token that brings its last character.
         return _MAY_END if any(stop[-1] in piece for stop in self._stop) else _GOES_ON
 
-    def ended(self, marks: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which texts [B, T] end with their last token, bool [B]; none has ended before."""
-        found = marks[rows[:, -1]]
+    def ended(
+        self, marks: NDArray[np.uint8], ids: NDArray[np.int64], rows: NDArray[np.int64], length: int
+    ) -> NDArray[np.bool_]:
+        """Which rows [B] of `ids` [R, T] end with their last token of `length`, bool [B]; none has before."""
+        found = marks[ids[rows, length - 1]]
         ended: NDArray[np.bool_] = found == _ENDS
         maybe = np.flatnonzero(found == _MAY_END)
         if len(maybe):
-            ended[maybe] = [bool(stop) for _, stop in self.cut(list(rows[maybe]))]
+            ended[maybe] = [bool(stop) for _, stop in self.cut(list(ids[rows[maybe], :length]))]
         return ended
 
     def cut(self, rows: Sequence[NDArray[np.int64]]) -> Iterator[tuple[str, str]]:

@@ -93,11 +93,16 @@ def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, T
     else:
         if sampling != Sampling():
             probs = kept(logits, sampling)
-        total = probs.cumsum(1)
-        # Below the last entry even when rounded, so that a token without probability is never drawn.
-        target = uniform[:, None] * total[:, -1:]
-        tokens = (total <= target).sum(1).clamp(max=logits.shape[1] - 1)
+        tokens = inverted(probs, uniform)
     return tokens, log_probs.gather(1, tokens[:, None])[:, 0], entropy
+
+
+def inverted(probs: Tensor, uniform: Tensor) -> Tensor:
+    """The tokens [B] at which the running sums of `probs` [B, V] pass `uniform` [B] of their totals."""
+    total = probs.cumsum(1)
+    # Below the last entry even when rounded, so that a token without probability is never drawn.
+    target = uniform[:, None] * total[:, -1:]
+    return (total <= target).sum(1).clamp(max=probs.shape[1] - 1)
 
 
 def kept(logits: Tensor, sampling: Sampling) -> Tensor:

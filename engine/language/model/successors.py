@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.errors import UserError
-from engine.language.model.sampling import gumbel, next_states
+from engine.language.model.sampling import Sampling, draw, gumbel, inverted, next_states
 
 NOTHING_LEFT = 1e-6
 """Share of a token's probability that is rounding: with no more of it left, all that it begins is drawn."""
@@ -38,6 +39,69 @@ class Drawn:
         for token in ids.tolist():
             node = node.after.setdefault(token, Drawn())
             node.mass = float(np.logaddexp(node.mass, logprob))
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing but rounding is left to draw."""
+        return self.mass > math.log1p(-NOTHING_LEFT)
+
+
+class Remainder:
+    """What rows may still say, each of a text of its own; it draws as `sampling.draw` does.
+
+    Args:
+        drawn: of each row, what has been drawn of its text.
+        temperature: of each token, above 0.
+    """
+
+    def __init__(self, drawn: Sequence[Drawn], temperature: float) -> None:
+        self._nodes: list[Drawn | None] = [node if node.after else None for node in drawn]
+        self._temperature = temperature
+        self.mass = np.zeros(len(drawn))
+        """ln p of what each row has said, at the temperature."""
+
+    def draw(
+        self, logits: Tensor, uniform: Tensor, rows: NDArray[np.int64], live: NDArray[np.bool_]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(tokens [B]; their ln p and the entropy at temperature 1) of `rows` [B], whose logits are [B, V].
+
+        What rows that are not `live` [B] say does not count.
+        """
+        nodes = [self._nodes[row] for row in rows]
+        if all(node is None for node in nodes):
+            found = draw(logits, uniform, Sampling(self._temperature))
+        else:
+            logprobs = logits.log_softmax(1)
+            tempered = (logits / self._temperature).log_softmax(1)
+            said = torch.from_numpy(self.mass[rows]).to(logits.device)[:, None]
+            left = _without_drawn(tempered.double() + said, nodes) - said
+            # Where rounding has left nothing, a row may say what was said before.
+            left = torch.where(left.isneginf().all(1, keepdim=True), tempered.double(), left)
+            tokens = inverted(left.exp(), uniform)
+            found = (
+                tokens,
+                logprobs.gather(1, tokens[:, None])[:, 0],
+                torch.special.entr(logprobs.exp()).sum(1),
+            )
+        self._note(logits, found, rows, live)
+        return found
+
+    def _note(
+        self,
+        logits: Tensor,
+        found: tuple[Tensor, Tensor, Tensor],
+        rows: NDArray[np.int64],
+        live: NDArray[np.bool_],
+    ) -> None:
+        tokens, logprobs, _ = found
+        if self._temperature != 1:
+            tempered = (logits / self._temperature).log_softmax(1)
+            logprobs = tempered.gather(1, tokens[:, None])[:, 0]
+        self.mass[rows[live]] += logprobs.double().cpu().numpy()[live]
+        for row, token in zip(rows.tolist(), tokens.tolist(), strict=True):
+            node = self._nodes[row]
+            if node is not None:
+                self._nodes[row] = node.after.get(token)
 
 
 @dataclass(frozen=True)
@@ -93,7 +157,7 @@ def _best(width: int, logits: Tensor, temperature: float, starts: Starts) -> tup
     return best.values, best.indices, *picked, entropy
 
 
-def _without_drawn(mass: Tensor, drawn: NDArray[np.object_]) -> Tensor:
+def _without_drawn(mass: Tensor, drawn: Iterable[Drawn | None]) -> Tensor:
     """ln p [R, V] of what begins with each token and has not been drawn."""
     rows, tokens, taken = [], [], []
     for row, node in enumerate(drawn):
