@@ -237,7 +237,7 @@ class Words(Task):
 @pytest.mark.parametrize("rule", ["puct", "gumbel"])
 def test_a_tree_whose_steps_come_once(small: LanguageModel, rule: str) -> None:
     task = Words()
-    proposals = ProposalConfig(distinct=True, initial_proposals=3, max_proposals=12)
+    proposals = ProposalConfig(distinct=True, initial_proposals=3, max_proposals=12, widening_factor=2)
     found = search_completions(
         task, Policy(small, ""), task.prompts("test", 4, 0), Plan(60, 200, judge=True),
         SearchConfig(rule=rule), proposals, lambda pairs: [task.verify(*pair) for pair in pairs], seed=1,

@@ -193,11 +193,7 @@ CRITIC: Settings = {
     "value": {"labels": "rollouts", "completions": 8, "anchor": 1.0},
     "measure": {"samples": 0},
 }
-SEARCH: Settings = {
-    "simulations": 64,
-    "search": {"policy_temperature": 1.0},
-    "proposals": {"initial_proposals": 2, "more_proposals": 2, "max_proposals": 16},
-}
+SEARCH: Settings = {"simulations": 128, "search": {"policy_temperature": 1.0}, "proposals": {}}
 
 SIZES: Settings = {"task": "countdown", "test": 1000, "settings": SETTINGS, "critic": CRITIC, **SEARCH}
 
