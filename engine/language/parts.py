@@ -48,7 +48,7 @@ class Progress:
     knobs: Knobs = field(default_factory=Knobs)
     """Settings as alarms have turned them."""
     accuracy: dict[str, Any] = field(default_factory=dict)
-    """Scores of the accepted model on the validation problems."""
+    """What the gate compares, of the accepted model."""
     stopped: str = ""
     """Why the loop was halted before its end."""
 
@@ -76,10 +76,16 @@ class Parts:
     metrics: Metrics
     reporter: Reporter
     progress: Progress
+    base: LanguageModel
+    """The first one."""
     model: LanguageModel
     """The accepted one."""
     accuracy: Items
-    """What it reaches on the validation problems."""
+    """What the gate compares: what the accepted one reaches on the validation problems."""
+
+    def writer(self, model: LanguageModel) -> LanguageModel:
+        """Who writes where `model` is looked at: itself, or for a critic the first model."""
+        return self.base if self.config.is_critic else model
 
 
 def knobs_of(config: TextConfig) -> Knobs:
@@ -233,6 +239,8 @@ def check_settings(config: TextConfig) -> None:
         raise UserError(
             f"filter.thresholds {list(config.filter.thresholds)}: give one where values are learnt"
         )
+    if config.is_critic and config.measure.control:
+        raise UserError("measure.control: a critic writes nothing, so there is no control; set it to false")
     if model.lora.rank and not model.path:
         raise UserError("model.lora needs a model to go over; name one with --model")
 

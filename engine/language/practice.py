@@ -54,7 +54,7 @@ def write_episodes(
         for place in range(0, len(prompts), SEARCHED_AT_ONCE):
             episodes += search_completions(
                 parts.task, policies[0], prompts[place : place + SEARCHED_AT_ONCE], plan, config.search,
-                config.proposals, parts.verify, seed=config.seed, iteration=iteration,
+                config.proposals, parts.verify, seed=config.seed, iteration=iteration, critic=parts.model,
             )  # fmt: skip
             move(len(episodes))
     return episodes
@@ -70,7 +70,8 @@ def teach(
 ) -> dict[str, float] | None:
     """Train the value head, and the policy on visits where the settings say so; None without a lesson."""
     kept = [episode for episode in episodes if episode.kept]
-    policy = Policy(parts.model, parts.model.digest())
+    writer = parts.writer(parts.model)
+    policy = Policy(writer, writer.digest())
     labels, tokens = read_labels(
         config.value, policy, parts.task, episodes if config.update.loss == "visits" else kept,
         Draw(rows=config.loop.rows), parts.verify, seed=config.seed, iteration=iteration,
@@ -85,7 +86,7 @@ def teach(
     anchor = None
     if config.update.loss == "visits":
         lessons += visit_lessons(student, parts.task, kept)
-    else:
+    elif not config.is_critic:
         anchor = parts.model
         if config.value.kind == "pairwise" or config.value.labels == "file":
             lessons += anchor_lessons(student, kept)

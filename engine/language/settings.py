@@ -121,7 +121,8 @@ class ValueConfig(Section):
     weight: float = Field(1.0, ge=0, le=100)
     """Of the value loss beside the policy's."""
     anchor: float = Field(3.0, ge=0, le=1000)
-    """Weight of KL(model before, model), which keeps the policy where values alone are learnt."""
+    """Weight of KL(model before, model), which keeps the policy where values alone are learnt. 0: the model
+    becomes a critic alone, which values what the first model writes."""
     steps: int = Field(600, ge=1, le=10_000_000)
     """Gradient steps of the value head that the first search needs."""
 
@@ -169,6 +170,11 @@ class TextConfig(Section):
     guards: GuardConfig = GuardConfig()
     loop: TextLoopConfig = TextLoopConfig()
 
+    @property
+    def is_critic(self) -> bool:
+        """Whether what is trained values texts alone: the first model writes all of them."""
+        return self.update.loss == "value" and self.value.anchor == 0
+
     @model_validator(mode="after")
     def _check(self) -> TextConfig:
         if self.update.start == "fresh" and self.model.adapter:
@@ -212,7 +218,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "sample": {"prompts": 4000, "samples": 3},
         "filter": {"thresholds": (0.0,), "distinct": False},
         "update": {"loss": "value", "steps": 1500},
-        "value": {"labels": "rollouts"},
+        "value": {"labels": "rollouts", "anchor": 0.0},
         "learner": {"learning_rate": 1e-3},
         "mix": {"real": False},
         "measure": {"samples": 16, "control": False},
@@ -223,6 +229,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "sample": {"prompts": 4000, "samples": 8},
         "filter": {"thresholds": (0.0,), "distinct": False, "per_prompt": 8},
         "update": {"loss": "value", "steps": 1500},
+        "value": {"anchor": 0.0},
         "learner": {"learning_rate": 1e-3},
         "mix": {"real": False},
         "measure": {"samples": 16, "control": False},
