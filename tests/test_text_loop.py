@@ -264,7 +264,9 @@ def test_the_gate_compares_critics_by_how_they_tell_samples_apart(critic_run: Pa
 
 
 def test_an_anchored_model_goes_on_writing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = command("orm", tmp_path / "run", "--json", loop__iterations=1, value__anchor=3.0)
+    words = command(
+        "orm", tmp_path / "run", "--json", loop__iterations=1, value__anchor=3.0, value__likelihood=0
+    )
     assert run_command(words) == 0
     rows = json.loads(capsys.readouterr().out)["result"]
     assert [row["model"] for row in rows] == ["first", "iteration 1"]

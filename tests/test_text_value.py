@@ -238,6 +238,23 @@ def test_ranks_learn_which_is_better() -> None:
     assert one > other
 
 
+@pytest.mark.parametrize("ranked", [False, True])
+def test_likelihood_learns_what_is_right(ranked: bool) -> None:
+    network = model()
+    head = network.add_value_head(likelihood=True)
+    labels = [Label(ASK, "", text, float("b" not in text)) for text in ("a;", "b;", "c;")]
+    lessons = rank_lessons(network, labels) if ranked else value_lessons(network, TASK, labels)
+    begin = len(network.codec.encode_prompts(["?"])[0])
+    assert {each.prompt for each in lessons if isinstance(each, Judged | Ranked)} == {begin}
+    before = [float(row.sum()) for row in score(network, ["?"] * 3, ["a;", "b;", "c;"])]
+    torch.nn.init.constant_(network.add_value_head(True).nats, 1.0)  # type: ignore[arg-type]
+    head.weight.requires_grad_(False)
+    learner = TextLearner(network, TextLearnerConfig(learning_rate=3e-3, batch_tokens=64), 1)
+    learner.fit(lessons, Mixed(1.0, None, 0.0), steps=40)
+    after = [float(row.sum()) for row in score(network, ["?"] * 3, ["a;", "b;", "c;"])]
+    assert after[1] - before[1] < min(after[0] - before[0], after[2] - before[2]) - 1
+
+
 def test_visits_are_lessons_at_each_place() -> None:
     first = Step("a;", 0, ("a;", "b;", ""), (3, 1, 0), (0.4, 0.3, 0.3), (0.5, -1.0, float("nan")), 0.25)
     second = Step("", 0, ("", "c;"), (2, 2), (0.5, 0.5), (1.0, 1.0), 1.0)
@@ -312,6 +329,8 @@ def test_a_vote_counts_what_cannot_be_read() -> None:
         ("orm", {"filter": {"thresholds": (0.0, 0.5)}}, "thresholds"),
         ("sft", {"model": {"lora": {"rank": 4}}}, "--model"),
         ("prm", {"measure": {"control": True}}, "measure.control"),
+        ("prm", {"value": {"anchor": 3.0, "likelihood": 0.5}}, "value.likelihood"),
+        ("alphazero", {"value": {"likelihood": 0.5}}, "value.likelihood"),
     ],
 )
 def test_settings_that_do_not_go_together(method: str, changes: dict[str, object], message: str) -> None:

@@ -103,11 +103,9 @@ def evaluate(
 
 def values_of(model: LanguageModel, episodes: Sequence[Episode]) -> NDArray[np.float32]:
     """What the model's value head says of whole completions, float32 [N]."""
-    from engine.language.model.scoring import values
+    from engine.language.model.scoring import text_values
 
-    return values(
-        model, model.encode_texts([e.prompt.text for e in episodes], [e.completion for e in episodes])
-    )
+    return text_values(model, [e.prompt.text for e in episodes], [e.completion for e in episodes])
 
 
 def best_by_value(scores: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -239,6 +239,11 @@ def check_settings(config: TextConfig) -> None:
         raise UserError(
             f"filter.thresholds {list(config.filter.thresholds)}: give one where values are learnt"
         )
+    if value.likelihood and not config.is_critic:
+        raise UserError(
+            f"value.likelihood = {value.likelihood:g} is for critics, which write nothing: "
+            'set it to 0, or take update.loss = "value" with value.anchor = 0'
+        )
     if config.is_critic and config.measure.control:
         raise UserError("measure.control: a critic writes nothing, so there is no control; set it to false")
     if model.lora.rank and not model.path:

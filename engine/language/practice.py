@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 
-from engine.language.learner.filter import mix
+from engine.language.learner.filter import mix, shared
 from engine.language.learner.label import merged, outcome_labels, read_labels
 from engine.language.learner.lesson import (
     Lesson,
@@ -77,7 +77,7 @@ def teach(
         Draw(rows=config.loop.rows), parts.verify, seed=config.seed, iteration=iteration,
     )  # fmt: skip
     parts.progress.tokens += tokens
-    student.add_value_head()
+    student.add_value_head(config.value.likelihood > 0)
     lessons: list[Lesson] = []
     if config.value.kind == "pairwise":
         lessons += rank_lessons(student, labels)
@@ -92,8 +92,12 @@ def teach(
             lessons += anchor_lessons(student, kept)
     if not lessons:
         return None
-    if config.mix.real:
-        seed = row_seed(config.seed, "mix", iteration)
+    seed = row_seed(config.seed, "mix", iteration)
+    if config.value.likelihood:
+        right = {(each.prompt.id, each.completion): each for each in kept if each.result.score >= 1}
+        written = real_lessons(student, mix(right.values(), parts.real, config.mix, seed))
+        lessons += shared(written, len(lessons), config.value.likelihood, seed)
+    elif config.mix.real:
         lessons += real_lessons(student, mix(kept, parts.real, config.mix, seed)[len(kept) :])
     with parts.reporter.phase("training", steps, "steps") as move:
         return fit(student, config, lessons, anchor, steps, (iteration, 0), move)
