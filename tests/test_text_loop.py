@@ -263,6 +263,15 @@ def test_the_gate_compares_critics_by_how_they_tell_samples_apart(critic_run: Pa
     assert abs(line["gate/difference"]) <= abs(line["value/auc_within"] - 0.5) + 1e-9
 
 
+def test_a_critics_run_goes_on_to_the_same_numbers(critic_run: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    words = command("prm", again, "--json", measure__samples=4, task="nim", loop__iterations=1)
+    assert run_command(words) == 0
+    assert run_command([*words[:5], "--resume", "--iterations", "2", "--json"]) == 0
+    assert metrics(again) == metrics(critic_run)
+    assert "values what the first model writes" in (again / "report.html").read_text()
+
+
 def test_an_anchored_model_goes_on_writing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = command(
         "orm", tmp_path / "run", "--json", loop__iterations=1, value__anchor=3.0, value__likelihood=0

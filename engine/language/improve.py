@@ -301,6 +301,8 @@ def run_page(
     samples = draw_samples(episodes, [], {}, monitor.tools.modes, count=10, seed=config.seed)
     facts = {"task": config.task, "method": config.method, "seed": str(config.seed)}
     facts["model"] = config.model.path or f"built, {config.model.size} parameters"
+    if config.is_critic:
+        facts["role"] = "a critic, which values what the first model writes"
     title = f"{config.method} on {task.name}"
     return RunPage(
         title, monitor.history, monitor.alerts, samples, facts, notes, thresholds=config.monitor.thresholds
