@@ -20,7 +20,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from engine.cli.app import run as run_command
 from engine.cli.text_verb import open_model
+from engine.language import practice
 from engine.language.improve import guarded
+from engine.language.learner.lesson import Lesson
+from engine.language.learner.objective import Text
+from engine.language.model.model import LanguageModel
 from engine.language.model.model_folder import load_model, save_model
 from engine.language.model.tiny_model import build_model
 from engine.language.monitor.config import GuardConfig
@@ -28,7 +32,7 @@ from engine.language.monitor.guard import Knobs
 from engine.language.monitor.levels import Alert, Level
 from engine.language.problem.task_registry import load_task
 from engine.language.record.rundir import TextRun, read_text_config
-from engine.language.settings import METHODS
+from engine.language.settings import METHODS, TextConfig
 from engine.metrics import read_metrics
 
 TINY = {
@@ -270,6 +274,30 @@ def test_a_critics_run_goes_on_to_the_same_numbers(critic_run: Path, tmp_path: P
     assert run_command([*words[:5], "--resume", "--iterations", "2", "--json"]) == 0
     assert metrics(again) == metrics(critic_run)
     assert "values what the first model writes" in (again / "report.html").read_text()
+
+
+def test_a_critic_learns_to_write_what_is_right_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught: list[tuple[LanguageModel, Sequence[Lesson]]] = []
+
+    def fit(
+        model: LanguageModel, config: TextConfig, lessons: Sequence[Lesson], *_: object
+    ) -> dict[str, float]:
+        taught.append((model, lessons))
+        return {}
+
+    monkeypatch.setattr(practice, "fit", fit)
+    words = command("orm", tmp_path / "run", "--json", task="nim", loop__iterations=1, mix__real="false")
+    assert run_command(words) == 0
+    ((student, lessons),) = taught
+    texts = [student.codec.decode([each.response])[0] for each in lessons if isinstance(each, Text)]
+    with TextRun.open(tmp_path / "run") as run:
+        run.latest()
+        episodes = run.episodes()
+    assert set(texts) == {each.completion for each in episodes if each.kept and each.result.score >= 1}
+    assert {each.result.score >= 1 for each in episodes} == {True, False}
+    assert len(texts) / len(lessons) == pytest.approx(0.8, abs=0.01)
 
 
 def test_an_anchored_model_goes_on_writing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

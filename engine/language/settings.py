@@ -218,8 +218,8 @@ METHODS: dict[str, dict[str, Any]] = {
     },
     # Lightman et al. 2023 (2305.20050), Wang et al. 2024 (2312.08935): the value of every step.
     "prm": {
-        "sample": {"prompts": 4000, "samples": 8},
-        "filter": {"thresholds": (0.0,), "distinct": False, "per_prompt": 8},
+        "sample": {"prompts": 4000, "samples": 16},
+        "filter": {"thresholds": (0.0,), "distinct": False, "per_prompt": 16},
         "update": {"loss": "value", "steps": 1000},
         "value": {"labels": "rollouts", "completions": 4, "anchor": 0.0, "likelihood": 0.8},
         "measure": {"samples": 16, "control": False},
