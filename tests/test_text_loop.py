@@ -281,9 +281,7 @@ def test_a_critic_learns_to_write_what_is_right_alone(
 ) -> None:
     taught: list[tuple[LanguageModel, Sequence[Lesson]]] = []
 
-    def fit(
-        model: LanguageModel, config: TextConfig, lessons: Sequence[Lesson], *_: object
-    ) -> dict[str, float]:
+    def fit(model: LanguageModel, _: TextConfig, lessons: Sequence[Lesson], *__: object) -> dict[str, float]:
         taught.append((model, lessons))
         return {}
 
