@@ -47,6 +47,19 @@ def test_a_saved_model_comes_back_whole(saved: Path) -> None:
         assert (ours == theirs).all()
 
 
+def test_a_head_that_counts_likelihood_comes_back(tmp_path: Path) -> None:
+    model = tiny_llama()
+    head = model.add_value_head(likelihood=True)
+    assert head.nats is not None
+    torch.nn.init.constant_(head.nats, 0.5)
+    save_model(model, tmp_path / "model")
+    again = load_model(tmp_path / "model")
+    assert again.value_head is not None
+    assert again.value_head.nats is not None
+    assert again.value_head.nats.item() == 0.5
+    assert again.digest() == model.digest()
+
+
 def test_plain_transformers_reads_the_folder(saved: Path) -> None:
     import transformers
 

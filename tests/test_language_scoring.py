@@ -8,7 +8,15 @@ import torch
 from tiny_models import PROMPTS, SEEDS, tiny_llama
 
 from engine.language.model.generation import generate
-from engine.language.model.scoring import score, score_tokens, top_tokens, value_logits, values
+from engine.language.model.model import LanguageModel, ValueHead
+from engine.language.model.scoring import (
+    score,
+    score_tokens,
+    text_values,
+    top_tokens,
+    value_logits,
+    values,
+)
 
 
 def test_scores_are_those_of_the_plain_network() -> None:
@@ -48,6 +56,36 @@ def test_values_are_of_the_last_token() -> None:
     assert got.dtype == np.float32
     ids = torch.tensor(model.encode_prompts(["1+2"]))
     assert value_logits(model, ids, torch.ones_like(ids)).requires_grad
+
+
+def test_values_count_the_likelihood_of_what_follows_the_prompt() -> None:
+    model = tiny_llama()
+    torch.nn.init.normal_(model.add_value_head().weight)
+    by_state = text_values(model, PROMPTS, PROMPTS)
+    head = model.add_value_head(likelihood=True)
+    np.testing.assert_allclose(text_values(model, PROMPTS, PROMPTS), by_state, atol=1e-5)
+    assert head is model.add_value_head(likelihood=True)
+    assert head.nats is not None
+    torch.nn.init.constant_(head.nats, 0.25)
+    nats = np.array([row.sum() for row in score(model, PROMPTS, PROMPTS)])
+    wanted = 1 / (1 + (1 / by_state - 1) * np.exp(-0.25 * nats))
+    np.testing.assert_allclose(text_values(model, PROMPTS, PROMPTS), wanted, atol=1e-4)
+    # A prompt alone has nothing that could be likely, and a row's place in a batch changes nothing.
+    np.testing.assert_allclose(
+        text_values(model, PROMPTS[:1], [""]), values_by_state(model, PROMPTS[:1]), atol=1e-5
+    )
+    np.testing.assert_allclose(text_values(model, PROMPTS[:1], PROMPTS[:1]), wanted[:1], atol=1e-4)
+
+
+def values_by_state(model: LanguageModel, prompts: list[str]) -> np.ndarray:
+    head = model.add_value_head()
+    bare = ValueHead(model.config.hidden_size)
+    bare.load_state_dict({name: each for name, each in head.state_dict().items() if name != "nats"})
+    model.value_head = bare
+    try:
+        return values(model, model.encode_prompts(prompts))
+    finally:
+        model.value_head = head
 
 
 def test_top_tokens_are_the_likeliest() -> None:

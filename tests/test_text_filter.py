@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.language.learner.filter import Example, edit_distance, mark_kept, mix, most_different
+from engine.language.learner.filter import (
+    Example,
+    edit_distance,
+    mark_kept,
+    mix,
+    most_different,
+    shared,
+)
 from engine.language.record.episode import Episode, Source
 from engine.language.settings import FilterConfig, MixConfig
 from engine.language.task import Demonstration, Prompt, Split, Task, VerifyResult
@@ -127,3 +134,11 @@ def test_the_share_of_real_data_is_what_is_asked_for(fraction: float) -> None:
     shared = mix(own, REAL, MixConfig(real_fraction=fraction), 3)
     real = sum(example.prompt in "uvw" for example in shared)
     assert real / len(shared) == pytest.approx(fraction, abs=0.01)
+
+
+def test_shared_items_are_drawn_evenly() -> None:
+    drawn = Counter(shared("abc", 7, 0.5, 1))
+    assert (drawn.total(), set(drawn), set(drawn.values())) == (7, set("abc"), {2, 3})
+    assert len(shared("abc", 8, 0.2, 1)) == len(set(shared("abc", 8, 0.2, 1))) == 2
+    assert shared("", 7, 0.5, 1) == []
+    assert shared("abc", 0, 0.5, 1) == []

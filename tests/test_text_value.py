@@ -14,7 +14,16 @@ import torch
 
 from engine.errors import UserError
 from engine.language.config import TextLearnerConfig
-from engine.language.evaluation import aligned, area_under_curve, best_by_value, majority, value_quality
+from engine.language.evaluation import (
+    aligned,
+    area_under_curve,
+    areas_within,
+    best_by_value,
+    evaluate,
+    majority,
+    told_apart,
+    value_quality,
+)
 from engine.language.forecast import first_value_tokens, label_tokens, tokens_of_one
 from engine.language.learner.label import (
     Label,
@@ -34,7 +43,7 @@ from engine.language.model.scoring import padded_right, score, values
 from engine.language.model.tiny_model import build_model
 from engine.language.parts import check_settings
 from engine.language.record.episode import Episode, Step
-from engine.language.rollout import Draw, Policy, finish
+from engine.language.rollout import Draw, Policy, finish, sample
 from engine.language.settings import build_text_config
 from engine.language.task import Prompt, Split, Task, VerifyResult
 
@@ -229,6 +238,23 @@ def test_ranks_learn_which_is_better() -> None:
     assert one > other
 
 
+@pytest.mark.parametrize("ranked", [False, True])
+def test_likelihood_learns_what_is_right(ranked: bool) -> None:
+    network = model()
+    head = network.add_value_head(likelihood=True)
+    labels = [Label(ASK, "", text, float("b" not in text)) for text in ("a;", "b;", "c;")]
+    lessons = rank_lessons(network, labels) if ranked else value_lessons(network, TASK, labels)
+    begin = len(network.codec.encode_prompts(["?"])[0])
+    assert {each.prompt for each in lessons if isinstance(each, Judged | Ranked)} == {begin}
+    before = [float(row.sum()) for row in score(network, ["?"] * 3, ["a;", "b;", "c;"])]
+    torch.nn.init.constant_(network.add_value_head(True).nats, 1.0)  # type: ignore[arg-type]
+    head.weight.requires_grad_(False)
+    learner = TextLearner(network, TextLearnerConfig(learning_rate=3e-3, batch_tokens=64), 1)
+    learner.fit(lessons, Mixed(1.0, None, 0.0), steps=40)
+    after = [float(row.sum()) for row in score(network, ["?"] * 3, ["a;", "b;", "c;"])]
+    assert after[1] - before[1] < min(after[0] - before[0], after[2] - before[2]) - 1
+
+
 def test_visits_are_lessons_at_each_place() -> None:
     first = Step("a;", 0, ("a;", "b;", ""), (3, 1, 0), (0.4, 0.3, 0.3), (0.5, -1.0, float("nan")), 0.25)
     second = Step("", 0, ("", "c;"), (2, 2), (0.5, 0.5), (1.0, 1.0), 1.0)
@@ -254,7 +280,37 @@ def test_how_well_values_tell() -> None:
     assert best_by_value(scores, np.float32([[0.2, 0.3], [0.1, 0.1]])).tolist() == [1, 1]
     assert value_quality(build_model(TASK.alphabet, "0.1M", seed=1), [episode("a;")]) == {}
     quality = value_quality(model(), [episode("a;"), episode("b;")])
-    assert quality == {"value/brier": pytest.approx(0.25), "value/auc": 0.5}
+    assert quality == {"value/brier": pytest.approx(0.25), "value/auc": 0.5, "value/auc_within": 0.5}
+
+
+def test_values_are_compared_over_all_and_within_problems() -> None:
+    scores = np.float32([[1, 0, 0], [0, 1, 1], [0, 0, 0]])
+    liked = np.float32([[0.5, 0.6, 0.2], [0.8, 0.9, 0.9], [0.7, 0.1, 0.5]])
+    found = told_apart(scores, liked)
+    # Right ones: 0.5 is above 0.2 and 0.1 and ties with one of the six wrong ones, 0.9 twice above them all.
+    assert found["AUC"] == pytest.approx((2.5 + 6 + 6) / 18)
+    assert found["AUC within"] == pytest.approx((0.5 + 1) / 2)
+    assert found["Brier"] == pytest.approx((0.25 + 0.36 + 0.04 + 0.64 + 0.01 * 2 + 0.49 + 0.01 + 0.25) / 9)
+    assert areas_within(scores, liked).tolist() == [0.5, 1.0, 0.5]
+    assert set(told_apart(scores[2:], liked[2:])) == {"Brier"}
+
+
+def test_a_critic_values_what_another_writes() -> None:
+    writer, critic = build_model(TASK.alphabet, "0.1M", seed=5), model(2)
+    torch.nn.init.normal_(critic.add_value_head().weight, generator=torch.Generator().manual_seed(1))
+    prompts = TASK.prompts("test", 12, 0)
+    plain = evaluate(TASK, Policy(writer, ""), prompts, verify, samples=6, seed=4)
+    judged = evaluate(TASK, Policy(writer, ""), prompts, verify, samples=6, seed=4, critic=critic)
+    assert plain.values is None
+    assert (plain.scores == judged.scores).all()
+    drawn = sample(TASK, [Policy(writer, "")], prompts, 6, Draw(), verify, seed=4, iteration=-1)
+    said = values(critic, critic.encode_texts([e.prompt.text for e in drawn], [e.completion for e in drawn]))
+    assert judged.values is not None
+    np.testing.assert_allclose(judged.values, said.reshape(12, 6), atol=1e-6)
+    assert judged.best is not None
+    assert judged.best.tolist() == [judged.scores[i, row.argmax()] for i, row in enumerate(judged.values)]
+    assert {"AUC within", "best@6 by value"} <= set(judged.summary())
+    assert "best@6 by value" not in plain.summary()
 
 
 def test_a_vote_counts_what_cannot_be_read() -> None:
@@ -272,6 +328,9 @@ def test_a_vote_counts_what_cannot_be_read() -> None:
         ("alphazero", {"sample": {"simulations": 0}, "value": {"labels": "outcome"}}, "simulations"),
         ("orm", {"filter": {"thresholds": (0.0, 0.5)}}, "thresholds"),
         ("sft", {"model": {"lora": {"rank": 4}}}, "--model"),
+        ("prm", {"measure": {"control": True}}, "measure.control"),
+        ("prm", {"value": {"anchor": 3.0, "likelihood": 0.5}}, "value.likelihood"),
+        ("alphazero", {"value": {"likelihood": 0.5}}, "value.likelihood"),
     ],
 )
 def test_settings_that_do_not_go_together(method: str, changes: dict[str, object], message: str) -> None:

@@ -40,6 +40,12 @@ TaskArgument = Annotated[
 ModelOption = Annotated[
     str | None, typer.Option("--model", metavar="DIR", help="a local model; left out, a small one is built")
 ]
+CriticOption = Annotated[
+    str | None,
+    typer.Option(
+        "--critic", metavar="DIR", help="a run or a folder whose value head values what MODEL writes"
+    ),
+]
 
 
 def _method(name: str) -> Callable[..., None]:
@@ -123,11 +129,14 @@ def search(
     ] = "freq",
     split: Annotated[str, typer.Option("--split", help="train, validation or test")] = "validation",
     seed: SeedOption = 1,
+    critic: CriticOption = None,
 ) -> None:
     """Write completions by tree search, judged, as JSON lines."""
     from engine.cli.text_verb import search_lines
 
-    search_lines(model, task, count, simulations, tokens, listed, prior, assignments or [], split, seed)
+    search_lines(
+        model, task, count, simulations, tokens, listed, prior, assignments or [], split, seed, critic
+    )
 
 
 @app.command("eval")
@@ -138,11 +147,12 @@ def evaluate(
     samples: Annotated[int, typer.Option("--samples", min=0, max=1024, help="for pass@k and majority")] = 0,
     seed: SeedOption = 1,
     json: JsonOption = False,
+    critic: CriticOption = None,
 ) -> None:
-    """Measure a model on test problems: greedy with its interval, pass@k, the majority."""
+    """Measure a model on test problems: greedy with its interval, pass@k, the majority, the best by value."""
     from engine.cli.text_verb import evaluate_model
 
-    evaluate_model(model, task, count, samples, seed, json)
+    evaluate_model(model, task, count, samples, seed, json, critic)
 
 
 @app.command("export")

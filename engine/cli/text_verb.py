@@ -29,21 +29,42 @@ JUDGED = ("score", "parsed", "reason", "flags", "kind", "tokens", "ended", "step
 
 @dataclass(frozen=True)
 class Opened:
-    """A model, and the task of the run that it comes from, None for a folder of its own."""
+    """A model that writes, and of the run that it comes from the task and the critic where it has them."""
 
     model: LanguageModel
-    task: str | None
+    task: str | None = None
+    critic: LanguageModel | None = None
 
 
 def open_model(path: str) -> Opened:
-    """The accepted model of a run, or that of a folder."""
+    """The accepted model of a run, with its critic, or the model of a folder."""
     from engine.language.model.model_folder import load_model
-    from engine.language.record.rundir import newest_model, read_text_config
+    from engine.language.record.rundir import newest_critic, newest_model, read_text_config
 
     folder = Path(path)
     if (folder / "manifest").is_dir():
-        return Opened(newest_model(folder), read_text_config(folder).task)
-    return Opened(load_model(folder), None)
+        return Opened(newest_model(folder), read_text_config(folder).task, newest_critic(folder))
+    return Opened(load_model(folder))
+
+
+def open_critic(path: str, task: Task, prompts: Sequence[Prompt]) -> LanguageModel:
+    """The model that `--critic` names; UserError where it cannot value what is written on these problems."""
+    opened = open_model(path)
+    model = opened.critic or opened.model
+    if model.value_head is None:
+        raise UserError(f"--critic '{path}' has no value head; give a run of prm, orm or alphazero")
+    try:
+        heads = model.codec.encode_prompts([prompt.text for prompt in prompts])
+        model.codec.encode_completions([""], [task.alphabet])
+    except UserError as error:
+        raise UserError(f"--critic '{path}': {error}; give one that was made for this task") from error
+    longest = max(len(head) for head in heads) + task.max_tokens
+    if longest > model.context:
+        raise UserError(
+            f"--critic '{path}' reads {model.context} tokens, but texts of task '{task.name}' may have "
+            f"{longest}; give one with a longer context"
+        )
+    return model
 
 
 def read_prompts(task: Task, split: str, count: int, seed: int) -> list[Prompt]:
@@ -90,6 +111,7 @@ def search_lines(
     assignments: Sequence[str],
     split: str,
     seed: int,
+    critic: str | None,
 ) -> None:
     """Print completions written by tree search."""
     from engine.config import build_section, merge, parse_assignments
@@ -111,12 +133,13 @@ def search_lines(
     if not listed and 0 < tokens < least:
         raise UserError(f"--tokens {tokens}: the first step alone may take {least}; give as many, or 0")
     prompts = read_prompts(task, split, count, seed)
+    judge = opened.critic if critic is None else open_critic(critic, task, prompts)
     kind = cast(Prior, prior)
     plan = Plan(simulations, tokens or None, judge=task.verifier_at_test, prior=kind, listed=listed)
     with open_verifier(spec, task) as verify:
         policy = Policy(opened.model, opened.model.digest())
         episodes = search_completions(
-            task, policy, prompts, plan, config.search, config.proposals, verify, seed=seed
+            task, policy, prompts, plan, config.search, config.proposals, verify, seed=seed, critic=judge
         )
     for episode in episodes:
         print_json({**describe(episode), "steps": [vars_of(step) for step in episode.steps]})
@@ -166,7 +189,9 @@ def _pair(request: Request) -> tuple[Prompt, str]:
     return Prompt(identity, prompt, str(request.get("key", prompt))), completion
 
 
-def evaluate_model(model: str, spec: str | None, count: int, samples: int, seed: int, json: bool) -> None:
+def evaluate_model(
+    model: str, spec: str | None, count: int, samples: int, seed: int, json: bool, critic: str | None
+) -> None:
     """Print how a model does on test problems."""
     from engine.cli.progress import Reporter, print_table
     from engine.language.evaluation import evaluate, table_row
@@ -177,11 +202,16 @@ def evaluate_model(model: str, spec: str | None, count: int, samples: int, seed:
     if name is None:
         raise UserError(f"'{model}' is a model's folder; name the task to measure it on")
     task = open_task(name)
+    if critic is not None and samples == 0:
+        raise UserError(f"--critic '{critic}' values samples; give --samples 16, say")
     prompts = read_prompts(task, "test", count, 0)
+    judge = opened.critic if critic is None else open_critic(critic, task, prompts)
     rows = len(prompts) * (1 + samples)
     with open_verifier(name, task) as verify, Reporter().phase("measuring", rows) as move:
         policy = Policy(opened.model, "")
-        result = evaluate(task, policy, prompts, verify, samples=samples, seed=seed, on_rows=move)
+        result = evaluate(
+            task, policy, prompts, verify, samples=samples, seed=seed, on_rows=move, critic=judge
+        )
     if json:
         print_json({"model": model, "task": name, "problems": len(prompts), **result.summary()})
         return

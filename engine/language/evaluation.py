@@ -29,6 +29,7 @@ class Result:
         majority: float32 [N] score of the most frequent solution among the samples.
         best: float32 [N] score of the sample that the value head likes best; None without one.
         vote: float32 [N] score of the solution whose samples have the greatest sum of values; likewise.
+        values: float32 [N, k] what the value head says of the samples; likewise.
     """
 
     keys: tuple[str, ...]
@@ -37,6 +38,7 @@ class Result:
     majority: NDArray[np.float32]
     best: NDArray[np.float32] | None = None
     vote: NDArray[np.float32] | None = None
+    values: NDArray[np.float32] | None = None
 
     def summary(self) -> dict[str, float]:
         """Means, and the 95 % interval of the greedy one."""
@@ -48,9 +50,10 @@ class Result:
             values["pass@1"] = float(pass_at_k(k, right, 1).mean())
             values[f"pass@{k}"] = float(pass_at_k(k, right, k).mean())
             values[f"majority@{k}"] = float(self.majority.mean())
-            if self.best is not None and self.vote is not None:
+            if self.best is not None and self.vote is not None and self.values is not None:
                 values[f"best@{k} by value"] = float(self.best.mean())
                 values[f"vote@{k} by value"] = float(self.vote.mean())
+                values |= told_apart(self.scores, self.values)
         return values
 
 
@@ -64,8 +67,12 @@ def evaluate(
     rows: int = 512,
     seed: int = 0,
     on_rows: Callable[[int], None] | None = None,
+    critic: LanguageModel | None = None,
 ) -> Result:
-    """Measure a model; the same seed gives the same samples. `on_rows` is told how many are written."""
+    """Measure a model; the same seed gives the same samples. `on_rows` is told how many are written.
+
+    The samples are valued by `critic`, by default by the model's own value head.
+    """
 
     def drawn_with(draw: Draw, count: int, before: int) -> list[Episode]:
         return sample(
@@ -77,9 +84,10 @@ def evaluate(
     drawn = drawn_with(Draw(rows=rows), samples, len(greedy))
     scores = np.array([e.result.score for e in drawn], np.float32).reshape(len(prompts), samples)
     groups = [drawn[i * samples : (i + 1) * samples] for i in range(len(prompts))] if samples else []
-    best = vote = None
-    if samples and policy.model.value_head is not None:
-        liked = values_of(policy.model, drawn).reshape(scores.shape)
+    best = vote = liked = None
+    judge = critic or policy.model
+    if samples and judge.value_head is not None:
+        liked = values_of(judge, drawn).reshape(scores.shape)
         best = best_by_value(scores, liked)
         vote = np.array([majority(group, row) for group, row in zip(groups, liked, strict=True)], np.float32)
     return Result(
@@ -89,16 +97,15 @@ def evaluate(
         np.array([majority(group) for group in groups], np.float32),
         best,
         vote,
+        liked,
     )
 
 
 def values_of(model: LanguageModel, episodes: Sequence[Episode]) -> NDArray[np.float32]:
     """What the model's value head says of whole completions, float32 [N]."""
-    from engine.language.model.scoring import values
+    from engine.language.model.scoring import text_values
 
-    return values(
-        model, model.encode_texts([e.prompt.text for e in episodes], [e.completion for e in episodes])
-    )
+    return text_values(model, [e.prompt.text for e in episodes], [e.completion for e in episodes])
 
 
 def best_by_value(scores: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -108,20 +115,51 @@ def best_by_value(scores: NDArray[np.float32], values: NDArray[np.float32]) -> N
 
 
 def value_quality(model: LanguageModel, episodes: Sequence[Episode]) -> dict[str, float]:
-    """How well the value head tells right completions from wrong ones; nothing without a value head.
-
-    `value/auc`: the chance that a right one has more value than a wrong one, `value/brier`: mean squared
-    difference of value and score.
-    """
+    """How well the value head tells right completions from wrong ones, as `told_apart` has it, `value/auc`
+    and so on; nothing without a value head. The problems of `episodes` have equally many, side by side."""
     if model.value_head is None or not episodes:
         return {}
-    found = values_of(model, episodes)
-    scores = np.array([episode.result.score for episode in episodes], np.float32)
-    quality = {"value/brier": float(np.square(found - scores).mean())}
+    found = told_apart(*valued(model, episodes))
+    return {f"value/{name.lower().replace(' ', '_')}": number for name, number in found.items()}
+
+
+def valued(
+    model: LanguageModel, episodes: Sequence[Episode]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Scores and values of completions, float32 [N, k] of N problems; 0.5 each without a value head."""
+    count = len({episode.prompt.id for episode in episodes})
+    scores = np.array([episode.result.score for episode in episodes], np.float32).reshape(count, -1)
+    if model.value_head is None:
+        return scores, np.full_like(scores, 0.5)
+    return scores, values_of(model, episodes).reshape(scores.shape)
+
+
+def told_apart(scores: NDArray[np.float32], values: NDArray[np.float32]) -> dict[str, float]:
+    """How well values tell right samples from wrong ones, both [N, k] of N problems.
+
+    `AUC`: the chance that a right one has more value than a wrong one; `AUC within`: that of the same
+    problem, a mean over the problems with both kinds; `Brier`: mean squared difference of value and score.
+    What cannot be told is left out.
+    """
+    found = {"Brier": float(np.square(values - scores).mean())}
     right = scores >= 1
     if right.any() and not right.all():
-        quality["value/auc"] = area_under_curve(found[right], found[~right])
-    return quality
+        found["AUC"] = area_under_curve(values[right], values[~right])
+    mixed = right.any(axis=1) & ~right.all(axis=1)
+    if mixed.any():
+        found["AUC within"] = float(areas_within(scores, values)[mixed].mean())
+    return found
+
+
+def areas_within(scores: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Area under the curve [N] of each problem's samples; 0.5 where all are right or all are wrong."""
+    right = scores >= 1
+    return np.array(
+        [
+            area_under_curve(row[good], row[~good]) if good.any() and not good.all() else 0.5
+            for row, good in zip(values, right, strict=True)
+        ]
+    )
 
 
 def area_under_curve(right: NDArray[np.float32], wrong: NDArray[np.float32]) -> float:
@@ -162,6 +200,7 @@ def table_row(name: str, result: Result, others: Mapping[str, Result] | None = N
     row: dict[str, Any] = {"model": name, "greedy %": round(100 * values["greedy"], 1)}
     row["95 %"] = f"{100 * values['greedy_low']:.1f} to {100 * values['greedy_high']:.1f}"
     row |= {f"{k} %": round(100 * v, 1) for k, v in values.items() if "@" in k}
+    row |= {name: round(values[name], 3) for name in ("AUC", "AUC within", "Brier") if name in values}
     for other, reference in (others or {}).items():
         gain = difference(result, reference)
         text = f"{100 * gain.difference:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"

@@ -52,7 +52,8 @@ def stages(config: TextConfig, length: float) -> list[tuple[str, float, float]]:
     growth = [update.growth**iteration for iteration in range(config.loop.iterations)]
     trained = config.learner.batch_tokens
     looks = measure.validation * 2 + config.monitor.prompts * config.monitor.samples
-    final = measure.test * (1 + measure.samples) * (3 if measure.control else 2)
+    models = 1 if config.is_critic else 3 if measure.control else 2
+    final = measure.test * (1 + measure.samples) * models
     steps = update.steps * len(config.filter.thresholds) * sum(growth)
     control = (update.steps * growth[-1] if growth else 0) if measure.control else 0
     built = 0 if config.model.path else config.model.steps

@@ -12,7 +12,8 @@ from typing import Any
 
 from engine.errors import UserError
 from engine.interrupt import terminable
-from engine.language.evaluation import Result, aligned, evaluate, table_row, value_quality
+from engine.language.evaluation import areas_within, value_quality, valued
+from engine.language.final_table import final_table
 from engine.language.learner.filter import mark_kept, mix
 from engine.language.model.model import LanguageModel
 from engine.language.model.tiny_model import renewed
@@ -40,16 +41,16 @@ from engine.language.parts import (
 )
 from engine.language.practice import first_value, teach, write_episodes
 from engine.language.problem.contamination import EvaluationIndex, overlap, refuse_overlap
-from engine.language.problem.problems import refuse_shared, some_problems
+from engine.language.problem.problems import refuse_shared
 from engine.language.record.episode import Episode
 from engine.language.record.rundir import REPORT, TextRun, judged_iteration
 from engine.language.report.report import RunPage, write_report
 from engine.language.report.sample import draw_samples
 from engine.language.rollout import Policy, Verify, row_seed
-from engine.language.settings import MixConfig, TextConfig
+from engine.language.settings import TextConfig
 from engine.language.task import Demonstration, Prompt, Task
-from engine.language.watch import Watch, observation
-from engine.metrics import Metrics, markdown_table, resident_mb
+from engine.language.watch import Look, Watch, observation
+from engine.metrics import Metrics, resident_mb
 from engine.train import Reporter
 
 
@@ -139,13 +140,16 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         metrics,
         reporter,
         progress,
+        base,
         model,
         accuracy,
     )
+    if config.is_critic:
+        reporter.message("the model learns to value texts and writes none: the first model does")
     if not checkpoint:
         with reporter.phase("looking at the model", watch.rows) as move:
             look = watch.look(model, move)
-        parts.accuracy = look.accuracy
+        parts.accuracy = _compared(config, model, look)
         progress.tokens += look.tokens
         monitor.update(observation(look, 0, [], 1.0, 0))
         _commit(parts, model, [], {})
@@ -196,8 +200,9 @@ def _judge(
     """Measure what came out, and let the gate and the alarms decide what becomes of it."""
     progress, old = parts.progress, parts.accuracy
     with parts.reporter.phase("looking at the model", parts.watch.rows) as move:
-        look = parts.watch.look(student, move)
-    passed = gate(look.accuracy.scores, old.scores, old.keys, config.monitor, config.seed)
+        look = parts.watch.look(parts.writer(student), move)
+    compared = _compared(config, student, look)
+    passed = gate(compared.scores, old.scores, old.keys, config.monitor, config.seed)
     share = real_share(parts, config, episodes)
     seen = observation(look, iteration, episodes, share, leaked)
     human = judged_iteration(parts.run.path) == iteration - 1
@@ -219,7 +224,15 @@ def _judge(
     else:
         base = progress.steps if config.update.start == "last" else 0
         progress.accepted, progress.steps = iteration, base + steps
-        parts.model, parts.accuracy = student, look.accuracy
+        parts.model, parts.accuracy = student, compared
+
+
+def _compared(config: TextConfig, model: LanguageModel, look: Look) -> Items:
+    """What the gate compares models by: greedy scores; of critics how they tell the probe's samples apart."""
+    if not config.is_critic:
+        return look.accuracy
+    keys = list({episode.prompt.id: episode.prompt.key for episode in look.probe}.values())
+    return Items(keys, areas_within(*valued(model, look.probe)).tolist())
 
 
 def _without_hits(
@@ -288,6 +301,8 @@ def run_page(
     samples = draw_samples(episodes, [], {}, monitor.tools.modes, count=10, seed=config.seed)
     facts = {"task": config.task, "method": config.method, "seed": str(config.seed)}
     facts["model"] = config.model.path or f"built, {config.model.size} parameters"
+    if config.is_critic:
+        facts["role"] = "a critic, which values what the first model writes"
     title = f"{config.method} on {task.name}"
     return RunPage(
         title, monitor.history, monitor.alerts, samples, facts, notes, thresholds=config.monitor.thresholds
@@ -296,8 +311,9 @@ def run_page(
 
 def _policies(parts: Parts, count: int) -> list[Policy]:
     """The accepted model, the newest before it, and where a model was built others built like it."""
-    policies = [Policy(parts.model, parts.model.digest())]
-    for iteration in range(parts.progress.accepted - 1, -1, -1):
+    newest = parts.writer(parts.model)
+    policies = [Policy(newest, newest.digest())]
+    for iteration in range(-1 if parts.config.is_critic else parts.progress.accepted - 1, -1, -1):
         if len(policies) < count:
             model = parts.run.model(iteration)
             policies.append(Policy(model, model.digest()))
@@ -355,33 +371,3 @@ def real_share(parts: Parts, config: TextConfig, episodes: Sequence[Episode]) ->
     own = sum(len(episode.completion) for episode in _learnable(parts, config, episodes))
     real = sum(len(demonstration.completion) for demonstration in parts.real)
     return real / max(real + own, 1)
-
-
-def final_table(parts: Parts) -> list[dict[str, Any]]:
-    """Base, control and result on the test problems; the control has as many steps on real data."""
-    task, config, run = parts.task, parts.config, parts.run
-    prompts = some_problems(task, "test", config.measure.test, 0)
-    parts.reporter.message(f"measuring on {len(prompts)} test problems")
-
-    def measured(model: LanguageModel) -> Result:
-        with parts.reporter.phase("measuring", len(prompts) * (1 + config.measure.samples)) as move:
-            return evaluate(
-                task, Policy(model, ""), prompts, parts.verify,
-                samples=config.measure.samples, rows=config.loop.rows, seed=config.seed, on_rows=move,
-            )  # fmt: skip
-
-    first = measured(run.model(0))
-    found = {"first": first}
-    if config.measure.control and parts.real and parts.progress.steps:
-        control = run.model(0)
-        examples, steps = mix([], parts.real, MixConfig(), 0), parts.progress.steps
-        with parts.reporter.phase("training the control", steps, "steps") as move:
-            learn(control, config, examples, steps, ("control",), move)
-        found["control"] = measured(control)
-    rows = [table_row("first", first, dict.fromkeys(found, first))]
-    if "control" in found:
-        rows.append(table_row("control", found["control"], found))
-    rows.append(table_row(f"iteration {parts.progress.accepted}", measured(parts.model), found))
-    rows = aligned(rows)
-    parts.metrics.text(parts.progress.iteration, "result/table", markdown_table(rows))
-    return rows

@@ -48,7 +48,7 @@ class Progress:
     knobs: Knobs = field(default_factory=Knobs)
     """Settings as alarms have turned them."""
     accuracy: dict[str, Any] = field(default_factory=dict)
-    """Scores of the accepted model on the validation problems."""
+    """What the gate compares, of the accepted model."""
     stopped: str = ""
     """Why the loop was halted before its end."""
 
@@ -76,10 +76,16 @@ class Parts:
     metrics: Metrics
     reporter: Reporter
     progress: Progress
+    base: LanguageModel
+    """The first one."""
     model: LanguageModel
     """The accepted one."""
     accuracy: Items
-    """What it reaches on the validation problems."""
+    """What the gate compares: what the accepted one reaches on the validation problems."""
+
+    def writer(self, model: LanguageModel) -> LanguageModel:
+        """Who writes where `model` is looked at: itself, or for a critic the first model."""
+        return self.base if self.config.is_critic else model
 
 
 def knobs_of(config: TextConfig) -> Knobs:
@@ -241,6 +247,13 @@ def check_settings(config: TextConfig) -> None:
         )
     if sample.distinct and sample.simulations:
         raise UserError("sample.distinct is for samples; a search's steps are so with proposals.distinct")
+    if value.likelihood and not config.is_critic:
+        raise UserError(
+            f"value.likelihood = {value.likelihood:g} is for critics, which write nothing: "
+            'set it to 0, or take update.loss = "value" with value.anchor = 0'
+        )
+    if config.is_critic and config.measure.control:
+        raise UserError("measure.control: a critic writes nothing, so there is no control; set it to false")
     if model.lora.rank and not model.path:
         raise UserError("model.lora needs a model to go over; name one with --model")
 

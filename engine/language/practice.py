@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 
-from engine.language.learner.filter import mix
+from engine.language.learner.filter import mix, shared
 from engine.language.learner.label import merged, outcome_labels, read_labels
 from engine.language.learner.lesson import (
     Lesson,
@@ -54,7 +54,7 @@ def write_episodes(
         for place in range(0, len(prompts), SEARCHED_AT_ONCE):
             episodes += search_completions(
                 parts.task, policies[0], prompts[place : place + SEARCHED_AT_ONCE], plan, config.search,
-                config.proposals, parts.verify, seed=config.seed, iteration=iteration,
+                config.proposals, parts.verify, seed=config.seed, iteration=iteration, critic=parts.model,
             )  # fmt: skip
             move(len(episodes))
     return episodes
@@ -70,13 +70,14 @@ def teach(
 ) -> dict[str, float] | None:
     """Train the value head, and the policy on visits where the settings say so; None without a lesson."""
     kept = [episode for episode in episodes if episode.kept]
-    policy = Policy(parts.model, parts.model.digest())
+    writer = parts.writer(parts.model)
+    policy = Policy(writer, writer.digest())
     labels, tokens = read_labels(
         config.value, policy, parts.task, episodes if config.update.loss == "visits" else kept,
         Draw(rows=config.loop.rows), parts.verify, seed=config.seed, iteration=iteration,
     )  # fmt: skip
     parts.progress.tokens += tokens
-    student.add_value_head()
+    student.add_value_head(config.value.likelihood > 0)
     lessons: list[Lesson] = []
     if config.value.kind == "pairwise":
         lessons += rank_lessons(student, labels)
@@ -85,14 +86,18 @@ def teach(
     anchor = None
     if config.update.loss == "visits":
         lessons += visit_lessons(student, parts.task, kept)
-    else:
+    elif not config.is_critic:
         anchor = parts.model
         if config.value.kind == "pairwise" or config.value.labels == "file":
             lessons += anchor_lessons(student, kept)
     if not lessons:
         return None
-    if config.mix.real:
-        seed = row_seed(config.seed, "mix", iteration)
+    seed = row_seed(config.seed, "mix", iteration)
+    if config.value.likelihood:
+        right = {(each.prompt.id, each.completion): each for each in kept if each.result.score >= 1}
+        written = real_lessons(student, mix(right.values(), parts.real, config.mix, seed))
+        lessons += shared(written, len(lessons), config.value.likelihood, seed)
+    elif config.mix.real:
         lessons += real_lessons(student, mix(kept, parts.real, config.mix, seed)[len(kept) :])
     with parts.reporter.phase("training", steps, "steps") as move:
         return fit(student, config, lessons, anchor, steps, (iteration, 0), move)

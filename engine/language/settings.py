@@ -123,7 +123,11 @@ class ValueConfig(Section):
     weight: float = Field(1.0, ge=0, le=100)
     """Of the value loss beside the policy's."""
     anchor: float = Field(3.0, ge=0, le=1000)
-    """Weight of KL(model before, model), which keeps the policy where values alone are learnt."""
+    """Weight of KL(model before, model), which keeps the policy where values alone are learnt. 0: the model
+    becomes a critic alone, which values what the first model writes."""
+    likelihood: float = Field(0.0, ge=0, lt=1)
+    """Share of a critic's lessons that is right completions and real data to write (Cobbe et al. 2021,
+    section 4.2), whose likelihood then counts in its values; 0: neither."""
     steps: int = Field(600, ge=1, le=10_000_000)
     """Gradient steps of the value head that the first search needs."""
 
@@ -171,6 +175,11 @@ class TextConfig(Section):
     guards: GuardConfig = GuardConfig()
     loop: TextLoopConfig = TextLoopConfig()
 
+    @property
+    def is_critic(self) -> bool:
+        """Whether what is trained values texts alone: the first model writes all of them."""
+        return self.update.loss == "value" and self.value.anchor == 0
+
     @model_validator(mode="after")
     def _check(self) -> TextConfig:
         if self.update.start == "fresh" and self.model.adapter:
@@ -211,22 +220,19 @@ METHODS: dict[str, dict[str, Any]] = {
     },
     # Lightman et al. 2023 (2305.20050), Wang et al. 2024 (2312.08935): the value of every step.
     "prm": {
-        "sample": {"prompts": 4000, "samples": 3},
-        "filter": {"thresholds": (0.0,), "distinct": False},
-        "update": {"loss": "value", "steps": 1500},
-        "value": {"labels": "rollouts"},
-        "learner": {"learning_rate": 1e-3},
-        "mix": {"real": False},
+        "sample": {"prompts": 4000, "samples": 16},
+        "filter": {"thresholds": (0.0,), "distinct": False, "per_prompt": 16},
+        "update": {"loss": "value", "steps": 1000},
+        "value": {"labels": "rollouts", "completions": 4, "anchor": 0.0, "likelihood": 0.8},
         "measure": {"samples": 16, "control": False},
         "loop": {"iterations": 1},
     },
     # Cobbe et al. 2021 (2110.14168): the value of completions, from their outcomes.
     "orm": {
-        "sample": {"prompts": 4000, "samples": 8},
-        "filter": {"thresholds": (0.0,), "distinct": False, "per_prompt": 8},
-        "update": {"loss": "value", "steps": 1500},
-        "learner": {"learning_rate": 1e-3},
-        "mix": {"real": False},
+        "sample": {"prompts": 4000, "samples": 32},
+        "filter": {"thresholds": (0.0,), "distinct": False, "per_prompt": 32},
+        "update": {"loss": "value", "steps": 1000},
+        "value": {"anchor": 0.0, "likelihood": 0.8},
         "measure": {"samples": 16, "control": False},
         "loop": {"iterations": 1},
     },

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.language.record.episode import Episode
 from engine.language.task import Demonstration, Task
 
 if TYPE_CHECKING:
     from engine.language.settings import FilterConfig, MixConfig
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,12 @@ def mix(
         return examples
     if config.real_fraction == 0 or not examples:
         return examples + demonstrations
-    wanted = round(len(examples) * config.real_fraction / (1 - config.real_fraction))
-    random = Random(seed)
-    whole, rest = divmod(wanted, len(demonstrations))
-    return examples + demonstrations * whole + random.sample(demonstrations, rest)
+    return examples + shared(demonstrations, len(examples), config.real_fraction, seed)
+
+
+def shared(items: Sequence[T], others: int, share: float, seed: int) -> list[T]:
+    """As many of `items`, drawn again where there are too few, as make `share` of them and of `others`."""
+    if not items:
+        return []
+    whole, rest = divmod(round(others * share / (1 - share)), len(items))
+    return list(items) * whole + Random(seed).sample(list(items), rest)

@@ -114,11 +114,12 @@ def rank_lessons(model: LanguageModel, labels: Sequence[Label], margin: float = 
     for family in families.values():
         ordered = sorted(family, key=lambda label: (-label.value, label.text))
         best, worst = ordered[:2], ordered[2:][-2:] or ordered[1:]
-        for better in best:
-            for other in worst:
-                if better.value > 0 and better.value - other.value >= margin:
-                    rows = model.encode_texts([better.prompt.text] * 2, [better.text, other.text])
-                    lessons.append(Ranked(rows[0], rows[1]))
+        lessons += [
+            _ranked(model, better, other)
+            for better in best
+            for other in worst
+            if better.value > 0 and better.value - other.value >= margin
+        ]
     return lessons
 
 
@@ -129,6 +130,12 @@ def anchor_lessons(model: LanguageModel, episodes: Iterable[Episode]) -> list[Le
     rows = model.encode_texts(prompts, [episode.completion for episode in found])
     heads = model.encode_prompts(prompts)
     return [Judged(row, (), len(head)) for row, head in zip(rows, heads, strict=True)]
+
+
+def _ranked(model: LanguageModel, better: Label, worse: Label) -> Ranked:
+    text = better.prompt.text
+    first, second = model.encode_texts([text] * 2, [better.text, worse.text])
+    return Ranked(first, second, len(model.encode_prompts([text])[0]))
 
 
 def _marked(model: LanguageModel, task: Task, left: dict[str, Label], label: Label) -> Judged:

@@ -64,6 +64,8 @@ class Ranked:
 
     better: Tokens
     worse: Tokens
+    prompt: int = 1
+    """Tokens of the prompt of both."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ class Values:
         marks = [
             (row, place - 1, target) for row, each in enumerate(examples) for place, target in each.targets
         ]
-        logits, values = logits_and_values(model, ids, mask)
+        logits, values = logits_and_values(model, ids, mask, [each.prompt for each in examples])
         loss, numbers = torch.zeros((), device=ids.device), dict[str, Tensor]()
         if marks:
             rows, places, targets = (
@@ -182,7 +184,8 @@ class Ranks:
         """Mean over pairs."""
         rows = [each.better for each in examples] + [each.worse for each in examples]
         ids, mask = padded_right(rows, model.codec.pad, model.device)
-        better, worse = torch.split(value_logits(model, ids, mask), len(examples))
+        heads = [each.prompt for each in examples] * 2
+        better, worse = torch.split(value_logits(model, ids, mask, heads), len(examples))
         loss = pairwise_loss(better, worse)
         return loss, {
             "loss/rank": loss.detach(),

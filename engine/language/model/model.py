@@ -13,6 +13,25 @@ from engine.errors import UserError
 from engine.language.model.codec import Codec, Tokens
 
 
+class ValueHead(nn.Linear):
+    """The logit of a text's value: a linear function of the hidden state of its last token, zeros at first.
+
+    Args:
+        hidden: size of the state.
+        likelihood: add `nats` times ln p of the completion as far as it is written, under the network that
+            the head is on: right steps are likely ones for a network that learns to write right completions
+            (an implicit process reward, Yuan et al. 2024, 2412.01981, without a reference).
+    """
+
+    nats: nn.Parameter | None
+
+    def __init__(self, hidden: int, likelihood: bool = False) -> None:
+        super().__init__(hidden, 1)
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+        self.register_parameter("nats", nn.Parameter(torch.zeros(1)) if likelihood else None)
+
+
 class LanguageModel:
     """A causal language model in evaluation mode.
 
@@ -20,11 +39,11 @@ class LanguageModel:
         network: of transformers, or of peft with a LoRA adapter.
         tokenizer: of the same folder.
         chat: wrap prompts by the tokenizer's chat template.
-        value_head: Linear(hidden, 1) on the hidden state of the last token; its sigmoid is the value.
+        value_head: its sigmoid is the value of a text.
     """
 
     def __init__(
-        self, network: Any, tokenizer: Any, *, chat: bool = False, value_head: nn.Linear | None = None
+        self, network: Any, tokenizer: Any, *, chat: bool = False, value_head: ValueHead | None = None
     ) -> None:
         self.network = network.eval()
         self.codec = Codec(tokenizer, chat)
@@ -75,14 +94,14 @@ class LanguageModel:
         tails = self.codec.encode_completions(prompts, starts)
         return [head + tail for head, tail in zip(heads, tails, strict=True)]
 
-    def add_value_head(self) -> nn.Linear:
-        """Give the model a value head of zeros, which says 0.5 of every text; keep the one it has."""
-        if self.value_head is None:
-            head = nn.Linear(self.config.hidden_size, 1)
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
-            self.value_head = head.to(self.device)
-        return self.value_head
+    def add_value_head(self, likelihood: bool = False) -> ValueHead:
+        """Give the model a value head, which says 0.5 of every text, or let its own count likelihood, too."""
+        head = self.value_head
+        if head is None or (likelihood and head.nats is None):
+            new = ValueHead(self.config.hidden_size, likelihood)
+            new.load_state_dict(head.state_dict() if head else {}, strict=False)
+            self.value_head = head = new.to(self.device)
+        return head
 
     def parameters(self) -> list[tuple[str, nn.Parameter]]:
         """Names and weights that training changes: all, or with an adapter its own, and the value head's."""

@@ -11,7 +11,6 @@ from typing import Any, Literal
 import safetensors
 import safetensors.torch
 import torch
-from torch import nn
 
 from engine.backends import resolve_device
 from engine.errors import CorruptFileError, UserError
@@ -230,7 +229,7 @@ def _load_value_head(model: LanguageModel, file: Path) -> None:
         tensors = safetensors.torch.load(read_checked(file))
     except safetensors.SafetensorError as error:
         raise CorruptFileError(f"'{file}' is damaged: {error}") from error
-    head: nn.Linear = model.add_value_head()
+    head = model.add_value_head("nats" in tensors)
     shapes = {name: tuple(each.shape) for name, each in tensors.items()}
     wanted = {name: tuple(each.shape) for name, each in head.state_dict().items()}
     if shapes != wanted:

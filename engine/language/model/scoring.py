@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -95,14 +96,19 @@ def _entropy(logits: Tensor) -> Tensor:
 
 @torch.no_grad()
 def values(
-    model: LanguageModel, rows: Sequence[Tokens], known: PromptCache | None = None
+    model: LanguageModel,
+    rows: Sequence[Tokens],
+    known: PromptCache | None = None,
+    heads: Sequence[int] | None = None,
 ) -> NDArray[np.float32]:
     """The value head's opinion of texts as tokens, float32 [B] in [0, 1]; the model must have one.
 
-    `known` is what they begin with, read before; of use to small Llamas.
+    `known` is what they begin with, read before; of use to small Llamas. `heads` are the tokens of each that
+    are its prompt's, for a head that counts the likelihood of what follows.
     """
     assert model.value_head is not None
-    reader = LlamaReader(model) if is_small_llama(model) else None
+    by_state = model.value_head.nats is None
+    reader = LlamaReader(model) if by_state and is_small_llama(model) else None
     result = np.zeros(len(rows), np.float32)
     for batch in batches_by_length(rows, _tokens_at_once(model)):
         part = [rows[row] for row in batch]
@@ -110,21 +116,37 @@ def values(
         if reader:
             logits = model.value_head(reader.read(part, known).hidden * reader.norm)[:, 0]
         else:
-            logits = value_logits(model, *padded_right(part, model.codec.pad, model.device))
+            lengths = None if heads is None else [heads[row] for row in batch]
+            logits = value_logits(model, *padded_right(part, model.codec.pad, model.device), lengths)
         result[batch] = logits.sigmoid().cpu().numpy()
     return result
 
 
-def value_logits(model: LanguageModel, ids: Tensor, mask: Tensor) -> Tensor:
+def text_values(
+    model: LanguageModel, prompts: Sequence[str], starts: Sequence[str], known: PromptCache | None = None
+) -> NDArray[np.float32]:
+    """What `values` says of prompts, each with the start of a completion after it; UserError as `score`."""
+    rows = model.encode_texts(list(prompts), starts)
+    return values(model, rows, known, [len(head) for head in model.encode_prompts(list(prompts))])
+
+
+def value_logits(
+    model: LanguageModel, ids: Tensor, mask: Tensor, heads: Sequence[int] | None = None
+) -> Tensor:
     """Logits [B] of the value of texts [B, T], padded on the right; with gradients where they are on."""
     assert model.value_head is not None
+    if model.value_head.nats is not None:
+        table = logits_and_values(model, ids, mask, heads)[1]
+        return table[torch.arange(len(ids), device=ids.device), mask.sum(1) - 1]
     hidden = model.trunk(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
     last = hidden[torch.arange(len(ids), device=ids.device), mask.sum(1) - 1]
     result: Tensor = model.value_head(last.float())[:, 0]
     return result
 
 
-def logits_and_values(model: LanguageModel, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def logits_and_values(
+    model: LanguageModel, ids: Tensor, mask: Tensor, heads: Sequence[int] | None = None
+) -> tuple[Tensor, Tensor]:
     """Logits of next tokens [B, T, V], and of the value up to each token [B, T]; in one pass."""
     assert model.value_head is not None
     seen: list[Tensor] = []
@@ -133,7 +155,14 @@ def logits_and_values(model: LanguageModel, ids: Tensor, mask: Tensor) -> tuple[
         logits: Tensor = model.network(input_ids=ids, attention_mask=mask, use_cache=False).logits
     finally:
         hook.remove()
-    return logits, model.value_head(seen[-1].float())[..., 0]
+    found: Tensor = model.value_head(seen[-1].float())[..., 0]
+    if model.value_head.nats is not None:
+        assert heads is not None, "a head that counts likelihood is told where prompts end"
+        first = torch.tensor(heads, device=ids.device)[:, None]
+        counted = (torch.arange(1, ids.shape[1], device=ids.device) >= first) & (mask[:, 1:] > 0)
+        nats = (token_logprobs(logits, ids) * counted).cumsum(1)
+        found = found + model.value_head.nats * F.pad(nats, (1, 0))
+    return logits, found
 
 
 @torch.no_grad()

@@ -173,14 +173,28 @@ def _read_checkpoint(folder: Path, digests: Mapping[str, Digest]) -> TextCheckpo
 
 
 def newest_model(path: Path) -> LanguageModel:
-    """The model that a run has accepted, without writing to it; UserError where it has none."""
-    manifest, iteration = _accepted(path)
+    """The accepted model of a run, the first one where critics are trained, which write nothing.
+
+    Nothing is written to the run. UserError where it has no model.
+    """
+    manifest, iteration = _writing(path)
     return _read_model(path, read_text_config(path), iteration, manifest)
 
 
 def newest_folder(path: Path) -> Path:
     """The folder of that model, unread; UserError likewise."""
-    return checkpoint_folder(path, _accepted(path)[1])
+    return checkpoint_folder(path, _writing(path)[1])
+
+
+def newest_critic(path: Path) -> LanguageModel | None:
+    """The accepted critic of a run, None where none is trained or accepted; UserError likewise."""
+    config, (manifest, iteration) = read_text_config(path), _accepted(path)
+    return _read_model(path, config, iteration, manifest) if config.is_critic and iteration else None
+
+
+def _writing(path: Path) -> tuple[Manifest, int]:
+    manifest, iteration = _accepted(path)
+    return manifest, 0 if read_text_config(path).is_critic else iteration
 
 
 def _accepted(path: Path) -> tuple[Manifest, int]:

@@ -183,15 +183,14 @@ class LanguageEvaluator:
 
     def _opinions(self, questions: Sequence[Question]) -> NDArray[np.float32]:
         """What the critic says of texts, float32 [B] in [0, 1]."""
-        from engine.language.model.scoring import values
+        from engine.language.model.scoring import text_values, values
 
-        if self._by_token and self.critic is self.model:
-            return values(
-                self.model, [self._by_token.tokens(question) for question in questions], self._known
-            )
         prompts = [self.prompts[question.tree].text for question in questions]
-        rows = self.critic.encode_texts(prompts, [question.completion for question in questions])
-        return values(self.critic, rows, self._known if self.critic is self.model else None)
+        known = self._known if self.critic is self.model else None
+        if self._by_token and self.critic is self.model:
+            heads = [len(head) for head in self.critic.encode_prompts(prompts)]
+            return values(self.model, [self._by_token.tokens(each) for each in questions], known, heads)
+        return text_values(self.critic, prompts, [question.completion for question in questions], known)
 
     def _is_cut(self, question: Question) -> bool:
         return bool(question.path) and self.interns[question.tree].steps[question.path[-1]].cut

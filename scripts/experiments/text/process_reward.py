@@ -25,7 +25,7 @@ from engine.language.evaluation import area_under_curve, majority
 from engine.language.learner.label import starts
 from engine.language.model.model import LanguageModel
 from engine.language.model.model_folder import load_model
-from engine.language.model.scoring import values
+from engine.language.model.scoring import text_values
 from engine.language.record.episode import Episode
 from engine.language.rollout import Draw, Policy, sample
 from engine.language.task import Prompt, Task
@@ -103,9 +103,8 @@ def step_values(critic: LanguageModel, task: Task, episodes: Sequence[Episode]) 
     """What the critic says after each step of each completion, one number at least."""
     cuts = [[text for _, text in starts(task, each.completion)][1:] or [""] for each in episodes]
     prompts = [each.prompt.text for each, texts in zip(episodes, cuts, strict=True) for _ in texts]
-    rows = critic.encode_texts(prompts, [text for texts in cuts for text in texts])
     ends = np.cumsum([len(texts) for texts in cuts])[:-1]
-    return list(np.split(values(critic, rows), ends))
+    return list(np.split(text_values(critic, prompts, [text for texts in cuts for text in texts]), ends))
 
 
 def step_auc(critic: LanguageModel, task: Task, episodes: Sequence[Episode]) -> float:
