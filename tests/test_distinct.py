@@ -281,13 +281,20 @@ def test_values_are_read_on_the_way() -> None:
     assert np.isnan(generate(tiny_llama(), ["1+"], seeds=[1], max_tokens=4)[0].values).all()
 
 
+@pytest.mark.parametrize("likelihood", [False, True])
 @pytest.mark.parametrize("distinct", [False, True])
-def test_a_tree_takes_values_as_they_are_read(distinct: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tree_takes_values_as_they_are_read(
+    distinct: bool, likelihood: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same search as with every text read anew."""
     tokenizer = plain_tokenizer(LETTERS)
     sizes = {"vocab_size": len(tokenizer), "eos_token_id": 0, "pad_token_id": 0}
     model, task = LanguageModel(tiny_llama(3, **sizes).network, tokenizer), Words()
     torch.nn.init.normal_(model.add_value_head().weight, generator=torch.Generator().manual_seed(1))
+    if likelihood:
+        nats = model.add_value_head(True).nats
+        assert nats is not None
+        torch.nn.init.constant_(nats, 0.3)
     starts_read: list[int] = []
     read = LanguageEvaluator._opinions
 
@@ -307,7 +314,7 @@ def test_a_tree_takes_values_as_they_are_read(distinct: bool, monkeypatch: pytes
         )  # fmt: skip
         found.append([(e.completion, [step.visits for step in e.steps]) for e in episodes])
     assert found[0] == found[1]
-    assert starts_read[0] == 0
+    assert starts_read[0] == (starts_read[1] if likelihood else 0)
     assert starts_read[1] >= 4
 
 
