@@ -1,8 +1,8 @@
 """Equal generated tokens: greedy, a vote, the best of many by value, tree search.
 
 Feng et al. 2023 (2309.17179) compare so, and find simple re-ranking hard to beat on shallow trees. All arms
-of a seed have one policy and one critic, a value head trained on how often each start of a completion is
-finished rightly (Wang et al. 2024, 2312.08935); the policy is kept by an anchor. Arms named `checker` may ask
+of a seed have one policy and one critic, a model of its own trained as `selfplay text prm` does: on how often
+each start of a completion is finished rightly (Wang et al. 2024, 2312.08935). Arms named `checker` may ask
 the verifier at test, which the task allows: it needs the prompt alone.
 """
 
@@ -36,7 +36,7 @@ def models(cell: Cell) -> tuple[LanguageModel, LanguageModel]:
     """(policy, critic) of a seed, built where no cell has yet."""
     task, shared = cell.sizes["task"], settings_of(cell.sizes)
     base = first_model(cell, task, shared)
-    # The critic counts whatever the monitors say of the policy that it is saved with: that one is not used.
+    # The critic counts whatever its gate says.
     own = {"guards": {"mode": "observe", "force": True}}
     run = run_loop(cell.shared / "critic", "prm", task, cell.seed, shared, cell.sizes["critic"], own, base)
     return load_model(base["model"]["path"]), load_model(checkpoint_folder(run, 1))
@@ -187,12 +187,7 @@ SETTINGS: Settings = {
     "model": {"size": "0.2M", "demonstrations": 3500, "steps": 1500},
     "measure": {"validation": 400, "test": 500, "control": False},
 }
-CRITIC: Settings = {
-    "sample": {"prompts": 4400, "samples": 3},
-    "update": {"steps": 600},
-    "value": {"labels": "rollouts", "completions": 8, "anchor": 1.0},
-    "measure": {"samples": 0},
-}
+CRITIC: Settings = {"measure": {"samples": 0}}
 SEARCH: Settings = {"simulations": 128, "search": {"policy_temperature": 1.0}, "proposals": {}}
 
 SIZES: Settings = {"task": "countdown", "test": 1000, "settings": SETTINGS, "critic": CRITIC, **SEARCH}
