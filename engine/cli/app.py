@@ -83,7 +83,9 @@ def run(arguments: list[str]) -> int:
     except SystemExit as error:
         if isinstance(error.__context__, BrokenPipeError):  # the option parser has met it first
             return _unheard()
-        raise
+        if debug or not place_of(error):
+            raise
+        return _report(error)
     except Exception as error:
         if debug:
             raise
@@ -96,7 +98,7 @@ def _unheard() -> int:
     return 141
 
 
-def _report(error: Exception) -> int:
+def _report(error: BaseException) -> int:
     """Print one line that says what was wrong; the exit code."""
     if isinstance(error, (UserError, InputError)):
         text, code = str(error), 2
