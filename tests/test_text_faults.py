@@ -136,6 +136,9 @@ def test_a_bad_task_is_one_line(
         ("filter.thresholds=[5.0]", "'filter.thresholds.0' = 5.0"),
         ("sample.band=[0.9,0.1]", "'sample.band' = [0.9, 0.1]"),
         ("sample.band=[-1.0,5.0]", "'sample.band.0' = -1.0"),
+        ('model.adapter="/x"', "but there is no model.path; name its base model"),
+        ('task="addition"', "'task' = 'addition', but the command says 'countdown'; drop it"),
+        ('method="rft"', "'method' = 'rft', but the command says 'rest-em'; drop it"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(
@@ -375,3 +378,19 @@ def test_a_task_that_leaves_is_no_success(
 ) -> None:
     task = own("def modes(self, *_): raise SystemExit(0)")
     assert "SystemExit: 0 in modes (own.py:" in mistake(trained(task, tmp_path / "run"), capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--run", ""], "--run '' names no directory"),
+        (["--model", ""], "--model '' names no folder"),
+        (["--run", "x" * 300], "': File name too long; name another, or allow it"),
+        (["--model", "x" * 300], "': File name too long; name another, or allow it"),
+    ],
+)
+def test_a_name_that_is_none_is_one_line(
+    words: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert complaint in mistake(command("rest-em", tmp_path / "run", *words), capsys)
+    assert not (tmp_path / "run").exists()

@@ -104,6 +104,8 @@ def _report(error: BaseException) -> int:
         text, code = str(error), 2
     elif hasattr(error, "format_message"):
         text, code = _usage_text(error), 2
+    elif isinstance(error, OSError) and isinstance(error.filename, str | bytes | os.PathLike):
+        text, code = f"'{os.fsdecode(error.filename)}': {error.strerror}; name another, or allow it", 2
     elif place_of(error):
         text, code = f"{describe_error(error)}; --debug shows more", 2
     else:

@@ -44,6 +44,9 @@ def run_method(
     changes = merge(
         read_toml(Path(config_path)) if config_path else {}, parse_assignments(assignments), options
     )
+    for name, given in (("method", method), ("task", task_spec)):
+        if changes.get(name, given) != given:
+            raise UserError(f"setting '{name}' = {changes[name]!r}, but the command says {given!r}; drop it")
     if resume:
         path = run_to_resume(run)
         config = _resumed(path, method, task_spec, changes)
