@@ -21,6 +21,8 @@ from engine._core import InputError
 from engine.errors import UserError, describe_error
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_OPTION_ENDS = re.compile(r",(?=[A-Za-z_]\w*=)|,$")
+"""Commas after options; any other is part of a value, of a file's name or a pattern."""
 
 
 def suggest(name: str, known: Iterable[str], what: str = "known") -> str:
@@ -107,7 +109,7 @@ class Plugins:
 
     def _parse_options(self, spec: str, text: str) -> dict[str, Any]:
         options: dict[str, Any] = {}
-        for part in text.split(","):
+        for part in _OPTION_ENDS.split(text):
             key, separator, value = part.partition("=")
             if not separator or not key.isidentifier() or not value:
                 raise UserError(f"{self.what} '{spec}': option '{part}' is not of the form name=value")
@@ -180,7 +182,7 @@ def _append_to_path(folder: Path) -> None:
 
 def _parse_value(text: str) -> Any:
     """A number, true or false; anything else stays a string."""
-    if text in ("true", "false") or re.fullmatch(r"-?\d{1,18}(\.\d{1,18})?", text):
+    if text in ("true", "false") or re.fullmatch(r"-?\d{1,18}(\.\d{1,18})?(e-?\d{1,2})?", text):
         try:
             return json.loads(text)
         except ValueError:

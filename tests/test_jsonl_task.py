@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from engine.cli.text_run import open_task
 from engine.errors import UserError
 from engine.language.problem.jsonl_task import JsonlTask
 from engine.language.problem.task_laws import check_task
 from engine.language.problem.verifier import VerifierPool
-from engine.language.task import split_of
+from engine.language.task import Prompt, split_of
 
 ROWS = [{"prompt": f"{i}+{i}=", "answer": 2 * i} for i in range(60)]
 
@@ -95,6 +96,7 @@ def test_numbers_are_taken_as_they_are_written(tmp_path: Path) -> None:
         ({}, {"verifier": "regex"}, "a pattern is needed"),
         ({}, {"pattern": "(x)"}, "a pattern is needed for the verifier 'regex', and for no other"),
         ({}, {"max_tokens": 0}, "max_tokens is 0"),
+        ({}, {"answer": "prompt"}, "'prompt' is the column of prompts and of answers; name two"),
         ({}, {"end": ""}, "end is ''"),
     ],
 )
@@ -131,3 +133,27 @@ def test_a_pattern_that_takes_for_ever_is_killed(tmp_path: Path) -> None:
     ) as pool:
         right, wrong, late = pool([(prompt, "aa"), (prompt, "aaa"), (prompt, "a" * 64 + "b")])
     assert (right.score, wrong.score, late.score, late.flags) == (1, 0, 0, ("timeout",))
+
+
+@pytest.mark.parametrize("name", ["a,b.jsonl", "a:b=c d.jsonl", "x.jsonl.d/y.jsonl", "z.jsonl.jsonl"])
+def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    path = write(tmp_path / name, ROWS)
+    assert open_task(path).name == f"jsonl:{Path(name).name}"
+    task = open_task(f"{path}:verifier=numeric,tolerance=1e-3,end=;")
+    assert task.end == ";"
+    assert task.verify(Prompt("", "3+3=", ""), "6.001").score == 1
+
+
+def test_a_pattern_may_hold_commas_and_colons(path: str) -> None:
+    task = open_task(rf"{path}:verifier=regex,pattern=(?:is:\s)?(\d{{1,3}}),max_tokens=9")
+    assert task.max_tokens == 9
+    assert task.verify(Prompt("", "3+3=", ""), "is: 6").score == 1
+
+
+def test_a_fault_is_told_in_the_words_of_the_user(path: str) -> None:
+    for spec in (f"{path}:verifier=nearly", f"{path}.jsonl"):
+        with pytest.raises(UserError) as caught:
+            open_task(spec)
+        assert f"task '{spec}': " in str(caught.value)
+        assert "engine.language" not in str(caught.value)

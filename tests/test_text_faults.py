@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,11 @@ def trained(task: str, path: Path, *words: str, **settings: Any) -> list[str]:
         ("kind = 'magic'", "its kind is 'magic'; give exact or learned or self"),
         ("end = ''", "its end is ''; give the text that ends a completion"),
         ("max_tokens = 0", "its max_tokens is 0; give a whole number from 1 to 1048576"),
+        ("def variations(self, *_): return None", "`variations` returned a NoneType; give a list"),
+        ("def variations(self, *_): return ['1+1=']", "`variations` returned a str; give Prompt objects"),
+        ("def variations(self, *_): return [Prompt('a', '\\ud800', 'c')]", "half a surrogate pair"),
+        ("def variations(self, *_): raise KeyError('x')", "`variations` raised KeyError: 'x' in variations"),
+        ("def prompts(self, *_): raise SystemExit(0)", "SystemExit: 0 in prompts (own.py:"),
         ("kind = 'learned'\ndef demonstrations(self, *_): return []", "learned verifier with no real data"),
     ],
 )
@@ -129,12 +136,79 @@ def test_a_bad_task_is_one_line(
         ("filter.thresholds=[5.0]", "'filter.thresholds.0' = 5.0"),
         ("sample.band=[0.9,0.1]", "'sample.band' = [0.9, 0.1]"),
         ("sample.band=[-1.0,5.0]", "'sample.band.0' = -1.0"),
+        ('model.adapter="/x"', "but there is no model.path; name its base model"),
+        ('task="addition"', "'task' = 'addition', but the command says 'countdown'; drop it"),
+        ('method="rft"', "'method' = 'rft', but the command says 'rest-em'; drop it"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(
     setting: str, complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert complaint in mistake(command("rest-em", tmp_path / "run", "--set", setting), capsys)
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        ("def demonstrations(self, *_): return None", "`demonstrations` returned a NoneType; give a list"),
+        ("def demonstrations(self, *_): return []", "no demonstrations to build a model on"),
+        ("def prompts(self, *_): return None", "`prompts` returned a NoneType; give a list"),
+    ],
+)
+def test_a_forecast_refuses_what_a_run_would(
+    own: Callable[[str], str],
+    lines: str,
+    complaint: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert complaint in mistake(trained(own(lines), tmp_path / "run", "--dry-run"), capsys)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_forecast_of_long_completions_is_soon_there(
+    own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = """
+max_tokens = 100_000
+def prompts(self, split, count, seed):
+    return ([Prompt("face", "\\u263a", "face")] if split == "train" else []) + self.listed(split)[:count]
+"""
+    started = time.monotonic()
+    assert run_command(trained(own(lines), tmp_path / "run", "--dry-run")) == 0
+    assert time.monotonic() - started < 60
+    assert json.loads(capsys.readouterr().out)["forecast"][-1]["tokens"] > 0
+
+
+def test_more_problems_than_asked_for_are_cut(own: Callable[[str], str], tmp_path: Path) -> None:
+    lines = "def prompts(self, split, count, seed): return self.listed(split)"
+    assert run_command(trained(own(lines), tmp_path / "run", loop__iterations=0)) == 0
+
+
+def test_stdout_is_the_commands_own(
+    own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = """
+def prompts(self, split, count, seed):
+    print("told by prompts")
+    return self.listed(split)[:count]
+def verify(self, prompt, completion):
+    print("told by verify")
+    return VerifyResult(1.0, completion)
+"""
+    task, run = own(lines), tmp_path / "run"
+    verbs = [
+        trained(task, run),
+        trained(task, tmp_path / "other", "--dry-run"),
+        ["text", "generate", str(run), task, "--count", "2"],
+        ["text", "search", str(run), task, "--count", "2", "--simulations", "2"],
+        ["text", "eval", str(run), "--count", "4", "--json"],
+    ]
+    for words in verbs:
+        assert run_command(words) == 0
+        shown = capsys.readouterr()
+        assert all(json.loads(line) for line in shown.out.splitlines())
+        assert "told by" in shown.err
 
 
 def test_few_problems_are_enough(own: Callable[[str], str], tmp_path: Path) -> None:
@@ -297,3 +371,26 @@ def test_a_torn_line_of_metrics_is_cut_off(copy: Path) -> None:
 def test_text_alone_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["text"]) == 0
     assert "generate" in capsys.readouterr().out
+
+
+def test_a_task_that_leaves_is_no_success(
+    own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = own("def modes(self, *_): raise SystemExit(0)")
+    assert "SystemExit: 0 in modes (own.py:" in mistake(trained(task, tmp_path / "run"), capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--run", ""], "--run '' names no directory"),
+        (["--model", ""], "--model '' names no folder"),
+        (["--run", "x" * 300], "': File name too long; name another, or allow it"),
+        (["--model", "x" * 300], "': File name too long; name another, or allow it"),
+    ],
+)
+def test_a_name_that_is_none_is_one_line(
+    words: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert complaint in mistake(command("rest-em", tmp_path / "run", *words), capsys)
+    assert not (tmp_path / "run").exists()

@@ -108,3 +108,10 @@ def test_a_file_of_answers_is_asked_by_prompt(ask: Ask, tmp_path: Path) -> None:
         "id": "a", "score": 1.0, "parsed": "3", "reason": "", "flags": [], "kind": "exact",
     }  # fmt: skip
     assert "has no prompt" in second["error"]
+
+
+def test_a_closed_stdin_is_one_line() -> None:
+    command = [sys.executable, "-m", "engine.cli", "text", "verify", "countdown"]
+    closed = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *command], capture_output=True, text=True)
+    assert closed.returncode == 2
+    assert closed.stderr == "selfplay: error: stdin is closed; give JSON lines on it\n"

@@ -83,7 +83,9 @@ def run(arguments: list[str]) -> int:
     except SystemExit as error:
         if isinstance(error.__context__, BrokenPipeError):  # the option parser has met it first
             return _unheard()
-        raise
+        if debug or not place_of(error):
+            raise
+        return _report(error)
     except Exception as error:
         if debug:
             raise
@@ -96,12 +98,14 @@ def _unheard() -> int:
     return 141
 
 
-def _report(error: Exception) -> int:
+def _report(error: BaseException) -> int:
     """Print one line that says what was wrong; the exit code."""
     if isinstance(error, (UserError, InputError)):
         text, code = str(error), 2
     elif hasattr(error, "format_message"):
         text, code = _usage_text(error), 2
+    elif isinstance(error, OSError) and isinstance(error.filename, str | bytes | os.PathLike):
+        text, code = f"'{os.fsdecode(error.filename)}': {error.strerror}; name another, or allow it", 2
     elif place_of(error):
         text, code = f"{describe_error(error)}; --debug shows more", 2
     else:

@@ -15,6 +15,8 @@ def new_run(run: str | None, name: str) -> Path:
         plain = "".join(letter if letter.isalnum() else "-" for letter in name)
         numbers = (Path("runs") / f"{plain}-{number:03}" for number in range(1, 10**9))
         return next(path for path in numbers if not path.exists())
+    if not run:
+        raise UserError("--run '' names no directory; give one, or leave --run out")
     path = Path(run)
     if path.exists() and not path.is_dir():
         raise UserError(f"--run '{run}' is a file; name a directory")

@@ -27,6 +27,8 @@ def print_json(document: Any) -> None:
 
 def serve(handle: Callable[[Sequence[Request]], Sequence[Answer]], batch: int = 1) -> None:
     """Answer every line of stdin in order, up to `batch` lines that have arrived at a time."""
+    if sys.stdin is None:  # closed by who started this
+        raise UserError("stdin is closed; give JSON lines on it")
     for lines in read_batches(sys.stdin.fileno(), batch):
         parsed = [_parse(line) for line in lines]
         requests = [request for request in parsed if isinstance(request, dict)]

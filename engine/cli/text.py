@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.cli.option import JsonOption, SeedOption
+from engine.errors import UserError
 
 app = typer.Typer(
     name="text",
@@ -70,6 +71,8 @@ def _method(name: str) -> Callable[..., None]:
     ) -> None:
         from engine.cli.text_run import run_method
 
+        if model == "":
+            raise UserError("--model '' names no folder; give one, or leave --model out to have one built")
         changes: dict[str, Any] = {"model": {"path": model}} if model else {}
         if iterations is not None:
             changes["loop"] = {"iterations": iterations}

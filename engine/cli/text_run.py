@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from engine.language.rollout import Verify
     from engine.language.settings import TextConfig
     from engine.language.task import Task
+
+
+_FILE_TASK = "engine.language.problem.jsonl_task:JsonlTask:path="
+_FILE = re.compile(r"(.*?\.jsonl)(?::(.*))?", re.DOTALL)
 
 
 def run_method(
@@ -33,11 +39,14 @@ def run_method(
     from engine.config import merge, parse_assignments, read_toml
     from engine.language.settings import build_text_config
 
-    task_spec = task_name(task_spec)
     task = open_task(task_spec)
+    task_spec = task_name(task_spec)
     changes = merge(
         read_toml(Path(config_path)) if config_path else {}, parse_assignments(assignments), options
     )
+    for name, given in (("method", method), ("task", task_spec)):
+        if changes.get(name, given) != given:
+            raise UserError(f"setting '{name}' = {changes[name]!r}, but the command says {given!r}; drop it")
     if resume:
         path = run_to_resume(run)
         config = _resumed(path, method, task_spec, changes)
@@ -53,7 +62,7 @@ def run_method(
 
     reporter = Reporter(quiet=json)
     try:
-        with open_verifier(task_spec, task) as verify:
+        with open_verifier(task_spec, task) as verify, prints_aside() if json else nullcontext():
             improve(task, config, path, verify, resume=resume, reporter=reporter)
     finally:
         reporter.close()
@@ -63,10 +72,11 @@ def run_method(
 
 def task_name(spec: str) -> str:
     """`spec` as every process can load it: `F.jsonl[:a=b]` is a file of prompts and answers."""
-    path, ending, options = spec.partition(".jsonl")
-    if not ending or (options and not options.startswith(":")):
+    match = _FILE.fullmatch(spec)
+    if match is None:
         return spec
-    return f"engine.language.problem.jsonl_task:JsonlTask:path={path}{ending}" + options.replace(":", ",", 1)
+    path, options = match.groups()
+    return f"{_FILE_TASK}{path}" + (f",{options}" if options else "")
 
 
 def open_task(spec: str) -> Task:
@@ -76,7 +86,15 @@ def open_task(spec: str) -> Task:
     try:
         return load_task(task_name(spec))
     except UserError as error:
-        raise UserError(str(error).replace(task_name(spec), spec)) from error
+        told = str(error).replace(task_name(spec), spec)
+        raise UserError(told.replace(_FILE_TASK, "")) from error
+
+
+@contextmanager
+def prints_aside() -> Iterator[None]:
+    """What a user's task prints goes to stderr: stdout is the command's own."""
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 @contextmanager
@@ -132,7 +150,8 @@ def with_whole_paths(config: TextConfig) -> TextConfig:
 def _forecast(task: Task, config: TextConfig, json: bool) -> None:
     from engine.language.forecast import forecast
 
-    rows = forecast(task, config)
+    with prints_aside():
+        rows = forecast(task, config)
     if json:
         print_json({"forecast": rows})
         return

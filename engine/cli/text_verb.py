@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from engine.cli.stream import Answer, Request, check_fields, print_json, serve
-from engine.cli.text_run import open_task, open_verifier
+from engine.cli.text_run import open_task, open_verifier, prints_aside
 from engine.errors import UserError
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def generate_lines(
     from engine.language.rollout import Draw, Policy, sample
 
     task, opened = open_task(spec), open_model(model)
-    prompts = read_prompts(task, split, count, seed)
-    with open_verifier(spec, task) as verify:
+    with prints_aside(), open_verifier(spec, task) as verify:
+        prompts = read_prompts(task, split, count, seed)
         policy = Policy(opened.model, opened.model.digest())
         with Reporter().phase("generating", len(prompts) * samples) as move:
             episodes = sample(
@@ -132,11 +132,11 @@ def search_lines(
     least = config.proposals.initial_proposals * task.max_step_tokens
     if not listed and 0 < tokens < least:
         raise UserError(f"--tokens {tokens}: the first step alone may take {least}; give as many, or 0")
-    prompts = read_prompts(task, split, count, seed)
-    judge = opened.critic if critic is None else open_critic(critic, task, prompts)
     kind = cast(Prior, prior)
     plan = Plan(simulations, tokens or None, judge=task.verifier_at_test, prior=kind, listed=listed)
-    with open_verifier(spec, task) as verify:
+    with prints_aside(), open_verifier(spec, task) as verify:
+        prompts = read_prompts(task, split, count, seed)
+        judge = opened.critic if critic is None else open_critic(critic, task, prompts)
         policy = Policy(opened.model, opened.model.digest())
         episodes = search_completions(
             task, policy, prompts, plan, config.search, config.proposals, verify, seed=seed, critic=judge
@@ -169,7 +169,8 @@ def judge(verify: Verify, requests: Sequence[Request]) -> list[Answer]:
 def _verdicts(verify: Verify, pairs: Sequence[tuple[Prompt, str]]) -> list[Answer]:
     """Verdicts as JSON; what is refused costs its own line, so a batch that has some is halved."""
     try:
-        return [verdict_fields(verdict) for verdict in verify(pairs)]
+        with prints_aside():
+            return [verdict_fields(verdict) for verdict in verify(pairs)]
     except UserError as error:
         middle = len(pairs) // 2
         return [*_verdicts(verify, pairs[:middle]), *_verdicts(verify, pairs[middle:])] if middle else [error]
@@ -204,14 +205,14 @@ def evaluate_model(
     task = open_task(name)
     if critic is not None and samples == 0:
         raise UserError(f"--critic '{critic}' values samples; give --samples 16, say")
-    prompts = read_prompts(task, "test", count, 0)
-    judge = opened.critic if critic is None else open_critic(critic, task, prompts)
-    rows = len(prompts) * (1 + samples)
-    with open_verifier(name, task) as verify, Reporter().phase("measuring", rows) as move:
+    with prints_aside(), open_verifier(name, task) as verify:
+        prompts = read_prompts(task, "test", count, 0)
+        judge = opened.critic if critic is None else open_critic(critic, task, prompts)
         policy = Policy(opened.model, "")
-        result = evaluate(
-            task, policy, prompts, verify, samples=samples, seed=seed, on_rows=move, critic=judge
-        )
+        with Reporter().phase("measuring", len(prompts) * (1 + samples)) as move:
+            result = evaluate(
+                task, policy, prompts, verify, samples=samples, seed=seed, on_rows=move, critic=judge
+            )
     if json:
         print_json({"model": model, "task": name, "problems": len(prompts), **result.summary()})
         return

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.errors import UserError
+from engine.language.problem.problems import demonstrations, fits, problems
 from engine.language.task import Demonstration, Task
 
 if TYPE_CHECKING:
     from engine.language.model.model import LanguageModel
     from engine.language.settings import TextConfig
+
+SHORTEST = 8
+"""Tokens of the first completions that the rate is measured on; later ones are twice as long each time."""
 
 TRAINING_COST = 3.0
 """Forward and backward of a token against its generation in a large batch."""
@@ -34,7 +40,11 @@ def forecast(task: Task, config: TextConfig) -> list[dict[str, Any]]:
     from engine.language.parts import check_settings, new_model
 
     check_settings(config)
-    real = task.demonstrations(min(config.model.demonstrations, 200), config.seed)
+    real = demonstrations(task, min(config.model.demonstrations, 200), config.seed)
+    if not config.model.path and not real:
+        raise UserError(
+            f"task '{task.name}' has no demonstrations to build a model on; name one with --model"
+        )
     model = load_model(Path(config.model.path)) if config.model.path else new_model(task, config, real)
     length = mean_length(task, model, real)
     generated_s = 1 / rate(task, model, config)
@@ -105,13 +115,18 @@ def mean_length(task: Task, model: LanguageModel, real: Sequence[Demonstration])
 
 
 def rate(task: Task, model: LanguageModel, config: TextConfig) -> float:
-    """Tokens a second of batched generation, measured for about a second."""
+    """Tokens a second of batched generation, measured for about a second on the starts of completions."""
     from engine.language.model.generation import generate
 
-    prompts = [prompt.text for prompt in task.prompts("train", config.loop.rows, 0)]
-    count, start, number = 0, time.monotonic(), 0
-    while (elapsed := time.monotonic() - start) < 1.0:
-        seeds = range(number, number + len(prompts))
-        count += sum(c.tokens for c in generate(model, prompts, seeds=seeds, max_tokens=task.max_tokens))
-        number += len(prompts)
-    return count / elapsed
+    texts = [prompt.text for prompt in problems(task, "train", config.loop.rows, 0)]
+    texts = list(compress(texts, fits(model, texts)))
+    if not texts:
+        raise UserError(f"task '{task.name}' has no problem of the split train that the model has room for")
+    start, number, length = time.monotonic(), 0, min(SHORTEST, task.max_tokens)
+    while True:
+        began, seeds = time.monotonic(), range(number, number + len(texts))
+        count = sum(c.tokens for c in generate(model, texts, seeds=seeds, max_tokens=length))
+        now, number = time.monotonic(), number + len(texts)
+        if now - start >= 1.0:
+            return max(count, 1) / (now - began)
+        length = min(2 * length, task.max_tokens)

@@ -182,6 +182,10 @@ class TextConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> TextConfig:
+        if self.model.adapter and not self.model.path:
+            raise ValueError(
+                f"model.adapter is {self.model.adapter!r}, but there is no model.path; name its base model"
+            )
         if self.update.start == "fresh" and self.model.adapter:
             raise ValueError('update.start is "fresh", but model.adapter is set; take "base" or "last"')
         return self

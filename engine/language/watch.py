@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.language.monitor.observation import Holdout, Items, Observation
+from engine.language.problem.problems import problems, variations
 from engine.language.record.episode import Episode
 from engine.language.rollout import Draw, Policy, Verify, sample
 from engine.language.task import Demonstration, Prompt, Task
@@ -50,9 +51,9 @@ class Watch:
     ) -> None:
         self._task, self._config, self._base, self._verify = task, config, base, verify
         self._holdout = list(holdout)
-        self.validation = task.prompts("validation", config.measure.validation, 0)
-        self._probe = task.prompts("validation", config.monitor.prompts, 0)
-        self._variations = task.variations(self.validation, 0)
+        self.validation = problems(task, "validation", config.measure.validation, 0)
+        self._probe = problems(task, "validation", config.monitor.prompts, 0)
+        self._variations = variations(task, self.validation, 0)
         self._base_nats = self._nats(base) if holdout else []
 
     @property

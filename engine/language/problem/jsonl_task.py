@@ -64,6 +64,8 @@ class JsonlTask(Task):
             raise UserError(f"max_tokens is {max_tokens!r}; give a whole number from 1 to {1 << 20}")
         if not isinstance(end, str) or not end:
             raise UserError(f"end is {end!r}; give the text that ends a completion")
+        if prompt == answer:
+            raise UserError(f"'{prompt}' is the column of prompts and of answers; name two")
         self._answer = _answer(verifier, pattern, tolerance)
         self.name = f"jsonl:{Path(str(path)).name}"
         self.inline = self._answer.inline

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from engine.errors import UserError
+from engine.errors import UserError, describe_error
 from engine.language.sandbox.value import printable
 from engine.language.task import Demonstration, Prompt, Split, Task
 
 if TYPE_CHECKING:
     from engine.language.model.model import LanguageModel
 
-T = TypeVar("T")
-
 
 def problems(task: Task, split: Split, count: int, seed: int) -> list[Prompt]:
     """`count` problems of a split, or all it has; UserError for what are no problems, or ids that repeat."""
-    found = _listed(task, "prompts", task.prompts(split, count, seed))[:count]
+    found = _listed(task, "prompts", split, count, seed)[:count]
     names: set[str] = set()
     for prompt in found:
         _check(task, "prompts", prompt)
@@ -42,12 +40,20 @@ def some_problems(task: Task, split: Split, count: int, seed: int) -> list[Promp
 
 def demonstrations(task: Task, count: int, seed: int) -> list[Demonstration]:
     """`count` demonstrations, or all there are; UserError for what are none."""
-    found = _listed(task, "demonstrations", task.demonstrations(count, seed))[:count]
+    found = _listed(task, "demonstrations", count, seed)[:count]
     for each in found:
         if not isinstance(each, Demonstration):
             raise _error(task, "demonstrations", f"a {type(each).__name__}", "Demonstration objects")
         _check(task, "demonstrations", each.prompt)
         _check_text(task, "demonstrations", each.completion)
+    return found
+
+
+def variations(task: Task, prompts: Sequence[Prompt], seed: int) -> list[Prompt]:
+    """The task's variations of some problems; UserError for what are none."""
+    found = _listed(task, "variations", prompts, seed)
+    for prompt in found:
+        _check(task, "variations", prompt)
     return found
 
 
@@ -72,7 +78,15 @@ def fits(model: LanguageModel, texts: Sequence[str]) -> list[bool]:
         return [*fits(model, texts[:middle]), *fits(model, texts[middle:])] if middle else [False]
 
 
-def _listed(task: Task, method: str, found: list[T]) -> list[T]:
+def _listed(task: Task, method: str, *arguments: Any) -> list[Any]:
+    """What a method of a task returns; UserError where it raises or returns no list."""
+    try:
+        found = getattr(task, method)(*arguments)
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        told = printable(" ".join(describe_error(error).split()))
+        raise UserError(f"task '{task.name}': `{method}` raised {told}") from error
     if not isinstance(found, list | tuple):
         raise _error(task, method, f"a {type(found).__name__}", "a list")
     return list(found)
