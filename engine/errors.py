@@ -22,6 +22,10 @@ class UserError(Exception):
     """Wrong use of the program; the message names the bad value and the remedy."""
 
 
+class WriteError(UserError):
+    """A file cannot be written: there is no room for it, or no leave."""
+
+
 class CorruptFileError(UserError):
     """A file of a run is damaged, of another format, or of another network or game."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import CorruptFileError, UserError
+from engine.errors import CorruptFileError, UserError, WriteError
 
 TEMPORARY = ".tmp"
 """Ending of a file that is being written."""
@@ -54,7 +54,7 @@ def atomic_write(path: Path, data: bytes) -> Digest:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise UserError(f"cannot write '{path}': {error.strerror}; free or allow it, and resume") from error
+        raise WriteError(f"cannot write '{path}': {error.strerror}; free or allow it, and resume") from error
     return Digest.of(data)
 
 
@@ -116,7 +116,7 @@ def publish_folder(temporary: Path, path: Path) -> None:
         sync_folder(path.parent)
         remove(old)
     except OSError as error:
-        raise UserError(f"cannot write '{path}': {error.strerror}; free or allow it, and resume") from error
+        raise WriteError(f"cannot write '{path}': {error.strerror}; free or allow it, and resume") from error
 
 
 def sync_folder(path: Path) -> None:

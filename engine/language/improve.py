@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from engine.errors import UserError
+from engine.errors import WriteError
 from engine.interrupt import terminable
 from engine.language.evaluation import areas_within, value_quality, valued
 from engine.language.final_table import final_table
@@ -80,7 +80,9 @@ def improve(
         )
         try:
             parts = _assemble(stack, task, run, verify, reporter)
-        except UserError:
+        except WriteError:
+            raise
+        except (Exception, SystemExit):
             if not resume:
                 run.abandon()
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,15 @@ from engine.language.monitor.measure import Instruments
 from engine.language.monitor.monitor import Monitor
 from engine.language.monitor.observation import Items
 from engine.language.problem.contamination import EvaluationIndex
-from engine.language.problem.problems import demonstrations, fits, problems, some_problems
+from engine.language.problem.problems import (
+    demonstrations,
+    fits,
+    leaks,
+    modes,
+    problems,
+    solutions,
+    some_problems,
+)
 from engine.language.record.rundir import TextRun
 from engine.language.rollout import Verify, row_seed
 from engine.language.settings import MixConfig, TextConfig
@@ -209,7 +218,7 @@ def without_misfits(
 
 def watched(task: Task, config: TextConfig) -> MonitorConfig:
     """The monitor's settings, with no more problems than the validation split has."""
-    count = len(task.prompts("validation", config.monitor.prompts, 0)[: config.monitor.prompts])
+    count = len(problems(task, "validation", config.monitor.prompts, 0))
     return config.monitor.model_copy(update={"prompts": count})
 
 
@@ -217,7 +226,7 @@ def expected_real_share(task: Task, config: TextConfig) -> float:
     """A lower bound of the share of real data that training will see, before anything is generated."""
     if config.update.loss == "value":
         return 1.0  # nothing of its own writing reaches the policy
-    if not config.mix.real or not task.demonstrations(1, config.seed):
+    if not config.mix.real or not demonstrations(task, 1, config.seed):
         return 0.0
     if config.mix.real_fraction or config.sample.samples == 0:
         return config.mix.real_fraction or 1.0
@@ -261,9 +270,9 @@ def check_settings(config: TextConfig) -> None:
 def instruments(task: Task) -> Instruments:
     """What the monitors know of a task."""
     return Instruments(
-        solutions=task.solutions,
-        leaks=task.leaks,
-        modes=lambda episode: task.modes(episode.prompt, episode.completion),
+        solutions=partial(solutions, task),
+        leaks=partial(leaks, task),
+        modes=lambda episode: modes(task, episode.prompt, episode.completion),
     )
 
 

@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 from engine.backends import resolve_device
-from engine.errors import CorruptFileError, UserError
+from engine.errors import CorruptFileError, UserError, WriteError
 from engine.language.model.model import LanguageModel
 from engine.storage import TEMPORARY, make_folder, publish_folder, read_checked, remove
 
@@ -99,7 +99,7 @@ def save_model(model: LanguageModel, path: Path | str) -> None:
             tensors = {name: each.cpu().contiguous() for name, each in model.value_head.state_dict().items()}
             (temporary / VALUE_HEAD).write_bytes(safetensors.torch.save(tensors))
     except (OSError, safetensors.SafetensorError) as error:
-        raise UserError(f"cannot write '{path}': {error}; free or allow it, and resume") from error
+        raise WriteError(f"cannot write '{path}': {error}; free or allow it, and resume") from error
     publish_folder(temporary, path)
 
 

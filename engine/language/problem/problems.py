@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from engine.errors import UserError, describe_error
 from engine.language.sandbox.value import printable
 from engine.language.task import Demonstration, Prompt, Split, Task
@@ -78,8 +80,37 @@ def fits(model: LanguageModel, texts: Sequence[str]) -> list[bool]:
         return [*fits(model, texts[:middle]), *fits(model, texts[middle:])] if middle else [False]
 
 
+def modes(task: Task, prompt: Prompt, completion: str) -> list[str]:
+    """The kinds that a completion shows; UserError for what are none."""
+    found: list[str] = _returned(task, "modes", (list, tuple), "a list", prompt, completion)
+    for mode in found:
+        _check_text(task, "modes", mode)
+    return found
+
+
+def solutions(task: Task, prompt: Prompt) -> frozenset[str] | None:
+    """The right solutions of a problem, None where they cannot be listed; UserError for what are none."""
+    kinds = (frozenset, set, type(None))
+    found: frozenset[str] | None = _returned(
+        task, "solutions", kinds, "a frozenset of texts, or None", prompt
+    )
+    for solution in found or ():
+        _check_text(task, "solutions", solution)
+    return found
+
+
+def leaks(task: Task, prompt: Prompt, completion: str) -> bool:
+    """Whether a completion uses its hint too early; UserError where the task's method raises."""
+    found: bool = _returned(task, "leaks", (bool, np.bool_), "True or False", prompt, completion)
+    return found
+
+
 def _listed(task: Task, method: str, *arguments: Any) -> list[Any]:
     """What a method of a task returns; UserError where it raises or returns no list."""
+    return list(_returned(task, method, (list, tuple), "a list", *arguments))
+
+
+def _returned(task: Task, method: str, kinds: tuple[type, ...], wanted: str, *arguments: Any) -> Any:
     try:
         found = getattr(task, method)(*arguments)
     except UserError:
@@ -87,9 +118,9 @@ def _listed(task: Task, method: str, *arguments: Any) -> list[Any]:
     except (Exception, SystemExit) as error:
         told = printable(" ".join(describe_error(error).split()))
         raise UserError(f"task '{task.name}': `{method}` raised {told}") from error
-    if not isinstance(found, list | tuple):
-        raise _error(task, method, f"a {type(found).__name__}", "a list")
-    return list(found)
+    if not isinstance(found, kinds):
+        raise _error(task, method, f"a {type(found).__name__}", wanted)
+    return found
 
 
 def _check(task: Task, method: str, prompt: object) -> None:
