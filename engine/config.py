@@ -81,19 +81,21 @@ class ProposalConfig(Section):
     halving gives a move that came late one visit at once, and lets it catch up while it promises most.
     """
 
-    initial_proposals: int = Field(4, ge=1, le=32768)
+    initial_proposals: int = Field(1, ge=1, le=32768)
     """Moves asked for at a node's first visit."""
-    more_proposals: int = Field(2, ge=1, le=32768)
+    more_proposals: int = Field(1, ge=1, le=32768)
     """Moves asked for each time that a node widens."""
     fruitless_requests: int = Field(2, ge=1, le=255)
     """Such requests in a row that bring no new move, after which a node is asked no more."""
-    widening_factor: float = Field(2.0, ge=0, le=1e6)
+    widening_factor: float = Field(0.5, ge=0, le=1e6)
     """A node of N visits may have this times N to the power widening_exponent moves (progressive widening,
     Coulom 2007; Couetoux et al. 2011, section 3)."""
-    widening_exponent: float = Field(0.5, ge=0, le=1)
+    widening_exponent: float = Field(0.75, ge=0, le=1)
     """0: no widening."""
-    max_proposals: int = Field(16, ge=1, le=32768)
+    max_proposals: int = Field(64, ge=1, le=32768)
     """Moves of a node."""
+    distinct: bool = True
+    """No move of a node is proposed twice: drawn without replacement, each weighs its probability."""
     max_step_tokens: int = Field(16, ge=1, le=1_000_000)
     """Most tokens that one move may cost. A tree with a budget sets as many aside for each move."""
 

@@ -99,6 +99,6 @@ def proposed_params(config: SearchConfig, proposals: ProposalConfig) -> _core.Se
         if value := getattr(config, field):
             raise UserError(f"setting 'search.{field}' = {value} is not for proposed trees; leave it out")
     params = search_params(config)
-    for field, value in proposals.model_dump().items():
+    for field, value in proposals.model_dump(exclude={"distinct"}).items():
         setattr(params, field, value)
     return params

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pseudo import even_handed_answer
 
 from engine import _core
+
+WIDE: dict[str, Any] = {
+    "initial_proposals": 4, "more_proposals": 2, "widening_factor": 2.0, "widening_exponent": 0.5,
+    "max_proposals": 16,
+}  # fmt: skip
+"""Settings of trees that ask for many moves early."""
 
 Answer = Callable[[_core.State], tuple[Sequence[float], NDArray[np.float32]]]
 """Win, draw and loss of a position, and weights by action."""
@@ -137,7 +144,7 @@ class Sampler:
 def sampled(
     sampler: Sampler, simulations: int, tokens: Sequence[int | None] = (None,), **fields: object
 ) -> _core.Trees:
-    fields = {"initial_proposals": 2, "max_proposals": 6, "max_step_tokens": 4} | fields
+    fields = WIDE | {"initial_proposals": 2, "max_proposals": 6, "max_step_tokens": 4} | fields
     trees = _core.Trees(None, _core.SearchParams(**fields))
     for budget in tokens:
         trees.add_proposed(0, budget)

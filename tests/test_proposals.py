@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from proposers import GameProposer, Sampler, drawn, proposed_game, reply, sampled, visited, waves
+from proposers import WIDE, GameProposer, Sampler, drawn, proposed_game, reply, sampled, visited, waves
 
 from engine import _core
 from engine.config import ProposalConfig, SearchConfig
@@ -73,7 +73,7 @@ def test_widening_keeps_visits_and_values_and_shares_the_prior_anew() -> None:
         weights = [(8, 2.0), (9, 2.0)] if requests.known[0] else [(7, 3.0), (8, 1.0)]
         return reply([(0.5, 0, 0.5)], [0, 2], [(*row, 0, False) for row in weights], [0], [False])
 
-    trees = _core.Trees(None, _core.SearchParams(initial_proposals=2, widening_factor=1.0))
+    trees = _core.Trees(None, _core.SearchParams(**WIDE | {"initial_proposals": 2, "widening_factor": 1.0}))
     trees.add_proposed()
     widens = False
     while not widens:
@@ -264,7 +264,7 @@ def test_trees_of_different_players_answer_together() -> None:
 def test_requests_are_told_in_bulk() -> None:
     positions = [GAME.parse(moves) for moves in ("", "4")]
     proposer = GameProposer(positions, drawn)
-    trees = _core.Trees(None, _core.SearchParams(initial_proposals=3, max_in_flight=4))
+    trees = _core.Trees(None, _core.SearchParams(**WIDE | {"initial_proposals": 3, "max_in_flight": 4}))
     for position in positions:
         trees.add_proposed(position.player())
     seen: set[tuple[int, int, int, int]] = set()
@@ -287,7 +287,9 @@ def test_requests_are_told_in_bulk() -> None:
 
 
 def test_leaves_in_flight_widen_a_node_once_at_a_time() -> None:
-    trees = _core.Trees(None, _core.SearchParams(initial_proposals=1, max_proposals=5, max_in_flight=8))
+    trees = _core.Trees(
+        None, _core.SearchParams(**WIDE | {"initial_proposals": 1, "max_proposals": 5, "max_in_flight": 8})
+    )
     trees.add_proposed()
     sampler = Sampler(0.6, depth=3)
     while requests := trees.select(150):
@@ -311,7 +313,7 @@ def test_memory_stops_a_proposed_tree() -> None:
 
 @pytest.mark.parametrize("priors", [(np.nan, 1.0), (-1.0, 1.0), (np.inf, 1.0), (0.0, 0.0), (3e38, 3e38)])
 def test_priors_that_are_no_weights(priors: tuple[float, float]) -> None:
-    trees = _core.Trees(None, _core.SearchParams(initial_proposals=2))
+    trees = _core.Trees(None, _core.SearchParams(**WIDE | {"initial_proposals": 2}))
     trees.add_proposed()
     rows = [(action, prior, 0, False) for action, prior in enumerate(priors)]
     trees.backup(requests := trees.select(1), reply([(0.5, 0, 0.5)], [0, 2], rows, [0], [False]))
@@ -322,7 +324,7 @@ def test_priors_that_are_no_weights(priors: tuple[float, float]) -> None:
 
 
 def refused_reply(match: str, **columns: Any) -> None:
-    trees = _core.Trees(None, _core.SearchParams(initial_proposals=2, max_step_tokens=4))
+    trees = _core.Trees(None, _core.SearchParams(**WIDE | {"initial_proposals": 2, "max_step_tokens": 4}))
     trees.add_proposed(0, 100)
     requests = trees.select(5)
     fields: dict[str, Any] = {
@@ -379,7 +381,7 @@ def test_settings_of_a_run_become_those_of_the_core() -> None:
     assert (params.max_proposals, params.max_step_tokens) == (9, 5)
     defaults = _core.SearchParams()
     for field, value in ProposalConfig().model_dump().items():
-        if field != "max_step_tokens":
+        if field not in ("max_step_tokens", "distinct"):
             assert getattr(defaults, field) == value
     with pytest.raises(UserError, match=r"'search.lcb_deviations' = 1.0 is not for proposed trees"):
         proposed_params(SearchConfig(lcb_deviations=1.0), ProposalConfig())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from proposers import WIDE
 
 from engine import _core
 from engine.config import ProposalConfig, SearchConfig
@@ -60,7 +61,8 @@ def verify(pairs: Sequence[tuple[Prompt, str]]) -> list[VerifyResult]:
 
 
 def forest(prompts: Sequence[Prompt], tokens: int | None = None) -> _core.Trees:
-    trees = _core.Trees(None, proposed_params(SearchConfig(), ProposalConfig(max_step_tokens=2)))
+    settings = ProposalConfig(**WIDE, max_step_tokens=2)
+    trees = _core.Trees(None, proposed_params(SearchConfig(), settings))
     for _ in prompts:
         trees.add_proposed(0, tokens)
     return trees
@@ -159,9 +161,8 @@ def test_all_trees_share_their_calls(policy: Policy, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(generation, "generate", counted)
     prompts = TASK.prompts("test", 40, 0)
-    search_completions(
-        TASK, policy, prompts, Plan(6), SearchConfig(), ProposalConfig(max_step_tokens=2), verify, seed=4
-    )
+    wide = ProposalConfig(**WIDE, max_step_tokens=2, distinct=False)
+    search_completions(TASK, policy, prompts, Plan(6), SearchConfig(), wide, verify, seed=4)
     assert np.mean(calls) > 20, "requests of 40 problems come in batches"
 
 

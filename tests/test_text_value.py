@@ -345,7 +345,8 @@ def test_searches_and_labels_are_forecast() -> None:
     # 100 problems of 3 completions, each of their starts finished 8 times by half a completion, twice.
     assert label_tokens(sampled, 20.0) == 2 * 300 * 8 * 10.0
     assert first_value_tokens(sampled, 20.0) == 0.0
-    searched = build_text_config("alphazero", "countdown", sizes, {"sample": {"simulations": 10}})
+    wide = {"sample": {"simulations": 10}, "proposals": {"initial_proposals": 4}}
+    searched = build_text_config("alphazero", "countdown", sizes, wide)
     assert tokens_of_one(searched, 20.0) == pytest.approx(0.3 * 10 * 4 * 20)
     assert first_value_tokens(searched, 20.0) == 100 * 8 * 20 + 10 * 4096 * 3
     assert label_tokens(searched, 20.0) == 0.0
@@ -359,3 +360,7 @@ def test_a_table_has_the_columns_of_its_longest_row() -> None:
         [("model", "first"), ("best", None), ("less first", "0")],
         [("model", "new"), ("best", 3.0), ("less first", "1")],
     ]
+
+
+def test_no_problems_are_no_samples() -> None:
+    assert sample(TASK, [Policy(model(), "")], [], 4, Draw(), verify, seed=1, iteration=0) == []

@@ -149,7 +149,8 @@ def test_a_budget_is_never_overshot(tokens: int, simulations: int) -> None:
 def test_a_budget_holds_for_requests_side_by_side(in_flight: int) -> None:
     task = Letters()
     prompts, budgets = task.prompts("test", 4, 0), [1, 7, 30, 31]
-    params = proposed_params(SearchConfig(), ProposalConfig(max_step_tokens=1))
+    wide = ProposalConfig(max_step_tokens=1, initial_proposals=4, widening_factor=2)
+    params = proposed_params(SearchConfig(), wide)
     params.max_in_flight = in_flight
     trees = _core.Trees(None, params)
     for budget in budgets:

@@ -19,11 +19,13 @@ def tiny_llama(seed: int = 1, context: int = 64, **changes: Any) -> LanguageMode
     return other_model("LlamaForCausalLM", "LlamaConfig", seed, max_position_embeddings=context, **changes)
 
 
-def other_model(network: str, config: str, seed: int = 1, **settings: Any) -> LanguageModel:
+def other_model(
+    network: str, config: str, seed: int = 1, alphabet: str = ALPHABET, **settings: Any
+) -> LanguageModel:
     """Any causal network of transformers with the character tokenizer."""
     import transformers
 
-    tokenizer = character_tokenizer(ALPHABET)
+    tokenizer = character_tokenizer(alphabet)
     sizes = {
         "vocab_size": len(tokenizer),
         "hidden_size": 32,
@@ -56,6 +58,19 @@ def byte_tokenizer(texts: list[str], size: int = 320) -> Any:
         vocab_size=size, initial_alphabet=alphabet, special_tokens=["<end>"], show_progress=False
     )
     backend.train_from_iterator(texts, trainer)
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<end>")
+
+
+def plain_tokenizer(alphabet: str) -> Any:
+    """A token for each character and one that ends; every other text is the join of its tokens'."""
+    import tokenizers
+    import transformers
+    from tokenizers import decoders, models, pre_tokenizers
+
+    vocabulary = {token: index for index, token in enumerate(["<end>", *alphabet])}
+    backend = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token="<end>"))
+    backend.pre_tokenizer = pre_tokenizers.Split(tokenizers.Regex(r"[\s\S]"), "isolated")
+    backend.decoder = decoders.Fuse()
     return transformers.PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<end>")
 
 

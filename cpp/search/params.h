@@ -35,13 +35,13 @@ struct SearchParams {
   double max_tree_mb = 256;     // memory of one tree
 
   // Proposed trees: a node with N visits may have widening_factor * N^widening_exponent edges.
-  int initial_proposals = 4;  // asked for at a node's first visit
-  int more_proposals = 2;     // asked for each time that a node widens
-  float widening_factor = 2.0f;
-  float widening_exponent = 0.5f;  // 0: no widening
-  int max_proposals = 16;          // edges of a node
-  int fruitless_requests = 2;      // in a row without a new move, before a node stays as it is
-  int max_step_tokens = 0;         // most tokens that one move may cost; a tree with a budget needs it
+  int initial_proposals = 1;  // asked for at a node's first visit
+  int more_proposals = 1;     // asked for each time that a node widens
+  float widening_factor = 0.5f;
+  float widening_exponent = 0.75f;  // 0: no widening
+  int max_proposals = 64;           // edges of a node
+  int fruitless_requests = 2;       // in a row without a new move, before a node stays as it is
+  int max_step_tokens = 0;          // most tokens that one move may cost; a tree with a budget needs it
 };
 
 }  // namespace selfplay

@@ -246,6 +246,14 @@ def check_settings(config: TextConfig) -> None:
         )
     if config.is_critic and config.measure.control:
         raise UserError("measure.control: a critic writes nothing, so there is no control; set it to false")
+    sample = config.sample
+    if sample.distinct and (sample.temperature == 0 or sample.top_k or sample.top_p < 1):
+        raise UserError(
+            "sample.distinct draws from the whole distribution; leave sample.top_k and sample.top_p out, "
+            "and take a sample.temperature above 0"
+        )
+    if sample.distinct and sample.simulations:
+        raise UserError("sample.distinct is for samples; a search's steps are so with proposals.distinct")
     if model.lora.rank and not model.path:
         raise UserError("model.lora needs a model to go over; name one with --model")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from engine.language.record.episode import Episode, Source
 from engine.language.task import Prompt, Task, VerifyResult
 
 if TYPE_CHECKING:
+    from engine.language.model.generation import Completion
     from engine.language.model.model import LanguageModel
     from engine.language.settings import SampleConfig
 
@@ -36,6 +38,8 @@ class Draw:
     top_p: float = 1.0
     rows: int = 512
     """Completions generated side by side."""
+    distinct: bool = False
+    """Those of a problem are drawn without replacement; there may be fewer than asked for."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,11 @@ def sample(
     done = 0
     for policy in policies:
         mine = [index for index, row in enumerate(rows) if row.policy is policy]
-        for start in range(0, len(mine), 4 * draw.rows):
-            part = mine[start : start + 4 * draw.rows]
+        # The completions of a problem stay together.
+        each = max(1, len(mine) // max(1, len(prompts)))
+        step = each * max(1, 4 * draw.rows // each)
+        for start in range(0, len(mine), step):
+            part = mine[start : start + step]
             made = _generate(
                 task, policy, [rows[i] for i in part], draw, verify, iteration,
                 "hint" if hints else "model", _after(done, on_rows),
@@ -106,10 +113,36 @@ def _generate(
     iteration: int,
     source: Source,
     on_rows: Callable[[int], None] | None,
-) -> list[Episode]:
+) -> list[Episode | None]:
+    """An episode a row; None where a problem has no further completion."""
+    completions = (_distinct if draw.distinct else _independent)(task, policy, rows, draw, on_rows)
+    made = [(row, each, row.start + each.text) for row, each in zip(rows, completions, strict=True) if each]
+    verdicts = iter(verify([(row.prompt, text) for row, _, text in made]))
+    episodes = iter(
+        Episode(
+            prompt=row.prompt,
+            completion=text,
+            result=next(verdicts),
+            source=source,
+            iteration=iteration,
+            model=policy.digest,
+            seed=row.seed,
+            temperature=draw.temperature,
+            logprob=completion.logprob,
+            tokens=completion.tokens,
+            ended=completion.ended,
+        )
+        for row, completion, text in made
+    )
+    return [next(episodes) if completion else None for completion in completions]
+
+
+def _independent(
+    task: Task, policy: Policy, rows: Sequence[_Row], draw: Draw, on_rows: Callable[[int], None] | None
+) -> Sequence[Completion | None]:
     from engine.language.model.generation import generate
 
-    completions = generate(
+    return generate(
         policy.model,
         [row.text for row in rows],
         seeds=[row.seed for row in rows],
@@ -122,24 +155,34 @@ def _generate(
         max_rows=draw.rows,
         on_rows=on_rows,
     )
-    texts = [row.start + completion.text for row, completion in zip(rows, completions, strict=True)]
-    verdicts = verify([(row.prompt, text) for row, text in zip(rows, texts, strict=True)])
-    return [
-        Episode(
-            prompt=row.prompt,
-            completion=text,
-            result=verdict,
-            source=source,
-            iteration=iteration,
-            model=policy.digest,
-            seed=row.seed,
-            temperature=draw.temperature,
-            logprob=completion.logprob,
-            tokens=completion.tokens,
-            ended=completion.ended,
-        )
-        for row, text, completion, verdict in zip(rows, texts, completions, verdicts, strict=True)
-    ]
+
+
+def _distinct(
+    task: Task, policy: Policy, rows: Sequence[_Row], draw: Draw, on_rows: Callable[[int], None] | None
+) -> Sequence[Completion | None]:
+    """Neighbours with one text are drawn together, by the seed of the first."""
+    from engine.language.model.distinct import draw_distinct
+    from engine.language.model.successors import Drawn
+
+    assert (draw.top_k, draw.top_p) == (0, 1), draw
+    groups = [list(group) for _, group in itertools.groupby(rows, key=lambda row: (row.text, row.start))]
+    draws = draw_distinct(
+        policy.model,
+        [group[0].text for group in groups],
+        [len(group) for group in groups],
+        [Drawn() for _ in groups],
+        seeds=[group[0].seed for group in groups],
+        starts=[group[0].start for group in groups],
+        temperature=draw.temperature,
+        max_tokens=task.max_tokens,
+        stop=(task.end,),
+        max_rows=draw.rows,
+        on_rows=on_rows,
+    )
+    found: list[Completion | None] = []
+    for group, drawn in zip(groups, draws, strict=True):
+        found += [*drawn.completions, *[None] * (len(group) - len(drawn.completions))]
+    return found
 
 
 def finish(
@@ -160,6 +203,7 @@ def finish(
         for prompt, start in started
         for i in range(samples)
     ]
+    assert not draw.distinct
     return [
         episode
         for place in range(0, len(rows), 4 * draw.rows)
@@ -173,6 +217,7 @@ def finish(
             "model",
             _after(place, on_rows),
         )
+        if episode is not None
     ]
 
 
@@ -194,7 +239,7 @@ def rollout(
     on_rows: Callable[[int], None] | None = None,
 ) -> list[Episode]:
     """What an iteration generates: samples, and with `rationalize` the failures again with a hint."""
-    draw = Draw(config.temperature, config.top_k, config.top_p, rows)
+    draw = Draw(config.temperature, config.top_k, config.top_p, rows, config.distinct)
     episodes = sample(
         task, policies, prompts, config.samples, draw, verify,
         seed=seed, iteration=iteration, on_rows=on_rows,

@@ -52,6 +52,8 @@ class SampleConfig(Section):
     top_k: int = Field(0, ge=0)
     """Only that many likeliest tokens; 0: all."""
     top_p: float = Field(1.0, gt=0, le=1)
+    distinct: bool = False
+    """Completions of a problem are drawn without replacement: more that differ, for the same tokens."""
     policies: int = Field(1, ge=1, le=100)
     """Newest checkpoints that share the samples; several find more distinct paths (Yuan et al. 2023)."""
     rationalize: bool = False

@@ -16,11 +16,18 @@ from engine.language.model.model import LanguageModel
 class Decoder(Protocol):
     """Rows that continue prompts, a token at a time."""
 
+    logits: Tensor
+    """Of the first token of each row, float32 [B, V]."""
+
+    @property
+    def hidden(self) -> Tensor | None:
+        """What the trunk gives at the last token of each row, float32 [B, h]; None where it is not kept."""
+
     def step(self, tokens: Tensor) -> Tensor:
         """Append `tokens` int64 [B]; logits float32 [B, V] of what follows."""
 
     def select(self, rows: Tensor) -> None:
-        """Go on with these rows alone, int64 [B'], ascending."""
+        """Go on with these rows alone, int64 [B'], in any order, any of them several times."""
 
 
 class CachedDecoder:
@@ -31,6 +38,8 @@ class CachedDecoder:
         prompts: distinct ones, of one token at least; they are padded on the left.
         copies: int64 [B], the prompt that each row continues.
     """
+
+    hidden: Tensor | None = None
 
     def __init__(self, model: LanguageModel, prompts: Sequence[Tokens], copies: Tensor) -> None:
         self._model = model
@@ -59,6 +68,8 @@ class RecomputingDecoder:
 
     Args: as for CachedDecoder.
     """
+
+    hidden: Tensor | None = None
 
     def __init__(self, model: LanguageModel, prompts: Sequence[Tokens], copies: Tensor) -> None:
         self._model = model

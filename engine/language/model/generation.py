@@ -17,6 +17,7 @@ from engine.language.model.llama_decoder import LlamaDecoder
 from engine.language.model.llama_reader import PromptCache, is_small_llama
 from engine.language.model.model import LanguageModel
 from engine.language.model.sampling import Noise, Sampling, draw
+from engine.language.model.successors import Drawn, Remainder
 
 MAX_ROWS = 768
 MAX_CACHE_BYTES = 1 << 30
@@ -53,6 +54,8 @@ class Completion:
     """By the end token or a stop string; False: cut at the limit of tokens or at the model's context."""
     entropy: float
     """Mean over tokens of the entropy in nats of the distribution at temperature 1."""
+    values: NDArray[np.float32]
+    """In [0, 1], of the text before each token by the value head, [T]; NaN where they were not read."""
 
     @property
     def tokens(self) -> int:
@@ -79,6 +82,7 @@ def generate(
     stop: Sequence[str] = (),
     max_rows: int | None = None,
     known: PromptCache | None = None,
+    drawn: Sequence[Drawn] | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> list[Completion]:
     """Continue prompts, one row each; repeat a prompt to get several completions of it.
@@ -98,6 +102,8 @@ def generate(
         stop: strings that end a completion, none empty; its text ends before the earliest.
         max_rows: decoded together; by default MAX_ROWS, or what MAX_CACHE_BYTES hold.
         known: what prompts begin with, read before; of use to small Llamas.
+        drawn: what has been drawn of each row's text and is not drawn again, one row a text; what is drawn
+            now is added. By default rows know of no others.
         on_rows: called after each batch with the rows that are done.
 
     Raises:
@@ -107,19 +113,16 @@ def generate(
     assert len(seeds) == len(prompts), (len(seeds), len(prompts))
     assert max_tokens >= 1, max_tokens
     assert all(stop), stop
-    sampling, stopper = Sampling(temperature, top_k, top_p), _stopper(model.codec, tuple(stop))
+    assert drawn is None or (temperature > 0 and top_k == 0 and top_p == 1)
+    sampling, stopper = Sampling(temperature, top_k, top_p), stopper_of(model.codec, tuple(stop))
     ids = model.encode_texts(list(prompts), starts or [""] * len(prompts))
-    longest = max(map(len, ids), default=0)
-    if longest >= model.context:
-        raise UserError(
-            f"a prompt with what is written has {longest} tokens, the model's context {model.context}; "
-            "lower the task's max_tokens or take another model"
-        )
-    rows_at_once = max_rows or _rows_that_fit(model, ids, max_tokens)
+    check_room(model, ids)
+    rows_at_once = max_rows or rows_that_fit(model, ids, max_tokens)
     done: dict[int, Completion] = {}
-    for rows in _batches(ids, rows_at_once):
+    for rows in batches(ids, rows_at_once):
         batch = _Batch(model, [ids[row] for row in rows], [seeds[row] for row in rows], max_tokens)
-        batch.run(sampling, stopper, known)
+        before = None if drawn is None else [drawn[row] for row in rows]
+        batch.run(sampling, stopper, known, before)
         for watcher in watchers:
             watcher(batch.prompts, batch.lengths)
         done |= zip(rows, batch.completions(stopper), strict=True)
@@ -143,26 +146,40 @@ class _Batch:
         self._entropy = np.zeros(size, np.float32)
         self.lengths = np.zeros(len(prompts), np.int64)
         self._ended = np.zeros(len(prompts), bool)
+        self._values = np.full(size, np.nan, np.float32)
 
-    def run(self, sampling: Sampling, stopper: _Stopper, known: PromptCache | None) -> None:
+    def run(
+        self,
+        sampling: Sampling,
+        stopper: Stopper,
+        known: PromptCache | None,
+        drawn: Sequence[Drawn] | None,
+    ) -> None:
         """Decode until every row has ended or met its limit."""
+        rest = None if drawn is None else Remainder(drawn, sampling.temperature)
+        self._decode(sampling, stopper, known, rest)
+        for row, text in enumerate(drawn or ()):
+            assert rest is not None
+            text.add(self._ids[row, : self.lengths[row]], float(rest.mass[row]))
+
+    def _decode(
+        self, sampling: Sampling, stopper: Stopper, known: PromptCache | None, rest: Remainder | None
+    ) -> None:
         decoder, logits = start_decoder(self._model, self.prompts, self._ids.shape[1], known)
         rows = np.arange(len(self.prompts))
         live = np.ones(len(rows), bool)
         marks = stopper.marks(logits.shape[1], self._model.ends)
         for position in range(self._ids.shape[1]):
             noise = torch.from_numpy(self._noise.uniform(rows, position)).to(logits.device)
-            drawn = draw(logits, noise, sampling)
+            drawn = rest.draw(logits, noise, rows, live) if rest else draw(logits, noise, sampling)
             ids, self._logprobs[rows, position], self._entropy[rows, position] = (
                 each.cpu().numpy() for each in drawn
             )
             self._ids[rows, position] = ids
+            self._values[rows, position] = read_values(self._model, decoder, len(rows))
             self.lengths[rows[live]] = position + 1
-            found = marks[ids]
-            ended = live & (found == _ENDS)
-            maybe = np.flatnonzero(live & (found == _MAY_END))
-            if len(maybe):
-                ended[maybe[stopper.ends(self._ids[rows[maybe], : position + 1])]] = True
+            ended = np.zeros(len(rows), bool)
+            ended[live] = stopper.ended(marks, self._ids, rows[live], position + 1)
             self._ended[rows[ended]] = True
             live &= ~ended & (position + 1 < self._limits[rows])
             if not live.any():
@@ -174,7 +191,7 @@ class _Batch:
                 rows, tokens, live = rows[live], tokens[chosen], live[live]
             logits = decoder.step(tokens)
 
-    def completions(self, stopper: _Stopper) -> Iterator[Completion]:
+    def completions(self, stopper: Stopper) -> Iterator[Completion]:
         """In the order of the rows."""
         written = np.arange(self._ids.shape[1]) < self.lengths[:, None]
         if not np.isfinite(self._logprobs[written]).all():
@@ -183,10 +200,13 @@ class _Batch:
         ids = [row[:length] for row, length in zip(self._ids, self.lengths, strict=True)]
         for row, (text, found) in enumerate(stopper.cut(ids)):
             logprobs = self._logprobs[row, : len(ids[row])]
-            yield Completion(text, found, ids[row], logprobs, bool(self._ended[row]), float(entropy[row]))
+            yield Completion(
+                text, found, ids[row], logprobs, bool(self._ended[row]), float(entropy[row]),
+                self._values[row, : len(ids[row])],
+            )  # fmt: skip
 
 
-class _Stopper:
+class Stopper:
     """Finds stop strings, inside of tokens and across them."""
 
     def __init__(self, codec: Codec, stop: tuple[str, ...]) -> None:
@@ -209,9 +229,16 @@ class _Stopper:
         # A stop string is complete only with a token that brings its last character.
         return _MAY_END if any(stop[-1] in piece for stop in self._stop) else _GOES_ON
 
-    def ends(self, rows: NDArray[np.int64]) -> list[int]:
-        """Which rows [B, T] hold a stop string."""
-        return [row for row, (_, found) in enumerate(self.cut(list(rows))) if found]
+    def ended(
+        self, marks: NDArray[np.uint8], ids: NDArray[np.int64], rows: NDArray[np.int64], length: int
+    ) -> NDArray[np.bool_]:
+        """Which rows [B] of `ids` [R, T] end with their last token of `length`, bool [B]; none has before."""
+        found = marks[ids[rows, length - 1]]
+        ended: NDArray[np.bool_] = found == _ENDS
+        maybe = np.flatnonzero(found == _MAY_END)
+        if len(maybe):
+            ended[maybe] = [bool(stop) for _, stop in self.cut(list(ids[rows[maybe], :length]))]
+        return ended
 
     def cut(self, rows: Sequence[NDArray[np.int64]]) -> Iterator[tuple[str, str]]:
         """Each row's text before the earliest stop string, and that string or nothing."""
@@ -222,8 +249,19 @@ class _Stopper:
 
 
 @functools.lru_cache(maxsize=8)
-def _stopper(codec: Codec, stop: tuple[str, ...]) -> _Stopper:
-    return _Stopper(codec, stop)
+def stopper_of(codec: Codec, stop: tuple[str, ...]) -> Stopper:
+    """The one for these strings."""
+    return Stopper(codec, stop)
+
+
+def check_room(model: LanguageModel, rows: Sequence[Tokens]) -> None:
+    """UserError where a text fills the context."""
+    longest = max(map(len, rows), default=0)
+    if longest >= model.context:
+        raise UserError(
+            f"a prompt with what is written has {longest} tokens, the model's context {model.context}; "
+            "lower the task's max_tokens or take another model"
+        )
 
 
 def start_decoder(
@@ -245,7 +283,17 @@ def start_decoder(
     return decoder, decoder.logits
 
 
-def _batches(ids: Sequence[Tokens], max_rows: int) -> Iterator[list[int]]:
+def read_values(model: LanguageModel, decoder: Decoder, rows: int) -> NDArray[np.float32]:
+    """What the value head says of the text of each row, float32 [rows] in [0, 1]; NaN where it cannot."""
+    head = model.value_head
+    hidden = decoder.hidden if head is not None and head.nats is None else None
+    if head is None or hidden is None:
+        return np.full(rows, np.nan, np.float32)
+    values: NDArray[np.float32] = head(hidden)[:, 0].sigmoid().cpu().numpy()
+    return values
+
+
+def batches(ids: Sequence[Tokens], max_rows: int) -> Iterator[list[int]]:
     """Rows to decode together: by length, equal prompts side by side."""
     batch: list[int] = []
     for row in sorted(range(len(ids)), key=lambda row: (len(ids[row]), ids[row])):
@@ -258,7 +306,8 @@ def _batches(ids: Sequence[Tokens], max_rows: int) -> Iterator[list[int]]:
         yield batch
 
 
-def _rows_that_fit(model: LanguageModel, ids: Sequence[Tokens], max_tokens: int) -> int:
+def rows_that_fit(model: LanguageModel, ids: Sequence[Tokens], max_tokens: int) -> int:
+    """How many rows of such texts, with what is generated, MAX_CACHE_BYTES hold; one at least."""
     config = model.config
     longest = max((len(row) for row in ids), default=0) + max_tokens
     values = int(getattr(config, "num_hidden_layers", 1) * config.hidden_size * 2)

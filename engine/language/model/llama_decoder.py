@@ -36,6 +36,7 @@ class LlamaDecoder:
         reading = self._reader.read(prompts, known)
         self.logits = (reading.hidden @ self._reader.head)[copies]
         """Of the first token of each row, float32 [B, V]."""
+        self._hidden = reading.hidden[copies]
         self._column = reading.cache.shape[3]
         self._cache = [
             _moved(each, copies, self._column, self._column + max_tokens) for each in reading.cache
@@ -46,6 +47,12 @@ class LlamaDecoder:
         self._position = self._column - pads
         self._last = min(model.context, self._column + max_tokens) - 1
         self._reader.reserve(self._last + 1)
+
+    @property
+    def hidden(self) -> Tensor:
+        """What the trunk gives at the last token of each row, float32 [B, h]."""
+        trunk: Tensor = self._hidden * self._reader.norm
+        return trunk
 
     @torch.no_grad()
     def step(self, tokens: Tensor) -> Tensor:
@@ -63,12 +70,13 @@ class LlamaDecoder:
             hidden = torch.addmm(hidden, mix, layer.out)
             gate, up = (reader.normed(hidden) @ layer.gate).chunk(2, 1)
             hidden = torch.addmm(hidden, F.silu(gate).mul_(up), layer.down)
-        return reader.normed(hidden) @ reader.head
+        self._hidden = reader.normed(hidden)
+        return self._hidden @ reader.head
 
     def select(self, rows: Tensor) -> None:
         """Go on with these rows alone."""
         self._cache = [_moved(each, rows, self._column, each.shape[2]) for each in self._cache]
-        self._position = self._position[rows]
+        self._position, self._hidden = self._position[rows], self._hidden[rows]
         self._pads = None if self._pads is None else self._pads[rows]
 
     def _attend(

@@ -50,6 +50,29 @@ class Noise:
         return bits.astype(np.float32) * np.float32(2**-24)
 
 
+def states_of(seeds: Sequence[int]) -> NDArray[np.int64]:
+    """The states [B] that noise of texts drawn with these seeds begins with; seeds are taken modulo 2**64."""
+    return _mixed(np.array([seed & _MASK for seed in seeds], np.uint64) + _GAMMA).view(np.int64)
+
+
+def next_states(states: Tensor, size: int) -> Tensor:
+    """States int64 [B, size] of what each of `size` tokens makes of texts whose states are int64 [B].
+
+    A state is a function of the seed and the tokens since: SplitMix64 at the counter `token`.
+    """
+    counters = torch.arange(1, size + 1, device=states.device) * _signed(int(_GAMMA))
+    state = states[:, None] + counters
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        state = (state ^ _shifted(state, shift)) * _signed(factor)
+    return state ^ _shifted(state, 31)
+
+
+def gumbel(states: Tensor) -> Tensor:
+    """Standard Gumbel noise, float64, a function of each state alone."""
+    uniform = (_shifted(states, 11).double() + 0.5) * 2.0**-53
+    return -(-uniform.log()).log()
+
+
 def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor, Tensor]:
     """Draw one token a row by inverting the distribution function.
 
@@ -70,11 +93,16 @@ def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, T
     else:
         if sampling != Sampling():
             probs = kept(logits, sampling)
-        total = probs.cumsum(1)
-        # Below the last entry even when rounded, so that a token without probability is never drawn.
-        target = uniform[:, None] * total[:, -1:]
-        tokens = (total <= target).sum(1).clamp(max=logits.shape[1] - 1)
+        tokens = inverted(probs, uniform)
     return tokens, log_probs.gather(1, tokens[:, None])[:, 0], entropy
+
+
+def inverted(probs: Tensor, uniform: Tensor) -> Tensor:
+    """The tokens [B] at which the running sums of `probs` [B, V] pass `uniform` [B] of their totals."""
+    total = probs.cumsum(1)
+    # Below the last entry even when rounded, so that a token without probability is never drawn.
+    target = uniform[:, None] * total[:, -1:]
+    return (total <= target).sum(1).clamp(max=probs.shape[1] - 1)
 
 
 def kept(logits: Tensor, sampling: Sampling) -> Tensor:
@@ -90,6 +118,15 @@ def kept(logits: Tensor, sampling: Sampling) -> Tensor:
         before[:, 0] = 0
         values = values.masked_fill(before >= sampling.top_p, 0)
     return torch.zeros_like(probs).scatter_(1, order, values)
+
+
+def _signed(bits: int) -> int:
+    return bits - (1 << 64) if bits >> 63 else bits
+
+
+def _shifted(state: Tensor, bits: int) -> Tensor:
+    """Shifted right, zeros coming in from the left: of int64 as if without a sign."""
+    return (state >> bits) & ((1 << (64 - bits)) - 1)
 
 
 def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:

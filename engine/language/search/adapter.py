@@ -7,10 +7,11 @@ one reply, so that a tree is a function of its replies alone.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
     from engine.language.model.model import LanguageModel
 
 Prior = Literal["freq", "logp", "lenorm", "exact"]
-"""What a proposed step weighs: how often it was sampled (at temperature 1 an estimate of its probability),
-exp of the log-probability of the whole step, or of its mean a token (Feng et al. 2023), to compare with.
-`exact` makes each token a step: the likeliest are proposed, none is sampled, and each weighs its probability.
-Nodes share out their prior among the steps that they have, so that widening only ever lowers a step's share
-towards its probability."""
+"""What a proposed step weighs: how often it was sampled, at temperature 1 an estimate of its probability, in
+whose place that itself stands where no step comes twice; exp of the log-probability of the whole step, or of
+its mean a token (Feng et al. 2023), to compare with. `exact` makes each token a step: the likeliest are
+proposed, none is sampled, and each weighs its probability. Nodes share out their prior among the steps that
+they have, so that widening only ever lowers a step's share towards its probability."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,23 @@ class _Proposal:
     ends: bool
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """To one question."""
+
+    proposals: Sequence[_Proposal] = ()
+    tokens: int = 0
+    """Generated for it."""
+    value: float = math.nan
+    """By the policy's own value head; NaN where it was not read on the way."""
+
+
 class LanguageEvaluator:
     """Answers PROPOSE and VALUE requests of trees over the completions of `prompts`, one tree a prompt.
 
-    The model proposes by sampling at `temperature`, or with `listed` scores the steps that the task lists; by
-    the prior `exact` it names the likeliest tokens, `most` of a node in all. A node is valued by the value
+    The model proposes by sampling at `temperature`, with `distinct` no step of a node twice, or with `listed`
+    scores the steps that the task lists; by the prior `exact` it names the likeliest tokens, `most` of a node
+    in all. A node is valued by the value
     head of `critic`, by default the model's, 0.5 where it has none; ended ones by `verify` where it is given
     (in training, and at test where the task allows it).
 
@@ -66,15 +79,18 @@ class LanguageEvaluator:
         rows: int = 512,
         listed: bool = False,
         most: int = 16,
+        distinct: bool = False,
         critic: LanguageModel | None = None,
     ) -> None:
         assert not (listed and prior == "exact")
         self.critic = critic or model
         self.model, self.task, self.prompts = model, task, list(prompts)
         self.verify, self.seed, self.prior = verify, seed, prior
-        self.temperature, self.rows_at_once, self.listed = temperature, rows, listed
+        self.temperature, self.rows_at_once, self.listed, self.distinct = temperature, rows, listed, distinct
         self.interns = [Intern() for _ in prompts]
         self._begun: list[tuple[int, ...]] = [() for _ in prompts]
+        self._end_values: dict[tuple[int, tuple[int, ...]], float] = {}
+        """By tree and path, of completions that a token has ended which is not of their text."""
         self.generated = self.scored = 0
         self._by_token = TokenSteps(model, task, prompts, self.interns, most) if prior == "exact" else None
 
@@ -82,13 +98,14 @@ class LanguageEvaluator:
         """One answer a request, in their order."""
         questions = self._questions(requests)
         ended = requests.kinds == _core.VALUE
-        wdl, exact = self._values(questions, ended, requests.needs_value)
         asking = [index for index in range(len(questions)) if not ended[index]]
         answers = self._propose([questions[index] for index in asking])
-        proposals: list[list[_Proposal]] = [[] for _ in questions]
+        proposals: list[Sequence[_Proposal]] = [[] for _ in questions]
         tokens = np.zeros(len(questions), np.int32)
-        for index, (found, spent) in zip(asking, answers, strict=True):
-            proposals[index], tokens[index] = found, spent
+        read = np.full(len(questions), np.nan, np.float32)
+        for index, answer in zip(asking, answers, strict=True):
+            proposals[index], tokens[index], read[index] = answer.proposals, answer.tokens, answer.value
+        wdl, exact = self._values(questions, ended, requests.needs_value, read)
         flat = [proposal for found in proposals for proposal in found]
         return _core.ProposalReply(
             wdl,
@@ -128,9 +145,16 @@ class LanguageEvaluator:
         return questions
 
     def _values(
-        self, questions: Sequence[Question], ended: NDArray[np.bool_], needed: NDArray[np.bool_]
+        self,
+        questions: Sequence[Question],
+        ended: NDArray[np.bool_],
+        needed: NDArray[np.bool_],
+        read: NDArray[np.float32],
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """(float32 [B, 3] for the player to move, bool [B] whether it is a verdict that proves)."""
+        """(float32 [B, 3] for the player to move, bool [B] whether it is a verdict that proves).
+
+        `read` is what the policy's own value head said while it proposed, NaN where it did not.
+        """
         scores = np.full(len(questions), 0.5, np.float32)
         exact = np.zeros(len(questions), np.bool_)
         judged = [index for index in np.flatnonzero(ended).tolist() if self.verify is not None]
@@ -144,7 +168,13 @@ class LanguageEvaluator:
             if not (ended[index] and self.verify is not None)
         ]
         if valued and self.critic.value_head is not None:
-            scores[valued] = self._opinions([questions[i] for i in valued])
+            if self.critic is self.model:
+                ends = [self._end_values.get((questions[i].tree, questions[i].path), read[i]) for i in valued]
+                scores[valued] = ends
+            else:
+                scores[valued] = np.nan
+            unread = [i for i in valued if np.isnan(scores[i])]
+            scores[unread] = self._opinions([questions[i] for i in unread]) if unread else []
         cut = [index for index in valued if ended[index] and self._is_cut(questions[index])]
         scores[cut] = 0.0
         first = np.array([question.player == 0 for question in questions])
@@ -165,7 +195,7 @@ class LanguageEvaluator:
     def _is_cut(self, question: Question) -> bool:
         return bool(question.path) and self.interns[question.tree].steps[question.path[-1]].cut
 
-    def _propose(self, questions: Sequence[Question]) -> list[tuple[list[_Proposal], int]]:
+    def _propose(self, questions: Sequence[Question]) -> list[_Answer]:
         if self._by_token:
             return self._name_tokens(self._by_token, questions)
         listed = [
@@ -174,7 +204,7 @@ class LanguageEvaluator:
         ]
         sampled = [i for i, steps in enumerate(listed) if steps is None]
         scored = [(i, steps) for i, steps in enumerate(listed) if steps is not None]
-        answers: list[tuple[list[_Proposal], int]] = [([], 0)] * len(questions)
+        answers = [_Answer()] * len(questions)
         for i, answer in zip(sampled, self._sample([questions[i] for i in sampled]), strict=True):
             answers[i] = answer
         for i, answer in zip(
@@ -185,9 +215,7 @@ class LanguageEvaluator:
             answers[i] = answer
         return answers
 
-    def _name_tokens(
-        self, by_token: TokenSteps, questions: Sequence[Question]
-    ) -> list[tuple[list[_Proposal], int]]:
+    def _name_tokens(self, by_token: TokenSteps, questions: Sequence[Question]) -> list[_Answer]:
         found, costs = by_token.propose(questions, self._known)
         self.generated += sum(costs)
         answers = []
@@ -196,40 +224,76 @@ class LanguageEvaluator:
             for step, prob in sorted(steps, key=lambda each: (each[0].text, each[0].token)):
                 player = self.player(question.tree, question.completion + step.text)
                 proposals.append(_Proposal(intern.id_of(step), prob, player, step.ends))
-            answers.append((proposals, cost))
+            answers.append(_Answer(proposals, cost))
         return answers
 
-    def _sample(self, questions: Sequence[Question]) -> list[tuple[list[_Proposal], int]]:
+    def _sample(self, questions: Sequence[Question]) -> list[_Answer]:
+        if not questions:
+            return []
+        drawn = self._draw_distinct(questions) if self.distinct else self._draw(questions)
+        answers = []
+        for question, (made, tokens) in zip(questions, drawn, strict=True):
+            steps = [self._step(question, c.text, c.stop, c.tokens, c.ended) for c in made]
+            self.generated += tokens
+            value = float(made[0].values[0]) if made else math.nan
+            answers.append(_Answer(self._weigh(question, steps, made), tokens, value))
+            self._note_ends(question, steps, made)
+        return answers
+
+    def _draw(self, questions: Sequence[Question]) -> list[tuple[list[Completion], int]]:
+        """Steps as the model draws them, and the tokens generated."""
         from engine.language.model.generation import generate
 
         rows, starts, seeds = [], [], []
         for question in questions:
-            intern = self.interns[question.tree]
-            prompt = self.prompts[question.tree]
-            asked = intern.asked.get(question.path, 0)
-            intern.asked[question.path] = asked + question.count
+            prompt, asked = self.prompts[question.tree], self._asked(question)
             rows += [prompt.text] * question.count
             starts += [question.completion] * question.count
             seeds += [
                 row_seed(self.seed, "propose", prompt.id, question.completion, asked + i)
                 for i in range(question.count)
             ]
-        if not rows:
-            return [([], 0) for _ in questions]
-        task = self.task
-        made = generate(
-            self.model, rows, seeds=seeds, starts=starts, temperature=self.temperature,
-            max_tokens=task.max_step_tokens, stop=(task.step_end, task.end), max_rows=self.rows_at_once,
-            known=self._known,
-        )  # fmt: skip
-        self.generated += sum(completion.tokens for completion in made)
-        answers, start = [], 0
-        for question in questions:
-            part = made[start : start + question.count]
-            start += question.count
-            steps = [self._step(question, c.text, c.stop, c.tokens, c.ended) for c in part]
-            answers.append((self._weigh(question, steps, part), sum(c.tokens for c in part)))
-        return answers
+        made = iter(generate(self.model, rows, seeds=seeds, starts=starts, **self._limits))
+        groups = [list(itertools.islice(made, question.count)) for question in questions]
+        return [(group, sum(completion.tokens for completion in group)) for group in groups]
+
+    def _draw_distinct(self, questions: Sequence[Question]) -> list[tuple[list[Completion], int]]:
+        """Steps that a node has not had, and the tokens generated."""
+        from engine.language.model.distinct import draw_distinct
+        from engine.language.model.successors import Drawn
+
+        prompts = [self.prompts[question.tree] for question in questions]
+        draws = draw_distinct(
+            self.model,
+            [prompt.text for prompt in prompts],
+            [question.count for question in questions],
+            [self.interns[q.tree].drawn.setdefault(q.path, Drawn()) for q in questions],
+            seeds=[
+                row_seed(self.seed, "propose", prompt.id, question.completion, self._asked(question))
+                for prompt, question in zip(prompts, questions, strict=True)
+            ],
+            starts=[question.completion for question in questions],
+            **self._limits,
+        )
+        return [(draw.completions, draw.tokens) for draw in draws]
+
+    def _asked(self, question: Question) -> int:
+        """How many steps a node had been asked for before; these are noted."""
+        asked = self.interns[question.tree].asked
+        before = asked.get(question.path, 0)
+        asked[question.path] = before + question.count
+        return before
+
+    @property
+    def _limits(self) -> dict[str, Any]:
+        """How steps are generated."""
+        return {
+            "temperature": self.temperature,
+            "max_tokens": self.task.max_step_tokens,
+            "stop": (self.task.step_end, self.task.end),
+            "max_rows": self.rows_at_once,
+            "known": self._known,
+        }
 
     @functools.cached_property
     def _known(self) -> PromptCache | None:
@@ -237,6 +301,11 @@ class LanguageEvaluator:
         from engine.language.model.llama_reader import read_prompts
 
         return read_prompts(self.model, self.model.encode_prompts([prompt.text for prompt in self.prompts]))
+
+    @functools.cached_property
+    def _pieces(self) -> Sequence[str | None]:
+        """The text of each token."""
+        return list(self.model.codec.pieces())
 
     def _step(self, question: Question, text: str, stop: str, tokens: int, stopped: bool) -> ProposedStep:
         """A step as generated; the task's end and the end token end the completion, a limit of tokens too."""
@@ -247,23 +316,40 @@ class LanguageEvaluator:
         complete = ended or cut or task.is_complete(prompt, question.completion + body)
         return ProposedStep(body, tokens, complete, cut)
 
+    def _note_ends(
+        self, question: Question, steps: Sequence[ProposedStep], made: Sequence[Completion]
+    ) -> None:
+        """Keep what the value head said of a completion before the token that ended it."""
+        ends = self.model.ends
+        for step, completion in zip(steps, made, strict=True):
+            last = int(completion.ids[-1])
+            alone = last in ends or (completion.stop == self.task.end == self._pieces[last])
+            if step.ends and not step.cut and alone and not np.isnan(completion.values[-1]):
+                path = (*question.path, self.interns[question.tree].id_of(step))
+                self._end_values[question.tree, path] = float(completion.values[-1])
+
     def _weigh(
         self, question: Question, steps: Sequence[ProposedStep], made: Sequence[Completion]
     ) -> list[_Proposal]:
-        """Proposals in the order of their text; by `logp` and `lenorm` a step counts once a node."""
+        """Proposals in the order of their text.
+
+        Draws of a step add up where they are counted, and where each is another spelling of it.
+        """
+        adds = self.distinct or self.prior == "freq"
         intern = self.interns[question.tree]
         prompt = self.prompts[question.tree]
         weights: dict[ProposedStep, float] = {}
         for step, each in zip(steps, made, strict=True):
-            if self.prior == "freq":
-                weights[step] = weights.get(step, 0.0) + 1.0
+            if self.prior == "lenorm":
+                weight = math.exp(each.logprob / each.tokens)
             else:
-                weights[step] = math.exp(each.logprob / (each.tokens if self.prior == "lenorm" else 1))
+                weight = math.exp(each.logprob) if self.distinct or self.prior == "logp" else 1.0
+            weights[step] = weight + (weights.get(step, 0.0) if adds else 0.0)
         proposals = []
         for step in sorted(weights, key=lambda step: (step.text, step.ends, step.cut, step.tokens)):
             action = intern.id_of(step)
             weight = weights[step]
-            if self.prior != "freq":
+            if not adds:
                 known = (question.path, action)
                 weight = 0.0 if known in intern.weighed else weight
                 intern.weighed.add(known)
@@ -271,13 +357,13 @@ class LanguageEvaluator:
             proposals.append(_Proposal(action, weight, player, step.ends))
         return proposals
 
-    def _score(self, questions: Sequence[tuple[Question, list[str]]]) -> list[tuple[list[_Proposal], int]]:
+    def _score(self, questions: Sequence[tuple[Question, list[str]]]) -> list[_Answer]:
         """Every step that the task lists, weighed by the model's probability of its text."""
         from engine.language.model.scoring import score
 
         rows = [(self.prompts[q.tree].text, q.completion, step) for q, steps in questions for step in steps]
         if not rows:
-            return [([], 0) for _ in questions]
+            return [_Answer() for _ in questions]
         prompts, starts, tails = zip(*rows, strict=True)
         found = score(self.model, prompts, tails, starts=starts)
         self.scored += sum(len(row) for row in found)
@@ -285,7 +371,7 @@ class LanguageEvaluator:
         for question, steps in questions:
             part = found[start : start + len(steps)]
             start += len(steps)
-            answers.append((self._listed(question, steps, part), 0))
+            answers.append(_Answer(self._listed(question, steps, part)))
         return answers
 
     def _listed(

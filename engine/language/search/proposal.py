@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.language.model.successors import Drawn
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Intern:
     ids: dict[ProposedStep, int] = field(default_factory=dict)
     asked: dict[tuple[int, ...], int] = field(default_factory=dict)
     weighed: set[tuple[tuple[int, ...], int]] = field(default_factory=set)
+    drawn: dict[tuple[int, ...], Drawn] = field(default_factory=dict)
+    """What each node has had, where none of its steps comes twice."""
 
     def id_of(self, step: ProposedStep) -> int:
         """The id of a step, a new one where it is new."""

@@ -76,11 +76,12 @@ def search_completions(
     evaluator = LanguageEvaluator(
         policy.model, task, prompts, verify=verify if plan.judge else None,
         seed=row_seed(seed, iteration, "search"), prior=plan.prior, rows=plan.rows, listed=plan.listed,
-        most=proposals.max_proposals, critic=critic,
+        most=proposals.max_proposals, distinct=proposals.distinct, critic=critic,
     )  # fmt: skip
-    # What a tree sets aside for a step is what one may cost.
+    # What a tree sets aside for a step is what one may cost; listed steps are all known from the start.
     step_tokens = 1 if plan.prior == "exact" else task.max_step_tokens
-    proposals = proposals.model_copy(update={"max_step_tokens": step_tokens})
+    first = proposals.max_proposals if plan.listed else proposals.initial_proposals
+    proposals = proposals.model_copy(update={"max_step_tokens": step_tokens, "initial_proposals": first})
     trees = _core.Trees(None, proposed_params(config, proposals))
     for prompt in prompts:
         trees.add_proposed(task.player(prompt, ""), plan.tokens)

@@ -94,22 +94,31 @@ def pick_all(critic: LanguageModel, groups: Sequence[Sequence[Episode]]) -> dict
     return rows
 
 
-def searched(rule: str, judge: bool) -> Callable[[Cell], Measured]:
-    """The cell of a tree search by `rule`; with `judge` the verifier values ends, else the critic does."""
+def arm_name(rule: str, judge: bool, distinct: bool) -> str:
+    """Of a search, and of its items before the budget."""
+    return rule + " checker" * judge + " repeats" * (not distinct)
+
+
+def searched(rule: str, judge: bool, distinct: bool = True) -> Callable[[Cell], Measured]:
+    """The cell of a tree search by `rule`; with `judge` the verifier values ends, else the critic does.
+
+    No step of a node comes twice, or with `distinct` false steps are sampled and weigh how often they came.
+    """
 
     def measured(cell: Cell) -> Measured:
         task = open_task(cell.sizes["task"])
         policy, critic = models(cell)
         prompts = task.prompts("test", cell.sizes["test"], 0)
         items, values = {}, {}
-        name = f"{rule} checker" if judge else rule
+        name = arm_name(rule, judge, distinct)
+        proposals = ProposalConfig(**cell.sizes["proposals"], distinct=distinct)
         with open_verifier(cell.sizes["task"], task) as verify:
             for budget in cell.sizes["budgets"]:
                 plan = Plan(cell.sizes["simulations"], budget, judge=judge)
                 settings = SearchConfig(**{**cell.sizes["search"], "rule": rule})
                 found = search_completions(
-                    task, Policy(policy, ""), prompts, plan, settings,
-                    ProposalConfig(**cell.sizes["proposals"]), verify, seed=cell.seed, critic=critic,
+                    task, Policy(policy, ""), prompts, plan, settings, proposals, verify, seed=cell.seed,
+                    critic=critic,
                 )  # fmt: skip
                 assert all(episode.tokens <= budget for episode in found)
                 items[f"{name}/{budget}"] = Items(
@@ -146,9 +155,11 @@ WAYS = (
     ("vote by value", "samples", "vote"),
     ("PUCT", "puct", "puct"),
     ("Gumbel", "gumbel", "gumbel"),
+    ("PUCT, steps may repeat", "puct repeats", "puct repeats"),
     ("best by checker", "samples", "checker"),
     ("PUCT, checker", "puct checker", "puct checker"),
     ("Gumbel, checker", "gumbel checker", "gumbel checker"),
+    ("PUCT, checker, steps may repeat", "puct checker repeats", "puct checker repeats"),
 )
 """Title, arm, and the name of its items."""
 
@@ -182,11 +193,7 @@ CRITIC: Settings = {
     "value": {"labels": "rollouts", "completions": 8, "anchor": 1.0},
     "measure": {"samples": 0},
 }
-SEARCH: Settings = {
-    "simulations": 64,
-    "search": {"policy_temperature": 1.0},
-    "proposals": {"initial_proposals": 2, "more_proposals": 2, "max_proposals": 16},
-}
+SEARCH: Settings = {"simulations": 128, "search": {"policy_temperature": 1.0}, "proposals": {}}
 
 SIZES: Settings = {"task": "countdown", "test": 1000, "settings": SETTINGS, "critic": CRITIC, **SEARCH}
 
@@ -195,10 +202,11 @@ SEARCH_BUDGET = Experiment(
     claim="At equal tokens tree search is better than the best of many by value, a vote, one answer.",
     arms={
         "samples": sampled,
-        "puct": searched("puct", judge=False),
-        "gumbel": searched("gumbel", judge=False),
-        "puct checker": searched("puct", judge=True),
-        "gumbel checker": searched("gumbel", judge=True),
+        **{
+            arm_name(rule, judge, distinct): searched(rule, judge, distinct)
+            for judge in (False, True)
+            for rule, distinct in (("puct", True), ("gumbel", True), ("puct", False))
+        },
     },
     lines=[
         Line("base inside its band: 15 % to 40 % greedy", in_band),
@@ -228,7 +236,9 @@ SEARCH_BUDGET = Experiment(
     details=by_budget,
     full={**SIZES, "budgets": [60, 240, 960]},
     core={**SIZES, "budgets": [240]},
-    core_arms=("samples", "puct", "gumbel", "puct checker", "gumbel checker"),
+    core_arms=(
+        "samples", "puct", "gumbel", "puct repeats", "puct checker", "gumbel checker", "puct checker repeats",
+    ),
     smoke={
         "task": "countdown:max_number=8,max_target=20",
         "test": 60,
