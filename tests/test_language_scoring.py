@@ -77,6 +77,16 @@ def test_values_count_the_likelihood_of_what_follows_the_prompt() -> None:
     np.testing.assert_allclose(text_values(model, PROMPTS[:1], PROMPTS[:1]), wanted[:1], atol=1e-4)
 
 
+def test_values_read_while_writing_are_left_out_where_likelihood_counts() -> None:
+    model = tiny_llama()
+    torch.nn.init.normal_(model.add_value_head().weight)
+    known = generate(model, PROMPTS[:2], seeds=[1, 2], max_tokens=4)
+    assert all(np.isfinite(each.values).all() for each in known)
+    model.add_value_head(likelihood=True)
+    unknown = generate(model, PROMPTS[:2], seeds=[1, 2], max_tokens=4)
+    assert all(np.isnan(each.values).all() for each in unknown)
+
+
 def values_by_state(model: LanguageModel, prompts: list[str]) -> np.ndarray:
     head = model.add_value_head()
     bare = ValueHead(model.config.hidden_size)

@@ -360,3 +360,7 @@ def test_a_table_has_the_columns_of_its_longest_row() -> None:
         [("model", "first"), ("best", None), ("less first", "0")],
         [("model", "new"), ("best", 3.0), ("less first", "1")],
     ]
+
+
+def test_no_problems_are_no_samples() -> None:
+    assert sample(TASK, [Policy(model(), "")], [], 4, Draw(), verify, seed=1, iteration=0) == []

@@ -90,7 +90,7 @@ def sample(
     for policy in policies:
         mine = [index for index, row in enumerate(rows) if row.policy is policy]
         # The completions of a problem stay together.
-        each = max(1, len(mine) // len(prompts))
+        each = max(1, len(mine) // max(1, len(prompts)))
         step = each * max(1, 4 * draw.rows // each)
         for start in range(0, len(mine), step):
             part = mine[start : start + step]

@@ -285,9 +285,8 @@ def start_decoder(
 
 def read_values(model: LanguageModel, decoder: Decoder, rows: int) -> NDArray[np.float32]:
     """What the value head says of the text of each row, float32 [rows] in [0, 1]; NaN where it cannot."""
-    head, hidden = model.value_head, None
-    if head is not None and head.nats is None:
-        hidden = decoder.hidden
+    head = model.value_head
+    hidden = decoder.hidden if head is not None and head.nats is None else None
     if head is None or hidden is None:
         return np.full(rows, np.nan, np.float32)
     values: NDArray[np.float32] = head(hidden)[:, 0].sigmoid().cpu().numpy()
