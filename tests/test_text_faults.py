@@ -315,7 +315,7 @@ def test_what_is_there_is_not_written_over(copy: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["search", "RUN", "TASK", "--tokens", "3"], "--tokens 3: the first step alone may take 64"),
+        (["search", "RUN", "TASK", "--tokens", "3"], "--tokens 3: the first step alone may take 16"),
         (["search", "RUN", "TASK", "--set", "sample.prompts=3"], "--set sample"),
         (["generate", "RUN", "TASK", "--split", "all"], "--split 'all' is none of train, validation, test"),
         (
