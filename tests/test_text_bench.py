@@ -38,12 +38,15 @@ def test_text_has_its_rows(capsys: pytest.CaptureFixture[str]) -> None:
         ("text_sampling", "outside_decoding"),
         ("text_search", "tokens"),
         ("text_search", "problems_6_at_once"),
+        ("text_wide_search", "tokens"),
+        ("text_wide_search", "problems_6_at_once"),
     ]
     assert all(set(row) == KEYS and row["game"] == "countdown" for row in rows)
     assert all(math.isfinite(row["ours"]) for row in rows)
-    sampled, outside, searched, _ = rows
+    sampled, outside, searched, _, wide, _ = rows
     assert sampled["ratio"] == pytest.approx(1 - outside["ours"])
-    assert (outside["goal"], searched["goal"]) == ("≤ 0.15", "≥ 0.8 of ceiling")
+    assert outside["goal"] == "≤ 0.15"
+    assert searched["goal"] == wide["goal"] == "≥ 0.8 of ceiling"
     assert searched["ratio"] == pytest.approx(searched["ours"] / searched["ceiling"])
     assert not generation.watchers
 

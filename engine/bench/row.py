@@ -47,7 +47,9 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("selfplay", "two_callers"): Goal(1.8, "ours"),
     ("tree", "bytes_per_node"): Goal(1.0, at_most=True),
     ("text_search", "tokens"): Goal(0.8),
+    ("text_wide_search", "tokens"): Goal(0.8),
     ("text_search", "problems_64_at_once"): Goal(5.0, "ours"),
+    ("text_wide_search", "problems_64_at_once"): Goal(5.0, "ours"),
     ("text_sampling", "outside_decoding"): Goal(0.15, "ours", at_most=True),
     ("startup", "help"): Goal(0.5, "ours", at_most=True),
 }

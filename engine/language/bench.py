@@ -47,6 +47,19 @@ ALONE = 4
 SIMULATIONS = 32
 """New visits a step."""
 
+SEARCHES = {
+    "text_search": ProposalConfig(),
+    "text_wide_search": ProposalConfig(
+        initial_proposals=4,
+        more_proposals=2,
+        widening_factor=2,
+        widening_exponent=0.5,
+        max_proposals=16,
+        distinct=False,
+    ),
+}
+"""By stage: the defaults, which ask for one new step at a time, and steps sampled by fours."""
+
 SAMPLES = 8
 """Completions a problem, where no tree is searched."""
 
@@ -89,17 +102,18 @@ class TextBench:
         self.unit = "1/cpu_s" if device == "cpu" else "1/s"
         self.backend = f"torch f32 on {device}"
 
-    def measure_search(self, seconds: float) -> list[Row]:
+    def measure_search(self, stage: str, proposals: ProposalConfig, seconds: float) -> list[Row]:
         """Tokens a second of a batched search, over decoding alone and over one problem at a time."""
-        alone = [self._stretch(partial(self._search, [prompt]), 0) for prompt in self.prompts[:ALONE]]
+        work = partial(self._search, proposals)
+        alone = [self._stretch(partial(work, [prompt]), 0) for prompt in self.prompts[:ALONE]]
         rate_alone = sum(each.tokens for each in alone) / sum(each.seconds for each in alone)
-        found = self._stretches(partial(self._search, self.prompts), seconds)
+        found = self._stretches(partial(work, self.prompts), seconds)
         rate, share = (
             statistics.median(values) for values in zip(*((s.rate, s.share) for s in found), strict=True)
         )
         return [
-            self._row("text_search", "tokens", rate, self.unit, rate / share),
-            self._row("text_search", f"problems_{PROBLEMS}_at_once", rate / rate_alone, "times one"),
+            self._row(stage, "tokens", rate, self.unit, rate / share),
+            self._row(stage, f"problems_{PROBLEMS}_at_once", rate / rate_alone, "times one"),
         ]
 
     def measure_sampling(self, seconds: float) -> list[Row]:
@@ -113,10 +127,10 @@ class TextBench:
             self._row("text_sampling", "outside_decoding", 1 - share, "of time"),
         ]
 
-    def _search(self, prompts: Sequence[Prompt], seed: int) -> None:
+    def _search(self, proposals: ProposalConfig, prompts: Sequence[Prompt], seed: int) -> None:
         search_completions(
             self.task, self.policy, prompts, Plan(SIMULATIONS, judge=True), self.config.search,
-            ProposalConfig(), self.verify, seed=seed,
+            proposals, self.verify, seed=seed,
         )  # fmt: skip
 
     def _sample(self, seed: int) -> None:
@@ -154,8 +168,10 @@ def run(seconds: float, report: Callable[[str], None] | None = None) -> list[Row
         left = max(0.0, seconds - (time.perf_counter() - start))
         tell(f"{TASK}: sampling")
         rows = bench.measure_sampling(left * 0.4)
-        tell(f"{TASK}: tree search")
-        return rows + bench.measure_search(left * 0.6)
+        for stage, proposals in SEARCHES.items():
+            tell(f"{TASK}: {stage.replace('_', ' ')}")
+            rows += bench.measure_search(stage, proposals, left * 0.3)
+        return rows
 
 
 @torch.no_grad()
