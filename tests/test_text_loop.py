@@ -117,12 +117,17 @@ def test_a_killed_run_resumes_to_the_same_numbers(tmp_path: Path) -> None:
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-def test_what_was_kept_is_right_and_distinct(tmp_path: Path) -> None:
+@pytest.mark.parametrize("distinct", ["false", "true"])
+def test_what_was_kept_is_right_and_distinct(distinct: str, tmp_path: Path) -> None:
     settings = {"loop__iterations": 1, "model__steps": 300, "sample__prompts": 150, "sample__samples": 8}
-    assert run_command(command("rest-em", tmp_path / "run", "--json", **settings)) == 0
+    words = command("rest-em", tmp_path / "run", "--json", sample__distinct=distinct, **settings)
+    assert run_command(words) == 0
     with TextRun.open(tmp_path / "run") as run:
         run.latest()
-        kept = [episode for episode in run.episodes() if episode.kept]
+        episodes = run.episodes()
+        kept = [episode for episode in episodes if episode.kept]
+    written = [(episode.prompt.id, episode.completion, episode.logprob) for episode in episodes]
+    assert (len(set(written)) == len(written)) == (distinct == "true")
     assert all(episode.result.score == 1 and episode.ended for episode in kept)
     solutions = [(episode.prompt.id, episode.result.parsed) for episode in kept]
     assert len(set(solutions)) == len(solutions)
