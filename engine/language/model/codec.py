@@ -9,6 +9,9 @@ from engine.errors import UserError
 
 Tokens = list[int]
 
+MAX_KNOWN_TOKENS = 1 << 20
+"""Of the prompts that are remembered."""
+
 
 class Codec:
     """Prompts and completions as token ids.
@@ -42,16 +45,22 @@ class Codec:
         self._anchor = self._find_anchor()
         self._anchor_text = self._plain_decode([[self._anchor]])[0]
         self._pieces: list[str | None] | None = None
+        self._known: dict[str, Tokens] = {}
+        """Prompts encoded before; a search asks about the same ones over and over."""
+        self._known_tokens = 0
 
     def encode_prompts(self, prompts: Sequence[str]) -> list[Tokens]:
         """Token ids of each prompt, one at least; raise UserError for what the tokenizer cannot spell."""
-        distinct = list(dict.fromkeys(prompts))
+        if self._known_tokens > MAX_KNOWN_TOKENS:
+            self._known, self._known_tokens = {}, 0
+        new = list(dict.fromkeys(prompt for prompt in prompts if prompt not in self._known))
         if self.chat:
-            rows = [self._wrap(prompt) for prompt in distinct]
+            rows = [self._wrap(prompt) for prompt in new]
         else:
-            rows = [self._before + row or self._empty for row in self._encode(distinct)]
-        known = dict(zip(distinct, rows, strict=True))
-        return [known[prompt] for prompt in prompts]
+            rows = [self._before + row or self._empty for row in self._encode(new)]
+        self._known.update(zip(new, rows, strict=True))
+        self._known_tokens += sum(map(len, rows))
+        return [self._known[prompt] for prompt in prompts]
 
     def encode_completions(self, prompts: Sequence[str], completions: Sequence[str]) -> list[Tokens]:
         """Token ids that each completion adds to its prompt, without the end token.

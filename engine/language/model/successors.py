@@ -35,10 +35,13 @@ class Drawn:
     def add(self, ids: NDArray[np.int64], logprob: float) -> None:
         """Note a new continuation, whose ln p is `logprob`, at the temperature of the draw."""
         node = self
-        node.mass = float(np.logaddexp(node.mass, logprob))
+        node.mass = _log_sum(node.mass, logprob)
         for token in ids.tolist():
-            node = node.after.setdefault(token, Drawn())
-            node.mass = float(np.logaddexp(node.mass, logprob))
+            child = node.after.get(token)
+            if child is None:
+                child = node.after[token] = Drawn()
+            child.mass = _log_sum(child.mass, logprob)
+            node = child
 
     @property
     def is_all(self) -> bool:
@@ -55,7 +58,7 @@ class Remainder:
     """
 
     def __init__(self, drawn: Sequence[Drawn], temperature: float) -> None:
-        self._nodes: list[Drawn | None] = [node if node.after else None for node in drawn]
+        self._nodes = {row: node for row, node in enumerate(drawn) if node.after}
         self._temperature = temperature
         self.mass = np.zeros(len(drawn))
         """ln p of what each row has said, at the temperature."""
@@ -67,41 +70,34 @@ class Remainder:
 
         What rows that are not `live` [B] say does not count.
         """
-        nodes = [self._nodes[row] for row in rows]
-        if all(node is None for node in nodes):
-            found = draw(logits, uniform, Sampling(self._temperature))
-        else:
-            logprobs = logits.log_softmax(1)
-            tempered = (logits / self._temperature).log_softmax(1)
-            said = torch.from_numpy(self.mass[rows]).to(logits.device)[:, None]
-            left = _without_drawn(tempered.double() + said, nodes) - said
-            # Where rounding has left nothing, a row may say what was said before.
-            left = torch.where(left.isneginf().all(1, keepdim=True), tempered.double(), left)
-            tokens = inverted(left.exp(), uniform)
-            found = (
-                tokens,
-                logprobs.gather(1, tokens[:, None])[:, 0],
-                torch.special.entr(logprobs.exp()).sum(1),
-            )
-        self._note(logits, found, rows, live)
-        return found
-
-    def _note(
-        self,
-        logits: Tensor,
-        found: tuple[Tensor, Tensor, Tensor],
-        rows: NDArray[np.int64],
-        live: NDArray[np.bool_],
-    ) -> None:
-        tokens, logprobs, _ = found
+        tokens, logprobs, entropy = draw(logits, uniform, Sampling(self._temperature))
+        bound = [(place, row) for place, row in enumerate(rows.tolist()) if row in self._nodes]
+        if bound:
+            at = torch.tensor([place for place, _ in bound], device=logits.device)
+            tokens[at] = self._draw_anew(logits[at], uniform[at], [row for _, row in bound])
+            logprobs[at] = logits[at].log_softmax(1).gather(1, tokens[at][:, None])[:, 0]
+        said = logprobs
         if self._temperature != 1:
-            tempered = (logits / self._temperature).log_softmax(1)
-            logprobs = tempered.gather(1, tokens[:, None])[:, 0]
-        self.mass[rows[live]] += logprobs.double().cpu().numpy()[live]
-        for row, token in zip(rows.tolist(), tokens.tolist(), strict=True):
-            node = self._nodes[row]
-            if node is not None:
-                self._nodes[row] = node.after.get(token)
+            said = self._tempered(logits).gather(1, tokens[:, None])[:, 0]
+        self.mass[rows[live]] += said.double().cpu().numpy()[live]
+        return tokens, logprobs, entropy
+
+    def _draw_anew(self, logits: Tensor, uniform: Tensor, rows: Sequence[int]) -> Tensor:
+        """Tokens [B] of rows of which something has been drawn."""
+        nodes = [self._nodes.pop(row) for row in rows]
+        tempered = self._tempered(logits).double()
+        said = torch.from_numpy(self.mass[list(rows)]).to(logits.device)[:, None]
+        left = _without_drawn(tempered + said, nodes) - said
+        # Where rounding has left nothing, a row may say what was said before.
+        left = torch.where(left.isneginf().all(1, keepdim=True), tempered, left)
+        tokens = inverted(left.exp(), uniform)
+        for row, node, token in zip(rows, nodes, tokens.tolist(), strict=True):
+            if child := node.after.get(token):
+                self._nodes[row] = child
+        return tokens
+
+    def _tempered(self, logits: Tensor) -> Tensor:
+        return (logits if self._temperature == 1 else logits / self._temperature).log_softmax(1)
 
 
 @dataclass(frozen=True)
@@ -140,6 +136,12 @@ class Successors:
         )
         if np.isnan(self.scores).any():
             raise UserError("the model's output is not finite; take weights from before it diverged")
+
+
+def _log_sum(one: float, other: float) -> float:
+    """ln(exp(one) + exp(other)); `other` is finite."""
+    low, high = (one, other) if one < other else (other, one)
+    return high + math.log1p(math.exp(low - high))
 
 
 def _best(width: int, logits: Tensor, temperature: float, starts: Starts) -> tuple[Tensor, ...]:
