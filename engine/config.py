@@ -323,7 +323,10 @@ def _explain(model: type[BaseModel], error: ValidationError) -> str:
     path = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"unknown setting '{path}'{_suggest(model, first['loc'])}"
-    return f"setting '{path}' = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    told = first["msg"].removeprefix("Value error, ")
+    if isinstance(first["input"], Mapping | BaseModel):  # of several settings together
+        return f"settings of '{path}': {told}" if path else told
+    return f"setting '{path}' = {first['input']!r}: {told[0].lower()}{told[1:]}"
 
 
 def _suggest(model: type[BaseModel], location: tuple[int | str, ...]) -> str:

@@ -40,7 +40,7 @@ def read_settings(run_path: Path) -> dict[str, Any]:
     """The settings that a run was begun with, unchecked; raise UserError like `read_config`."""
     path = run_path / CONFIG
     if not path.exists():
-        raise UserError(f"'{run_path}' is not a run directory (no {CONFIG}); name one with --run")
+        raise UserError(f"'{run_path}' is not a run directory (no {CONFIG}); give the folder of a run")
     content = read_toml(path)
     written = content.pop("versions", {})
     version = written.get("format", FORMAT) if isinstance(written, dict) else FORMAT

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from proposers import GameProposer, proposed_game, waves
+from proposers import WIDE, GameProposer, proposed_game, waves
 from pseudo import even_handed
 
 from engine import _core
@@ -33,7 +33,8 @@ def _game_tree(position: str, simulations: int = SIMULATIONS, **fields: object) 
 def _proposed_tree(position: str, **fields: object) -> _core.Trees:
     fields = {"initial_proposals": 2, "widening_factor": 1.2, "max_proposals": 6} | fields
     roots = [GAME.parse(position)]
-    return proposed_game(roots, SIMULATIONS, GameProposer(roots, waves, exact=True), **fields)
+    settings = WIDE | fields
+    return proposed_game(roots, SIMULATIONS, GameProposer(roots, waves, exact=True), **settings)
 
 
 CASES: dict[str, Callable[[], _core.Trees]] = {

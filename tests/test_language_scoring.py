@@ -45,7 +45,7 @@ def test_scoring_in_small_batches_changes_nothing(monkeypatch: pytest.MonkeyPatc
 def test_values_are_of_the_last_token() -> None:
     model = tiny_llama()
     assert model.add_value_head() is model.add_value_head()
-    torch.nn.init.normal_(model.add_value_head().weight)
+    torch.nn.init.normal_(model.add_value_head().weight, std=0.1, generator=torch.Generator().manual_seed(1))
     got = values(model, model.encode_prompts(PROMPTS))
     for prompt, value in zip(PROMPTS[:8], got, strict=False):
         with torch.no_grad():
@@ -60,7 +60,7 @@ def test_values_are_of_the_last_token() -> None:
 
 def test_values_count_the_likelihood_of_what_follows_the_prompt() -> None:
     model = tiny_llama()
-    torch.nn.init.normal_(model.add_value_head().weight)
+    torch.nn.init.normal_(model.add_value_head().weight, std=0.1, generator=torch.Generator().manual_seed(1))
     by_state = text_values(model, PROMPTS, PROMPTS)
     head = model.add_value_head(likelihood=True)
     np.testing.assert_allclose(text_values(model, PROMPTS, PROMPTS), by_state, atol=1e-5)
@@ -79,7 +79,7 @@ def test_values_count_the_likelihood_of_what_follows_the_prompt() -> None:
 
 def test_values_read_while_writing_are_left_out_where_likelihood_counts() -> None:
     model = tiny_llama()
-    torch.nn.init.normal_(model.add_value_head().weight)
+    torch.nn.init.normal_(model.add_value_head().weight, std=0.1, generator=torch.Generator().manual_seed(1))
     known = generate(model, PROMPTS[:2], seeds=[1, 2], max_tokens=4)
     assert all(np.isfinite(each.values).all() for each in known)
     model.add_value_head(likelihood=True)

@@ -141,7 +141,11 @@ def test_what_was_kept_is_right_and_distinct(distinct: str, tmp_path: Path) -> N
         (["--set", "sample.temperature=-1"], ["sample.temperature"]),
         (["--model", "/nowhere"], ["/nowhere"]),
         (["--resume"], ["no run directory"]),
-        (["--set", 'update.start="fresh"', "--set", 'model.adapter="a"'], ["update.start", "adapter"]),
+        (["--set", 'model.adapter="a"'], ["error: model.adapter is 'a', but there is no model.path"]),
+        (
+            ["--set", 'update.start="fresh"', "--set", 'model.adapter="a"', "--set", 'model.path="m"'],
+            ['error: update.start is "fresh", but model.adapter is set'],
+        ),
     ],
 )
 def test_a_users_mistake_is_one_line(

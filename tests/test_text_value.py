@@ -178,7 +178,7 @@ def test_labels_are_marks_on_the_fewest_texts() -> None:
 
 def test_marks_cost_what_texts_of_their_own_would() -> None:
     network = model()
-    torch.nn.init.normal_(network.add_value_head().weight)
+    torch.nn.init.normal_(network.add_value_head().weight, generator=torch.Generator().manual_seed(1))
     row = network.encode_texts(["?"], ["a;c;"])[0]
     marks = ((2, 1.0), (4, 0.0), (5, 0.3))
     marked, _ = Values()(network, [Judged(row, marks)])
