@@ -23,11 +23,11 @@ from engine.language.model.distinct import Draw, draw_distinct
 from engine.language.model.generation import generate
 from engine.language.model.model import LanguageModel
 from engine.language.model.scoring import score_tokens, values
-from engine.language.model.successors import NEVER, Drawn, _without_drawn
+from engine.language.model.successors import NEVER, Drawn, Remainder, _without_drawn
 from engine.language.parts import check_settings
 from engine.language.rollout import Draw as RolloutDraw
 from engine.language.rollout import Policy, sample
-from engine.language.search.adapter import LanguageEvaluator
+from engine.language.search.adapter import LanguageEvaluator, Prior
 from engine.language.search.tree_search import Plan, search_completions
 from engine.language.settings import build_text_config
 from engine.language.task import Prompt, Split, Task, VerifyResult
@@ -184,6 +184,31 @@ def test_what_is_hardly_possible_is_drawn_all_the_same() -> None:
     assert float(before[0, 5]) == pytest.approx(-799 + math.log(1 - 2 * math.exp(-1)))
 
 
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_a_start_that_was_drawn_in_part_is_as_likely_as_its_rest(temperature: float) -> None:
+    """Tokens of a third each; two of the three ends of the start (0, 0) are gone: 1, 3 and 3 of 7 are left."""
+    rows = 700
+    drawn = [Drawn() for _ in range(rows)]
+    for text in drawn:
+        for last in (0, 1):
+            text.add(np.array([0, 0, last]), -3 * math.log(3))
+    rest = Remainder(drawn, temperature)
+    logits, every, live = torch.zeros(rows, 3), np.arange(rows), np.ones(rows, bool)
+    # Of the first tokens 7, 9 and 9 of 25 are left.
+    first = rest.draw(logits, torch.full((rows,), 0.1), every, live)[0]
+    assert not first.any()
+    assert rest.mass == pytest.approx(-math.log(3))
+    grid = (torch.arange(rows) + 0.5) / rows
+    tokens, logprobs, entropy = rest.draw(logits, grid, every, live)
+    assert torch.bincount(tokens).tolist() == [100, 300, 300]
+    assert logprobs.tolist() == pytest.approx([-math.log(3)] * rows)
+    assert entropy.tolist() == pytest.approx([math.log(3)] * rows)
+    last = rest.draw(logits, grid, every, live)[0]
+    assert last[tokens == 0].eq(2).all()
+    assert last[tokens == 1].equal((3 * grid).floor().long()[tokens == 1])
+    assert rest.mass == pytest.approx(-3 * math.log(3))
+
+
 def test_awkward_texts(small: LanguageModel) -> None:
     assert drawn_with(small, [], [], []) == []
     with pytest.raises(UserError, match="context"):
@@ -251,12 +276,13 @@ def test_a_tree_whose_steps_come_once(small: LanguageModel, rule: str) -> None:
             assert sum(step.prior) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_step_weighs_its_probability(small: LanguageModel) -> None:
+@pytest.mark.parametrize("prior", ["freq", "logp"])
+def test_a_step_weighs_its_probability(small: LanguageModel, prior: Prior) -> None:
     task = Words()
     proposals = ProposalConfig(distinct=True, initial_proposals=300, max_proposals=300)
     prompts = task.prompts("test", 4, 0)
     found = search_completions(
-        task, Policy(small, ""), prompts, Plan(1, judge=True), SearchConfig(), proposals,
+        task, Policy(small, ""), prompts, Plan(1, judge=True, prior=prior), SearchConfig(), proposals,
         lambda pairs: [task.verify(*pair) for pair in pairs], seed=1,
     )  # fmt: skip
     for prompt, episode in zip(prompts, found, strict=True):

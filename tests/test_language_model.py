@@ -337,3 +337,12 @@ def test_plain_folders_load(tmp_path: Path) -> None:
     model = load_model(save_plain(tiny_llama(), tmp_path / "plain"))
     assert isinstance(model, LanguageModel)
     assert model.value_head is None
+
+
+def test_few_prompts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.language.model.codec.MAX_KNOWN_TOKENS", 20)
+    codec = tiny_llama().codec
+    fresh = tiny_llama().codec
+    for prompt in ["1+", "22=", "1+", *("x" * n for n in range(12)), "1+"]:
+        assert codec.encode_prompts([prompt, prompt]) == fresh.encode_prompts([prompt]) * 2
+        assert sum(map(len, codec._known.values())) <= 20 + 12
