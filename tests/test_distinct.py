@@ -186,7 +186,7 @@ def test_what_is_hardly_possible_is_drawn_all_the_same() -> None:
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0])
 def test_a_start_that_was_drawn_in_part_is_as_likely_as_its_rest(temperature: float) -> None:
-    """Tokens of a third each; two of the three ends of the start (0, 0) are gone: 1, 3 and 3 of 7 are left."""
+    """Tokens of a third each; two of three ends of the start (0, 0) are gone: 1, 3 and 3 of 7 are left."""
     rows = 700
     drawn = [Drawn() for _ in range(rows)]
     for text in drawn:
