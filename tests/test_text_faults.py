@@ -376,11 +376,6 @@ def test_a_torn_line_of_metrics_is_cut_off(copy: Path) -> None:
     assert [line["iteration"] for line in read_metrics(copy / "metrics.jsonl")] == [0, 1]
 
 
-def test_text_alone_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(["text"]) == 0
-    assert "generate" in capsys.readouterr().out
-
-
 def test_a_task_that_leaves_is_no_success(
     own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

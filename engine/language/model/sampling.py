@@ -41,7 +41,7 @@ class Noise:
     """
 
     def __init__(self, seeds: Sequence[int]) -> None:
-        self._states = _mixed(np.array([seed & _MASK for seed in seeds], np.uint64) + _GAMMA)
+        self._states = states_of(seeds).view(np.uint64)
 
     def uniform(self, rows: NDArray[np.int64], position: int) -> NDArray[np.float32]:
         """Numbers [B] in [0, 1 - 2**-24] of `rows` at a position, in steps of 2**-24."""
