@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 # A shell starts background jobs with SIGINT ignored, and children inherit that: Ctrl-C is tested here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# An example may take long where the machine does something else meanwhile.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 Done = subprocess.CompletedProcess[str]
 

@@ -95,14 +95,14 @@ def expressions(values: tuple[Fraction, ...]) -> set[Fraction]:
     return {value for value in found if value >= 0 and value.denominator == 1}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(1, 20), min_size=2, max_size=4))
 def test_reachable_targets_are_those_of_all_expressions(numbers: list[int]) -> None:
     multiset = tuple(sorted(numbers))
     assert set(reachable(multiset)) == {int(v) for v in expressions(tuple(map(Fraction, multiset)))}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(1, 12), min_size=2, max_size=4), st.data())
 def test_solutions_are_every_right_play_in_canonical_form(numbers: list[int], data: st.DataObject) -> None:
     multiset = tuple(sorted(numbers))
@@ -123,7 +123,7 @@ def test_solutions_are_every_right_play_in_canonical_form(numbers: list[int], da
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.from_regex(r"([0-9]{1,2}[-+*/][0-9]{1,2}=[0-9]{1,3};){1,3}", fullmatch=True))
 def test_the_verifier_agrees_with_an_independent_reading(text: str) -> None:
     left: list[int] | None = [12, 3, 7]

@@ -118,7 +118,7 @@ def test_pairs_come_as_draws_without_replacement_do(
     assert sum(terms) < len(large) + 5 * math.sqrt(2 * len(large)), (sum(terms), len(large))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_a_text_is_drawn_alike_in_any_batch(data: st.DataObject) -> None:
     model = tiny_llama()

@@ -87,7 +87,7 @@ ONE = Episode(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(episodes=st.lists(EPISODES, max_size=6))
 def test_every_field_comes_back(episodes: list[Episode], tmp_path: Path) -> None:
     digest = write_episodes(tmp_path / "e.parquet", episodes, "countdown")

@@ -38,7 +38,7 @@ def test_noise_is_uniform() -> None:
     st.floats(0.05, 1),
     st.floats(0.2, 4),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_cuts_keep_the_likeliest(logits: list[float], top_k: int, top_p: float, temperature: float) -> None:
     table = torch.tensor([logits])
     probs = (table / temperature).softmax(1)[0].double().numpy()

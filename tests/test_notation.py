@@ -88,7 +88,7 @@ def damaged(draw: st.DrawFn, text: str) -> str:
 
 
 @given(spec=games, text=junk)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_junk_is_refused_with_a_quotation(spec: str, text: str) -> None:
     state = read(GAMES[spec], text)
     if state is not None:
@@ -96,7 +96,7 @@ def test_junk_is_refused_with_a_quotation(spec: str, text: str) -> None:
 
 
 @given(spec=games, seed=seeds, data=st.data())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_damaged_positions_are_refused_or_read(spec: str, seed: int, data: st.DataObject) -> None:
     game = GAMES[spec]
     state = random_position(spec, seed)
@@ -108,7 +108,7 @@ def test_damaged_positions_are_refused_or_read(spec: str, seed: int, data: st.Da
 
 
 @given(spec=games, seed=seeds, text=junk)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_junk_is_no_move(spec: str, seed: int, text: str) -> None:
     state = random_position(spec, seed)
     try:
@@ -121,7 +121,7 @@ def test_junk_is_no_move(spec: str, seed: int, text: str) -> None:
 
 
 @given(spec=games, seed=seeds, data=st.data())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_damaged_moves_are_refused_or_legal(spec: str, seed: int, data: st.DataObject) -> None:
     state = random_position(spec, seed)
     actions = state.legal_actions()
@@ -144,7 +144,7 @@ FORMS = st.sampled_from(["chess", "chess960"])
 
 
 @given(form=FORMS, seed=seeds, shredder=st.booleans())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_fens_are_read_as_they_are_written(form: str, seed: int, shredder: bool) -> None:
     game, state = GAMES[form], random_position(form, seed)
     assert isinstance(state, ChessState)
@@ -158,7 +158,7 @@ def test_fens_are_read_as_they_are_written(form: str, seed: int, shredder: bool)
 
 
 @given(form=FORMS, seed=seeds, data=st.data())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_damaged_fens_are_refused_or_of_a_position_that_python_chess_takes(
     form: str, seed: int, data: st.DataObject
 ) -> None:

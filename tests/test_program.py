@@ -89,7 +89,7 @@ def test_the_shortest_program_is_the_first_of_all_that_do_the_same() -> None:
     assert problems == len(first) - 1 - constant
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text("adehiprst", max_size=MAX_STEPS), st.lists(st.integers(0, 9), max_size=6))
 def test_every_program_ends_in_small_numbers(names: str, numbers: list[int]) -> None:
     text = "".join(f"{name};" for name in names)

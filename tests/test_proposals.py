@@ -144,7 +144,7 @@ def test_a_root_that_nobody_knows_a_move_at_has_a_defined_result(rule: str) -> N
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     tokens=st.lists(st.integers(0, 120), min_size=1, max_size=5),
     step_tokens=st.integers(0, 4),

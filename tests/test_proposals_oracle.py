@@ -67,7 +67,7 @@ def roots(game: _core.Game, plies: Sequence[int]) -> Iterator[_core.State]:
 
 @pytest.mark.parametrize("name", GAMES)
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     plies=st.lists(st.integers(0, 30), min_size=1, max_size=6),
     simulations=st.sampled_from([1, 2, 7, 40, 90]),

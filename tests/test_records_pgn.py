@@ -39,7 +39,7 @@ def random_game(spec: str, seed: int, plies: int) -> tuple[Any, ChessState]:
     st.integers(0, 10_000),
     st.integers(0, 150),
 )
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_written_game_is_read_as_the_same(spec: str, seed: int, plies: int) -> None:
     game, state = random_game(spec, seed, plies)
     text = pgn.write(game, state, {"White": 'a "b\\" c', "Opening": "é [x]"})
@@ -53,7 +53,7 @@ def test_a_written_game_is_read_as_the_same(spec: str, seed: int, plies: int) ->
 
 
 @given(st.integers(0, 959), st.integers(0, 1000), st.integers(0, 200))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_python_chess_reads_what_is_written(number: int, seed: int, plies: int) -> None:
     game, state = random_game(f"chess960:start={number}", seed, plies)
     values = [None if ply % 3 == 0 else ply / 100 - 0.5 for ply in range(state.ply())]
@@ -238,13 +238,13 @@ def check_fixed_points(data: bytes) -> None:
 
 
 @given(st.one_of(st.binary(max_size=300), FILES))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_junk_gives_only_the_typed_error(data: bytes) -> None:
     check_fixed_points(data)
 
 
 @given(st.integers(0, len(MESSY) - 1), st.sampled_from('()[]{}";\\aNe41-\n '), st.booleans())
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_a_mutated_file_is_read_alike_when_it_is_printed(at: int, letter: str, inserted: bool) -> None:
     check_fixed_points((MESSY[:at] + letter + MESSY[at + (not inserted) :]).encode())
 

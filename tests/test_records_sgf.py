@@ -44,7 +44,7 @@ SPECS = [
 
 
 @given(st.sampled_from(SPECS), st.integers(0, 10_000), st.integers(0, 120))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_written_game_is_read_as_the_same(spec: str, seed: int, plies: int) -> None:
     game, state = random_game(spec, seed, plies)
     text = sgf.write(game, state, {"EV": "a [b\\] c", "PB": "é 本"})
@@ -63,7 +63,7 @@ def test_a_written_game_is_read_as_the_same(spec: str, seed: int, plies: int) ->
 
 
 @given(st.sampled_from([5, 9, 19]), st.integers(0, 1000))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_sgfmill_sees_the_same_board_and_area(size: int, seed: int) -> None:
     game, state = random_game(f"go:size={size},rules=chinese,komi=0", seed, 150)
     theirs = mill.Sgf_game.from_string(sgf.write(game, state))
@@ -318,7 +318,7 @@ FILES = st.lists(PIECES, max_size=60).map(lambda pieces: ("(;" + "".join(pieces)
 
 
 @given(st.one_of(st.binary(max_size=300), FILES))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_junk_gives_only_the_typed_error(data: bytes) -> None:
     try:
         found = read_all(data)
@@ -334,7 +334,7 @@ MESSY = """(;GM[1]FF[3]SZ[9]RU[Chinese]KM[3.75]HA[2]AB[cc][gg]PB[A]RE[W+R];W[ee]
 
 
 @given(st.integers(0, len(MESSY) - 1), st.sampled_from("()[];\\aBWtx1 \n"), st.booleans())
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_a_mutated_file_is_read_alike_when_it_is_printed(at: int, letter: str, inserted: bool) -> None:
     try:
         found = read_all(MESSY[:at] + letter + MESSY[at + (not inserted) :])

@@ -125,13 +125,13 @@ def columns(draw: st.DrawFn) -> Games:
 
 
 @given(columns())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_games_come_back_from_a_table(games: Games) -> None:
     assert_same(from_table(to_table(games, RULES)), games)
 
 
 @given(st.lists(columns(), max_size=3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_joined_games_come_apart_again(batches: list[Games]) -> None:
     parts = split_games(join_games(batches), [num_games(games) for games in batches])
     assert len(parts) == len(batches)
@@ -236,7 +236,7 @@ def test_files_of_others_are_refused(shard: Path, tmp_path: Path, played: Games)
 
 
 @given(columns())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_files_of_format_1_are_read(games: Games) -> None:
     metadata = {"selfplay.format": "1", "selfplay.game": RULES}
     table = to_table(games, RULES).drop_columns(SINCE_2).replace_schema_metadata(metadata)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pseudo import pseudo
 from test_selfplay import by_id, make_pool, run
@@ -75,7 +75,6 @@ LOWS = st.lists(st.tuples(st.floats(-1, 1, width=32), st.floats(-1, 1, width=32)
 
 
 @given(LOWS, st.floats(0.01, 0.5))
-@settings(deadline=None)
 def test_no_threshold_is_above_the_target_and_none_that_holds_is_higher(
     lows: list[list[float]], target: float
 ) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from clocks import holds_once
 from pexpect import fdpexpect
 from pseudo import pseudo
 
@@ -49,15 +50,19 @@ def parts_of(caller: Caller) -> dict[str, float]:
 @pytest.mark.parametrize("cache_mb", [0, 8])
 def test_parts_of_a_caller_come_to_its_wall_time(cache_mb: float) -> None:
     config = build_config(SMALL, {"selfplay": {"cache_mb": cache_mb}})
-    caller = Caller(GAME, config, pseudo, 0, 1)
-    start = time.perf_counter()
-    caller.play(600, threading.Event())
-    caller.play(600, threading.Event())
-    wall = time.perf_counter() - start
-    parts = parts_of(caller)
-    assert all(seconds > 0 for seconds in parts.values()), parts
-    assert sum(parts.values()) == pytest.approx(wall, rel=0.03)
-    assert caller.stats()["play_s"] == pytest.approx(wall, rel=0.03)
+
+    def measure() -> None:
+        caller = Caller(GAME, config, pseudo, 0, 1)
+        start = time.perf_counter()
+        caller.play(600, threading.Event())
+        caller.play(600, threading.Event())
+        wall = time.perf_counter() - start
+        parts = parts_of(caller)
+        assert all(seconds > 0 for seconds in parts.values()), parts
+        assert sum(parts.values()) == pytest.approx(wall, rel=0.03)
+        assert caller.stats()["play_s"] == pytest.approx(wall, rel=0.03)
+
+    holds_once(measure)
 
 
 def test_a_slow_evaluator_is_found() -> None:
@@ -65,12 +70,15 @@ def test_a_slow_evaluator_is_found() -> None:
         time.sleep(0.01)
         return _core.uniform(requests)
 
-    caller = Caller(GAME, build_config(SMALL), slow, 0, 1)
-    caller.play(200, threading.Event())
-    parts = parts_of(caller)
-    assert parts["evaluate"] >= 0.01 * caller.batches
-    assert parts["evaluate"] > 0.8 * sum(parts.values())
-    assert parts["encode"] == 0
+    def measure() -> None:
+        caller = Caller(GAME, build_config(SMALL), slow, 0, 1)
+        caller.play(200, threading.Event())
+        parts = parts_of(caller)
+        assert parts["evaluate"] >= 0.01 * caller.batches
+        assert parts["evaluate"] > 0.8 * sum(parts.values())
+        assert parts["encode"] == 0
+
+    holds_once(measure)
 
 
 class SlowState(TicTacToeState):
@@ -109,10 +117,14 @@ def test_slow_methods_of_a_game_are_found(method: str, part: str, monkeypatch: p
 
     monkeypatch.setattr(SlowState, "slow", method)
     play = {"games": 4, "simulations": 10, "cache_mb": 0, "max_opening_plies": 0}
-    caller = Caller(SlowGame(), build_config(SMALL, {"selfplay": play}), answer, 0, 1)
-    caller.play(60, threading.Event())
-    parts = parts_of(caller)
-    assert parts[part] > 0.6 * sum(parts.values()), parts
+
+    def measure() -> None:
+        caller = Caller(SlowGame(), build_config(SMALL, {"selfplay": play}), answer, 0, 1)
+        caller.play(60, threading.Event())
+        parts = parts_of(caller)
+        assert parts[part] > 0.6 * sum(parts.values()), parts
+
+    holds_once(measure)
 
 
 @pytest.mark.parametrize("kind", ["inline", "process"])
@@ -122,29 +134,33 @@ def test_parts_of_an_iteration_come_to_its_wall_time(kind: str) -> None:
         "inline": lambda: InlineActors(GAME, config, network(config)),
         "process": lambda: ProcessActors(config, network(config)),
     }[kind]
-    actors = make()
-    try:
-        actors.play(100)  # processes have begun by now
-        before, start, laps = actors.stats(), time.perf_counter(), Laps()
-        actors.play(3000)
-        laps.mark("play")
-        time.sleep(0.1)
-        laps.mark("learn")
-        wall = time.perf_counter() - start
-        stats = {name: value - before.get(name, 0) for name, value in actors.stats().items()}
-        values = time_summary(laps, stats, 2)
-    finally:
-        actors.close()
-    parts = {tag: value for tag, value in values.items() if tag.startswith("time/")}
-    total = parts.pop("time/total_s")
-    assert total == pytest.approx(wall, rel=0.02)
-    assert sum(parts.values()) == pytest.approx(total)
-    assert set(parts) == {f"time/{name}_s" for name in (*PARTS, "wait", "learn")}
-    assert all(value >= 0 for value in parts.values()), parts
-    assert parts["time/learn_s"] == pytest.approx(0.1, abs=0.05)
-    played = sum(parts[f"time/{name}_s"] for name in PARTS)
-    assert parts["time/wait_s"] < 0.35 * (played + parts["time/wait_s"])
-    assert 0 < values["machine/cores_busy"] < 4
+
+    def measure() -> None:
+        actors = make()
+        try:
+            actors.play(100)  # processes have begun by now
+            before, start, laps = actors.stats(), time.perf_counter(), Laps()
+            actors.play(3000)
+            laps.mark("play")
+            time.sleep(0.1)
+            laps.mark("learn")
+            wall = time.perf_counter() - start
+            stats = {name: value - before.get(name, 0) for name, value in actors.stats().items()}
+            values = time_summary(laps, stats, 2)
+        finally:
+            actors.close()
+        parts = {tag: value for tag, value in values.items() if tag.startswith("time/")}
+        total = parts.pop("time/total_s")
+        assert total == pytest.approx(wall, rel=0.02)
+        assert sum(parts.values()) == pytest.approx(total)
+        assert set(parts) == {f"time/{name}_s" for name in (*PARTS, "wait", "learn")}
+        assert all(value >= 0 for value in parts.values()), parts
+        assert parts["time/learn_s"] == pytest.approx(0.1, abs=0.05)
+        played = sum(parts[f"time/{name}_s"] for name in PARTS)
+        assert parts["time/wait_s"] < 0.35 * (played + parts["time/wait_s"])
+        assert 0 < values["machine/cores_busy"] < 4
+
+    holds_once(measure)
 
 
 def test_a_caller_that_is_done_early_waits() -> None:
@@ -158,14 +174,17 @@ def test_a_caller_that_is_done_early_waits() -> None:
 
 
 def test_laps_count_every_moment_once() -> None:
-    laps, start = Laps(), time.perf_counter()
-    for name in ("learn", "swap", "learn"):
-        time.sleep(0.01)
-        laps.mark(name)
-    taken = laps.take()
-    assert sum(taken.values()) == pytest.approx(time.perf_counter() - start, abs=0.005)
-    assert taken["learn"] >= 0.02
-    assert laps.take() == {}
+    def measure() -> None:
+        laps, start = Laps(), time.perf_counter()
+        for name in ("learn", "swap", "learn"):
+            time.sleep(0.01)
+            laps.mark(name)
+        taken = laps.take()
+        assert sum(taken.values()) == pytest.approx(time.perf_counter() - start, abs=0.005)
+        assert taken["learn"] >= 0.02
+        assert laps.take() == {}
+
+    holds_once(measure)
 
 
 def test_a_lap_is_split() -> None:

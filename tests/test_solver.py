@@ -51,14 +51,14 @@ def sign(score: int | None) -> int | None:
     return None if score is None else (score > 0) - (score < 0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), plies=st.integers(28, 41))
 def test_late_positions_match_full_search(solver: Connect4Solver, seed: int, plies: int) -> None:
     position = random_position(seed, plies)
     assert solver.score(position) == full_search(GAME.parse(position), {})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), plies=st.integers(12, 41))
 def test_columns_agree_with_the_score_and_the_mirror(solver: Connect4Solver, seed: int, plies: int) -> None:
     position = random_position(seed, plies)

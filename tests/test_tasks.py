@@ -72,7 +72,7 @@ def test_problems_are_the_same_in_every_process() -> None:
 
 
 @pytest.mark.parametrize("spec", LOADED)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.text(max_size=80), data=st.data())
 def test_a_verifier_judges_any_text(spec: str, text: str, data: st.DataObject) -> None:
     task = LOADED[spec]

@@ -136,7 +136,7 @@ def test_a_first_simulation_is_greedy_decoding() -> None:
     assert ended == {True, False}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(tokens=st.integers(0, 40), simulations=st.integers(1, 12))
 def test_a_budget_is_never_overshot(tokens: int, simulations: int) -> None:
     for episode in written(tiny_llama(), Letters(), simulations, tokens):

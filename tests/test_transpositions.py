@@ -198,7 +198,7 @@ def test_values_are_worked_out_anew_from_the_children(rule: str, in_flight: int)
     expect_sound(trees, state)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     plies=st.integers(0, 12),
     seed=st.integers(0, 99),
