@@ -1,6 +1,8 @@
 """Commands about rules, in real processes."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import time
@@ -44,6 +46,20 @@ def test_debug_shows_the_traceback_wherever_it_stands(selfplay: Run) -> None:
         assert done.returncode != 0
         assert "Traceback" in done.stderr
         assert "UserError" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("words", [("games",), ("--help",), ("perft", "connect4", "3", "--json")])
+def test_what_cannot_be_printed_for_want_of_room_is_told(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "engine.cli", *words], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == f"selfplay: error: {os.strerror(errno.ENOSPC)}: make room, or send what is printed elsewhere\n"
+    )
 
 
 def test_help_is_quick(selfplay: Run) -> None:
@@ -113,6 +129,7 @@ BAD_LINES: list[tuple[bytes, str]] = [
     (b"{bad", "not JSON"),
     (b"[1, 2]", "not a JSON object"),
     (b'{"id": 1, "perft": NaN}', "NaN is not JSON"),
+    (b'{"id": 1, "moves": [], "moves": ["4"]}', '"moves" is given twice'),
     (b'{"id": 1e999}', "id Infinity is not finite"),
     (b'{"position": false}', "position false is not a string"),
     (b'{"moves": {}}', "moves must be a list"),

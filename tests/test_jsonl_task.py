@@ -73,13 +73,14 @@ def test_numbers_are_taken_as_they_are_written(tmp_path: Path) -> None:
     [
         ("{", {}, ":2: not JSON"),
         ("[" * 100_000, {}, ":2: not JSON"),
-        ("[1]", {}, ":2: not a JSON object"),
+        ('["x"]', {}, ':2: ["x"] is not a JSON object'),
         ({"prompt": "x"}, {}, ":2: no 'answer'; there are prompt"),
         ({"prompt": "", "answer": "1"}, {}, ":2: 'prompt' is empty"),
         ({"prompt": None, "answer": "1"}, {}, ":2: 'prompt' is null; give text or a number"),
         ({"prompt": "x", "answer": True}, {}, ":2: 'answer' is true; give text"),
         ({"prompt": "x", "answer": ["1"]}, {}, ":2: 'answer' is "),
-        ('{"prompt": "x", "answer": NaN}', {}, ":2: NaN is no JSON"),
+        ('{"prompt": "x", "answer": NaN}', {}, ":2: NaN is not JSON"),
+        ('{"prompt": "x", "answer": "1", "answer": "2"}', {}, ':2: "answer" is given twice'),
         ({"prompt": "x", "answer": " "}, {}, ":2: 'answer' is '': it cannot be read"),
         (
             {"prompt": "x", "answer": "many"},

@@ -123,8 +123,8 @@ def test_a_search_labels_what_it_visited() -> None:
 
 def test_labels_of_a_person(tmp_path: Path) -> None:
     path = tmp_path / "labels.jsonl"
-    row = {"prompt": "?", "completions": ["a;", "b;"], "labels": [True, 0]}
-    path.write_text(json.dumps(row) + "\n\n")
+    row = {"prompt": "\u2028?", "completions": ["a;", "b;"], "labels": [True, 0]}
+    path.write_text("\ufeff" + json.dumps(row, ensure_ascii=False) + "\r\n\n")
     assert table(file_labels(path)) == {"a;": 1.0, "a;b;": 0.0}
 
 
@@ -141,6 +141,7 @@ def test_labels_of_a_person(tmp_path: Path) -> None:
         '{"prompt": "?", "completions": ["a;"], "labels": [NaN]}',
         '{"prompt": "?", "completions": ["a;"], "labels": ["1"]}',
         '{"prompt": "?", "completions": "a;", "labels": [1]}',
+        '{"prompt": "?", "completions": ["a;"], "labels": [1], "labels": [0]}',
         "[" * 100_000,
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated, Any
@@ -106,6 +107,8 @@ def _report(error: BaseException) -> int:
         text, code = _usage_text(error), 2
     elif isinstance(error, OSError) and isinstance(error.filename, str | bytes | os.PathLike):
         text, code = f"'{os.fsdecode(error.filename)}': {error.strerror}; name another, or allow it", 2
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        text, code = f"{error.strerror}: make room, or send what is printed elsewhere", 2
     elif place_of(error):
         text, code = f"{describe_error(error)}; --debug shows more", 2
     else:

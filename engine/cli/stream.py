@@ -10,6 +10,7 @@ from typing import Any
 
 from engine._core import Game, InputError, State
 from engine.errors import UserError, describe_error
+from engine.json_object import parse_object
 
 MAX_LINE = 1 << 20
 """Bytes of the longest line that is read."""
@@ -112,19 +113,13 @@ def _ascii(name: str, value: Any) -> str:
     return value
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _parse(line: bytes) -> Request | UserError:
     if len(line) > MAX_LINE:
         return UserError(f"line is longer than {MAX_LINE} bytes")
     try:
-        request = json.loads(line, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        return UserError(f"line {line[:60].decode(errors='replace')!a} is not JSON: {error}")
-    if not isinstance(request, dict):
-        return UserError(f"line {json.dumps(request)[:60]} is not a JSON object")
+        request = parse_object(line)
+    except ValueError as error:
+        return UserError(f"line {line[:60].decode(errors='replace')!a}: {error}")
     try:
         json.dumps(request.get("id"), allow_nan=False)
     except ValueError:

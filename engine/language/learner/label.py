@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.errors import UserError
+from engine.json_object import parse_object
 from engine.language.record.episode import Episode
 from engine.language.rollout import Draw, Policy, Verify, finish
 from engine.language.task import Prompt, Task
@@ -113,14 +113,14 @@ def file_labels(path: Path) -> list[Label]:
     The columns are trl's of stepwise supervision. Raises UserError naming the line that is none.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read labels from '{path}': {error}; give JSON lines") from error
     labels: list[Label] = []
     for number, line in enumerate(lines, start=1):
         try:
-            labels += _of_line(json.loads(line)) if line.strip() else []
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            labels += _of_line(parse_object(line)) if line.strip() else []
+        except (KeyError, ValueError) as error:
             raise UserError(
                 f"'{path}', line {number}: {error}; needs prompt, completions and labels from 0 to 1"
             ) from error

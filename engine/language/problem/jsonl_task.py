@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from engine.errors import UserError
+from engine.json_object import parse_object
 from engine.language.problem.answer import Answer, Choice, Exact, Numeric, Regex
 from engine.language.task import Demonstration, Prompt, Split, Task, VerifyResult, split_of
 
@@ -134,15 +135,10 @@ def _row(where: str, line: str, columns: dict[str, str], answer: Answer, end: st
     def refuse(complaint: str) -> NoReturn:
         raise UserError(f"{where}: {complaint}")
 
-    def refuse_constant(word: str) -> NoReturn:
-        refuse(f"{word} is no JSON")
-
     try:
-        document = json.loads(line, parse_int=str, parse_float=str, parse_constant=refuse_constant)
-    except (ValueError, RecursionError) as error:
-        refuse(f"not JSON: {error}")
-    if not isinstance(document, dict):
-        refuse("not a JSON object")
+        document = parse_object(line, parse_number=str)
+    except ValueError as error:
+        refuse(str(error))
     found = {use: _text(where, document, column) for use, column in columns.items() if column}
     text, expected, completion = found["prompt"], found["answer"].strip(), found.get("completion", "")
     if not text.strip():
