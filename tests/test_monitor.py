@@ -15,6 +15,7 @@ from engine.language.monitor.measure import Instruments
 from engine.language.monitor.monitor import Monitor
 from engine.language.monitor.observation import Items, Judge, Observation
 from engine.language.monitor.rules import RULES, limits, rule_of
+from engine.language.report.report import RunPage, report
 
 
 def test_every_metric_of_a_full_observation_is_there_with_an_interval() -> None:
@@ -251,3 +252,20 @@ def test_gate() -> None:
         gate([1], [1, 0], ["a", "b"], settings)
     alerts = after(lambda o: replace(o, gate=result))
     assert level_of(alerts, "gate/p_worse") == Level.ALERT
+
+
+def test_values_are_told_by_how_they_order_samples_of_a_problem() -> None:
+    monitor = monitor_of()
+    first, second, third = (SMALL.observe(number, Health(), 0) for number in range(3))
+    monitor.update(first)
+    assert not any(name.startswith("value/") for name in monitor.history)
+    right = [episode.result.score >= 1 for episode in second.probe]
+    monitor.update(replace(second, values=[0.75 if each else 0.25 for each in right]))
+    monitor.update(replace(third, values=[0.5] * len(third.probe)))
+    told = {name: monitor.history[f"value/{name}"] for name in ("auc", "auc_within", "brier")}
+    assert {name: [point.value for point in points] for name, points in told.items()} == {
+        "auc": [1, 0.5], "auc_within": [1, 0.5], "brier": [0.0625, 0.25],
+    }  # fmt: skip
+    assert "Value head" in report(RunPage("a run", monitor.history))
+    with pytest.raises(ValueError, match="1 numbers for"):
+        monitor.update(replace(SMALL.observe(3, Health(), 0), values=[0.5]))

@@ -16,13 +16,10 @@ from engine.errors import UserError
 from engine.language.config import TextLearnerConfig
 from engine.language.evaluation import (
     aligned,
-    area_under_curve,
-    areas_within,
     best_by_value,
     evaluate,
     majority,
     told_apart,
-    value_quality,
 )
 from engine.language.forecast import first_value_tokens, label_tokens, tokens_of_one
 from engine.language.learner.label import (
@@ -41,6 +38,7 @@ from engine.language.learner.text_learner import TextLearner
 from engine.language.model.model import LanguageModel
 from engine.language.model.scoring import padded_right, score, values
 from engine.language.model.tiny_model import build_model
+from engine.language.monitor.statistics import area_under_curve, areas_within
 from engine.language.parts import check_settings
 from engine.language.record.episode import Episode, Step
 from engine.language.rollout import Draw, Policy, finish, sample
@@ -279,9 +277,6 @@ def test_how_well_values_tell() -> None:
     assert area_under_curve(right, wrong) == pytest.approx((3 + 1.5) / 6)
     scores = np.float32([[0, 1], [1, 0]])
     assert best_by_value(scores, np.float32([[0.2, 0.3], [0.1, 0.1]])).tolist() == [1, 1]
-    assert value_quality(build_model(TASK.alphabet, "0.1M", seed=1), [episode("a;")]) == {}
-    quality = value_quality(model(), [episode("a;"), episode("b;")])
-    assert quality == {"value/brier": pytest.approx(0.25), "value/auc": 0.5, "value/auc_within": 0.5}
 
 
 def test_values_are_compared_over_all_and_within_problems() -> None:
@@ -292,7 +287,7 @@ def test_values_are_compared_over_all_and_within_problems() -> None:
     assert found["AUC"] == pytest.approx((2.5 + 6 + 6) / 18)
     assert found["AUC within"] == pytest.approx((0.5 + 1) / 2)
     assert found["Brier"] == pytest.approx((0.25 + 0.36 + 0.04 + 0.64 + 0.01 * 2 + 0.49 + 0.01 + 0.25) / 9)
-    assert areas_within(scores, liked).tolist() == [0.5, 1.0, 0.5]
+    assert areas_within(scores >= 1, liked) == pytest.approx([0.5, 1.0, np.nan], nan_ok=True)
     assert set(told_apart(scores[2:], liked[2:])) == {"Brier"}
 
 

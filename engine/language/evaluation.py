@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.language.monitor.statistics import Paired, bootstrap, paired_bootstrap, pass_at_k
+from engine.language.monitor.statistics import (
+    Paired,
+    area_under_curve,
+    areas_within,
+    bootstrap,
+    paired_bootstrap,
+    pass_at_k,
+)
 from engine.language.record.episode import Episode
 from engine.language.rollout import Draw, Policy, Verify, sample
 from engine.language.task import Prompt, Task
@@ -114,26 +121,6 @@ def best_by_value(scores: NDArray[np.float32], values: NDArray[np.float32]) -> N
     return best
 
 
-def value_quality(model: LanguageModel, episodes: Sequence[Episode]) -> dict[str, float]:
-    """How well the value head tells right completions from wrong ones, as `told_apart` has it, `value/auc`
-    and so on; nothing without a value head. The problems of `episodes` have equally many, side by side."""
-    if model.value_head is None or not episodes:
-        return {}
-    found = told_apart(*valued(model, episodes))
-    return {f"value/{name.lower().replace(' ', '_')}": number for name, number in found.items()}
-
-
-def valued(
-    model: LanguageModel, episodes: Sequence[Episode]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Scores and values of completions, float32 [N, k] of N problems; 0.5 each without a value head."""
-    count = len({episode.prompt.id for episode in episodes})
-    scores = np.array([episode.result.score for episode in episodes], np.float32).reshape(count, -1)
-    if model.value_head is None:
-        return scores, np.full_like(scores, 0.5)
-    return scores, values_of(model, episodes).reshape(scores.shape)
-
-
 def told_apart(scores: NDArray[np.float32], values: NDArray[np.float32]) -> dict[str, float]:
     """How well values tell right samples from wrong ones, both [N, k] of N problems.
 
@@ -145,29 +132,10 @@ def told_apart(scores: NDArray[np.float32], values: NDArray[np.float32]) -> dict
     right = scores >= 1
     if right.any() and not right.all():
         found["AUC"] = area_under_curve(values[right], values[~right])
-    mixed = right.any(axis=1) & ~right.all(axis=1)
-    if mixed.any():
-        found["AUC within"] = float(areas_within(scores, values)[mixed].mean())
+    within = areas_within(right, values)
+    if np.isfinite(within).any():
+        found["AUC within"] = float(np.nanmean(within))
     return found
-
-
-def areas_within(scores: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Area under the curve [N] of each problem's samples; 0.5 where all are right or all are wrong."""
-    right = scores >= 1
-    return np.array(
-        [
-            area_under_curve(row[good], row[~good]) if good.any() and not good.all() else 0.5
-            for row, good in zip(values, right, strict=True)
-        ]
-    )
-
-
-def area_under_curve(right: NDArray[np.float32], wrong: NDArray[np.float32]) -> float:
-    """P(a right one is above a wrong one), ties counted half (Mann and Whitney 1947)."""
-    ordered = np.sort(wrong)
-    below = np.searchsorted(ordered, right, side="left")
-    upto = np.searchsorted(ordered, right, side="right")
-    return float(((below + upto) / 2).mean() / len(wrong))
 
 
 def majority(

@@ -10,9 +10,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
+
 from engine.errors import WriteError
 from engine.interrupt import terminable
-from engine.language.evaluation import areas_within, value_quality, valued
+from engine.language.evaluation import values_of
 from engine.language.final_table import final_table
 from engine.language.learner.filter import mark_kept, mix
 from engine.language.model.model import LanguageModel
@@ -23,6 +25,7 @@ from engine.language.monitor.guard import Changes, Knobs, check_start, respond
 from engine.language.monitor.levels import Alert, Level
 from engine.language.monitor.monitor import Monitor
 from engine.language.monitor.observation import Items
+from engine.language.monitor.statistics import areas_within
 from engine.language.parts import (
     Parts,
     Progress,
@@ -151,9 +154,10 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
     if not checkpoint:
         with reporter.phase("looking at the model", watch.rows) as move:
             look = watch.look(model, move)
-        parts.accuracy = _compared(config, model, look)
+        values = _values(model, look)
+        parts.accuracy = _compared(config, look, values)
         progress.tokens += look.tokens
-        monitor.update(observation(look, 0, [], 1.0, 0))
+        monitor.update(observation(look, values, 0, [], 1.0, 0))
         _commit(parts, model, [], {})
     return parts
 
@@ -203,10 +207,11 @@ def _judge(
     progress, old = parts.progress, parts.accuracy
     with parts.reporter.phase("looking at the model", parts.watch.rows) as move:
         look = parts.watch.look(parts.writer(student), move)
-    compared = _compared(config, student, look)
+    told = _values(student, look)
+    compared = _compared(config, look, told)
     passed = gate(compared.scores, old.scores, old.keys, config.monitor, config.seed)
     share = real_share(parts, config, episodes)
-    seen = observation(look, iteration, episodes, share, leaked)
+    seen = observation(look, told, iteration, episodes, share, leaked)
     human = judged_iteration(parts.run.path) == iteration - 1
     alerts = parts.monitor.update(replace(seen, gate=passed, human=human))
     changes = guarded(alerts, progress.knobs, share, config.guards)
@@ -214,7 +219,6 @@ def _judge(
         parts.reporter.message(f"{alert.level.name} {alert.metric}: {alert.message}")
     for reason in changes.reasons:
         parts.reporter.message(f"guard: {reason}")
-    values |= value_quality(student, look.probe)
     values["gate/p_worse"], values["gate/difference"] = passed.p_worse, passed.difference
     progress.iteration = iteration
     progress.tokens += sum(episode.tokens for episode in episodes) + look.tokens
@@ -229,12 +233,22 @@ def _judge(
         parts.model, parts.accuracy = student, compared
 
 
-def _compared(config: TextConfig, model: LanguageModel, look: Look) -> Items:
-    """What the gate compares models by: greedy scores; of critics how they tell the probe's samples apart."""
+def _values(model: LanguageModel, look: Look) -> list[float] | None:
+    """What the model's value head says of the probe's samples, where it has one."""
+    return None if model.value_head is None else values_of(model, look.probe).tolist()
+
+
+def _compared(config: TextConfig, look: Look, values: Sequence[float] | None) -> Items:
+    """What the gate compares models by: greedy scores; of critics how they tell the probe's samples apart.
+
+    The latter is the area under the curve of each problem, 0.5 where the values tell nothing.
+    """
     if not config.is_critic:
         return look.accuracy
     keys = list({episode.prompt.id: episode.prompt.key for episode in look.probe}.values())
-    return Items(keys, areas_within(*valued(model, look.probe)).tolist())
+    right = np.array([episode.result.score >= 1 for episode in look.probe]).reshape(len(keys), -1)
+    told = np.full(right.shape, 0.5) if values is None else np.asarray(values).reshape(right.shape)
+    return Items(keys, np.nan_to_num(areas_within(right, told), nan=0.5).tolist())
 
 
 def _without_hits(

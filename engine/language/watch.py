@@ -155,14 +155,20 @@ def logprobs(model: LanguageModel, pairs: Sequence[tuple[str, str]], *, ended: b
 
 
 def observation(
-    look: Look, iteration: int, generated: Sequence[Episode], real_fraction: float, overlap: int
+    look: Look,
+    values: Sequence[float] | None,
+    iteration: int,
+    generated: Sequence[Episode],
+    real_fraction: float,
+    overlap: int,
 ) -> Observation:
-    """A look and what the iteration did, as the monitor takes it."""
+    """A look, the `values` that a value head gives its probe, and what the iteration did, for the monitor."""
     return Observation(
         iteration=iteration,
         probe=look.probe,
         generated=generated,
         real_fraction=real_fraction,
+        values=values,
         kl=look.kl,
         entropy=look.entropy,
         holdout=look.holdout,

@@ -13,7 +13,7 @@ from engine.language.monitor.clustered import Clustered, Columns
 from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.observation import Observation
 from engine.language.monitor.probe import Modes, Probe, Tokenize, shapes
-from engine.language.monitor.statistics import Floats
+from engine.language.monitor.statistics import Floats, area_under_curve, areas_within
 
 BLEU_SEED = 20
 EVENTS = {"samples": (hacking.EXPLOIT, "_length.")}
@@ -75,6 +75,8 @@ def measure(
         loose["accuracy/variation_gap"] = _variation_gap(tables, settings)
     if observation.real_fraction is not None:
         loose["data/real_fraction"] = observation.real_fraction, None
+    if (values := probe.arrange(observation.values)) is not None and right.any() and not right.all():
+        loose["value/auc"] = area_under_curve(values[right], values[~right]), None
     if observation.overlap is not None:
         loose["data/overlap"] = float(observation.overlap), None
     return Measured(tables, loose, coverage.mode_counts(probe.episodes, tools.modes), size)
@@ -132,6 +134,9 @@ def _prompt_columns(
     }
     if tools.solutions is not None:
         columns |= coverage.solution_columns(probe, right, tools.solutions)
+    if (values := probe.arrange(observation.values)) is not None:
+        columns["value/auc_within"] = areas_within(right, values), ones
+        columns["value/brier"] = np.square(values - right).mean(axis=1), ones
     if observation.entropy is not None:
         columns |= diversity.entropy_columns(probe, observation.entropy, settings.entropy_buckets)
     return columns

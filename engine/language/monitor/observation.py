@@ -69,6 +69,8 @@ class Observation:
     """All that was sampled to learn from, kept or not."""
     real_fraction: float | None = None
     """Of the tokens trained on."""
+    values: Sequence[float] | None = None
+    """What the value head says of each probe sample: the chance that it is right."""
     entropy: Sequence[Sequence[float]] | None = None
     """Nats, of the model's distribution at each generated token of each probe sample."""
     gold: Sequence[float] | None = None

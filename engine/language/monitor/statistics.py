@@ -167,6 +167,27 @@ def calibration_error(confidence: ArrayLike, right: ArrayLike, bins: int = 10) -
     return float(np.abs(gaps).sum() / len(sure))
 
 
+def area_under_curve(right: ArrayLike, wrong: ArrayLike) -> float:
+    """P(one of `right` [N] is above one of `wrong` [M]), ties counted half (Mann and Whitney 1947)."""
+    ordered = np.sort(np.asarray(wrong))
+    below = np.searchsorted(ordered, right, side="left")
+    upto = np.searchsorted(ordered, right, side="right")
+    return float(((below + upto) / 2).mean() / len(ordered))
+
+
+def areas_within(right: NDArray[np.bool_], values: NDArray[np.floating]) -> Floats:
+    """Area under the curve of the values [N, k] of each problem's samples [N], `right` or not.
+
+    NaN where all are right or all are wrong.
+    """
+    return np.array(
+        [
+            area_under_curve(row[good], row[~good]) if good.any() and not good.all() else math.nan
+            for row, good in zip(values, right, strict=True)
+        ]
+    )
+
+
 def _ratio_of_draws(sums: Floats, sizes: Floats, replicates: int, seed: int) -> Floats:
     means = []
     for start in range(0, replicates, 500):  # bounds memory where there are many keys

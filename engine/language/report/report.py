@@ -28,6 +28,7 @@ SECTIONS = (
     ("diversity", "Diversity", "read beside accuracy: errors look diverse too"),
     ("hacking", "Reward hacking", "a score won without the work"),
     ("judge", "Judge", "a learned judge asked twice"),
+    ("value", "Value head", "how well its values tell right samples from wrong ones"),
     ("drift", "Drift", "from real data and from the first model"),
     ("length", "Length", "of samples, in tokens"),
     ("data", "Training data", "what was kept, and of what"),
@@ -37,6 +38,7 @@ SECTIONS = (
 TILES = (
     ("pass/at_01", "right, one sample"),
     ("accuracy/greedy", "held-out accuracy"),
+    ("value/auc_within", "right told from wrong, same problem"),
     ("coverage/solutions", "known solutions found"),
     ("drift/bits_per_character", "bits a character, real data"),
     ("diversity/entropy", "token entropy, nats"),

@@ -21,11 +21,12 @@ from search_budget import in_band
 from engine.checkpoint import checkpoint_folder
 from engine.cli.text_run import open_task, open_verifier
 from engine.config import merge
-from engine.language.evaluation import area_under_curve, majority
+from engine.language.evaluation import majority
 from engine.language.learner.label import starts
 from engine.language.model.model import LanguageModel
 from engine.language.model.model_folder import load_model
 from engine.language.model.scoring import text_values
+from engine.language.monitor.statistics import area_under_curve
 from engine.language.record.episode import Episode
 from engine.language.rollout import Draw, Policy, sample
 from engine.language.task import Prompt, Task
