@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module may import what stands on its own line and above, and nothing below.
 ENGINE_ORDER = [
     "_core",
-    "errors",
+    "errors json_object",
     "unraised",
     "config",
     "storage",
