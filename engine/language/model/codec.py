@@ -40,6 +40,10 @@ class Codec:
         self.pad: int = self.end if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         start = tokenizer.bos_token_id
         self._unknown: int | None = tokenizer.unk_token_id
+        self._letters: dict[str, int] = {}
+        """Of a tokenizer whose tokens are the characters of a text one by one."""
+        self._letters = self._find_letters()
+        self._spelt = {token: letter for letter, token in self._letters.items()}
         self._before = [start] if start is not None and tokenizer("")["input_ids"][:1] == [start] else []
         self._empty = [self.end if start is None else start]
         self._anchor = self._find_anchor()
@@ -69,7 +73,7 @@ class Codec:
         token, the completion is encoded by itself: so it follows the prompt that is generated from.
         """
         alone = self._encode(completions)
-        if self.is_concatenative:
+        if self._letters:
             return alone
         alone = self._after([self._anchor_text] * len(alone), completions, alone)
         return alone if self.chat else self._after(prompts, completions, alone)
@@ -84,14 +88,10 @@ class Codec:
 
     def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
         """Text of generated tokens as it follows a prompt; special tokens are left out."""
+        if self._spelt:
+            return ["".join([self._spelt.get(token, "") for token in row]) for row in rows]
         cut = len(self._anchor_text)
         return [text[cut:] for text in self._plain_decode([self._anchor, *row] for row in rows)]
-
-    @property
-    def is_concatenative(self) -> bool:
-        """Whether the tokens of a text are those of its characters, one after the other."""
-        backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        return type(getattr(backend, "model", None)).__name__ == "WordLevel" and self._has_characters_only()
 
     def pieces(self) -> list[str | None]:
         """What each token adds to a text; None where that depends on its neighbours."""
@@ -107,17 +107,27 @@ class Codec:
     def _encode(self, texts: Sequence[str]) -> list[Tokens]:
         if not texts:
             return []
+        if self._letters:
+            return [self._spell(text) for text in texts]
         rows: list[Tokens] = self.tokenizer(
             list(texts), add_special_tokens=False, split_special_tokens=True, return_attention_mask=False
         )["input_ids"]
         for text, row in zip(texts, rows, strict=True):
             if self._unknown in row:
-                raise UserError(f"the model's tokenizer cannot spell {self._strange(text)} in {text[:60]!r}")
+                raise self._unspelt(text)
         return rows
 
-    def _strange(self, text: str) -> str:
+    def _spell(self, text: str) -> Tokens:
+        letters = self._letters
+        try:
+            return [letters[letter] for letter in text]
+        except KeyError:
+            raise self._unspelt(text) from None
+
+    def _unspelt(self, text: str) -> UserError:
         known = self.tokenizer.get_vocab()
-        return next((repr(letter) for letter in text if letter not in known), "a character")
+        strange = next((repr(letter) for letter in text if letter not in known), "a character")
+        return UserError(f"the model's tokenizer cannot spell {strange} in {text[:60]!r}")
 
     def _wrap(self, prompt: str) -> Tokens:
         messages = [{"role": "user", "content": prompt}]
@@ -143,6 +153,15 @@ class Codec:
                 return int(tokens[0])
         raise UserError(f"tokenizer of '{self.tokenizer.name_or_path}' has no token for a visible character")
 
-    def _has_characters_only(self) -> bool:
+    def _find_letters(self) -> dict[str, int]:
+        """The token of each character, where there are no others and nothing else is done to a text."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
         special = set(self.tokenizer.all_special_tokens)
-        return all(len(token) == 1 for token in self.tokenizer.get_vocab() if token not in special)
+        known = self.tokenizer.get_vocab()
+        letters = {token: number for token, number in known.items() if token not in special}
+        plain = type(getattr(backend, "model", None)).__name__ == "WordLevel"
+        if not plain or any(len(letter) != 1 for letter in letters):
+            return {}
+        text = "".join(letter * 2 for letter in letters) + "".join(reversed(letters))
+        row = [letters[letter] for letter in text]
+        return letters if self._encode([text]) == [row] and self._plain_decode([row]) == [text] else {}

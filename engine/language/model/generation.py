@@ -176,7 +176,8 @@ class _Batch:
                 each.cpu().numpy() for each in drawn
             )
             self._ids[rows, position] = ids
-            self._values[rows, position] = read_values(self._model, decoder, len(rows))
+            if self._model.value_head is not None:
+                self._values[rows, position] = read_values(self._model, decoder, len(rows))
             self.lengths[rows[live]] = position + 1
             ended = np.zeros(len(rows), bool)
             ended[live] = stopper.ended(marks, self._ids, rows[live], position + 1)

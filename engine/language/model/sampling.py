@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_BLOCK = 16  # positions whose noise is made at a time
 _MASK = (1 << 64) - 1
 
 
@@ -42,12 +43,17 @@ class Noise:
 
     def __init__(self, seeds: Sequence[int]) -> None:
         self._states = states_of(seeds).view(np.uint64)
+        self._block, self._uniform = -1, np.zeros((0, 0), np.float32)
 
     def uniform(self, rows: NDArray[np.int64], position: int) -> NDArray[np.float32]:
         """Numbers [B] in [0, 1 - 2**-24] of `rows` at a position, in steps of 2**-24."""
-        counter = np.uint64((position + 1) * int(_GAMMA) & _MASK)
-        bits = _mixed(self._states[rows] + counter) >> np.uint64(40)
-        return bits.astype(np.float32) * np.float32(2**-24)
+        block, place = divmod(position, _BLOCK)
+        if block != self._block:
+            counters = np.arange(1, _BLOCK + 1, dtype=np.uint64) + np.uint64(block * _BLOCK)
+            bits = _mixed(self._states + (counters * _GAMMA)[:, None]) >> np.uint64(40)
+            self._block, self._uniform = block, bits.astype(np.float32) * np.float32(2**-24)
+        numbers: NDArray[np.float32] = self._uniform[place, rows]
+        return numbers
 
 
 def states_of(seeds: Sequence[int]) -> NDArray[np.int64]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.errors import UserError
-from engine.language.model.sampling import Sampling, draw, gumbel, inverted, next_states
+from engine.language.model.sampling import gumbel, inverted, next_states
 
 NOTHING_LEFT = 1e-6
 """Share of a token's probability that is rounding: with no more of it left, all that it begins is drawn."""
@@ -23,25 +24,43 @@ MAX_SCORES = 1 << 23
 NEVER = -math.inf
 
 
-@dataclass
 class Drawn:
     """Which continuations of a text have been drawn, by their tokens."""
 
-    mass: float = NEVER
-    """ln of the probability of those that begin so, given the text."""
-    after: dict[int, Drawn] = field(default_factory=dict)
-    """By the next token; empty at the end of a continuation."""
+    __slots__ = ("_after", "_rest", "mass")
+
+    def __init__(self, mass: float = NEVER, rest: tuple[int, ...] = ()) -> None:
+        self.mass = mass
+        """ln of the probability of those that begin so, given the text."""
+        self._rest = rest  # of the only one that begins so: most begin like no other, and nodes cost time
+        self._after: dict[int, Drawn] = {}
+
+    @property
+    def after(self) -> dict[int, Drawn]:
+        """By the next token; empty at the end of a continuation."""
+        if self._rest:
+            self._after, self._rest = {self._rest[0]: Drawn(self.mass, self._rest[1:])}, ()
+        return self._after
+
+    @property
+    def is_end(self) -> bool:
+        """Whether nothing follows: a continuation ends here, or at the root none has been drawn."""
+        return not self._rest and not self._after
 
     def add(self, ids: NDArray[np.int64], logprob: float) -> None:
         """Note a new continuation, whose ln p is `logprob`, at the temperature of the draw."""
-        node = self
+        node, tokens = self, tuple(ids.tolist())
+        if node.mass == NEVER:
+            node.mass, node._rest = logprob, tokens
+            return
+        for place, token in enumerate(tokens):
+            after = node.after  # before the mass changes, which the rest shares
+            node.mass = _log_sum(node.mass, logprob)
+            if token not in after:
+                after[token] = Drawn(logprob, tokens[place + 1 :])
+                return
+            node = after[token]
         node.mass = _log_sum(node.mass, logprob)
-        for token in ids.tolist():
-            child = node.after.get(token)
-            if child is None:
-                child = node.after[token] = Drawn()
-            child.mass = _log_sum(child.mass, logprob)
-            node = child
 
     @property
     def is_all(self) -> bool:
@@ -58,7 +77,7 @@ class Remainder:
     """
 
     def __init__(self, drawn: Sequence[Drawn], temperature: float) -> None:
-        self._nodes = {row: node for row, node in enumerate(drawn) if node.after}
+        self._nodes = {row: node for row, node in enumerate(drawn) if not node.is_end}
         self._temperature = temperature
         self.mass = np.zeros(len(drawn))
         """ln p of what each row has said, at the temperature."""
@@ -70,34 +89,43 @@ class Remainder:
 
         What rows that are not `live` [B] say does not count.
         """
-        tokens, logprobs, entropy = draw(logits, uniform, Sampling(self._temperature))
+        logprobs = logits.log_softmax(1)
+        tempered = logprobs if self._temperature == 1 else (logits / self._temperature).log_softmax(1)
+        probs = logprobs.exp()
+        entropy = torch.special.entr(probs).sum(1)
         bound = [(place, row) for place, row in enumerate(rows.tolist()) if row in self._nodes]
+        tokens = inverted(probs if tempered is logprobs else tempered.exp(), uniform)
         if bound:
             at = torch.tensor([place for place, _ in bound], device=logits.device)
-            tokens[at] = self._draw_anew(logits[at], uniform[at], [row for _, row in bound])
-            logprobs[at] = logits[at].log_softmax(1).gather(1, tokens[at][:, None])[:, 0]
-        said = logprobs
-        if self._temperature != 1:
-            said = self._tempered(logits).gather(1, tokens[:, None])[:, 0]
-        self.mass[rows[live]] += said.double().cpu().numpy()[live]
-        return tokens, logprobs, entropy
+            tokens[at] = self._draw_anew(tempered[at], uniform[at], [row for _, row in bound])
+        said = tempered.gather(1, tokens[:, None])[:, 0]
+        self.mass[rows[live]] += said.cpu().numpy()[live]
+        if tempered is not logprobs:
+            said = logprobs.gather(1, tokens[:, None])[:, 0]
+        return tokens, said, entropy
 
-    def _draw_anew(self, logits: Tensor, uniform: Tensor, rows: Sequence[int]) -> Tensor:
-        """Tokens [B] of rows of which something has been drawn."""
-        nodes = [self._nodes.pop(row) for row in rows]
-        tempered = self._tempered(logits).double()
-        said = torch.from_numpy(self.mass[list(rows)]).to(logits.device)[:, None]
-        left = _without_drawn(tempered + said, nodes) - said
-        # Where rounding has left nothing, a row may say what was said before.
-        left = torch.where(left.isneginf().all(1, keepdim=True), tempered, left)
-        tokens = inverted(left.exp(), uniform)
-        for row, node, token in zip(rows, nodes, tokens.tolist(), strict=True):
-            if child := node.after.get(token):
-                self._nodes[row] = child
-        return tokens
-
-    def _tempered(self, logits: Tensor) -> Tensor:
-        return (logits if self._temperature == 1 else logits / self._temperature).log_softmax(1)
+    def _draw_anew(self, logprobs: Tensor, uniform: Tensor, rows: Sequence[int]) -> Tensor:
+        """Tokens [B] of rows of which something has been drawn, by ln p [B, V] at the temperature."""
+        size, places, taken = logprobs.shape[1], [], []
+        for row, said, first in zip(rows, self.mass[rows].tolist(), itertools.count(0, size), strict=False):
+            for token, child in self._nodes[row].after.items():
+                places.append(first + token)
+                taken.append(math.inf if child.is_end else child.mass - said)
+        probs = logprobs.double().exp_()
+        flat, at = probs.view(-1), torch.tensor(places, device=probs.device)
+        share = torch.tensor(taken, dtype=torch.float64, device=probs.device).exp_()
+        whole = flat[at]
+        flat[at] = (whole - share).masked_fill_(share >= (1 - NOTHING_LEFT) * whole, 0)
+        left = probs.any(1)
+        if not bool(left.all()):
+            # Where rounding has left nothing, a row may say what was said before.
+            flat[at] += torch.where(left[at // size], 0, whole)
+        drawn = inverted(probs, uniform)
+        for row, token in zip(rows, drawn.tolist(), strict=True):
+            after = self._nodes.pop(row).after
+            if token in after:
+                self._nodes[row] = after[token]
+        return drawn
 
 
 @dataclass(frozen=True)
@@ -166,7 +194,7 @@ def _without_drawn(mass: Tensor, drawn: Iterable[Drawn | None]) -> Tensor:
         for token, child in node.after.items() if node else ():
             rows.append(row)
             tokens.append(token)
-            taken.append(child.mass if child.after else math.inf)
+            taken.append(math.inf if child.is_end else child.mass)
     if not rows:
         return mass
     left = mass.clone()
