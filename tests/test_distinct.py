@@ -184,6 +184,35 @@ def test_what_is_hardly_possible_is_drawn_all_the_same() -> None:
     assert float(before[0, 5]) == pytest.approx(-799 + math.log(1 - 2 * math.exp(-1)))
 
 
+WORDS = st.lists(st.lists(st.integers(0, 2), max_size=4).map(lambda ids: (*ids, 3)), max_size=12)
+
+
+@given(WORDS, st.lists(st.lists(st.integers(0, 2), max_size=4), max_size=4))
+def test_the_mass_of_every_start_is_what_begins_so(
+    words: list[tuple[int, ...]], looks: list[list[int]]
+) -> None:
+    drawn = Drawn()
+    masses: Counter[tuple[int, ...]] = Counter()
+    for number, word in enumerate(words):
+        chance = 0.01 * (number + 1)
+        drawn.add(np.array(word), math.log(chance))
+        for length in range(len(word) + 1):
+            masses[word[:length]] += chance
+        node: Drawn | None = drawn
+        for token in (
+            looks[number] if number < len(looks) else ()
+        ):  # what was looked at in between counts the same
+            node = node.after.get(token) if node else None
+    nodes = {(): drawn}
+    while nodes:
+        start, node = nodes.popitem()
+        assert node.mass == pytest.approx(math.log(masses[start]) if words else NEVER)
+        assert node.is_end == (not words or start[-1:] == (3,))
+        nodes |= {(*start, token): child for token, child in node.after.items()}
+        del masses[start]
+    assert not masses
+
+
 @pytest.mark.parametrize("temperature", [1.0, 2.0])
 def test_a_start_that_was_drawn_in_part_is_as_likely_as_its_rest(temperature: float) -> None:
     """Tokens of a third each; two of three ends of the start (0, 0) are gone: 1, 3 and 3 of 7 are left."""

@@ -93,8 +93,9 @@ class Remainder:
         tempered = logprobs if self._temperature == 1 else (logits / self._temperature).log_softmax(1)
         probs = logprobs.exp()
         entropy = torch.special.entr(probs).sum(1)
-        bound = [(place, row) for place, row in enumerate(rows.tolist()) if row in self._nodes]
         tokens = inverted(probs if tempered is logprobs else tempered.exp(), uniform)
+        nodes = self._nodes
+        bound = [(place, row) for place, row in enumerate(rows.tolist()) if row in nodes] if nodes else []
         if bound:
             at = torch.tensor([place for place, _ in bound], device=logits.device)
             tokens[at] = self._draw_anew(tempered[at], uniform[at], [row for _, row in bound])
