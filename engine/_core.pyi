@@ -327,9 +327,13 @@ class Trees:
     """Leaves that a tree may have waiting at a time; trees added before keep room for as many as then."""
     def clear(self) -> None: ...
     def __len__(self) -> int: ...
-    def select(self, simulations: int, most: int = ...) -> Requests:
+    def select(self, simulations: int, most: int = ..., endings_first: bool = False) -> Requests:
         """Walk every tree until it waits for an answer or has had `simulations` new visits, or until `most`
-        requests have come up. Earlier batches may still wait for their answers, in any order."""
+        requests have come up. Earlier batches may still wait for their answers, in any order.
+
+        With `endings_first` a batch has VALUE requests alone as long as there are any; what else comes up
+        meanwhile is in the batch after them.
+        """
     def backup(self, requests: Requests, reply: DenseReply | ProposalReply) -> None: ...
     def root(self, tree: int) -> dict[str, Any]:
         """What the search found at a root.

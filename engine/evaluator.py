@@ -36,6 +36,14 @@ AnswerLater = Callable[[], _core.DenseReply]
 
 
 @runtime_checkable
+class Judge(Proposer, Protocol):
+    """A proposer that may answer VALUE requests without its model."""
+
+    judges: bool
+    """Whether it does. Then these are answered first, so that their trees go on and fill the next batch."""
+
+
+@runtime_checkable
 class Pipeline(Evaluator, Protocol):
     """An evaluator that computes while its caller goes on."""
 

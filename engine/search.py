@@ -12,7 +12,7 @@ from typing import Any
 from engine import _core
 from engine.config import ProposalConfig, SearchConfig
 from engine.errors import UserError
-from engine.evaluator import Evaluator, Pipeline, Proposer
+from engine.evaluator import Evaluator, Judge, Pipeline, Proposer
 
 TREE_BATCH = 24
 """Leaves of one tree that a thread computes at a time, where several share the tree."""
@@ -24,7 +24,9 @@ def search(trees: _core.Trees, evaluate: Evaluator | Proposer, simulations: int)
     A tree stops early where its root is proven or its memory is full.
     """
     leaves = len(trees) * trees.max_in_flight
-    for _ in exchange(partial(trees.select, simulations), trees.backup, evaluate, leaves):
+    endings_first = isinstance(evaluate, Judge) and evaluate.judges
+    select = partial(trees.select, simulations, endings_first=endings_first)
+    for _ in exchange(select, trees.backup, evaluate, leaves):
         pass
 
 

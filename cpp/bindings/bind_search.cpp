@@ -49,12 +49,14 @@ class Trees {
     return to_array(result);
   }
 
-  Batch& select(std::uint32_t simulations, std::size_t most) {
+  Batch& select(std::uint32_t simulations, std::size_t most, bool endings_first) {
+    const auto limit = [=](std::size_t) { return simulations; };
+    const auto idle = [](std::size_t) { return false; };
     RequestList* list;
     {
       py::gil_scoped_release release;
-      list =
-          &forest_.gather([=](std::size_t) { return simulations; }, [](std::size_t) { return false; }, most);
+      list = endings_first ? &forest_.gather_endings_first(limit, idle, most)
+                           : &forest_.gather(limit, idle, most);
     }
     return batches_.of(*list);
   }
@@ -253,7 +255,7 @@ void register_search(py::module_& module) {
       .def("clear", [](Trees& trees) { trees.forest().clear(); })
       .def("__len__", [](Trees& trees) { return trees.forest().size(); })
       .def("select", &Trees::select, py::arg("simulations"), py::arg("most") = kNoLimit,
-           py::return_value_policy::reference_internal)
+           py::arg("endings_first") = false, py::return_value_policy::reference_internal)
       .def(
           "backup", [](Trees&, Batch& batch, const DenseReply& reply) { backup_dense(batch, reply); },
           py::arg("requests"), py::arg("reply"))

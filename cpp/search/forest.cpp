@@ -1,6 +1,7 @@
 #include "search/forest.h"
 
 #include <cstring>
+#include <utility>
 
 namespace selfplay {
 
@@ -36,7 +37,21 @@ RequestList& Forest::free_batch() {
   return batches_.emplace_back();
 }
 
+// Gives out the requests of a batch that ask for a verdict and holds the others back; where none does, all
+// that has been held.
+RequestList& Forest::endings_first(RequestList& batch) {
+  const auto others = std::stable_partition(batch.begin(), batch.end(), [this](const Request& request) {
+    return leaf(request).kind == RequestKind::kValue;
+  });
+  if (!held_ && (others == batch.begin() || others == batch.end())) return batch;
+  if (!held_) held_ = &free_batch();
+  held_->insert(held_->end(), others, batch.end());
+  batch.erase(others, batch.end());
+  return batch.empty() ? *std::exchange(held_, nullptr) : batch;
+}
+
 void Forest::forget_batches() {
+  held_ = nullptr;
   for (RequestList& batch : batches_) batch.clear();
 }
 

@@ -1,6 +1,7 @@
 // Many trees of one caller, walked together: while one walk waits for memory the next goes on.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <limits>
 #include <memory>
@@ -64,6 +65,15 @@ class Forest {
     return batch;
   }
 
+  // As `gather`, but batches are of one kind: as long as any tree has an ended node to be judged, those
+  // alone; then all else that has come up. So trees whose last descent met an end go on before the others'
+  // answers.
+  template <typename Limit, typename Idle>
+  RequestList& gather_endings_first(Limit limit, Idle idle,
+                                    std::size_t most = std::numeric_limits<std::size_t>::max()) {
+    return endings_first(gather(limit, idle, most - std::min(most, held_ ? held_->size() : 0)));
+  }
+
   Leaf& leaf(const Request& request) {
     return trees_[static_cast<std::size_t>(request.tree)].leaf(request.leaf);
   }
@@ -92,6 +102,7 @@ class Forest {
     }
     return false;
   }
+  RequestList& endings_first(RequestList& batch);
   RequestList& free_batch();
   void forget_batches();
   void turn(Leaf& leaf);
@@ -99,6 +110,7 @@ class Forest {
   SearchContext context_;
   std::vector<Tree> trees_;
   std::deque<RequestList> batches_;  // as many as have ever waited side by side
+  RequestList* held_ = nullptr;      // one of those, which has not been given out yet and is not empty
   std::vector<float> unturned_;
 };
 

@@ -63,6 +63,7 @@ class LanguageEvaluator:
     head of `critic`, by default the model's, 0.5 where it has none; ended ones by `verify` where it is given
     (in training, and at test where the task allows it).
 
+    judges: whether ended nodes are judged by the verifier alone.
     generated, scored: tokens so far; by `exact` a node whose tokens have been ranked counts as one generated.
     """
 
@@ -83,7 +84,7 @@ class LanguageEvaluator:
         critic: LanguageModel | None = None,
     ) -> None:
         assert not (listed and prior == "exact")
-        self.critic = critic or model
+        self.critic, self.judges = critic or model, verify is not None
         self.model, self.task, self.prompts = model, task, list(prompts)
         self.verify, self.seed, self.prior = verify, seed, prior
         self.temperature, self.rows_at_once, self.listed, self.distinct = temperature, rows, listed, distinct
