@@ -269,3 +269,17 @@ def test_values_are_told_by_how_they_order_samples_of_a_problem() -> None:
     assert "Value head" in report(RunPage("a run", monitor.history))
     with pytest.raises(ValueError, match="1 numbers for"):
         monitor.update(replace(SMALL.observe(3, Health(), 0), values=[0.5]))
+
+
+@pytest.mark.parametrize(("nats", "is_loss"), [(0.4, True), (0.01, False)])
+def test_entropy_that_is_next_to_nothing_cannot_be_lost(nats: float, is_loss: bool) -> None:
+    monitor = monitor_of()
+    first, second = (
+        replace(each, entropy=[[share * nats] * len(row) for row in each.entropy or ()])
+        for each, share in ((SMALL.observe(0, Health(), 0), 1.0), (SMALL.observe(1, Health(), 0), 0.2))
+    )
+    monitor.update(first)
+    found = {alert.metric for alert in monitor.update(second) if alert.metric.startswith("diversity/entropy")}
+    assert found == (
+        {name for name in monitor.history if name.startswith("diversity/entropy")} if is_loss else set()
+    )

@@ -251,11 +251,13 @@ def check_settings(config: TextConfig) -> None:
     sample = config.sample
     if sample.distinct and (sample.temperature == 0 or sample.top_k or sample.top_p < 1):
         raise UserError(
-            "sample.distinct draws from the whole distribution; leave sample.top_k and sample.top_p out, "
-            "and take a sample.temperature above 0"
+            "sample.distinct draws from the whole distribution: set it to false, or leave sample.top_k and "
+            "sample.top_p out and take a sample.temperature above 0"
         )
     if sample.distinct and sample.simulations:
-        raise UserError("sample.distinct is for samples; a search's steps are so with proposals.distinct")
+        raise UserError(
+            "sample.distinct is for samples: set it to false; a search's steps are so with proposals.distinct"
+        )
     if value.likelihood and not config.is_critic:
         raise UserError(
             f"value.likelihood = {value.likelihood:g} is for critics, which write nothing: "

@@ -47,6 +47,8 @@ class ThresholdConfig(Section):
     """Rise of self-BLEU-4, within prompts or across them."""
     entropy: Threshold = Threshold(warn=0.25, alert=0.50)
     """Relative loss of token entropy, over all positions and in each bucket."""
+    entropy_from: float = Field(0.02, ge=0, le=10)
+    """Nats: what had less before has none to lose."""
     entropy_floor: float = Field(0.1, ge=0, le=10)
     """Nats below which entropy alerts where iteration 0 had more than `entropy_rich`."""
     entropy_rich: float = Field(0.5, ge=0, le=10)

@@ -115,11 +115,12 @@ class Judging:
             limit = bound.alert if level >= Level.ALERT else bound.warn
             found.append((level, limit, f", {'over' if rule.form == 'above' else 'under'} {short(limit)}"))
         else:
+            least = getattr(self.settings.thresholds, rule.least) if rule.least else -math.inf
             names = (self.first,) if rule.first_only else (self.first, BEFORE, BEST)
             pairs = [(name, pair) for name in names if (pair := self.compared(metric, name)) is not None]
             family *= max(1, len(pairs))  # each is another chance of a false alarm
             for name, pair in pairs:
-                if math.isfinite(pair.reference):
+                if math.isfinite(pair.reference) and pair.reference >= least:
                     level = grade(pair.evidence(rule.form), bound, rule.form, self.settings, family)
                     found.append((level, pair.reference, f", {short(pair.reference)} in {name}"))
         if not found:

@@ -25,6 +25,8 @@ class Rule:
     """A bound only counts where the value has surely risen since iteration 0: some are high by nature."""
     first_only: bool = False
     """Compared with iteration 0 and not with the iteration before."""
+    least: str = ""
+    """Field of ThresholdConfig: values below it are not compared with."""
 
     @property
     def is_family(self) -> bool:
@@ -48,9 +50,10 @@ RULES = (
          "samples of one problem grow alike"),
     Rule("diversity/self_bleu_across", "rise", "self_bleu", ("temperature", "cap", "real-fraction"),
          "samples of different problems grow alike: a template"),
-    Rule("diversity/entropy", "shrink", "entropy", ("temperature", "kl"), "the policy grows deterministic"),
+    Rule("diversity/entropy", "shrink", "entropy", ("temperature", "kl"), "the policy grows deterministic",
+         least="entropy_from"),
     Rule("diversity/entropy.", "shrink", "entropy", ("temperature", "kl"),
-         "the policy grows deterministic at these positions"),
+         "the policy grows deterministic at these positions", least="entropy_from"),
     Rule("coverage/unique", "shrink", "unique", ("temperature", "cap"), "fewer different solutions a sample"),
     Rule("coverage/unique_right", "shrink", "unique", ("temperature", "cap"),
          "fewer different right solutions a sample"),
