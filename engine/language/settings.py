@@ -213,7 +213,10 @@ METHODS: dict[str, dict[str, Any]] = {
         "update": {"start": "last", "steps": 100},
     },
     # Singh et al. 2023 (2312.06585): right samples, capped a problem, restart from the base.
-    "rest-em": {"sample": {"samples": 14, "prompts": 3400}, "filter": {"per_prompt": 4}},
+    "rest-em": {
+        "sample": {"samples": 14, "prompts": 3400, "distinct": True},
+        "filter": {"per_prompt": 4},
+    },
     # Silver et al. 2017 on text: a search's visits and values are the targets.
     "alphazero": {
         "sample": {"simulations": 16, "samples": 1, "prompts": 2000},

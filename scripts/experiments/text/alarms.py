@@ -38,8 +38,9 @@ ENOUGH, BAR = 60, 0.05
 
 
 def own(cell: Cell) -> Measured:
-    """A run of the product's own, with its settings but for the sizes."""
-    run = run_loop(cell.folder, "rest-em", TASK, cell.seed, settings_of(cell.sizes))
+    """A run of the product's own, with its settings but for the sizes and samples that are independent."""
+    settings = settings_of(cell.sizes, {"sample": {"distinct": False}})
+    run = run_loop(cell.folder, "rest-em", TASK, cell.seed, settings)
     return judged(run, cell.sizes["test"])
 
 

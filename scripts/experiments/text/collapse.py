@@ -50,7 +50,7 @@ def cell(task: str, arm: str, guarded: bool) -> Callable[[Cell], Measured]:
 
     def measured(cell: Cell) -> Measured:
         sizes = cell.sizes[task]
-        shared = settings_of(sizes)
+        shared = settings_of(sizes, {"sample": {"distinct": False}})
         base = first_model(cell, sizes["task"], shared, name=task)
         mode = {"guards": {"mode": "act" if guarded else "observe"}}
         own = sizes.get(arm, {})

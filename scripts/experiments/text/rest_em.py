@@ -17,9 +17,12 @@ from result import Measured, Results
 WATCHED = ("pass/at_01", "pass/at_16", "coverage/solutions", "coverage/effective", "data/kept",
            "data/zero_spread", "drift/bits_per_character", "drift/kl", "alarm/level")  # fmt: skip
 
+INDEPENDENT: Settings = {"sample": {"distinct": False}}
+"""Samples as Singh et al. draw them."""
+
 ARMS: dict[str, tuple[str, str, Settings]] = {
-    "restart": ("rest-em", "task", {"update": {"start": "base"}}),
-    "continue": ("rest-em", "task", {"update": {"start": "last"}}),
+    "restart": ("rest-em", "task", {"update": {"start": "base"}, **INDEPENDENT}),
+    "continue": ("rest-em", "task", {"update": {"start": "last"}, **INDEPENDENT}),
     "control": ("rest-em", "task", {"sample": {"samples": 0}}),
     "rest": ("rest", "graded", {}),
 }
