@@ -184,6 +184,20 @@ def test_what_is_hardly_possible_is_drawn_all_the_same() -> None:
     assert float(before[0, 5]) == pytest.approx(-799 + math.log(1 - 2 * math.exp(-1)))
 
 
+def test_a_row_that_says_what_was_said_is_drawn_on_in_its_batch() -> None:
+    """All is drawn but for rounding, so the row may repeat; its batch goes on for others' sake."""
+    drawn = Drawn()
+    for token in range(3):
+        drawn.add(np.array([token, 0]), math.log(1 / 3))
+    rest = Remainder([drawn], 1.0)
+    logits = torch.zeros(1, 3)
+    for live in (True, True, False):
+        token = rest.draw(logits, torch.tensor([0.1]), np.array([0]), np.array([live]))[0]
+        assert token.tolist() == [0]
+        logits = torch.tensor([[1000.0, 0.0, 0.0]])
+    assert rest.mass == pytest.approx(-math.log(3))
+
+
 WORDS = st.lists(st.lists(st.integers(0, 2), max_size=4).map(lambda ids: (*ids, 3)), max_size=12)
 
 

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_models import ALPHABET, byte_tokenizer, save_plain, tiny_llama, word_start_tokenizer
+from tiny_models import (
+    ALPHABET,
+    byte_tokenizer,
+    plain_tokenizer,
+    save_plain,
+    tiny_llama,
+    word_start_tokenizer,
+)
 
 from engine import storage
 from engine.errors import UserError
@@ -346,3 +353,30 @@ def test_few_prompts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     for prompt in ["1+", "22=", "1+", *("x" * n for n in range(12)), "1+"]:
         assert codec.encode_prompts([prompt, prompt]) == fresh.encode_prompts([prompt]) * 2
         assert sum(map(len, codec._known.values())) <= 20 + 12
+
+
+@pytest.mark.parametrize("does", ["nothing", "lower case", "no spaces", "joined by spaces"])
+def test_characters_are_spelt_as_their_tokenizer_does(does: str) -> None:
+    """Tokenizers of characters: none is passed over that does more to a text than to part it."""
+    from tokenizers import decoders, normalizers, pre_tokenizers
+
+    tokenizer = plain_tokenizer("abA \n")
+    backend = tokenizer.backend_tokenizer
+    if does == "lower case":
+        backend.normalizer = normalizers.Lowercase()
+    elif does == "no spaces":
+        backend.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split("", "isolated")]
+        )
+    elif does == "joined by spaces":
+        backend.decoder = decoders.WordPiece()
+    codec = Codec(tokenizer)
+    assert bool(codec._letters) == (does == "nothing")
+    texts = ["", "ab", "a\n ", "bAb"]
+    plain = [backend.encode(text, add_special_tokens=False).ids for text in texts]
+    if does != "no spaces":  # there a word is no letter, which no prompt may have
+        assert codec.encode_completions([""] * 4, texts) == plain
+    rows = [*plain, [codec.end], [1, codec.end, 2]]
+    anchor = [codec._anchor]
+    whole = backend.decode_batch([[*anchor, *row] for row in rows], skip_special_tokens=True)
+    assert codec.decode(rows) == [text[len(codec._anchor_text) :] for text in whole]

@@ -164,4 +164,7 @@ class Codec:
             return {}
         text = "".join(letter * 2 for letter in letters) + "".join(reversed(letters))
         row = [letters[letter] for letter in text]
-        return letters if self._encode([text]) == [row] and self._plain_decode([row]) == [text] else {}
+        try:
+            return letters if self._encode([text]) == [row] and self._plain_decode([row]) == [text] else {}
+        except UserError:  # something makes of a letter what is none
+            return {}

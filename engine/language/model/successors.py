@@ -124,7 +124,7 @@ class Remainder:
         drawn = inverted(probs, uniform)
         for row, token in zip(rows, drawn.tolist(), strict=True):
             after = self._nodes.pop(row).after
-            if token in after:
+            if token in after and not after[token].is_end:
                 self._nodes[row] = after[token]
         return drawn
 
