@@ -18,6 +18,7 @@ from engine.language.report.visible import escape
 from engine.storage import atomic_write
 
 SECTIONS = (
+    ("value", "Value head", "how well its values tell right samples from wrong ones"),
     ("pass", "Solving", "the chance that one of k samples is right"),
     (
         "accuracy",
@@ -28,7 +29,6 @@ SECTIONS = (
     ("diversity", "Diversity", "read beside accuracy: errors look diverse too"),
     ("hacking", "Reward hacking", "a score won without the work"),
     ("judge", "Judge", "a learned judge asked twice"),
-    ("value", "Value head", "how well its values tell right samples from wrong ones"),
     ("drift", "Drift", "from real data and from the first model"),
     ("length", "Length", "of samples, in tokens"),
     ("data", "Training data", "what was kept, and of what"),
