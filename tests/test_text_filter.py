@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from engine.language.learner.filter import (
     mark_kept,
     mix,
     most_different,
+    pass_rates,
     shared,
 )
 from engine.language.record.episode import Episode, Source
@@ -142,3 +144,15 @@ def test_shared_items_are_drawn_evenly() -> None:
     assert len(shared("abc", 8, 0.2, 1)) == len(set(shared("abc", 8, 0.2, 1))) == 2
     assert shared("", 7, 0.5, 1) == []
     assert shared("abc", 0, 0.5, 1) == []
+
+
+def test_the_chance_to_be_right_by_shares_and_by_probabilities() -> None:
+    """A likely completion comes often, or once where none comes twice."""
+    often = [replace(episode("p", "a"), logprob=math.log(0.9)) for _ in range(9)]
+    rare = [replace(episode("p", f"b{number}", 0.0), logprob=math.log(0.01)) for number in range(5)]
+    assert pass_rates(often + rare[:1], distinct=False) == {"p": 0.9}
+    assert pass_rates(often[:1] + rare, distinct=True) == {"p": pytest.approx(0.9 / 0.95)}
+    # All may be next to impossible.
+    least = [replace(each, logprob=each.logprob - 2000) for each in often[:1] + rare]
+    assert pass_rates(least, distinct=True) == {"p": pytest.approx(0.9 / 0.95)}
+    assert pass_rates([], distinct=True) == {}

@@ -16,7 +16,7 @@ from engine.errors import WriteError
 from engine.interrupt import terminable
 from engine.language.evaluation import values_of
 from engine.language.final_table import final_table
-from engine.language.learner.filter import mark_kept, mix
+from engine.language.learner.filter import mark_kept, mix, pass_rates
 from engine.language.model.model import LanguageModel
 from engine.language.model.tiny_model import renewed
 from engine.language.monitor.config import GuardConfig
@@ -273,17 +273,9 @@ def _practised(parts: Parts, config: TextConfig, iteration: int) -> list[Prompt]
     low, high = config.sample.band
     prompts = parts.prompts
     if (low, high) != (0.0, 1.0):
-        rates = pass_rates(parts.run.episodes())
+        rates = pass_rates(parts.run.episodes(), distinct=config.sample.distinct)
         prompts = [p for p in prompts if low <= rates.get(p.id, low) <= high]
     return draw(prompts, config.sample.prompts, row_seed(config.seed, "prompts", iteration))
-
-
-def pass_rates(episodes: Sequence[Episode]) -> dict[str, float]:
-    """Share of a problem's completions that are right, by its id."""
-    tried: dict[str, list[bool]] = {}
-    for episode in episodes:
-        tried.setdefault(episode.prompt.id, []).append(episode.result.score >= 1)
-    return {name: sum(right) / len(right) for name, right in tried.items()}
 
 
 def _commit(

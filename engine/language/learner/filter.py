@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+
 from engine.language.record.episode import Episode
 from engine.language.task import Demonstration, Task
 
@@ -79,6 +81,24 @@ def edit_distance(a: Sequence[str], b: Sequence[str]) -> int:
         for j, right in enumerate(b, start=1):
             diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (left != right))
     return row[-1]
+
+
+def pass_rates(episodes: Sequence[Episode], *, distinct: bool) -> dict[str, float]:
+    """The chance that a completion of a problem is right, by its id.
+
+    The share of the right ones; where they are `distinct`, which leaves a likely one no more often than any
+    other, their share of the probability of all that were drawn.
+    """
+    tried: dict[str, list[Episode]] = {}
+    for episode in episodes:
+        tried.setdefault(episode.prompt.id, []).append(episode)
+    rates = {}
+    for name, group in tried.items():
+        right = np.array([episode.result.score >= 1 for episode in group])
+        logprobs = np.array([episode.logprob if distinct else 0.0 for episode in group])
+        weights = np.exp(logprobs - logprobs.max())
+        rates[name] = float(weights[right].sum() / weights.sum())
+    return rates
 
 
 def mix(
