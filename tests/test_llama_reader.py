@@ -10,17 +10,14 @@ import pytest
 import torch
 from tiny_models import other_model, tiny_llama
 
-from engine.config import ProposalConfig, SearchConfig
 from engine.language.model import llama_reader
 from engine.language.model.codec import Tokens
 from engine.language.model.decoder import forward, padded_left
 from engine.language.model.generation import generate
-from engine.language.model.llama_reader import LlamaReader, PromptCache, read_prompts
+from engine.language.model.llama_reader import LlamaReader, open_text_cache
 from engine.language.model.model import LanguageModel
 from engine.language.model.scoring import top_tokens, values
-from engine.language.rollout import Policy
-from engine.language.search.tree_search import Plan, search_completions
-from engine.language.task import Prompt, Split, Task, VerifyResult
+from engine.language.model.text_cache import TextCache
 
 PROMPTS = ["12+3*4=(a b)", "12+3*4=(a b", "0000000;x", "z"]
 
@@ -69,7 +66,7 @@ def test_a_text_is_read_as_the_network_does(
 def test_prompts_read_before_are_as_if_read_again() -> None:
     model = tiny_llama()
     rows, reader = texts(model), LlamaReader(model)
-    known = PromptCache(reader, model.encode_prompts(PROMPTS))
+    known = TextCache(reader, model.encode_prompts(PROMPTS))
     for part in (rows, rows[:1], rows[3:5]):
         again, reused = reader.read(part), reader.read(part, known)
         assert (again.hidden - reused.hidden).abs().max() < 1e-4
@@ -80,7 +77,7 @@ def test_prompts_read_before_are_as_if_read_again() -> None:
 
 def test_a_text_takes_the_longest_prompt_but_for_its_last_token() -> None:
     model = tiny_llama()
-    known = PromptCache(LlamaReader(model), [[1, 5], [1, 5, 6, 7], [1, 9]])
+    known = TextCache(LlamaReader(model), [[1, 5], [1, 5, 6, 7], [1, 9]])
     rows = [[1, 5, 6, 7, 8], [1, 5, 6, 7], [1, 5, 6], [1, 5], [1, 9, 9], [1], [2, 5]]
     lengths = [None if found is None else found.shape[2] for found in known.find(rows)]
     assert lengths == [4, 3, 2, 1, 2, None, None]
@@ -90,7 +87,7 @@ def test_what_prompts_begin_with_changes_no_completion() -> None:
     model = tiny_llama()
     model.add_value_head()
     asked = [prompt + tail for prompt in PROMPTS for tail in ("", "1", "2;3")] * 3
-    known = PromptCache(LlamaReader(model), model.encode_prompts(PROMPTS))
+    known = TextCache(LlamaReader(model), model.encode_prompts(PROMPTS))
     for temperature in (0.0, 1.0):
         plain, reused = (
             generate(model, asked, seeds=range(36), temperature=temperature, max_tokens=20, known=each)
@@ -107,56 +104,19 @@ def test_what_prompts_begin_with_changes_no_completion() -> None:
 def test_short_prompts_and_other_networks_are_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_llama()
     rows = [[5] * length for length in (3, 5, 8)]
-    assert read_prompts(model, rows) is None
+    asked = [[5] * 4, [5] * 6]
+
+    def found() -> list[bool]:
+        known = open_text_cache(model, rows)
+        assert known is not None
+        return [each is not None for each in known.find(asked)]
+
+    assert found() == [False, False]
     monkeypatch.setattr(llama_reader, "LONG_PROMPT", 5)
-    known = read_prompts(model, rows)
-    assert known is not None
-    assert [found is None for found in known.find([[5] * 4, [5] * 6])] == [True, False]
-    assert read_prompts(other_model("GPT2LMHeadModel", "GPT2Config", n_positions=64), rows) is None
+    assert found() == [False, True]
+    assert open_text_cache(other_model("GPT2LMHeadModel", "GPT2Config", n_positions=64), rows) is None
     # Two layers of keys and values, two groups of eight numbers of four bytes: 256 a token, 13 tokens.
     monkeypatch.setattr(llama_reader, "MAX_PROMPT_BYTES", 13 * 256 - 1)
-    assert read_prompts(model, rows) is None
+    assert found() == [False, False]
     monkeypatch.setattr(llama_reader, "MAX_PROMPT_BYTES", 13 * 256)
-    assert read_prompts(model, rows) is not None
-
-
-class Pairs(Task):
-    """Completions of a few prompts."""
-
-    name = "pairs"
-    max_tokens = 12
-    max_step_tokens = 4
-
-    def prompts(self, split: Split, count: int, seed: int) -> list[Prompt]:
-        return [Prompt(text, text, text) for text in PROMPTS]
-
-    def verify(self, prompt: Prompt, completion: str) -> VerifyResult:
-        return VerifyResult((len(completion) % 3) / 2)
-
-
-@pytest.mark.parametrize("prior", ["freq", "exact"])
-def test_a_search_reads_long_prompts_once(prior: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, task = tiny_llama(), Pairs()
-    model.add_value_head()
-    read: list[int] = []
-    original = LlamaReader._read
-
-    def counted(self: LlamaReader, ids: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
-        read.append(ids.numel())
-        return original(self, ids, *rest)
-
-    monkeypatch.setattr(LlamaReader, "_read", counted)
-    found, columns = [], []
-    for long in (99, 5):
-        monkeypatch.setattr(llama_reader, "LONG_PROMPT", long)
-        read.clear()
-        found.append(
-            search_completions(
-                task, Policy(model, ""), task.prompts("test", 3, 0)[:3], Plan(12, prior=prior),
-                SearchConfig(), ProposalConfig(), lambda pairs: [task.verify(*pair) for pair in pairs],
-                seed=1,
-            )
-        )  # fmt: skip
-        columns.append(sum(read))
-    assert [each.completion for each in found[0]] == [each.completion for each in found[1]]
-    assert columns[1] < 0.7 * columns[0]
+    assert found() == [False, True]

@@ -31,10 +31,11 @@ from engine.language.model.generation import (
     stopper_of,
     watchers,
 )
-from engine.language.model.llama_reader import PromptCache
+from engine.language.model.llama_decoder import LlamaDecoder
 from engine.language.model.model import LanguageModel
 from engine.language.model.sampling import states_of
 from engine.language.model.successors import NEVER, Drawn, Starts, Successors
+from engine.language.model.text_cache import TextCache
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ def draw_distinct(
     max_tokens: int,
     stop: Sequence[str] = (),
     max_rows: int | None = None,
-    known: PromptCache | None = None,
+    known: TextCache | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> list[Draw]:
     """Draw continuations of texts, no two of one text the same, and none that was drawn before.
@@ -78,7 +79,7 @@ def draw_distinct(
         max_tokens: of one continuation, at least 1, the same each time that a text is asked about.
         stop: strings that end a continuation, none empty; its text ends before the earliest.
         max_rows: decoded together; see `generate`.
-        known: what prompts begin with, read before; of use to small Llamas.
+        known: what has been read and written before; see `generate`.
         on_rows: called after each batch with the continuations that are done; give all texts one count.
 
     Raises: as `generate`.
@@ -115,7 +116,7 @@ class _Options:
     max_tokens: int
     stop: tuple[str, ...]
     max_rows: int | None
-    known: PromptCache | None
+    known: TextCache | None
     on_rows: Callable[[int], None] | None
 
 
@@ -165,6 +166,12 @@ class _Rows:
         self.values = read_values(model, decoder, len(logits))
         """Of each row's text, float32 [R]; see `read_values`."""
 
+    def remember(self, known: TextCache, starts: NDArray[np.int64], texts: Sequence[tuple[int, ...]]) -> None:
+        """Add what rows `starts` [N] have read to `known`; `texts` are the tokens of each."""
+        if isinstance(self._decoder, LlamaDecoder):
+            rows = torch.from_numpy(self._rows[starts]).to(self.logits.device)
+            self._decoder.remember(known, rows, texts)
+
     def step(self, starts: NDArray[np.int64], tokens: NDArray[np.int64]) -> None:
         """The rows are now those of `starts` [R], each with one token [R] more."""
         device, rows = self.logits.device, self._rows[starts]
@@ -209,16 +216,32 @@ class _Beams:
         self._drawn[:, 0] = self._roots
         self._tokens = np.zeros(len(prompts), np.int64)
 
-    def run(self, temperature: float, stopper: Stopper, known: PromptCache | None) -> None:
+    def run(self, temperature: float, stopper: Stopper, known: TextCache | None) -> None:
         """Draw until every continuation has ended or met its limit."""
         rows = _Rows(self._model, *start_decoder(self._model, self._prompts, self._ids.shape[2], known))
         marks = stopper.marks(rows.logits.shape[1], self._model.ends)
         for position in range(self._ids.shape[2]):
             starts = self._grow(rows, position, temperature)
+            grown = self._live.copy()
             self._end(stopper, marks, position)
+            if known is not None:
+                self._remember(rows, known, starts, grown & ~self._live & self._ended)
             if not self._live.any():
                 break
             rows.step(starts[self._live], self._ids[self._live, position])
+
+    def _remember(
+        self, rows: _Rows, known: TextCache, starts: NDArray[np.int64], ended: NDArray[np.bool_]
+    ) -> None:
+        """Add the texts of slots that a stop string has just `ended` [N, K], up to their last tokens."""
+        kept, texts = [], []
+        for text, slot in np.argwhere(ended).tolist():
+            ids = self._ids[text, slot, : self._lengths[text, slot]].tolist()
+            if ids[-1] not in self._model.ends:
+                kept.append(int(starts[text, slot]))
+                texts.append((*self._prompts[text], *ids[:-1]))
+        if kept:
+            rows.remember(known, np.array(kept), texts)
 
     def _grow(self, rows: _Rows, position: int, temperature: float) -> NDArray[np.int64]:
         """Take the best of what live slots may become and of what has ended; the row each slot goes on from.

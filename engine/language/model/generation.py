@@ -14,10 +14,11 @@ from engine.errors import UserError
 from engine.language.model.codec import Codec, Tokens
 from engine.language.model.decoder import CachedDecoder, Decoder, RecomputingDecoder, has_rows
 from engine.language.model.llama_decoder import LlamaDecoder
-from engine.language.model.llama_reader import PromptCache, is_small_llama
+from engine.language.model.llama_reader import is_small_llama
 from engine.language.model.model import LanguageModel
 from engine.language.model.sampling import Noise, Sampling, draw
 from engine.language.model.successors import Drawn, Remainder
+from engine.language.model.text_cache import TextCache
 
 MAX_ROWS = 768
 MAX_CACHE_BYTES = 1 << 30
@@ -81,7 +82,7 @@ def generate(
     max_tokens: int,
     stop: Sequence[str] = (),
     max_rows: int | None = None,
-    known: PromptCache | None = None,
+    known: TextCache | None = None,
     drawn: Sequence[Drawn] | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> list[Completion]:
@@ -101,7 +102,8 @@ def generate(
         max_tokens: of one completion, at least 1.
         stop: strings that end a completion, none empty; its text ends before the earliest.
         max_rows: decoded together; by default MAX_ROWS, or what MAX_CACHE_BYTES hold.
-        known: what prompts begin with, read before; of use to small Llamas.
+        known: what has been read and written before, to which texts that a stop string has ended are added;
+            of use to small Llamas.
         drawn: what has been drawn of each row's text and is not drawn again, one row a text; what is drawn
             now is added. By default rows know of no others.
         on_rows: called after each batch with the rows that are done.
@@ -152,7 +154,7 @@ class _Batch:
         self,
         sampling: Sampling,
         stopper: Stopper,
-        known: PromptCache | None,
+        known: TextCache | None,
         drawn: Sequence[Drawn] | None,
     ) -> None:
         """Decode until every row has ended or met its limit."""
@@ -163,7 +165,7 @@ class _Batch:
             text.add(self._ids[row, : self.lengths[row]], float(rest.mass[row]))
 
     def _decode(
-        self, sampling: Sampling, stopper: Stopper, known: PromptCache | None, rest: Remainder | None
+        self, sampling: Sampling, stopper: Stopper, known: TextCache | None, rest: Remainder | None
     ) -> None:
         decoder, logits = start_decoder(self._model, self.prompts, self._ids.shape[1], known)
         rows = np.arange(len(self.prompts))
@@ -182,6 +184,8 @@ class _Batch:
             ended = np.zeros(len(rows), bool)
             ended[live] = stopper.ended(marks, self._ids, rows[live], position + 1)
             self._ended[rows[ended]] = True
+            if known is not None and isinstance(decoder, LlamaDecoder):
+                self._remember(decoder, known, rows, np.flatnonzero(ended))
             live &= ~ended & (position + 1 < self._limits[rows])
             if not live.any():
                 break
@@ -191,6 +195,23 @@ class _Batch:
                 decoder.select(chosen)
                 rows, tokens, live = rows[live], tokens[chosen], live[live]
             logits = decoder.step(tokens)
+
+    def _remember(
+        self,
+        decoder: LlamaDecoder,
+        known: TextCache,
+        rows: NDArray[np.int64],
+        places: NDArray[np.int64],
+    ) -> None:
+        """Add the texts of rows at `places` that a stop string has ended, up to their last tokens."""
+        ends = self._model.ends
+        kept = [
+            at for at in places.tolist() if int(self._ids[rows[at], self.lengths[rows[at]] - 1]) not in ends
+        ]
+        if kept:
+            written = [self._ids[row, : self.lengths[row] - 1].tolist() for row in rows[kept]]
+            texts = [(*self.prompts[row], *ids) for row, ids in zip(rows[kept], written, strict=True)]
+            decoder.remember(known, torch.tensor(kept, device=self._model.device), texts)
 
     def completions(self, stopper: Stopper) -> Iterator[Completion]:
         """In the order of the rows."""
@@ -266,7 +287,7 @@ def check_room(model: LanguageModel, rows: Sequence[Tokens]) -> None:
 
 
 def start_decoder(
-    model: LanguageModel, prompts: Sequence[Tokens], max_tokens: int, known: PromptCache | None = None
+    model: LanguageModel, prompts: Sequence[Tokens], max_tokens: int, known: TextCache | None = None
 ) -> tuple[Decoder, torch.Tensor]:
     """A decoder of the rows, equal prompts read once, and the logits of their first tokens."""
     places: dict[tuple[int, ...], int] = {}

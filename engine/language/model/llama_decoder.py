@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.language.model.codec import Tokens
-from engine.language.model.llama_reader import Layer, LlamaReader, PromptCache
+from engine.language.model.llama_reader import Layer, LlamaReader
 from engine.language.model.model import LanguageModel
+from engine.language.model.text_cache import TextCache
 
 
 class LlamaDecoder:
@@ -21,7 +22,7 @@ class LlamaDecoder:
         prompts: distinct ones, of one token at least; they are padded on the left.
         copies: int64 [B], the prompt that each row continues.
         max_tokens: steps at most.
-        known: what prompts begin with, read before.
+        known: what prompts begin with, read before; what is read is added.
     """
 
     def __init__(
@@ -30,7 +31,7 @@ class LlamaDecoder:
         prompts: Sequence[Tokens],
         copies: Tensor,
         max_tokens: int,
-        known: PromptCache | None = None,
+        known: TextCache | None = None,
     ) -> None:
         self._reader = LlamaReader(model)
         reading = self._reader.read(prompts, known)
@@ -78,6 +79,13 @@ class LlamaDecoder:
         self._cache = [_moved(each, rows, self._column, each.shape[2]) for each in self._cache]
         self._position, self._hidden = self._position[rows], self._hidden[rows]
         self._pads = None if self._pads is None else self._pads[rows]
+
+    def remember(self, known: TextCache, rows: Tensor, texts: Sequence[tuple[int, ...]]) -> None:
+        """Add what rows int64 [N] have read so far to `known`; `texts` are the tokens of each."""
+        kept = torch.stack([each[rows, :, : self._column] for each in self._cache])
+        pads = [0] * len(texts) if self._pads is None else self._pads[rows].tolist()
+        for index, (text, pad) in enumerate(zip(texts, pads, strict=True)):
+            known.add(text, kept[:, index, :, pad:])
 
     def _attend(
         self,

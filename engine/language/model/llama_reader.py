@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from engine.language.model.codec import Tokens
 from engine.language.model.decoder import padded_left
 from engine.language.model.model import LanguageModel
+from engine.language.model.text_cache import TextCache
 
 MAX_WEIGHTS = 20_000_000
 """Weights of a network up to which copying them anew at each call costs nothing to speak of."""
@@ -22,7 +23,7 @@ MAX_SCORES = 1 << 25
 
 
 LONG_PROMPT = 96
-"""Tokens of a prompt from which on keeping what was read of it is faster than reading it again."""
+"""Tokens of a prompt from which on all that begins with it is read from there."""
 
 MAX_PROMPT_BYTES = 1 << 30
 """Of keys and values of the prompts that are kept."""
@@ -95,13 +96,41 @@ class LlamaReader:
             self.rope = self._rope_tables(min(max(wanted, 2 * len(self.rope[0])), self._model.context))
 
     @torch.no_grad()
-    def read(self, rows: Sequence[Tokens], known: PromptCache | None = None) -> Reading:
-        """Read texts of one token at least; what they begin with is taken from `known` where it is there."""
-        ids, mask = padded_left(rows, self._model.codec.pad, self._model.device)
-        width = ids.shape[1]
+    def read(self, rows: Sequence[Tokens], known: TextCache | None = None) -> Reading:
+        """Read texts of one token at least.
+
+        What they begin with is taken from `known` where it is there; what is read is added.
+        """
+        width = max(map(len, rows))
         self.reserve(width)
-        pads = width - mask.sum(1)
         starts = known.find(rows) if known else [None] * len(rows)
+        unknown = [
+            start is None or len(row) - start.shape[2] > 1 for row, start in zip(rows, starts, strict=True)
+        ]
+        # One text that is hardly known would have all read from where it is.
+        groups = [[index for index, each in enumerate(unknown) if each == kind] for kind in (True, False)]
+        parts = [
+            self._read_together([rows[index] for index in group], [starts[index] for index in group], width)
+            for group in groups
+            if group
+        ]
+        reading = parts[0]
+        if len(parts) > 1:
+            order = torch.tensor([*groups[0], *groups[1]], device=self._model.device).argsort()
+            hidden, cache, pads = (
+                torch.cat([getattr(part, name) for part in parts], dim).index_select(dim, order)
+                for name, dim in (("hidden", 0), ("cache", 1), ("pads", 0))
+            )
+            reading = Reading(hidden, cache, pads)
+        if known is not None:
+            for index, (text, pad) in enumerate(zip(rows, reading.pads.tolist(), strict=True)):
+                known.add(tuple(text), reading.cache[:, index, :, pad:])
+        return reading
+
+    def _read_together(self, rows: Sequence[Tokens], starts: Sequence[Tensor | None], width: int) -> Reading:
+        """Read rows from where the least known of them ends, in `width` columns."""
+        ids, mask = padded_left(rows, self._model.codec.pad, self._model.device)
+        pads = width - mask.sum(1)
         new = max(
             len(row) - (start.shape[2] if start is not None else 0)
             for row, start in zip(rows, starts, strict=True)
@@ -115,7 +144,7 @@ class LlamaReader:
         hidden = torch.cat(
             [
                 self._read(
-                    ids[part : part + at_once, width - new :],
+                    ids[part : part + at_once, -new:],
                     pads[part : part + at_once],
                     cache[:, part : part + at_once],
                 )
@@ -169,39 +198,17 @@ class LlamaReader:
         return cos, sin * sign
 
 
-class PromptCache:
-    """Keys and values of prompts that many texts begin with.
+def open_text_cache(model: LanguageModel, prompts: Sequence[Tokens]) -> TextCache | None:
+    """A cache for texts that begin with these prompts; None for networks that are not read here.
 
-    Args:
-        reader: whose weights they are of.
-        prompts: each of one token at least.
+    Prompts of LONG_PROMPT tokens are read at once, where they are no more than MAX_PROMPT_BYTES hold.
     """
-
-    def __init__(self, reader: LlamaReader, prompts: Sequence[Tokens]) -> None:
-        distinct = dict.fromkeys(tuple(prompt) for prompt in prompts)
-        self._known = {prompt: reader.read([list(prompt)]).cache[:, 0] for prompt in distinct}
-        self._lengths = sorted({len(prompt) for prompt in distinct}, reverse=True)
-
-    def find(self, rows: Sequence[Tokens]) -> list[Tensor | None]:
-        """Of each row the longest prompt that it begins with, [2 L, K, t, d]; never its last token."""
-        return [self._find(row) for row in rows]
-
-    def _find(self, row: Tokens) -> Tensor | None:
-        for length in self._lengths:
-            found = self._known.get(tuple(row[:length])) if length <= len(row) else None
-            if found is not None:
-                return found[:, :, : len(row) - 1]
-        return None
-
-
-def read_prompts(model: LanguageModel, prompts: Sequence[Tokens]) -> PromptCache | None:
-    """Those of LONG_PROMPT tokens, read; None where there are none, or more than MAX_PROMPT_BYTES hold."""
-    long = [prompt for prompt in prompts if len(prompt) >= LONG_PROMPT]
-    if not long or not is_small_llama(model):
+    if not is_small_llama(model):
         return None
     reader = LlamaReader(model)
+    long = [prompt for prompt in prompts if len(prompt) >= LONG_PROMPT]
     token_bytes = 8 * len(reader.layers) * reader.groups * reader.size
-    return PromptCache(reader, long) if sum(map(len, long)) * token_bytes <= MAX_PROMPT_BYTES else None
+    return TextCache(reader, long if sum(map(len, long)) * token_bytes <= MAX_PROMPT_BYTES else [])
 
 
 def _layer(module: Any) -> Layer:

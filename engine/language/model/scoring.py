@@ -13,8 +13,9 @@ from torch import Tensor
 from engine.errors import UserError
 from engine.language.model.codec import Tokens
 from engine.language.model.decoder import forward, padded_left
-from engine.language.model.llama_reader import LlamaReader, PromptCache, is_small_llama
+from engine.language.model.llama_reader import LlamaReader, is_small_llama
 from engine.language.model.model import LanguageModel
+from engine.language.model.text_cache import TextCache
 
 MAX_TOKENS = 16_384
 """Of one batch, padding included; one row at least."""
@@ -98,7 +99,7 @@ def _entropy(logits: Tensor) -> Tensor:
 def values(
     model: LanguageModel,
     rows: Sequence[Tokens],
-    known: PromptCache | None = None,
+    known: TextCache | None = None,
     heads: Sequence[int] | None = None,
 ) -> NDArray[np.float32]:
     """The value head's opinion of texts as tokens, float32 [B] in [0, 1]; the model must have one.
@@ -123,7 +124,7 @@ def values(
 
 
 def text_values(
-    model: LanguageModel, prompts: Sequence[str], starts: Sequence[str], known: PromptCache | None = None
+    model: LanguageModel, prompts: Sequence[str], starts: Sequence[str], known: TextCache | None = None
 ) -> NDArray[np.float32]:
     """What `values` says of prompts, each with the start of a completion after it; UserError as `score`."""
     rows = model.encode_texts(list(prompts), starts)
@@ -167,7 +168,7 @@ def logits_and_values(
 
 @torch.no_grad()
 def top_tokens(
-    model: LanguageModel, rows: Sequence[Tokens], count: int, known: PromptCache | None = None
+    model: LanguageModel, rows: Sequence[Tokens], count: int, known: TextCache | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The `count` likeliest next tokens after each text, [B, count], likeliest first, and their ln p.
 

@@ -24,8 +24,8 @@ from engine.language.task import Prompt, Task
 
 if TYPE_CHECKING:
     from engine.language.model.generation import Completion
-    from engine.language.model.llama_reader import PromptCache
     from engine.language.model.model import LanguageModel
+    from engine.language.model.text_cache import TextCache
 
 Prior = Literal["freq", "logp", "lenorm", "exact"]
 """What a proposed step weighs: how often it was sampled, at temperature 1 an estimate of its probability, in
@@ -297,11 +297,13 @@ class LanguageEvaluator:
         }
 
     @functools.cached_property
-    def _known(self) -> PromptCache | None:
-        """The prompts, read once, where they are long enough for that to pay."""
-        from engine.language.model.llama_reader import read_prompts
+    def _known(self) -> TextCache | None:
+        """What has been read and written, for the texts that go on from there."""
+        from engine.language.model.llama_reader import open_text_cache
 
-        return read_prompts(self.model, self.model.encode_prompts([prompt.text for prompt in self.prompts]))
+        return open_text_cache(
+            self.model, self.model.encode_prompts([prompt.text for prompt in self.prompts])
+        )
 
     @functools.cached_property
     def _pieces(self) -> Sequence[str | None]:

@@ -13,8 +13,8 @@ from engine.language.task import Prompt, Task
 
 if TYPE_CHECKING:
     from engine.language.model.codec import Tokens
-    from engine.language.model.llama_reader import PromptCache
     from engine.language.model.model import LanguageModel
+    from engine.language.model.text_cache import TextCache
 
 Ranking = tuple[NDArray[np.int64], NDArray[np.float32]]
 """The likeliest tokens after a text, likeliest first, and their probabilities at temperature 1."""
@@ -54,7 +54,7 @@ class TokenSteps:
         return self._heads[question.tree] + [step.token for step in written]
 
     def propose(
-        self, questions: Sequence[Question], known: PromptCache | None = None
+        self, questions: Sequence[Question], known: TextCache | None = None
     ) -> tuple[list[list[tuple[ProposedStep, float]]], list[int]]:
         """The next steps of each text with their probabilities, and the tokens that each answer cost.
 
@@ -81,7 +81,7 @@ class TokenSteps:
         ]
         return steps, costs
 
-    def _rank(self, questions: Sequence[Question], known: PromptCache | None) -> list[int]:
+    def _rank(self, questions: Sequence[Question], known: TextCache | None) -> list[int]:
         """Rank the next tokens of texts met for the first time; 1 for each of those, else 0."""
         from engine.language.model.scoring import top_tokens
 
