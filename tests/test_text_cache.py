@@ -77,6 +77,17 @@ def test_what_was_read_is_known_to_itself_and_to_what_follows() -> None:
     ]  # fmt: skip
 
 
+def test_one_that_does_not_grow_knows_its_prompts_alone() -> None:
+    model = tiny_llama()
+    known = TextCache(LlamaReader(model), model.encode_prompts(PROMPTS[:1]), grows=False)
+    rows = written(model, 1, known) + written(model, 4, known)
+    head = model.encode_prompts(PROMPTS[:1])[0]
+    for row, found in zip(rows, known.find(rows), strict=True):
+        assert (None if found is None else found.shape[2]) == (
+            len(head) if row[: len(head)] == head else None
+        )
+
+
 def test_the_least_used_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_llama()
     reader = LlamaReader(model)

@@ -224,7 +224,7 @@ class _Beams:
             starts = self._grow(rows, position, temperature)
             grown = self._live.copy()
             self._end(stopper, marks, position)
-            if known is not None:
+            if known is not None and known.grows:
                 self._remember(rows, known, starts, grown & ~self._live & self._ended)
             if not self._live.any():
                 break

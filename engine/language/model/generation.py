@@ -184,7 +184,7 @@ class _Batch:
             ended = np.zeros(len(rows), bool)
             ended[live] = stopper.ended(marks, self._ids, rows[live], position + 1)
             self._ended[rows[ended]] = True
-            if known is not None and isinstance(decoder, LlamaDecoder):
+            if known is not None and known.grows and isinstance(decoder, LlamaDecoder):
                 self._remember(decoder, known, rows, np.flatnonzero(ended))
             live &= ~ended & (position + 1 < self._limits[rows])
             if not live.any():

@@ -122,7 +122,7 @@ class LlamaReader:
                 for name, dim in (("hidden", 0), ("cache", 1), ("pads", 0))
             )
             reading = Reading(hidden, cache, pads)
-        if known is not None:
+        if known is not None and known.grows:
             for index, (text, pad) in enumerate(zip(rows, reading.pads.tolist(), strict=True)):
                 known.add(tuple(text), reading.cache[:, index, :, pad:])
         return reading
@@ -201,14 +201,16 @@ class LlamaReader:
 def open_text_cache(model: LanguageModel, prompts: Sequence[Tokens]) -> TextCache | None:
     """A cache for texts that begin with these prompts; None for networks that are not read here.
 
-    Prompts of LONG_PROMPT tokens are read at once, where they are no more than MAX_PROMPT_BYTES hold.
+    Prompts of LONG_PROMPT tokens are read at once, where they are no more than MAX_PROMPT_BYTES hold. Texts
+    are added on the processor alone, where reading costs more than putting together what was read.
     """
     if not is_small_llama(model):
         return None
     reader = LlamaReader(model)
     long = [prompt for prompt in prompts if len(prompt) >= LONG_PROMPT]
     token_bytes = 8 * len(reader.layers) * reader.groups * reader.size
-    return TextCache(reader, long if sum(map(len, long)) * token_bytes <= MAX_PROMPT_BYTES else [])
+    prompts = long if sum(map(len, long)) * token_bytes <= MAX_PROMPT_BYTES else []
+    return TextCache(reader, prompts, grows=model.device.type == "cpu")
 
 
 def _layer(module: Any) -> Layer:

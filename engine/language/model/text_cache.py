@@ -23,9 +23,11 @@ class TextCache:
     Args:
         reader: whose weights they are of.
         prompts: each of one token at least; they are read at once, and texts that begin with one find it.
+        grows: whether texts are added.
     """
 
-    def __init__(self, reader: LlamaReader, prompts: Sequence[Tokens]) -> None:
+    def __init__(self, reader: LlamaReader, prompts: Sequence[Tokens], grows: bool = True) -> None:
+        self.grows = grows
         distinct = dict.fromkeys(tuple(prompt) for prompt in prompts)
         self._prompts = {prompt: reader.read([list(prompt)]).cache[:, 0] for prompt in distinct}
         self._lengths = sorted({len(prompt) for prompt in distinct}, reverse=True)
@@ -42,7 +44,7 @@ class TextCache:
 
     def add(self, text: tuple[int, ...], cache: Tensor) -> None:
         """Keep a copy of the keys and values [2 L, K, t, d] of all t tokens of a text."""
-        if text in self._texts:
+        if not self.grows or text in self._texts:
             return
         self._texts[text] = cache.clone()  # a view would keep all of its batch
         self._bytes += cache.numel() * cache.element_size()
