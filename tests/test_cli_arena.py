@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pexpect  # type: ignore[import-untyped]
 import pytest
 from interrupt import interrupt
 from pexpect import fdpexpect
@@ -145,9 +145,26 @@ def test_a_bad_player_is_refused(refused: Callable[..., str], words: list[str], 
     assert wanted in refused(*words)
 
 
+@dataclass
+class Terminal:
+    """A command on a terminal of its own."""
+
+    screen: Any
+    process: subprocess.Popen[bytes]
+    slave: int
+
+    def end(self) -> str:
+        """Wait for the command to end; what was shown since the last thing expected."""
+        self.process.wait(timeout=60)
+        # A terminal that everyone has closed may lose what was not read yet.
+        os.write(self.slave, b"<end>")
+        self.screen.expect_exact("<end>")
+        return str(self.screen.before)
+
+
 @contextlib.contextmanager
-def terminal(*words: str) -> Iterator[tuple[Any, subprocess.Popen[bytes]]]:
-    """A command on a terminal of its own; pexpect's own spawn forks, which a process with threads may not."""
+def terminal(*words: str) -> Iterator[Terminal]:
+    """Start a command; pexpect's own spawn forks, which a process with threads may not."""
     master, slave = os.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "engine.cli", *words],
@@ -157,17 +174,18 @@ def terminal(*words: str) -> Iterator[tuple[Any, subprocess.Popen[bytes]]]:
         start_new_session=True,
         env={**os.environ, "TERM": "dumb"},
     ) as process:
-        os.close(slave)
         screen = fdpexpect.fdspawn(master, timeout=60, encoding="utf-8")
         try:
-            yield screen, process
+            yield Terminal(screen, process, slave)
         finally:
             process.kill()
+            os.close(slave)
             screen.close()
 
 
 def test_play_in_a_terminal() -> None:
-    with terminal("play", "mcts:500", "--show", "--position", "121212") as (screen, process):
+    with terminal("play", "mcts:500", "--show", "--position", "121212") as shown:
+        screen = shown.screen
         screen.expect("your move")
         screen.sendline("8")
         screen.expect("'8' is not a column from 1 to 7; a move, or: show")
@@ -179,8 +197,8 @@ def test_play_in_a_terminal() -> None:
         screen.sendline("7")
         screen.expect("plays 2")
         screen.expect("you lose")
-        screen.expect(pexpect.EOF)
-        assert process.wait(timeout=10) == 0
+        shown.end()
+        assert shown.process.returncode == 0
 
 
 def test_play_can_be_won_undone_and_left(selfplay: Run) -> None:
@@ -195,18 +213,17 @@ def test_play_can_be_won_undone_and_left(selfplay: Run) -> None:
 
 
 def test_ctrl_c_at_the_prompt() -> None:
-    with terminal("play", "mcts:5") as (screen, process):
-        screen.expect("your move")
-        process.send_signal(signal.SIGINT)
-        screen.expect(pexpect.EOF)
-        assert process.wait(timeout=10) == 130
-        assert "Traceback" not in screen.before
+    with terminal("play", "mcts:5") as shown:
+        shown.screen.expect("your move")
+        shown.process.send_signal(signal.SIGINT)
+        assert "Traceback" not in shown.end()
+        assert shown.process.returncode == 130
 
 
 def test_a_match_shows_a_bar_on_a_terminal() -> None:
-    with terminal("arena", "mcts:300", "random", "--games", "200") as (screen, process):
-        screen.expect("arena")
-        screen.expect("200/200 games")
-        screen.expect("LOS")
-        screen.expect(pexpect.EOF)
-        assert process.wait(timeout=10) == 0
+    with terminal("arena", "mcts:300", "random", "--games", "200") as shown:
+        shown.screen.expect("arena")
+        shown.screen.expect("200/200 games")
+        shown.screen.expect("LOS")
+        shown.end()
+        assert shown.process.returncode == 0

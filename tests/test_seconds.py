@@ -82,7 +82,7 @@ def test_a_slow_evaluator_is_found() -> None:
 
 
 class SlowState(TicTacToeState):
-    """Every call of the method that `slow` names takes half a millisecond more."""
+    """Every call of the method that `slow` names takes three milliseconds more."""
 
     slow = ""
 
@@ -101,7 +101,7 @@ class SlowState(TicTacToeState):
 
     def _rest(self, method: str) -> None:
         if self.slow == method:
-            time.sleep(0.0005)
+            time.sleep(0.003)
 
 
 class SlowGame(TicTacToe):
@@ -120,9 +120,9 @@ def test_slow_methods_of_a_game_are_found(method: str, part: str, monkeypatch: p
 
     def measure() -> None:
         caller = Caller(SlowGame(), build_config(SMALL, {"selfplay": play}), answer, 0, 1)
-        caller.play(60, threading.Event())
+        caller.play(16, threading.Event())
         parts = parts_of(caller)
-        assert parts[part] > 0.6 * sum(parts.values()), parts
+        assert parts[part] > 0.5 * sum(parts.values()), parts
 
     holds_once(measure)
 
