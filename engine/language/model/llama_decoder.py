@@ -39,10 +39,9 @@ class LlamaDecoder:
         """Of the first token of each row, float32 [B, V]."""
         self._hidden = reading.hidden[copies]
         self._column = reading.cache.shape[3]
-        self._cache = [
-            _moved(each, copies, self._column, self._column + max_tokens) for each in reading.cache
-        ]
-        """Keys and values of each layer in turn, [B, K, T, d]."""
+        self._cache = _moved(reading.cache, copies, self._column, self._column + max_tokens)
+        """Keys and values of each layer in turn, [2 L, B, K, T, d]."""
+        self._layers = self._cache.unbind()
         pads = reading.pads[copies]
         self._pads = pads if bool(pads.any()) else None
         self._position = self._column - pads
@@ -66,7 +65,7 @@ class LlamaDecoder:
         mask = self._mask()
         hidden = reader.embedding[tokens]
         for index, layer in enumerate(reader.layers):
-            keys, values = self._cache[2 * index : 2 * index + 2]
+            keys, values = self._layers[2 * index : 2 * index + 2]
             mix = self._attend(layer, keys, values, hidden, cos, sin, mask)
             hidden = torch.addmm(hidden, mix, layer.out)
             gate, up = (reader.normed(hidden) @ layer.gate).chunk(2, 1)
@@ -76,13 +75,14 @@ class LlamaDecoder:
 
     def select(self, rows: Tensor) -> None:
         """Go on with these rows alone."""
-        self._cache = [_moved(each, rows, self._column, each.shape[2]) for each in self._cache]
+        self._cache = _moved(self._cache, rows, self._column, self._cache.shape[3])
+        self._layers = self._cache.unbind()
         self._position, self._hidden = self._position[rows], self._hidden[rows]
         self._pads = None if self._pads is None else self._pads[rows]
 
     def remember(self, known: TextCache, rows: Tensor, texts: Sequence[tuple[int, ...]]) -> None:
         """Add what rows int64 [N] have read so far to `known`; `texts` are the tokens of each."""
-        kept = torch.stack([each[rows, :, : self._column] for each in self._cache])
+        kept = self._cache[:, rows, :, : self._column]
         pads = [0] * len(texts) if self._pads is None else self._pads[rows].tolist()
         for index, (text, pad) in enumerate(zip(texts, pads, strict=True)):
             known.add(text, kept[:, index, :, pad:])
@@ -122,8 +122,8 @@ class LlamaDecoder:
 
 
 def _moved(cache: Tensor, rows: Tensor, used: int, total: int) -> Tensor:
-    """Rows of a cache [B, K, T, d] in a fresh one, of `total` columns."""
-    groups, _, size = cache.shape[1:]
-    fresh = cache.new_empty(len(rows), groups, total, size)
-    fresh[:, :, :used] = cache[:, :, :used].index_select(0, rows)
+    """Rows of a cache [2 L, B, K, T, d] in a fresh one, of `total` columns."""
+    layers, _, groups, _, size = cache.shape
+    fresh = cache.new_empty(layers, len(rows), groups, total, size)
+    fresh[:, :, :, :used] = cache[:, :, :, :used].index_select(1, rows)
     return fresh

@@ -99,7 +99,8 @@ class LlamaReader:
     def read(self, rows: Sequence[Tokens], known: TextCache | None = None) -> Reading:
         """Read texts of one token at least.
 
-        What they begin with is taken from `known` where it is there; what is read is added.
+        What they begin with is taken from `known` where it is there; texts of which more than the last token
+        was new are added.
         """
         width = max(map(len, rows))
         self.reserve(width)
@@ -123,8 +124,8 @@ class LlamaReader:
             )
             reading = Reading(hidden, cache, pads)
         if known is not None and known.grows:
-            for index, (text, pad) in enumerate(zip(rows, reading.pads.tolist(), strict=True)):
-                known.add(tuple(text), reading.cache[:, index, :, pad:])
+            for index, pad in zip(groups[0], reading.pads[groups[0]].tolist(), strict=True):
+                known.add(tuple(rows[index]), reading.cache[:, index, :, pad:])
         return reading
 
     def _read_together(self, rows: Sequence[Tokens], starts: Sequence[Tensor | None], width: int) -> Reading:

@@ -172,7 +172,7 @@ def top_tokens(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The `count` likeliest next tokens after each text, [B, count], likeliest first, and their ln p.
 
-    `known` is what texts begin with, read before; of use to small Llamas.
+    `known` is what texts begin with, read before, to which they are added; of use to small Llamas.
     """
     reader = LlamaReader(model) if is_small_llama(model) else None
     count = min(count, model.config.vocab_size)
@@ -181,7 +181,11 @@ def top_tokens(
         part = [rows[row] for row in batch]
         _check_length(model, part)
         if reader:
-            logits = reader.read(part, known).hidden @ reader.head
+            reading = reader.read(part, known)
+            logits = reading.hidden @ reader.head
+            if known is not None:
+                for index, (text, pad) in enumerate(zip(part, reading.pads.tolist(), strict=True)):
+                    known.add(tuple(text), reading.cache[:, index, :, pad:])
         else:
             inputs = padded_left(part, model.codec.pad, model.device)
             logits = forward(model, *inputs, use_cache=False)[0]
