@@ -14,9 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from proposers import WIDE, GameProposer
+from test_distinct import LETTERS, Words
 from test_proposals_oracle import roots
+from tiny_models import tiny_llama
 
 from engine import _core
+from engine.config import ProposalConfig, SearchConfig
+from engine.language.rollout import Policy
+from engine.language.search.adapter import LanguageEvaluator
+from engine.language.search.tree_search import Plan, search_completions
 from engine.search import search
 from games.tictactoe import TicTacToe
 
@@ -138,3 +144,21 @@ def test_a_search_asks_as_its_evaluator_answers(judges: bool) -> None:
     proposer = Judge(positions, valued, judges=judges)
     search(trees, proposer, 60)
     assert proposer.mixed != judges
+
+
+@pytest.mark.parametrize("judge", [True, False])
+def test_a_language_model_waits_for_no_verdict(judge: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the verifier judges ends they come by themselves; where a value head does, with the others."""
+    model, task, mixed = tiny_llama(3, alphabet=LETTERS), Words(), list[bool]()
+    answer = LanguageEvaluator.__call__
+
+    def noted(self: LanguageEvaluator, requests: _core.Requests) -> _core.ProposalReply:
+        mixed.append(len(set(requests.kinds.tolist())) > 1)
+        return answer(self, requests)
+
+    monkeypatch.setattr(LanguageEvaluator, "__call__", noted)
+    search_completions(
+        task, Policy(model, ""), task.prompts("test", 4, 0), Plan(60, judge=judge), SearchConfig(),
+        ProposalConfig(), lambda pairs: [task.verify(*pair) for pair in pairs], seed=1,
+    )  # fmt: skip
+    assert any(mixed) != judge
