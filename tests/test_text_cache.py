@@ -95,8 +95,7 @@ def test_the_least_used_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_cache, "MAX_BYTES", 7 * 256)
     known = TextCache(reader, [])
     first, second, third = [1, 4, 4], [1, 5, 5], [1, 6, 6]
-    reader.read([first], known)
-    reader.read([second], known)
+    reader.read([first, second], known)
     assert known.find([first])[0] is not None  # used after the second
     reader.read([third], known)
     assert [each is not None for each in known.find([first, second, third])] == [True, False, True]
