@@ -124,7 +124,7 @@ class Go(Game):
     rules: the name of a rule set, over which ko, suicide, scoring, komi and handicap_bonus go.
     handicap: a number of stones on the fixed points, or points with + between them.
     max_plies: the game is scored after so many; 0 for three a point and 20.
-    resumptions: pairs of passes after which the game goes on.
+    resumptions: moves that may follow two passes: a stone, or a further pass.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ class Go(_core.Go):
         handicap_bonus: what White gets for a handicap: `none`, `stones` or `stones-1`.
         handicap: a number of stones on the fixed points, or points such as `C3+G7`.
         max_plies: the game is scored as it stands after so many; 0 for three a point and 20.
-        resumptions: pairs of passes after which the game goes on, as it may after a dispute.
+        resumptions: moves that may follow two passes: a stone, after a dispute, or a further pass.
     """
 
     record_suffix = "sgf"

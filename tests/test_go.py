@@ -89,6 +89,21 @@ def test_the_rules_service_answers_for_go(ask: Any) -> None:
     assert "kou" in answers[3]["error"]
 
 
+@pytest.mark.parametrize("rules", ["tromp-taylor", "chinese", "aga", "new-zealand", "japanese"])
+@pytest.mark.parametrize("size", [2, 5, 19])
+def test_a_stone_after_two_passes_resumes_the_game_and_a_pass_does_not(rules: str, size: int) -> None:
+    spec = f"go:size={size},rules={rules},resumptions="
+    assert state_of(spec + "0", "A1 pass pass").outcome() is not None
+    assert state_of(spec + "1", "A1 pass pass").outcome() is None
+    assert state_of(spec + "1", "A1 pass pass pass").outcome() is not None
+    assert state_of(spec + "2", "A1 pass pass pass").outcome() is None
+    assert state_of(spec + "2", "A1 pass pass pass pass").outcome() is not None
+    assert state_of(spec + "1", "A1 pass pass B2 pass").outcome() is None
+    assert state_of(spec + "1", "A1 pass pass B2 pass pass").outcome() is not None
+    with pytest.raises(InputError, match="after the end"):
+        state_of(spec + "1", "A1 pass pass pass pass")
+
+
 def test_rules_that_need_an_agreement_are_not_for_self_play(refused: Any, tmp_path: Any) -> None:
     error = refused("train", "go:size=5,rules=japanese", "--run", str(tmp_path / "run"), "--iterations", "1")
     assert "japanese" in error

@@ -181,6 +181,32 @@ def test_moves_after_two_passes_resume_the_game() -> None:
     assert found["legal_counts"] == [26, 25, 25, 25, 24, 24, 0]
 
 
+@pytest.mark.parametrize("rules", ["AGA", "Chinese", "Japanese", "NZ", "Tromp-Taylor"])
+@pytest.mark.parametrize(
+    ("moves", "resumptions", "terminal"),
+    [
+        ("W[];B[]", 0, True),
+        ("W[];B[];W[]", 1, True),  # White passes last under the AGA's rules
+        ("W[];B[];W[];B[]", 2, True),
+        ("W[];B[];W[];B[];W[]", 3, True),
+        ("W[];B[];W[];B[dd];W[]", 2, False),
+        ("W[];B[];W[dd]", 1, False),
+        ("W[];B[];W[dd];B[];W[];B[]", 2, True),
+        ("W[];W[]", 1, True),  # with Black's between them
+    ],
+)
+def test_passes_after_two_do_not_resume_the_game(
+    rules: str, moves: str, resumptions: int, terminal: bool
+) -> None:
+    record = read_one(f"(;SZ[5]RU[{rules}]KM[0];B[cc];{moves})")
+    found = record.answer()
+    assert found["terminal"] == terminal
+    assert (found["result"] is not None) == terminal
+    assert (f"resumptions={resumptions}" in record.name) == (resumptions > 0)
+    assert found["moves"].count("pass") == moves.count("[]")
+    assert read_one(sgf.print_record(record)) == record
+
+
 def test_a_long_game_is_no_longer_than_it_may_be() -> None:
     moves = ";B[];W[aa];B[];W[bb]" + ";B[];W[]" * 40
     found = answer(f"(;SZ[3]RU[Chinese]KM[0]{moves})")

@@ -12,8 +12,8 @@ namespace selfplay::go {
 
 class NaiveGo {
  public:
-  NaiveGo(int columns, int rows, const Rules& rules, int max_plies)
-      : columns_(columns), rows_(rows), rules_(rules), max_plies_(max_plies) {
+  NaiveGo(int columns, int rows, const Rules& rules, int max_plies, int resumptions = 0)
+      : columns_(columns), rows_(rows), rules_(rules), max_plies_(max_plies), resumptions_(resumptions) {
     boards_.push_back(std::string(static_cast<std::size_t>(columns * rows), '.'));
     for (int point = 0; point < columns * rows; ++point) {
       std::vector<int> beside;
@@ -28,7 +28,13 @@ class NaiveGo {
 
   const std::string& board() const { return boards_.back(); }
   int prisoners(char taker) const { return prisoners_[taker == 'O']; }
-  bool is_over() const { return passes_ == 2 || static_cast<int>(boards_.size()) > max_plies_; }
+  bool is_over() const {
+    const std::size_t plies = passed_.size();
+    if (static_cast<int>(plies) == max_plies_) return true;
+    int after_two = 0;  // moves that follow two passes
+    for (std::size_t i = 2; i < plies; ++i) after_two += passed_[i - 1] && passed_[i - 2];
+    return plies >= 2 && passed_[plies - 1] && passed_[plies - 2] && after_two == resumptions_;
+  }
 
   std::vector<int> legal_actions() const {
     std::vector<int> actions;
@@ -42,8 +48,8 @@ class NaiveGo {
 
   void play(int action) {
     std::string next = board();
-    passes_ = action == columns_ * rows_ ? passes_ + 1 : 0;
-    if (passes_ == 0) {
+    passed_.push_back(action == columns_ * rows_);
+    if (!passed_.back()) {
       const Trial trial = attempt(action);
       prisoners_[mover_ == 'O'] += trial.taken;
       prisoners_[mover_ == 'X'] += trial.own;
@@ -156,9 +162,9 @@ class NaiveGo {
 
   int columns_, rows_;
   Rules rules_;
-  int max_plies_;
+  int max_plies_, resumptions_;
+  std::vector<bool> passed_;  // by ply
   char mover_ = 'X';
-  int passes_ = 0;
   int prisoners_[2] = {0, 0};  // taken by X, by O
   std::vector<std::vector<int>> around_;
   std::vector<std::string> boards_;

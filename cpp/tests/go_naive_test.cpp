@@ -44,13 +44,15 @@ void check_board(const GoState& state, const NaiveGo& naive) {
 }
 
 // Legal actions and liberties are compared at one ply in `stride`, everything else at all.
-void compare_game(int columns, int rows, const Rules& rules, std::uint64_t seed, int stride) {
+void compare_game(int columns, int rows, const Rules& rules, std::uint64_t seed, int stride,
+                  int resumptions = 0) {
   GoOptions options;
   options.columns = columns;
   options.rows = rows;
   options.rules = rules;
+  options.resumptions = resumptions;
   const Go game(options);
-  NaiveGo naive(columns, rows, rules, game.max_plies());
+  NaiveGo naive(columns, rows, rules, game.max_plies(), resumptions);
   GoState state(game, Start{});
   Random random(seed);
   while (!state.is_over()) {
@@ -59,9 +61,13 @@ void compare_game(int columns, int rows, const Rules& rules, std::uint64_t seed,
       CHECK(actions == naive.legal_actions());
       check_board(state, naive);
     }
-    const Action action = actions[random.below(static_cast<std::uint32_t>(actions.size()))];
+    // Games that are resumed have many passes.
+    const bool passes = resumptions > 0 && random.below(3) == 0;
+    const Action action =
+        passes ? actions.back() : actions[random.below(static_cast<std::uint32_t>(actions.size()))];
     state.play(action);
     naive.play(action);
+    CHECK_EQ(state.is_over(), naive.is_over());
     CHECK_EQ(stones(state), naive.board());
     CHECK_EQ(state.area_score(), naive.area() - rules.komi / 2.0);
     CHECK_EQ(state.captures(kBlack), naive.prisoners('X'));
@@ -107,6 +113,15 @@ TEST(go_random_games_on_tiny_boards_match_the_naive_game) {
   for (const auto& [columns, rows] : sizes) {
     for (const Rules& rules : all_rules()) {
       for (int game = 0; game < 50; ++game) compare_game(columns, rows, rules, seed++, 1);
+    }
+  }
+}
+
+TEST(go_resumed_games_match_the_naive_game) {
+  std::uint64_t seed = 501;
+  for (const Rules& rules : all_rules()) {
+    for (const int resumptions : {1, 2, 5}) {
+      for (int game = 0; game < 30; ++game) compare_game(3, 3, rules, seed++, 1, resumptions);
     }
   }
 }

@@ -345,21 +345,36 @@ TEST(go_a_game_is_resumed_after_two_passes) {
   options.resumptions = 1;
   const Go game(options);
   CHECK_EQ(game.name(), std::string("go:size=5,rules=chinese,resumptions=1"));
-  const auto resumed = at(game, "C3 pass pass");
-  CHECK(!resumed->is_over());
-  CHECK_EQ(resumed->player(), 1);
-  CHECK_EQ(resumed->winning_action(), -1);
+  const auto stopped = at(game, "C3 pass pass");
+  CHECK(!stopped->is_over());
+  CHECK_EQ(stopped->player(), 1);
   CHECK(at(game, "C3 pass pass D4 pass pass")->is_over());
-  CHECK(at(game, "C3 pass pass pass pass")->is_over());
-  CHECK(!at(game, "C3 pass pass pass")->is_over());
-  // Only the last pair ends the game, and the planes say so.
+  CHECK(!at(game, "C3 pass pass D4 pass")->is_over());
+  // A third pass does not resume it.
+  CHECK_EQ(stopped->winning_action(), -1);  // White's, who is behind
+  CHECK_EQ(at(game, "pass C3 A1 pass pass")->winning_action(), game.num_actions() - 1);
+  CHECK(at(game, "C3 pass pass pass")->is_over());
+  CHECK_THROWS(game.parse("C3 pass pass pass pass"), InputError, "comes after the end");
+  options.resumptions = 2;
+  const Go longer(options);
+  CHECK(!at(longer, "C3 pass pass pass")->is_over());
+  CHECK(at(longer, "C3 pass pass pass pass")->is_over());
+  CHECK(at(longer, "C3 pass pass pass D4 pass pass")->is_over());
+  CHECK(at(longer, "C3 pass pass D4 pass pass pass")->is_over());
+  // Only a pass that ends the game does so in the planes.
   const auto pass_ends = [](const GoState& state) {
     std::vector<float> planes(static_cast<std::size_t>(state.game().planes_shape().size()));
     state.encode(planes.data());
     return planes[10 * 25] == 1.0f;
   };
   CHECK(!pass_ends(*at(game, "C3 pass")));
+  CHECK(pass_ends(*at(game, "C3 pass pass")));
+  CHECK(!pass_ends(*at(game, "C3 pass pass D4")));
   CHECK(pass_ends(*at(game, "C3 pass pass D4 pass")));
+  CHECK(!pass_ends(*at(longer, "C3 pass pass")));
+  // What can still follow is in the keys.
+  CHECK(at(longer, "C3 pass pass pass D4")->key() != at(longer, "C3 pass D4")->key());
+  CHECK(at(longer, "pass pass pass")->key() != at(longer, "pass")->key());
   // After the passes a ko may be taken back.
   const std::string ko = drawn(game, kKo) + "C4 pass pass";
   CHECK(allows(game, ko, "B4"));

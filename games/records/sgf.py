@@ -149,14 +149,8 @@ def _with_passes(texts: Sequence[tuple[str, str]], player: int) -> list[tuple[st
 
 
 def _count_resumptions(moves: Sequence[str]) -> int:
-    """Pairs of passes that another move follows."""
-    pairs, at = 0, 0
-    while at + 2 < len(moves):
-        if moves[at] == moves[at + 1] == "pass":
-            pairs += 1
-            at += 1
-        at += 1
-    return pairs
+    """Moves that follow two passes."""
+    return sum(moves[at - 2] == moves[at - 1] == "pass" for at in range(2, len(moves)))
 
 
 def _resolve(

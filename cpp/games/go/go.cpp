@@ -9,7 +9,6 @@ namespace selfplay::go {
 namespace {
 
 constexpr int kLongestGame = 65535;
-constexpr int kMostResumptions = 1000;
 
 int longest_game(const GoOptions& options, int points) {
   if (options.max_plies < 0 || options.max_plies > kLongestGame) {
@@ -20,8 +19,8 @@ int longest_game(const GoOptions& options, int points) {
 }
 
 int checked_resumptions(int resumptions) {
-  if (resumptions >= 0 && resumptions <= kMostResumptions) return resumptions;
-  throw InputError("resumptions " + std::to_string(resumptions) + ": give 0 to 1000");
+  if (resumptions >= 0 && resumptions <= kLongestGame) return resumptions;
+  throw InputError("resumptions " + std::to_string(resumptions) + ": give 0 to 65535");
 }
 
 }  // namespace

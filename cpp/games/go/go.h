@@ -1,9 +1,10 @@
 // Go: the game and its positions, on boards of 2x2 to 25x25, under any of the usual rules.
 //
 // Player 0 is Black, who moves first but for handicaps and set-up positions. An action is a point, row by
-// row from the top left, or, after the last point, a pass. The game ends with two passes in a row, once it
-// has been resumed as often as its options say, or after max_plies(); either way it is scored as the board
-// stands.
+// row from the top left, or, after the last point, a pass. The game stops with two passes in a row; that ends
+// it once as many moves have followed a stop as the options' `resumptions` say. A stone there resumes the
+// game, a further pass, such as White's last one under the AGA's rules, leaves it stopped. It ends after
+// max_plies() as well; either way it is scored as the board stands.
 //
 // A move that ko or superko forbids is not legal. It is recognized without being played: a stone can bring
 // an earlier position back only where its color has lost one since, and unless it captures only if the
@@ -50,7 +51,7 @@ struct GoOptions {
   Rules rules = {};
   int max_plies = 0;               // 0 for three a point and 20
   std::vector<int> handicap = {};  // points of Black's stones, none or at least two; White then moves first
-  int resumptions = 0;             // pairs of passes after which the game goes on
+  int resumptions = 0;             // moves, stones or passes, that may follow two passes
 };
 
 class Go;
@@ -99,11 +100,12 @@ class GoState final : public State {
  private:
   void reserve();
   void place(int point);
-  void pass();
   // Where the last move was played; -1 after a pass and at the start.
   int last_point() const;
+  // Whether the last two moves are passes.
+  bool is_stopped() const;
   // Whether a pass would end the game.
-  bool pass_ends() const { return passes_ == 1 && resumptions_ == 0; }
+  bool pass_ends() const;
   // The key of a position in the history: of the board, and under situational superko of who moves next.
   std::uint64_t history_key(std::uint64_t hash, Color next) const;
   // Whether the game has been through a board with this hash and the opponent to move.
@@ -128,7 +130,7 @@ class GoState final : public State {
   Board board_;
   Color to_move_;
   bool refilled_ = false;  // the last stone stands where its color had lost one, or was a suicide
-  int passes_ = 0;         // the last moves in a row, since the game was resumed
+  int passes_ = 0;         // the last moves in a row, counted up to two
   int resumptions_;        // those left
   int ko_point_ = -1;      // where simple ko forbids to play
   int bonus_ = 0;          // White's for the handicap, in half points

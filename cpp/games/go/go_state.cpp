@@ -1,4 +1,5 @@
 // Moves, ko and the end of the game.
+#include <algorithm>
 #include <cassert>
 
 #include "core/quote.h"
@@ -9,8 +10,15 @@ namespace selfplay::go {
 namespace {
 
 constexpr std::uint64_t kWhiteToMove = 0x8f1bbcdc62c1d6a5;
+constexpr int kPassesToStop = 2;
 
 }  // namespace
+
+bool GoState::is_stopped() const { return passes_ == kPassesToStop; }
+
+bool GoState::pass_ends() const {
+  return passes_ >= kPassesToStop - 1 && resumptions_ == (is_stopped() ? 1 : 0);
+}
 
 GoState::GoState(const Go& game, const Start& start)
     : go_(&game),
@@ -48,7 +56,7 @@ void GoState::reserve() {
   if (go_->rules().ko != Ko::kSimple) history_.reserve(go_->max_plies() + 1);
 }
 
-bool GoState::is_over() const { return passes_ == 2 || ply() >= go_->max_plies(); }
+bool GoState::is_over() const { return (is_stopped() && resumptions_ == 0) || ply() >= go_->max_plies(); }
 
 int GoState::legal_actions(Action* out) const {
   if (is_over()) return 0;
@@ -69,23 +77,15 @@ void GoState::play(Action action) {
   assert(is_legal(action));
   ko_point_ = -1;
   moves_.push_back(static_cast<std::uint16_t>(action));
+  if (is_stopped()) --resumptions_;
   if (action == go_->geometry().points) {
-    pass();
+    passes_ = std::min(passes_ + 1, kPassesToStop);
   } else {
     passes_ = 0;
     place(action);
   }
   to_move_ = opposite(to_move_);
   if (go_->rules().ko != Ko::kSimple) history_.push(history_key(board_.hash(), to_move_));
-}
-
-void GoState::pass() {
-  if (passes_ == 1 && resumptions_ > 0) {
-    --resumptions_;
-    passes_ = 0;
-  } else {
-    ++passes_;
-  }
 }
 
 int GoState::last_point() const {
