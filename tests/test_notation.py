@@ -140,6 +140,31 @@ def test_damaged_moves_are_refused_or_legal(spec: str, seed: int, data: st.DataO
             check_message(str(error), changed)
 
 
+LOOSE = [("=", ""), ("=", "/"), ("x", ""), ("", "x"), ("+", ""), ("", "+"), ("-", ""), ("", "-"), ("O", "0")]
+
+
+@given(seed=seeds, data=st.data())
+@settings(max_examples=200)
+def test_moves_written_otherwise_are_those_of_python_chess(seed: int, data: st.DataObject) -> None:
+    state = random_position("chess", seed)
+    assert isinstance(state, ChessState)
+    board = chess.Board(state.fen())
+    for action in state.legal_actions():
+        text = state.san(action)
+        for old, new in data.draw(st.lists(st.sampled_from(LOOSE), max_size=2)):
+            at = data.draw(st.integers(0, len(text))) if not old else text.find(old)
+            text = text if at < 0 else text[:at] + new + text[at + len(old) :]
+        try:
+            theirs = board.parse_san(text).uci()
+        except ValueError:
+            continue
+        try:
+            ours = state.action_text(state.parse_action(text))
+        except InputError as error:
+            ours = theirs if "captures nothing" in str(error) else str(error)
+        assert ours == theirs, text
+
+
 FORMS = st.sampled_from(["chess", "chess960"])
 
 

@@ -126,8 +126,9 @@ TEST(chess_notation_of_castling_in_chess960) {
 
 TEST(chess_notation_errors_quote_the_move) {
   const Board start = at("rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1");
-  for (const char* move : {"", "x", "N", "e", "e9", "Nx", "Nf", "e4x", "e5-4", "e8=", "no such move", "0000",
-                           "O-", "O-O-O-O", "e2e4e5", "Nf3=", "e2e4k", "\u00e94"}) {
+  for (const char* move :
+       {"",   "x",       "N",      "e",    "e9",  "Nx",   "Nf",  "e4x", "e5-4", "e8=",    "no such move",
+        "O-", "O-O-O-O", "e2e4e5", "Nf3=", "e8(", "e8(Q", "e8/", "ed",  "Sf3",  "\u00e94"}) {
     CHECK_THROWS(parse_move(start, move), InputError, quoted(move) + " is neither UCI (e2e4) nor SAN (Nf3)");
   }
   for (const char* move : {"e2e5", "e7e5", "O-O", "e1g1", "e1h1", "Nd2", "Ke2", "e5", "e4=Q", "g1f3q"}) {
@@ -138,6 +139,140 @@ TEST(chess_notation_errors_quote_the_move) {
   CHECK_THROWS(parse_move(pawn, "a8"), InputError, "'a8' lacks the promotion piece");
   CHECK_THROWS(parse_move(start, std::string(1000, 'e')), InputError, "eee…' is neither");
   CHECK_THROWS(parse_move(start, "e4\ne5"), InputError, "'e4 e5'");
+}
+
+struct Row {
+  const char* text;
+  const char* read;  // in SAN, or the end of the refusal
+};
+
+constexpr char kNoMove[] = "is a null move, which no game has";
+constexpr char kWrongPiece[] = "promotes to neither queen, rook, bishop nor knight";
+constexpr char kNoFile[] = "is a pawn's capture, which names its file: exd5";
+
+void check_rows(const std::string& fen, const std::vector<Row>& rows) {
+  const Board board = at(fen);
+  for (const Row& row : rows) {
+    std::string read;
+    try {
+      read = san_text(board, parse_move(board, row.text));
+    } catch (const InputError& error) {
+      read = error.what();
+      const std::string start = "move " + quoted(row.text) + " ";
+      CHECK_EQ(read.substr(0, start.size()), start);
+      read = read.substr(start.size());
+    }
+    CHECK_EQ(std::string(row.text) + " -> " + read, std::string(row.text) + " -> " + row.read);
+  }
+}
+
+TEST(chess_notation_of_captures) {
+  // 1. e4 d5: White to move.
+  check_rows("rnbqkbnr/ppp1pppp/8/3p4/4P3/8/PPPP1PPP/RNBQKBNR w KQkq - 0 2",
+             {{"exd5", "exd5"},
+              {"ed5", "exd5"},
+              {"e4xd5", "exd5"},
+              {"e4d5", "exd5"},
+              {"e4-d5", "exd5"},
+              {"Pexd5", "exd5"},
+              {"exd5!?", "exd5"},
+              {"e×d5", "exd5"},
+              {"d5", kNoFile},
+              {"xd5", kNoFile},
+              {"Pd5", kNoFile},
+              {"4xd5", kNoFile},
+              {"e5", "e5"},
+              {"Pe5", "e5"},
+              {"exe5", "captures nothing"},
+              {"Nxf3", "captures nothing"},
+              {"g1xf3", "captures nothing"},
+              {"Qxg4", "captures nothing"},
+              {"exd5ep", "is no capture en passant"},
+              {"e5e.p.", "is no capture en passant"},
+              {"exd6", "is illegal here"}});
+  check_rows("4k3/8/8/3pP3/8/8/8/4K3 w - d6 0 2", {{"exd6", "exd6"},
+                                                   {"exd6ep", "exd6"},
+                                                   {"exd6e.p.", "exd6"},
+                                                   {"exd6e.p.+", "exd6"},
+                                                   {"exd6+ep", "exd6"},
+                                                   {"e5d6", "exd6"},
+                                                   {"e5xd6ep", "exd6"},
+                                                   {"d6", "is a pawn's capture, which names its file: exd6"},
+                                                   {"e6ep", "is no capture en passant"},
+                                                   {"Kd2ep", "is no capture en passant"}});
+  // Both pawns may capture, and the file tells which.
+  check_rows(
+      "4k3/8/8/3p4/2P1P3/8/8/4K3 w - - 0 1",
+      {{"cxd5", "cxd5"}, {"ed5", "exd5"}, {"d5", "is a pawn's capture, which names its file: exd5 or cxd5"}});
+}
+
+TEST(chess_notation_of_promotions) {
+  check_rows("1n2k3/P7/8/8/8/8/8/4K3 w - - 0 2",
+             {{"a8=Q", "a8=Q"},
+              {"a8Q", "a8=Q"},
+              {"a8/Q", "a8=Q"},
+              {"a8(Q)", "a8=Q"},
+              {"a8=q", "a8=Q"},
+              {"a8q", "a8=Q"},
+              {"a8(n)", "a8=N"},
+              {"a7-a8/R", "a8=R"},
+              {"a7a8=B", "a8=B"},
+              {"a7a8N", "a8=N"},
+              {"Pa8=Q", "a8=Q"},
+              {"ab8(Q)+", "axb8=Q+"},
+              {"axb8/R!", "axb8=R+"},
+              {"a8♘", "a8=N"},
+              {"a8", "lacks the promotion piece"},
+              {"axb8", "lacks the promotion piece"},
+              {"b8=Q", "is a pawn's capture, which names its file: axb8=Q+ or axb8=R+ or axb8=B or axb8=N"},
+              {"a8=K", kWrongPiece},
+              {"a8P", kWrongPiece},
+              {"a7a8k", kWrongPiece},
+              {"a8(p)", kWrongPiece},
+              {"a8=", "is neither UCI (e2e4) nor SAN (Nf3)"},
+              {"e8=Q", "is illegal here"},
+              {"Ke2=Q", "is illegal here"}});
+}
+
+TEST(chess_notation_of_pieces) {
+  check_rows("rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1",
+             {{"♘f3", "Nf3"},
+              {"♞f3", "Nf3"},
+              {"♘\ufe0ef3", "Nf3"},
+              {"♙e4", "e4"},
+              {"Ng1–f3", "Nf3"},
+              {"g1-f3", "Nf3"},
+              {"e2—e4", "e4"},
+              {"Nf3#", "Nf3"},
+              {"Nf3†", "Nf3"},
+              {"nf3", "names its piece by a small letter; write Nf3"},
+              {"ng1f3+", "names its piece by a small letter; write Ng1f3"},
+              {"P@e4", "is a drop, which this game does not have"},
+              {"N@f3", "is a drop, which this game does not have"},
+              {"--", kNoMove},
+              {"Z0", kNoMove},
+              {"0000", kNoMove},
+              {"null", kNoMove},
+              {"pass", kNoMove},
+              {"@@@@", kNoMove},
+              {"bc4", "is illegal here"},
+              {"Nbf3", "is illegal here"},
+              {"N2f3", "is illegal here"}});
+  // Of two knights one is pinned: the other needs no file, and may have one.
+  check_rows(
+      "4k3/8/8/8/1b6/2N5/8/4K1N1 w - - 0 1",
+      {{"Ne2", "Ne2"}, {"Nge2", "Ne2"}, {"N1e2", "Ne2"}, {"Ng1e2", "Ne2"}, {"Nce2", "is illegal here"}});
+  check_rows("r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 0 1", {{"O-O", "O-O"},
+                                                      {"0-0", "O-O"},
+                                                      {"o-o", "O-O"},
+                                                      {"O–O", "O-O"},
+                                                      {"0-0-0", "O-O-O"},
+                                                      {"O-O-O+", "O-O-O"},
+                                                      {"e1-g1", "O-O"},
+                                                      {"e1c1", "O-O-O"},
+                                                      {"e1xg1", "captures nothing"},
+                                                      {"Kg1", "is illegal here"},
+                                                      {"O-Oep", "is no capture en passant"}});
 }
 
 }  // namespace selfplay::chess
