@@ -131,6 +131,7 @@ def _generate(
             logprob=completion.logprob,
             tokens=completion.tokens,
             ended=completion.ended,
+            ids=completion.ids,
         )
         for row, completion, text in made
     )

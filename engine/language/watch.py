@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from engine.language.monitor.observation import Holdout, Items, Observation
 from engine.language.problem.problems import problems, variations
@@ -15,9 +15,6 @@ from engine.language.task import Demonstration, Prompt, Task
 if TYPE_CHECKING:
     from engine.language.model.model import LanguageModel
     from engine.language.settings import TextConfig
-
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -75,6 +72,7 @@ class Watch:
             return found
 
         probe = sampled(self._probe, self._config.monitor.samples, 1.0)
+        kl, entropy = self._divergence(model, probe)
         greedy, varied = sampled(self.validation, 1, 0.0), sampled(self._variations, 1, 0.0)
         tokens = sum(episode.tokens for part in (probe, greedy, varied) for episode in part)
         return Look(
@@ -82,8 +80,8 @@ class Watch:
             _items(greedy),
             _items(varied) if varied else None,
             self._real(model),
-            self._divergence(probe),
-            probe_entropies(model, probe),
+            kl,
+            entropy,
             tokens,
         )
 
@@ -113,45 +111,34 @@ class Watch:
         )
 
     def _nats(self, model: LanguageModel) -> list[float]:
-        return [-value for value in logprobs(model, [(d.prompt.text, d.completion) for d in self._holdout])]
+        """Of completions of real data with their end token; they are text, whose tokens nobody has drawn."""
+        from engine.language.model.scoring import score
 
-    def _divergence(self, probe: Sequence[Episode]) -> list[float]:
-        """ln p - ln p_base of each sample, in nats."""
-        base = by_ending(probe, lambda part, ended: logprobs(self._base, part, ended=ended))
-        return [episode.logprob - value for episode, value in zip(probe, base, strict=True)]
+        prompts, texts = [d.prompt.text for d in self._holdout], [d.completion for d in self._holdout]
+        return [-float(row.sum(dtype=float)) for row in score(model, prompts, texts, ended=True)]
 
+    def _divergence(
+        self, model: LanguageModel, probe: Sequence[Episode]
+    ) -> tuple[list[float], list[list[float]]]:
+        """ln p - ln p_base of each sample and the entropies at its tokens, in nats, on the tokens as drawn.
 
-def by_ending(
-    episodes: Sequence[Episode], measure: Callable[[list[tuple[str, str]], bool], Sequence[T]]
-) -> list[T]:
-    """What `measure` makes of (prompt, completion) pairs, asked apart for those that ended and those cut."""
-    found: dict[int, T] = {}
-    for ended in (True, False):
-        rows = [index for index, episode in enumerate(episodes) if episode.ended == ended]
-        pairs = [(episodes[index].prompt.text, episodes[index].completion) for index in rows]
-        found |= zip(rows, measure(pairs, ended), strict=True)
-    return [found[index] for index in range(len(episodes))]
+        Both models read the same rows in the same batches: a model and itself differ by exactly 0.
+        """
+        from engine.language.model.scoring import score_and_entropy, score_tokens
 
-
-def probe_entropies(model: LanguageModel, probe: Sequence[Episode]) -> list[list[float]]:
-    """Nats at each token of each sample."""
-    from engine.language.model.scoring import entropies
-
-    def measure(pairs: list[tuple[str, str]], ended: bool) -> list[list[float]]:
-        prompts, completions = [p for p, _ in pairs], [c for _, c in pairs]
-        return [row.tolist() for row in entropies(model, prompts, completions, ended=ended)] if pairs else []
-
-    return by_ending(probe, measure)
+        heads = model.encode_prompts([episode.prompt.text for episode in probe])
+        tails = [drawn_tokens(episode) for episode in probe]
+        own = score_and_entropy(model, heads, tails)
+        base = score_tokens(self._base, heads, tails)
+        kl = [float((row[:, 0] - other).sum(dtype=float)) for row, other in zip(own, base, strict=True)]
+        return kl, [row[:, 1].tolist() for row in own]
 
 
-def logprobs(model: LanguageModel, pairs: Sequence[tuple[str, str]], *, ended: bool = True) -> list[float]:
-    """ln p of completions given their prompts, the end token included where they have `ended`."""
-    from engine.language.model.scoring import score
-
-    if not pairs:
-        return []
-    found = score(model, [prompt for prompt, _ in pairs], [text for _, text in pairs], ended=ended)
-    return [float(row.sum(dtype=float)) for row in found]
+def drawn_tokens(episode: Episode) -> list[int]:
+    """Of a sample that was drawn in this process."""
+    assert episode.ids is not None, "an episode that was read back has no tokens"
+    tokens: list[int] = episode.ids.tolist()
+    return tokens
 
 
 def observation(

@@ -72,7 +72,8 @@ def real_lessons(model: LanguageModel, examples: Sequence[Example]) -> list[Less
 def visit_lessons(model: LanguageModel, task: Task, episodes: Iterable[Episode]) -> list[Lesson]:
     """The shares of a search's visits among the steps proposed at each place that its completion passed.
 
-    A place with one proposal teaches that one, one without visits nothing.
+    A place with one proposal teaches that one, one without visits nothing. Steps are spelt as the search that
+    goes on from their text reads them, whatever tokens they were drawn as.
     """
     lessons: list[Lesson] = []
     for episode in episodes:

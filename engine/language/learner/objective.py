@@ -108,7 +108,11 @@ def texts(
     *,
     ended: bool = True,
 ) -> list[Text]:
-    """Examples from text; the end token follows each completion where `ended`."""
+    """Examples from text; the end token follows each completion where `ended`.
+
+    Of a completion that a model drew its text is learnt as the tokenizer spells it, not the tokens drawn: so
+    it is spelt as real data is, kept in the replay, and judged. Ratios (`Sampled`) are of the tokens drawn.
+    """
     heads = model.codec.encode_prompts(prompts)
     tails = model.codec.encode_completions(prompts, completions)
     scale = weights or [1.0] * len(heads)

@@ -80,10 +80,11 @@ class Codec:
 
     def _after(self, heads: Sequence[str], tails: Sequence[str], otherwise: Sequence[Tokens]) -> list[Tokens]:
         """Tokens that each tail adds to its head; `otherwise` where the two are not told apart."""
-        whole = self._encode([head + tail for head, tail in zip(heads, tails, strict=True)])
+        whole = self._rows([head + tail for head, tail in zip(heads, tails, strict=True)])
         return [
-            row[len(head) :] if row[: len(head)] == head and len(head) else other
-            for row, head, other in zip(whole, self._encode(heads), otherwise, strict=True)
+            # A word that the head grows by may be unknown where the tail alone is none.
+            row[len(head) :] if row[: len(head)] == head and len(head) and self._unknown not in row else other
+            for row, head, other in zip(whole, self._rows(heads), otherwise, strict=True)
         ]
 
     def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
@@ -105,16 +106,21 @@ class Codec:
         return self._pieces
 
     def _encode(self, texts: Sequence[str]) -> list[Tokens]:
-        if not texts:
-            return []
         if self._letters:
             return [self._spell(text) for text in texts]
-        rows: list[Tokens] = self.tokenizer(
-            list(texts), add_special_tokens=False, split_special_tokens=True, return_attention_mask=False
-        )["input_ids"]
+        rows = self._rows(texts)
         for text, row in zip(texts, rows, strict=True):
             if self._unknown in row:
                 raise self._unspelt(text)
+        return rows
+
+    def _rows(self, texts: Sequence[str]) -> list[Tokens]:
+        """Tokens of texts, the unknown one among them."""
+        if not texts:
+            return []
+        rows: list[Tokens] = self.tokenizer(
+            list(texts), add_special_tokens=False, split_special_tokens=True, return_attention_mask=False
+        )["input_ids"]
         return rows
 
     def _spell(self, text: str) -> Tokens:
@@ -125,9 +131,13 @@ class Codec:
             raise self._unspelt(text) from None
 
     def _unspelt(self, text: str) -> UserError:
-        known = self.tokenizer.get_vocab()
-        strange = next((repr(letter) for letter in text if letter not in known), "a character")
-        return UserError(f"the model's tokenizer cannot spell {strange} in {text[:60]!r}")
+        parts = (*text, *text.split())
+        if self._letters:
+            strange = next(letter for letter in text if letter not in self._letters)
+        else:
+            strange = next((part for part in parts if self._unknown in self._rows([part])[0]), "")
+        what = repr(strange[:60]) if strange else "a word"
+        return UserError(f"the model's tokenizer cannot spell {what} in {text[:60]!r}")
 
     def _wrap(self, prompt: str) -> Tokens:
         messages = [{"role": "user", "content": prompt}]

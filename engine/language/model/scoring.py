@@ -54,18 +54,22 @@ def score(
 def score_tokens(
     model: LanguageModel, prompts: Sequence[Tokens], completions: Sequence[Tokens]
 ) -> list[NDArray[np.float32]]:
-    """What `score` gives, of tokens as `generate` drew them."""
+    """What `score` gives, of tokens as `generate` drew them: their text may be spelt by other tokens, too."""
     return _at_each_token(model, prompts, completions, token_logprobs)
 
 
-def entropies(
-    model: LanguageModel, prompts: Sequence[str], completions: Sequence[str], *, ended: bool = False
+def score_and_entropy(
+    model: LanguageModel, prompts: Sequence[Tokens], completions: Sequence[Tokens]
 ) -> list[NDArray[np.float32]]:
-    """Nats of the distribution that each token of completions comes from, at temperature 1; see `score`."""
-    heads = model.encode_prompts(list(prompts))
-    tails = model.codec.encode_completions(prompts, completions)
-    ends = [tail + [model.codec.end] * ended for tail in tails]
-    return _at_each_token(model, heads, ends, lambda logits, _: _entropy(logits[:, :-1]))
+    """What `score_tokens` gives, and the entropy in nats of the distribution at each token, [T, 2] a row.
+
+    The former has the same bits as that of `score_tokens` on the same rows.
+    """
+
+    def measure(logits: Tensor, ids: Tensor) -> Tensor:
+        return torch.stack((token_logprobs(logits, ids), _entropy(logits[:, :-1])), 2)
+
+    return _at_each_token(model, prompts, completions, measure)
 
 
 @torch.no_grad()
@@ -75,7 +79,7 @@ def _at_each_token(
     completions: Sequence[Tokens],
     measure: Callable[[Tensor, Tensor], Tensor],
 ) -> list[NDArray[np.float32]]:
-    """What `measure` makes of logits [B, T, V] and ids [B, T], [B, T - 1], at the tokens of completions."""
+    """What `measure` makes of logits [B, T, V] and ids [B, T], [B, T - 1, …], at tokens of completions."""
     rows = [[*head, *tail] for head, tail in zip(prompts, completions, strict=True)]
     found: dict[int, NDArray[np.float32]] = {}
     for batch in batches_by_length(rows, _tokens_at_once(model)):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.language.task import Prompt, VerifyResult
 
@@ -53,3 +56,7 @@ class Episode:
     """In the loss."""
     steps: tuple[Step, ...] = ()
     """Of a search; empty otherwise."""
+    ids: NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
+    """The tokens drawn, after the prompt and a hint that stands in the completion, [T]; the end token or the
+    stop string is there as it was drawn. Not stored, since files outlive tokenizers: None in what is read
+    back, and in what a search put together of steps."""
