@@ -15,7 +15,8 @@ from engine._core import Game, InputError, State
 from engine.errors import UserError
 from games.go import Go
 from games.records.record import MAX_PLIES, Move, Record, play_move, shortened
-from games.records.sgf_rules import komi_option, komi_text, rules_options, rules_text
+from games.records.sgf_komi import komi_option, komi_text
+from games.records.sgf_rules import rules_options, rules_text
 from games.records.sgf_start import COLORS, gtp_point, point_of, sgf_point, start_text
 from games.records.sgf_tree import TAGS, Node, decode, main_lines, single
 
@@ -74,7 +75,7 @@ def _read_game(nodes: Sequence[Node], warnings: Sequence[str]) -> Record:
     _require_go(single(root, "GM"))
     columns, rows = _size(single(root, "SZ"))
     rules, rules_warning = rules_options(single(root, "RU"))
-    komi, komi_warning = komi_option(single(root, "KM"))
+    komi, komi_warning = komi_option(single(root, "KM"), root.get("AP", ()), rules["rules"])
     plays = _plays(nodes)
     start, start_warning = start_text(nodes, plays, columns, rows)
     size = str(columns) if columns == rows else f"{columns}x{rows}"

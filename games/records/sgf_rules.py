@@ -1,4 +1,4 @@
-"""The rules that an SGF file names: RU and KM, in the spellings of many programs, as options of Go."""
+"""RU, the rules of an SGF file in the spellings of many programs, as options of Go."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ FALLBACK = "japanese"
 
 _SPELLINGS = {
     "japanese": "japanese japan jp jpn jap nihon nihonkiin korean korea kr kor territory"
-    " 日本 日本ルール 日本规则 日本規則 韩国 韓国 한국",
-    "chinese": "chinese china cn chn zh area 中国 中国规则 中国ルール 中國 中國規則",
+    " 日本 日本ルール 日本规则 日本規則 韩国 韓国 韓國 韩国规则 한국 일본 한국룰 일본룰",
+    "chinese": "chinese china cn chn zh area 中国 中国规则 中国ルール 中國 中國規則 중국 중국룰",
     "chinese-ogs": "chineseogs",
     "chinese-kgs": "chinesekgs",
-    "aga": "aga american us bga british french ffg egf",
+    "aga": "aga american us usgo bga british french ffg egf aga1991",
     "new-zealand": "nz newzealand nzl",
-    "tromp-taylor": "tromptaylor tt trompandtaylor logical goe ing inggoe goeing 应氏 应氏规则 應氏",
+    "tromp-taylor": "tromptaylor tt trompandtaylor logical goe ing inggoe goeing 应氏 应氏规则 應氏 應氏規則",
 }
 _RULES = {spelling: name for name, spellings in _SPELLINGS.items() for spelling in spellings.split()}
+_WORDS = tuple(
+    sorted((word for word in _RULES if len(word) >= 5 or not word.isascii()), key=len, reverse=True)
+)
+"""Spellings that are not met by chance within a longer text."""
 
 _WRITTEN = {
     "japanese": "Japanese",
@@ -33,28 +37,64 @@ _WRITTEN = {
     "tromp-taylor": "Tromp-Taylor",
 }
 
-_PARTS = re.compile(
-    r"ko(SIMPLE|POSITIONAL|SITUATIONAL)score(AREA|TERRITORY)(?:tax(?:NONE|SEKI|ALL))?(?:sui([01]))?"
-    r"(?:button[01])?(?:whb(0|N-1|N))?"
+_PART = re.compile(
+    "ko(?P<ko>SIMPLE|POSITIONAL|SITUATIONAL|SPIGHT)|score(?P<scoring>AREA|TERRITORY)|tax(?P<tax>NONE|SEKI|ALL)"
+    "|sui(?P<suicide>[01])|button(?P<button>[01])|whb(?P<bonus>0|N-1|N)|fpok(?P<friendly>[01])",
+    re.IGNORECASE,
 )
-"""Rules by their parts, in KataGo's spelling."""
+"""One of the parts of rules in KataGo's spelling, such as koPOSITIONALscoreAREAtaxNONEsui1."""
 
 _BONUS = {"0": "none", "N": "stones", "N-1": "stones-1"}
 
 
 def rules_options(text: str) -> tuple[dict[str, Any], str]:
-    """The options of Go that RU stands for, and a warning or ""."""
-    parts = _PARTS.fullmatch(text.strip())
-    if parts is not None:
-        ko, scoring, suicide, bonus = parts.groups()
-        options = {"ko": ko.lower(), "suicide": suicide == "1", "scoring": scoring.lower()}
-        return {"rules": "tromp-taylor", **options, "handicap_bonus": _BONUS[bonus or "0"]}, ""
+    """The options of Go that RU stands for, and a warning or "".
+
+    Raise UserError for rules that are understood and not played here.
+    """
+    plain, shown = text.strip(), shortened(text)[1:-1]
+    if re.match(r"ko[A-Z]+\s*score", plain, re.IGNORECASE):
+        return _of_parts(re.sub(r"[\s,;]", "", plain), shown)
     letters = "".join(letter for letter in text.lower() if letter.isalnum())
     name = _RULES.get(letters) or _RULES.get(re.sub("(rule|rules|ruleset)$", "", letters))
     if name is not None:
         return {"rules": name}, ""
-    what = f"unknown rules RU[{shortened(text)[1:-1]}]" if letters else "no rules (RU)"
+    within = {_RULES[word] for word in _WORDS if word in letters}
+    if len(within) == 1:
+        (name,) = within
+        return {"rules": name}, f"rules RU[{shown}]: read as {name}"
+    what = f"unknown rules RU[{shown}]" if text.strip() else "no rules (RU)"
     return {"rules": FALLBACK}, f"{what}: read as {FALLBACK}"
+
+
+def _of_parts(text: str, shown: str) -> tuple[dict[str, Any], str]:
+    parts: dict[str, str] = {}
+    at = 0
+    while match := _PART.match(text, at):
+        name, value = next((name, value) for name, value in match.groupdict().items() if value is not None)
+        if name in parts:
+            raise UserError(f"RU[{shown}] says {name} twice")
+        parts[name] = value.upper()
+        at = match.end()
+    if at < len(text) or "scoring" not in parts:
+        raise UserError(f"RU[{shown}]: {shortened(text[at:])} is not understood")
+    tax, scoring = parts.get("tax", "NONE"), parts["scoring"].lower()
+    played_tax = tax == "NONE" or (tax == "SEKI" and scoring == "territory")
+    for played, part in (
+        (parts["ko"] != "SPIGHT", "koSPIGHT"),
+        (played_tax, f"tax{tax} with score{scoring.upper()}"),
+        (parts.get("button") != "1", "button1"),
+    ):
+        if not played:
+            raise UserError(f"RU[{shown}]: {part} is not played here")
+    options = {"ko": parts["ko"].lower(), "suicide": parts.get("suicide") == "1", "scoring": scoring}
+    options |= {"rules": "tromp-taylor", "handicap_bonus": _BONUS[parts.get("bonus", "0")]}
+    notes = []
+    if tax == "SEKI":
+        notes.append("taxSEKI: eyes in a seki count unless TB and TW leave them out")
+    if parts.get("friendly") == "1":
+        notes.append("fpok1: stones count as alive unless they are captured")
+    return options, f"rules RU[{shown}]: {'; '.join(notes)}" if notes else ""
 
 
 def rules_text(options: dict[str, str]) -> str:
@@ -67,27 +107,3 @@ def rules_text(options: dict[str, str]) -> str:
         f"ko{options.get('ko', 'positional').upper()}score{options.get('scoring', 'area').upper()}"
         f"sui{0 if options.get('suicide') == 'false' else 1}whb{bonus}"
     )
-
-
-def komi_text(komi: float) -> str:
-    """KM for a number of points."""
-    return f"{komi:g}" if abs(komi) < 100 else f"{komi:.1f}"
-
-
-def komi_option(text: str) -> tuple[float, str]:
-    """KM in points, and a warning or "".
-
-    Some servers count half of the points, as in 3.75, or write hundredths, as in 375 and 650. Raise
-    UserError for what is no number.
-    """
-    if not text.strip():
-        return 0.0, "no komi (KM): read as 0"
-    number = re.fullmatch(r"\s*([+-]?[0-9]{1,9}(?:[.,][0-9]{0,9})?)(?:\s.*)?", text, re.DOTALL)
-    if number is None:
-        raise UserError(f"KM[{shortened(text)[1:-1]}] is not a number of points")
-    written = komi = float(number[1].replace(",", "."))
-    if re.fullmatch("[+-]?[0-9]{3,}", number[1]) and komi % 25 == 0:
-        komi /= 100
-    if komi % 1 in (0.25, 0.75):
-        komi *= 2
-    return komi, "" if komi == written else f"komi KM[{text.strip()[:20]}]: read as {komi:g} points"

@@ -27,7 +27,7 @@ TAGS = (
 )  # fmt: skip
 """Properties of a root that a record keeps as it finds them."""
 
-READ = frozenset((*TAGS, "FF", "GM", "SZ", "RU", "KM", "HA", "RE", "PL", "AB", "AW", "AE", "B", "W"))
+READ = frozenset((*TAGS, "AP", "FF", "GM", "SZ", "RU", "KM", "HA", "RE", "PL", "AB", "AW", "AE", "B", "W"))
 """Properties that are read."""
 
 Node = Mapping[str, Sequence[str]]
