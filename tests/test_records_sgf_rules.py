@@ -18,13 +18,36 @@ read_one = Reader(sgf).one
 @pytest.mark.parametrize(
     ("written", "komi"),
     [
-        ("6.5", 6.5), ("6,5", 6.5), (" 6.5 ", 6.5), ("+6.5", 6.5), ("-7", -7), ("−7.5", -7.5), ("- 7.5", -7.5),
-        ("0", 0), ("-0", 0), ("0.50", 0.5), (".5", 0.5), ("7.", 7), ("７．５", 7.5), ("5 1/2", 5.5), ("5-1/2", 5.5),
-        ("6½", 6.5), ("6 ½", 6.5), ("½", 0.5), ("1/2", 0.5), ("-5 1/2", -5.5), ("6.5 points", 6.5), ("6.5目", 6.5),
-        ("7.5点", 7.5), ("6.5 pts.", 6.5), ("150.0", 150), ("50.0", 50), ("24", 24),
+        ("6.5", 6.5),
+        ("6,5", 6.5),
+        (" 6.5 ", 6.5),
+        ("+6.5", 6.5),
+        ("-7", -7),
+        ("\u22127.5", -7.5),
+        ("- 7.5", -7.5),
+        ("0", 0),
+        ("-0", 0),
+        ("0.50", 0.5),
+        (".5", 0.5),
+        ("7.", 7),
+        ("\uff17\uff0e\uff15", 7.5),
+        ("5 1/2", 5.5),
+        ("5-1/2", 5.5),
+        ("6½", 6.5),
+        ("6 ½", 6.5),
+        ("½", 0.5),
+        ("1/2", 0.5),
+        ("-5 1/2", -5.5),
+        ("6.5 points", 6.5),
+        ("6.5目", 6.5),
+        ("7.5点", 7.5),
+        ("6.5 pts.", 6.5),
+        ("150.0", 150),
+        ("50.0", 50),
+        ("24", 24),
     ],
-)  # fmt: skip
-def test_points(written: str, komi: float) -> None:
+)
+def test_komi_in_points(written: str, komi: float) -> None:
     assert komi_option(written) == (komi, "")
 
 
@@ -95,14 +118,31 @@ def test_the_handicap_game_of_a_chinese_server() -> None:
 @pytest.mark.parametrize(
     ("written", "name"),
     [
-        ("Japanese", "japanese"), ("jp", "japanese"), ("JAPANESE RULES", "japanese"), ("日本規則", "japanese"),
-        ("Korean", "japanese"), ("Korean Rules", "japanese"), ("한국", "japanese"), ("Chinese", "chinese"),
-        ("chinese rule", "chinese"), ("中国规则", "chinese"), ("AGA", "aga"), ("aga rules", "aga"), ("BGA", "aga"),
-        ("French", "aga"), ("NZ", "new-zealand"), ("New Zealand", "new-zealand"), ("new-zealand", "new-zealand"),
-        ("Tromp-Taylor", "tromp-taylor"), ("tromp_taylor", "tromp-taylor"), ("GOE", "tromp-taylor"),
-        ("Ing", "tromp-taylor"), ("Chinese-KGS", "chinese-kgs"), ("chinese-ogs", "chinese-ogs"),
+        ("Japanese", "japanese"),
+        ("jp", "japanese"),
+        ("JAPANESE RULES", "japanese"),
+        ("日本規則", "japanese"),
+        ("Korean", "japanese"),
+        ("Korean Rules", "japanese"),
+        ("한국", "japanese"),
+        ("Chinese", "chinese"),
+        ("chinese rule", "chinese"),
+        ("中国规则", "chinese"),
+        ("AGA", "aga"),
+        ("aga rules", "aga"),
+        ("BGA", "aga"),
+        ("French", "aga"),
+        ("NZ", "new-zealand"),
+        ("New Zealand", "new-zealand"),
+        ("new-zealand", "new-zealand"),
+        ("Tromp-Taylor", "tromp-taylor"),
+        ("tromp_taylor", "tromp-taylor"),
+        ("GOE", "tromp-taylor"),
+        ("Ing", "tromp-taylor"),
+        ("Chinese-KGS", "chinese-kgs"),
+        ("chinese-ogs", "chinese-ogs"),
     ],
-)  # fmt: skip
+)
 def test_rules(written: str, name: str) -> None:
     assert rules_options(written) == ({"rules": name}, "")
 

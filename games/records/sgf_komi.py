@@ -24,7 +24,9 @@ DOUBTFUL = 25
 _HUNDREDTHS = ("fox", "野狐", "yehu", "tencent", "txwq", "腾讯", "騰訊")
 """Parts of the names of programs (AP) that write hundredths."""
 
-_REPLACED = {"½": " 1/2", "¼": " 1/4", "¾": " 3/4", "又": " ", **dict.fromkeys("−–—‐‑‒﹣", "-")}
+_REPLACED = {"½": " 1/2", "¼": " 1/4", "¾": " 3/4", "又": " "} | dict.fromkeys(
+    "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63", "-"
+)
 _DECIMAL = re.compile(
     r"(?P<sign>[+-]?) ?(?P<number>[0-9]{1,9}(?:[.,][0-9]{0,9})?|[.,][0-9]{1,9})(?P<rest>.*)"
 )
@@ -85,7 +87,7 @@ def _parse(text: str, shown: str) -> tuple[float, bool, str]:
 
 
 def _of_hundredths(count: float, shown: str, rules: str) -> float:
-    """Points of a count of points or stones: Chinese rules have 2.5 to 4.5 stones, nobody quarters of points."""
+    """In points; Chinese rules have 2.5 to 4.5 stones, and no rules quarters of a point."""
     if rules.startswith("chinese") and 2.5 <= abs(count) <= 4.5:
         return 2 * count
     return _of_stones(count, shown) if count % 1 in (0.25, 0.75) else count
