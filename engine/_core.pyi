@@ -197,7 +197,9 @@ class DenseReply:
 
     wdl float32 [B, 3]: probabilities of win, draw and loss for the player to move.
     logits float32 [B, A]: prior logits; illegal actions are ignored.
-    Raises ValueError on another shape or dtype.
+    Raises ValueError on another shape or dtype. A row whose wdl are no probabilities (none below 0, their sum
+    1, both within 0.02), or in which a legal action's logit is NaN or infinite or all of them are -inf, is a
+    bad reply: the search takes equal priors and a draw instead, and counts it in `bad_replies`.
     """
 
     def __init__(self, wdl: NDArray[np.float32], logits: NDArray[np.float32]) -> None: ...
@@ -209,10 +211,12 @@ class DenseReply:
 class ProposalReply:
     """Answers to PROPOSE and VALUE requests, in request order; P proposals in all.
 
-    wdl float32 [B, 3]: value of the requested node (ignored where the node has one already).
+    wdl float32 [B, 3]: value of the requested node (ignored where the node has one already). A row that is no
+        probabilities, as in DenseReply, is taken as a draw that proves nothing, and counts as a bad reply.
     offsets int64 [B + 1]: proposals of request b are rows offsets[b] : offsets[b + 1].
     action int32 [P]: opaque ids below 2**31, no more of them than asked for; repeats raise the edge's prior.
-    prior float32 [P]: weights, normalised over the node's edges by the tree.
+    prior float32 [P]: weights, normalised over the node's edges by the tree. One that is negative or not
+        finite is taken as 0, and its request counts as a bad reply.
     player int8 [P]: who moves after the action.
     ends bool [P]: whether the action ends the episode.
     tokens int32 [B]: generated for the request, at most `counts` * max_step_tokens in a tree with a budget.

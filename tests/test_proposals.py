@@ -323,6 +323,32 @@ def test_priors_that_are_no_weights(priors: tuple[float, float]) -> None:
     assert not requests
 
 
+@pytest.mark.parametrize("wdl", [(2.0, 0.0, 0.0), (0.0, 0.0, 0.0), (1e38, 0.0, 0.0), (-1.0, 1.0, 1.0)])
+@pytest.mark.parametrize("exact", [False, True])
+def test_verdicts_that_are_no_probabilities_are_draws_that_prove_nothing(
+    wdl: tuple[float, float, float], exact: bool
+) -> None:
+    trees = _core.Trees(None, _core.SearchParams(**WIDE | {"initial_proposals": 1, "max_proposals": 1}))
+    trees.add_proposed()
+    trees.backup(trees.select(1), reply([(1, 0, 0)], [0, 1], [(0, 1.0, 0, True)], [0], [False]))
+    requests = trees.select(2)
+    assert requests.kinds.tolist() == [_core.VALUE]
+    trees.backup(requests, reply([wdl], [0, 0], [], [0], [exact]))
+    root = trees.root(0)
+    assert (root["q"].tolist(), root["proof"].tolist(), root["root_proof"]) == ([0.0], [2], 2)
+    assert trees.stats()["bad_replies"] == 1
+
+
+def test_the_value_of_a_node_that_has_one_is_not_looked_at() -> None:
+    trees = _core.Trees(None, _core.SearchParams(**WIDE | {"widening_factor": 9.0}))
+    trees.add_proposed()
+    trees.backup(trees.select(1), reply([(1, 0, 0)], [0, 1], [(0, 1.0, 0, False)], [0], [False]))
+    requests = trees.select(2)
+    assert requests.needs_value.tolist() == [False]
+    trees.backup(requests, reply([(9, 9, 9)], [0, 1], [(1, 1.0, 0, False)], [0], [False]))
+    assert trees.stats()["bad_replies"] == 0
+
+
 def refused_reply(match: str, **columns: Any) -> None:
     trees = _core.Trees(None, _core.SearchParams(**WIDE | {"initial_proposals": 2, "max_step_tokens": 4}))
     trees.add_proposed(0, 100)

@@ -237,6 +237,66 @@ def test_a_reply_that_is_not_finite_counts_as_equal_priors(bad: float) -> None:
     assert trees.root(0)["prior"] == pytest.approx([1 / 7] * 7)
 
 
+NO_PROBABILITIES = [
+    (2.0, 0.0, 0.0),
+    (0.0, 0.0, 0.0),
+    (1.0, 1.0, 1.0),
+    (-0.5, 1.0, 0.5),
+    (0.0, 1.5, -0.5),
+    (1.03, 0.0, 0.0),
+    (0.97, 0.0, 0.0),
+    (1e38, 1e38, 1e38),
+    (math.inf, -math.inf, 1.0),
+    (math.nan, 0.5, 0.5),
+]
+
+
+@pytest.mark.parametrize("wdl", NO_PROBABILITIES)
+@pytest.mark.parametrize("cache_mb", [0, 1])
+@pytest.mark.parametrize("rule", ["puct", "gumbel"])
+def test_a_reply_that_is_no_probabilities_is_a_draw_with_equal_priors(
+    wdl: tuple[float, float, float], cache_mb: float, rule: str
+) -> None:
+    trees = _core.Trees(GAME, _core.SearchParams(rule=rule), cache_mb=cache_mb)
+    trees.add(GAME.initial())
+    answer = constant(wdl, [3.0, 0, 0, 0, 0, 0, 0])
+    asked = 0
+    while requests := trees.select(60):
+        asked += len(requests)
+        trees.backup(requests, answer(requests))
+    root = trees.root(0)
+    assert trees.stats()["bad_replies"] == asked == 60
+    assert (root["value"], tuple(root["wdl"])) == (0.0, (0.0, 1.0, 0.0))
+    assert (root["q"][root["visits"] > 0] == 0).all()
+    assert root["raw_prior"] == pytest.approx([1 / 7] * 7)
+
+
+@pytest.mark.parametrize(
+    "wdl", [(1.0, 0.0, 0.0), (1.01, 0.0, 0.0), (0.33, 0.33, 0.33), (-0.001, 1.0, 0.001), (0.5, 0.25, 0.26)]
+)
+def test_rounding_of_any_backend_is_no_bad_reply(wdl: tuple[float, float, float]) -> None:
+    trees = searched("", 4, constant(wdl, [0.0] * 7))
+    assert trees.stats()["bad_replies"] == 0
+    assert trees.root(0)["raw_wdl"][:2] == pytest.approx(wdl[:2])
+
+
+@pytest.mark.parametrize(
+    ("logits", "bad"),
+    [
+        ([-math.inf] * 7, 1),
+        ([math.inf] + [0.0] * 6, 1),
+        ([math.nan] + [0.0] * 6, 1),
+        ([-math.inf] * 6 + [0.0], 0),
+        ([3e38, -3e38, 0, 0, 0, 0, 0], 0),
+    ],
+)
+def test_logits_that_make_no_priors(logits: list[float], bad: int) -> None:
+    trees = searched("", 1, constant((0.0, 1.0, 0.0), logits))
+    assert trees.stats()["bad_replies"] == bad
+    assert trees.root(0)["prior"].sum() == pytest.approx(1)
+    assert np.ptp(trees.root(0)["prior"]) == (0 if bad else 1)
+
+
 def test_replies_of_another_shape_are_refused() -> None:
     trees = _core.Trees(GAME, _core.SearchParams())
     trees.add(GAME.initial())

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "bindings/bindings.h"
 #include "core/quote.h"
 #include "games/chess/chess.h"
@@ -16,6 +18,15 @@ chess::Variant parse_variant(const std::string& text) {
   throw InputError("variant " + quoted(text) + " is none of standard, chess960, gardner");
 }
 
+std::string san(const ChessState& state, Action action) {
+  std::vector<Action> legal(static_cast<std::size_t>(state.game().num_actions()));
+  const auto end = legal.begin() + state.legal_actions(legal.data());
+  if (!std::binary_search(legal.begin(), end, action)) {
+    throw InputError("action " + std::to_string(action) + " is not legal here");
+  }
+  return state.san(action);
+}
+
 }  // namespace
 
 void register_chess(py::module_& module) {
@@ -26,7 +37,7 @@ void register_chess(py::module_& module) {
             return state.fen(shredder ? chess::CastlingLetters::kShredder : chess::CastlingLetters::kXFen);
           },
           py::arg("shredder") = false)
-      .def("san", &ChessState::san, py::arg("action"))
+      .def("san", &san, py::arg("action"))
       .def("repetitions", &ChessState::repetitions);
 
   py::class_<Chess, Game>(module, "Chess")

@@ -21,6 +21,29 @@ void play(State& state, Action action) {
   state.play(action);
 }
 
+void require_action(const Game& game, Action action) {
+  if (action >= 0 && action < game.num_actions()) return;
+  throw InputError("action " + std::to_string(action) + " is none of " + game.name() + ", which has 0 to " +
+                   std::to_string(game.num_actions() - 1));
+}
+
+std::string action_text(const State& state, Action action) {
+  require_action(state.game(), action);
+  return state.action_text(action);
+}
+
+// Of a copy: others may play on while this counts.
+std::uint64_t perft(const State& state, int depth) {
+  const int most = state.game().max_plies();
+  if (depth < 0 || depth > most) {
+    throw InputError("depth is " + std::to_string(depth) + "; give 0 to " + std::to_string(most) +
+                     ", the longest game of " + state.game().name());
+  }
+  const std::unique_ptr<State> copy = state.clone();
+  const py::gil_scoped_release release;
+  return copy->perft(depth);
+}
+
 py::array_t<float> encode(const State& state) {
   const PlanesShape shape = state.game().planes_shape();
   py::array_t<float> planes({shape.planes, shape.height, shape.width});
@@ -65,7 +88,7 @@ void register_game(py::module_& module) {
       .def("outcome", &State::outcome)
       .def("winning_action", &State::winning_action)
       .def("score", &score)
-      .def("perft", &State::perft, py::arg("depth"), py::call_guard<py::gil_scoped_release>())
+      .def("perft", &perft, py::arg("depth"))
       .def("clone", [](const State& state) { return with_game(state.game(), state.clone()); })
       .def("encode", &encode)
       .def("key", &State::key)
@@ -81,7 +104,7 @@ void register_game(py::module_& module) {
              return py::make_tuple(position.start, position.moves);
            })
       .def("text", &State::text)
-      .def("action_text", &State::action_text, py::arg("action"))
+      .def("action_text", &action_text, py::arg("action"))
       .def("parse_action", &State::parse_action, py::arg("text"));
 
   py::class_<Game>(module, "Game")

@@ -7,10 +7,17 @@ namespace {
 
 using DenseArray = py::array_t<float, py::array::c_style>;
 
-DenseReply uniform(const Batch& batch) {
+// The game whose positions ask; ValueError where moves are proposed.
+const Game& game_of(const Batch& batch) {
+  const Game* game = batch.forest().context().game;
+  if (!game) throw py::value_error("a proposed tree has no positions; answer it with a ProposalReply");
+  return *game;
+}
+
+DenseReply even_answer(const Batch& batch) {
   const auto rows = static_cast<py::ssize_t>(batch.size());
   DenseArray wdl({rows, py::ssize_t{3}});
-  DenseArray logits({rows, static_cast<py::ssize_t>(batch.forest().context().game->num_actions())});
+  DenseArray logits({rows, static_cast<py::ssize_t>(game_of(batch).num_actions())});
   float* out = wdl.mutable_data();
   for (py::ssize_t i = 0; i < rows; ++i) {
     *out++ = 0;
@@ -21,10 +28,20 @@ DenseReply uniform(const Batch& batch) {
   return {wdl, logits};
 }
 
-// Plays at random to the end; how many plies that took.
+DenseReply uniform(const Batch& batch) {
+  const Exclusive::Use use(batch.owner());
+  return even_answer(batch);
+}
+
+// Plays at random to the end; how many plies that took. InputError where it does not come.
 std::int64_t play_out(State& state, std::vector<Action>& legal, Random& random) {
   std::int64_t plies = 0;
+  const int most = state.game().max_plies();
   while (const int count = state.legal_actions(legal.data())) {
+    if (plies >= most) {
+      throw InputError("game '" + state.game().name() + "' goes on after max_plies, which is " +
+                       std::to_string(most));
+    }
     state.play(legal[random.below(static_cast<std::uint32_t>(count))]);
     ++plies;
   }
@@ -40,7 +57,8 @@ float random_result(const State& from, State& state, std::vector<Action>& legal,
 }
 
 DenseReply rollout(Batch& batch, std::uint64_t seed) {
-  const DenseReply reply = uniform(batch);
+  const Exclusive::Use use(batch.owner());
+  const DenseReply reply = even_answer(batch);
   Forest& forest = batch.forest();
   if (batch.size() == 0) return reply;
   float* wdl = const_cast<float*>(reply.wdl.data());
@@ -61,6 +79,7 @@ std::vector<Action> rollout_moves(const Game& game, std::uint64_t seed, int plie
   Random random(seed);
   std::unique_ptr<State> state = game.initial();
   std::vector<Action> legal(static_cast<std::size_t>(game.num_actions())), moves;
+  plies = std::min(plies, game.max_plies());
   while (static_cast<int>(moves.size()) < plies) {
     const int count = state->legal_actions(legal.data());
     if (count == 0) break;
@@ -90,18 +109,24 @@ void register_seam(py::module_& module) {
   module.attr("VALUE") = static_cast<int>(RequestKind::kValue);
 
   py::class_<Batch>(module, "Requests")
-      .def("__len__", &Batch::size)
-      .def_property_readonly("kinds", &Batch::kinds)
-      .def_property_readonly("trees", &Batch::trees)
-      .def_property_readonly("counts", &Batch::counts)
-      .def_property_readonly("nodes", &Batch::nodes)
-      .def_property_readonly("known", &Batch::known)
-      .def_property_readonly("fruitless", &Batch::fruitless)
-      .def_property_readonly("needs_value", &Batch::needs_value)
-      .def("paths", &Batch::paths)
-      .def_property_readonly("planes", &Batch::planes)
-      .def_property_readonly("legal", &Batch::legal)
-      .def("path", &Batch::path, py::arg("index"));
+      .def("__len__", Batch::guarded<&Batch::size>())
+      .def_property_readonly("kinds", Batch::guarded<&Batch::kinds>())
+      .def_property_readonly("trees", Batch::guarded<&Batch::trees>())
+      .def_property_readonly("counts", Batch::guarded<&Batch::counts>())
+      .def_property_readonly("nodes", Batch::guarded<&Batch::nodes>())
+      .def_property_readonly("known", Batch::guarded<&Batch::known>())
+      .def_property_readonly("fruitless", Batch::guarded<&Batch::fruitless>())
+      .def_property_readonly("needs_value", Batch::guarded<&Batch::needs_value>())
+      .def("paths", Batch::guarded<&Batch::paths>())
+      .def_property_readonly("planes", Batch::guarded<&Batch::planes>())
+      .def_property_readonly("legal", Batch::guarded<&Batch::legal>())
+      .def(
+          "path",
+          [](const Batch& batch, std::size_t index) {
+            const Exclusive::Use use(batch.owner());
+            return batch.path(index);
+          },
+          py::arg("index"));
 
   py::class_<DenseReply>(module, "DenseReply")
       .def(py::init<DenseArray, DenseArray>(), py::arg("wdl").noconvert(), py::arg("logits").noconvert())

@@ -1,5 +1,6 @@
 #include "bindings/requests.h"
 #include "core/random.h"
+#include "core/range.h"
 
 namespace selfplay {
 
@@ -8,18 +9,20 @@ namespace {
 using DenseArray = py::array_t<float, py::array::c_style>;
 
 // Search trees as Python holds them: the forest and the view of its batch.
-class Trees {
+class Trees : public Exclusive {
  public:
   Trees(const Game* game, const SearchParams& params, std::uint64_t seed, double cache_mb)
-      : forest_(game, params, cache_mb), batches_(forest_), seed_(seed) {
+      : Exclusive("these trees are"), forest_(game, params, cache_mb), batches_(*this, forest_), seed_(seed) {
     if (!game) check_proposed(params);
   }
 
   std::size_t add(const State& state) {
     if (!forest_.context().game) throw py::value_error("proposed trees are added by add_proposed");
-    if (state.game().name() != forest_.context().game->name()) {
-      throw py::value_error("a position of " + state.game().name() + " in trees of " +
-                            forest_.context().game->name());
+    const Game& game = *forest_.context().game;
+    if (!is_same_game(state.game(), game)) {
+      const bool is_like = state.game().name() == game.name();
+      throw py::value_error("a position of " + state.game().name() + " in trees of " + game.name() +
+                            (is_like ? ", which is another game of that name" : ""));
     }
     forest_.add(state.clone(), noise_seed(forest_.size(), state.ply()));
     return forest_.size() - 1;
@@ -50,6 +53,10 @@ class Trees {
   }
 
   Batch& select(std::uint32_t simulations, std::size_t most, bool endings_first) {
+    if (simulations > kMostSimulations) {
+      throw InputError("simulations is " + std::to_string(simulations) + "; give at most " +
+                       std::to_string(kMostSimulations));
+    }
     const auto limit = [=](std::size_t) { return simulations; };
     const auto idle = [](std::size_t) { return false; };
     RequestList* list;
@@ -87,6 +94,7 @@ class Trees {
     return forest_.tree(index);
   }
   Forest& forest() { return forest_; }
+  const Forest& forest() const { return forest_; }
 
  private:
   static void check_proposed(const SearchParams& params) {
@@ -249,7 +257,7 @@ void register_search(py::module_& module) {
       .def_property(
           "max_in_flight", [](Trees& trees) { return trees.forest().context().params.max_in_flight; },
           [](Trees& trees, int leaves) {
-            if (leaves < 1) throw py::value_error("max_in_flight is below 1");
+            require_range("max_in_flight", leaves, 1, kMostInFlight);
             trees.forest().context().params.max_in_flight = leaves;
           })
       .def("clear", [](Trees& trees) { trees.forest().clear(); })
@@ -257,10 +265,14 @@ void register_search(py::module_& module) {
       .def("select", &Trees::select, py::arg("simulations"), py::arg("most") = kNoLimit,
            py::arg("endings_first") = false, py::return_value_policy::reference_internal)
       .def(
-          "backup", [](Trees&, Batch& batch, const DenseReply& reply) { backup_dense(batch, reply); },
+          "backup",
+          [](Trees& trees, Batch& batch, const DenseReply& reply) { backup_dense(trees, batch, reply); },
           py::arg("requests"), py::arg("reply"))
       .def(
-          "backup", [](Trees&, Batch& batch, const ProposalReply& reply) { backup_proposals(batch, reply); },
+          "backup",
+          [](Trees& trees, Batch& batch, const ProposalReply& reply) {
+            backup_proposals(trees, batch, reply);
+          },
           py::arg("requests"), py::arg("reply"))
       .def("root", &root_dict, py::arg("tree"))
       .def(
@@ -277,7 +289,7 @@ void register_search(py::module_& module) {
           py::arg("tree"))
       .def("advance", &Trees::advance, py::arg("tree"), py::arg("action"))
       .def("drop", [](Trees& trees) { trees.forest().drop(); })
-      .def("stats", [](Trees& trees) { return stats_dict(trees.forest().context().stats); });
+      .def("stats", [](const Trees& trees) { return stats_dict(trees.forest().context().stats); });
 }
 
 }  // namespace selfplay

@@ -1,171 +1,30 @@
 #include <unordered_set>
 #include <utility>
 
+#include "bindings/game_columns.h"
 #include "bindings/requests.h"
+#include "core/memory.h"
+#include "core/range.h"
 #include "selfplay/pool.h"
 #include "selfplay/replay_window.h"
 
 namespace selfplay {
 
+template <>
+inline constexpr bool is_bound<PlayParams> = true;
+
 namespace {
 
-py::array_t<float> wdl_array(const std::vector<Wdl>& rows) {
-  py::array_t<float> result({static_cast<py::ssize_t>(rows.size()), py::ssize_t{3}});
-  static_assert(sizeof(Wdl) == 3 * sizeof(float));
-  if (!rows.empty()) std::memcpy(result.mutable_data(), rows.data(), rows.size() * sizeof(Wdl));
-  return result;
-}
-
-py::array bool_array(const std::vector<std::uint8_t>& values) {
-  return to_array(values).attr("astype")("bool").cast<py::array>();
-}
-
-// Columns of what the search of a ply did, by name.
-constexpr std::pair<const char*, std::int32_t PlySearch::*> kSearchColumns[] = {
-    {"budget", &PlySearch::budget},
-    {"evaluations", &PlySearch::evaluations},
-    {"cache_hits", &PlySearch::cache_hits},
-    {"terminal_hits", &PlySearch::terminal_hits},
-    {"proven_hits", &PlySearch::proven_hits},
-    {"transpositions", &PlySearch::transpositions},
-    {"reused_visits", &PlySearch::reused_visits},
-    {"max_depth", &PlySearch::max_depth},
-    {"proof", &PlySearch::proof},
-};
-
-template <typename T>
-py::array_t<T> search_array(const std::vector<PlySearch>& rows, T PlySearch::* field) {
-  py::array_t<T> result(static_cast<py::ssize_t>(rows.size()));
-  T* out = result.mutable_data();
-  for (const PlySearch& row : rows) *out++ = row.*field;
-  return result;
-}
-
-py::dict to_dict(const GameColumns& games) {
-  py::dict result;
-  result["game_id"] = to_array(games.game_id);
-  result["seed"] = to_array(games.seed);
-  result["start"] = games.start;
-  result["outcome"] = to_array(games.outcome);
-  result["truncated"] = bool_array(games.truncated);
-  result["resigned"] = bool_array(games.resigned);
-  result["holdout"] = bool_array(games.holdout);
-  result["opening_plies"] = to_array(games.opening_plies);
-  result["move_offsets"] = to_array(games.move_offsets);
-  result["moves"] = to_array(games.moves);
-  result["player"] = to_array(games.player);
-  result["visits"] = to_array(games.visits);
-  result["full_search"] = bool_array(games.full_search);
-  result["weight"] = to_array(games.weight);
-  result["checkpoint"] = to_array(games.checkpoint);
-  result["kl"] = to_array(games.kl);
-  result["root_wdl"] = wdl_array(games.root_wdl);
-  result["raw_wdl"] = wdl_array(games.raw_wdl);
-  for (const auto& [name, field] : kSearchColumns) result[name] = search_array(games.search, field);
-  result["mean_depth"] = search_array(games.search, &PlySearch::mean_depth);
-  result["policy_offsets"] = to_array(games.policy_offsets);
-  result["policy_action"] = to_array(games.policy_action);
-  result["policy_prob"] = to_array(games.policy_prob);
-  return result;
-}
-
-template <typename T>
-std::vector<T> column(const py::dict& games, const char* name) {
-  using Array = py::array_t<T, py::array::c_style | py::array::forcecast>;
-  const auto values = games[name].cast<Array>();
-  return std::vector<T>(values.data(), values.data() + values.size());
-}
-
-std::vector<Wdl> wdl_column(const py::dict& games, const char* name) {
-  const std::vector<float> values = column<float>(games, name);
-  std::vector<Wdl> rows(values.size() / 3);
-  if (!rows.empty()) std::memcpy(rows.data(), values.data(), rows.size() * sizeof(Wdl));
-  return rows;
-}
-
-void require(bool holds, const char* what) {
-  if (!holds) throw py::value_error(std::string("columns of games do not fit together: ") + what);
-}
-
-template <typename T>
-void read_search(const py::dict& games, const char* name, std::vector<PlySearch>& rows,
-                 T PlySearch::* field) {
-  const std::vector<T> values = column<T>(games, name);
-  require(values.size() == rows.size(), "one value a ply");
-  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].*field = values[i];
-}
-
-template <typename T>
-void require_offsets(const std::vector<T>& offsets, std::size_t count, std::size_t total, const char* what) {
-  require(offsets.size() == count + 1 && offsets.front() == 0 && std::size_t(offsets.back()) == total, what);
-  require(std::is_sorted(offsets.begin(), offsets.end()), what);
-}
-
-// Columns from Python, checked for lengths, and every move for legality. `sampled`, where given, takes the
-// keys of the positions that can be samples.
-GameColumns from_dict(const Game& game, const py::dict& dict,
-                      std::unordered_set<std::uint64_t>* sampled = nullptr) {
-  GameColumns games;
-  games.game_id = column<std::int64_t>(dict, "game_id");
-  games.seed = column<std::uint64_t>(dict, "seed");
-  games.start = dict["start"].cast<std::vector<std::string>>();
-  games.outcome = column<float>(dict, "outcome");
-  games.truncated = column<std::uint8_t>(dict, "truncated");
-  games.resigned = column<std::uint8_t>(dict, "resigned");
-  games.holdout = column<std::uint8_t>(dict, "holdout");
-  games.opening_plies = column<std::int32_t>(dict, "opening_plies");
-  games.move_offsets = column<std::int64_t>(dict, "move_offsets");
-  games.moves = column<std::int32_t>(dict, "moves");
-  games.visits = column<std::int32_t>(dict, "visits");
-  games.full_search = column<std::uint8_t>(dict, "full_search");
-  games.weight = column<float>(dict, "weight");
-  games.checkpoint = column<std::int32_t>(dict, "checkpoint");
-  games.kl = column<float>(dict, "kl");
-  games.root_wdl = wdl_column(dict, "root_wdl");
-  games.raw_wdl = wdl_column(dict, "raw_wdl");
-  games.policy_offsets = column<std::int64_t>(dict, "policy_offsets");
-  games.policy_action = column<std::int32_t>(dict, "policy_action");
-  games.policy_prob = column<float>(dict, "policy_prob");
-
-  const std::size_t count = games.games(), plies = games.moves.size();
-  require(games.seed.size() == count && games.start.size() == count && games.outcome.size() == count &&
-              games.truncated.size() == count && games.resigned.size() == count &&
-              games.holdout.size() == count && games.opening_plies.size() == count,
-          "one value a game");
-  require(games.visits.size() == plies && games.full_search.size() == plies && games.weight.size() == plies &&
-              games.checkpoint.size() == plies && games.kl.size() == plies &&
-              games.root_wdl.size() == plies && games.raw_wdl.size() == plies,
-          "one value a ply");
-  games.search.resize(plies);
-  for (const auto& [name, field] : kSearchColumns) read_search(dict, name, games.search, field);
-  read_search(dict, "mean_depth", games.search, &PlySearch::mean_depth);
-  require_offsets(games.move_offsets, count, plies, "move_offsets");
-  require_offsets(games.policy_offsets, plies, games.policy_action.size(), "policy_offsets");
-  require(games.policy_prob.size() == games.policy_action.size(), "one probability a policy action");
-  for (const Action action : games.policy_action)
-    require(action >= 0 && action < game.num_actions(), "policy_action");
-  std::vector<Action> legal(static_cast<std::size_t>(game.num_actions()));
-  for (std::size_t g = 0; g < count; ++g) {
-    const std::unique_ptr<State> state = game.parse(games.start[g]);
-    for (auto m = games.move_offsets[g]; m < games.move_offsets[g + 1]; ++m) {
-      const Action move = games.moves[static_cast<std::size_t>(m)];
-      const int moves = state->legal_actions(legal.data());
-      require(std::binary_search(legal.begin(), legal.begin() + moves, move), "a move is illegal");
-      games.player.push_back(static_cast<std::int8_t>(state->player()));
-      if (sampled && games.weight[static_cast<std::size_t>(m)] > 0) sampled->insert(state->key());
-      state->play(move);
-    }
-  }
-  return games;
-}
+constexpr int kMostSamples = 1 << 24;  // of one draw
 
 // A pool as Python holds it: the games and the view of their batch.
-struct PyPool {
+struct PyPool : Exclusive {
   PyPool(const Game& rules, const SearchParams& search, const PlayParams& play, std::uint64_t seed, int slots,
          std::int64_t first_id, std::int64_t stride, double cache_mb, std::int32_t checkpoint)
-      : game(rules),
+      : Exclusive("this pool is"),
+        game(rules),
         pool(rules, search, play, seed, slots, first_id, stride, cache_mb, checkpoint),
-        batches(pool.forest()) {}
+        batches(*this, pool.forest()) {}
 
   Batch& select(std::size_t most) {
     RequestList* list;
@@ -195,6 +54,10 @@ struct PyPool {
 py::dict sample(const ReplayWindow& window, const Game& game, int count, std::uint64_t seed,
                 float value_mix) {
   const PlanesShape shape = game.planes_shape();
+  require_range("count", count, 0, kMostSamples);
+  require_range("value_mix", value_mix, 0, 1);
+  check_memory("the size of this sample",
+               static_cast<double>(count) * (4.0 * shape.size() + 5.0 * game.num_actions()) / 1048576);
   py::array_t<float> planes({count, shape.planes, shape.height, shape.width});
   py::array_t<float> policy({count, game.num_actions()});
   py::array_t<float> wdl({count, 3});
@@ -233,8 +96,8 @@ py::dict sample(const ReplayWindow& window, const Game& game, int count, std::ui
   return result;
 }
 
-struct PyReplayWindow {
-  explicit PyReplayWindow(const Game& rules) : game(rules), window(rules) {}
+struct PyReplayWindow : Exclusive {
+  explicit PyReplayWindow(const Game& rules) : Exclusive("this window is"), game(rules), window(rules) {}
   const Game& game;
   ReplayWindow window;
 };
@@ -267,14 +130,15 @@ void register_pool(py::module_& module) {
           py::arg("positions"))
       .def("select", &PyPool::select, py::arg("most") = kNoLimit, py::return_value_policy::reference_internal)
       .def(
-          "backup", [](PyPool&, Batch& batch, const DenseReply& reply) { backup_dense(batch, reply); },
+          "backup",
+          [](PyPool& self, Batch& batch, const DenseReply& reply) { backup_dense(self, batch, reply); },
           py::arg("requests"), py::arg("reply"))
       .def("take_games", [](PyPool& self) { return to_dict(self.pool.take_games()); })
       .def("snapshot", [](const PyPool& self) { return to_dict(self.pool.snapshot()); })
       .def(
           "restore",
           [](PyPool& self, const py::dict& games, std::int64_t next_id) {
-            self.pool.restore(from_dict(self.game, games), next_id);
+            self.pool.restore(games_from(self.game, games, Games::kUnderWay), next_id);
           },
           py::arg("games"), py::arg("next_id"))
       .def_property_readonly("next_id", [](const PyPool& self) { return self.pool.next_id(); })
@@ -297,7 +161,7 @@ void register_selfplay(py::module_& module) {
           "append",
           [](PyReplayWindow& self, const py::dict& games) {
             std::unordered_set<std::uint64_t> sampled;
-            self.window.append(from_dict(self.game, games, &sampled));
+            self.window.append(games_from(self.game, games, Games::kWhole, &sampled));
             return sampled.size();
           },
           py::arg("games"))

@@ -6,8 +6,8 @@ namespace selfplay {
 
 namespace {
 
-[[noreturn]] void refuse(const Game& game, const char* method, const py::handle& result,
-                         const std::string& expected) {
+[[noreturn]] void refuse_result(const Game& game, const char* method, const py::handle& result,
+                                const std::string& expected) {
   throw InputError("game '" + game.name() + "': " + method + "() gives " +
                    py::repr(result).cast<std::string>().substr(0, 100) + "; expected " + expected);
 }
@@ -17,7 +17,7 @@ T converted(const Game& game, const char* method, const py::object& result) {
   try {
     return result.cast<T>();
   } catch (const py::cast_error&) {
-    refuse(game, method, result, "another type (see games/README.md)");
+    refuse_result(game, method, result, "another type (see games/README.md)");
   }
 }
 
@@ -26,7 +26,8 @@ T converted(const Game& game, const char* method, const py::object& result) {
 std::unique_ptr<State> PythonGame::initial() const {
   const py::gil_scoped_acquire lock;
   py::object position = start_()();
-  if (!py::hasattr(position, "legal_actions")) refuse(*this, "start", position, "an engine.game.PythonState");
+  if (!py::hasattr(position, "legal_actions"))
+    refuse_result(*this, "start", position, "an engine.game.PythonState");
   return std::make_unique<PythonState>(*this, std::move(position));
 }
 
@@ -53,8 +54,8 @@ int PythonState::legal_actions(Action* out) const {
   const bool ascend =
       std::adjacent_find(actions.begin(), actions.end(), std::greater_equal<>()) == actions.end();
   if (!ascend || (!actions.empty() && (actions.front() < 0 || actions.back() >= game().num_actions()))) {
-    refuse(game(), "legal_actions", result,
-           "ascending actions from 0 to " + std::to_string(game().num_actions() - 1));
+    refuse_result(game(), "legal_actions", result,
+                  "ascending actions from 0 to " + std::to_string(game().num_actions() - 1));
   }
   std::copy(actions.begin(), actions.end(), out);
   return static_cast<int>(actions.size());
@@ -80,9 +81,9 @@ float PythonState::score(float* owner) const {
   const auto [points, cells] = converted<std::pair<float, Cells>>(game(), "score", result);
   const PlanesShape shape = game().planes_shape();
   if (cells.ndim() != 2 || cells.shape(0) != shape.height || cells.shape(1) != shape.width) {
-    refuse(game(), "score", result,
-           "points and an array of shape " +
-               py::repr(py::make_tuple(shape.height, shape.width)).cast<std::string>());
+    refuse_result(game(), "score", result,
+                  "points and an array of shape " +
+                      py::repr(py::make_tuple(shape.height, shape.width)).cast<std::string>());
   }
   std::copy_n(cells.data(), shape.cells(), owner);
   return points;
@@ -99,7 +100,7 @@ void PythonState::encode(float* planes) const {
       py::repr(py::make_tuple(shape.planes, shape.height, shape.width)).cast<std::string>();
   if (array.ndim() != 3 || array.shape(0) != shape.planes || array.shape(1) != shape.height ||
       array.shape(2) != shape.width) {
-    refuse(game(), "encode", result.attr("shape"), expected);
+    refuse_result(game(), "encode", result.attr("shape"), expected);
   }
   std::copy_n(array.data(), shape.size(), planes);
 }
@@ -111,7 +112,13 @@ std::uint64_t PythonState::key() const {
 
 Canonical PythonState::canonical() const {
   const auto canonical = call<std::optional<std::pair<std::uint64_t, int>>>("canonical");
-  return canonical ? Canonical{canonical->first, canonical->second} : lowest_visible_key();
+  if (!canonical) return lowest_visible_key();
+  const auto symmetries = static_cast<int>(game().symmetries().size());
+  if (canonical->second < 0 || canonical->second >= symmetries) {
+    refuse("canonical", "symmetry " + std::to_string(canonical->second),
+           "a key and 0 to " + std::to_string(symmetries - 1));
+  }
+  return {canonical->first, canonical->second};
 }
 
 }  // namespace selfplay

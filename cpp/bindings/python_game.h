@@ -27,10 +27,12 @@ class PythonState final : public custom::CustomState {
   PythonState& operator=(const PythonState&) = delete;
   ~PythonState() override;
 
-  int player() const override { return call<int>("player"); }
+  int player() const override { return player_from(call<int>("player")); }
   int legal_actions(Action* out) const override;
   void play(Action action) override;
-  std::optional<float> outcome() const override { return call<std::optional<float>>("outcome"); }
+  std::optional<float> outcome() const override {
+    return outcome_from(call<std::optional<float>>("outcome"));
+  }
   Action winning_action() const override { return call<Action>("winning_action"); }
   float score(float* owner) const override;
   std::unique_ptr<State> clone() const override { return std::make_unique<PythonState>(*this); }

@@ -1,6 +1,6 @@
 #include "bindings/requests.h"
 
-#include "core/random.h"
+#include "core/memory.h"
 
 namespace selfplay {
 
@@ -87,7 +87,10 @@ py::array Batch::planes() {
   const PlanesShape shape = forest_->context().game->planes_shape();
   const std::array<py::ssize_t, 4> wanted{static_cast<py::ssize_t>(size()), shape.planes, shape.height,
                                           shape.width};
-  if (buffer_.ndim() != 4 || buffer_.shape(0) < wanted[0]) buffer_ = py::array_t<float>(wanted);
+  if (buffer_.ndim() != 4 || buffer_.shape(0) < wanted[0]) {
+    check_memory("the size of this batch's planes", static_cast<double>(wanted[0]) * shape.size() / 262144);
+    buffer_ = py::array_t<float>(wanted);
+  }
   if (planes_.ndim() != 4 || planes_.shape(0) != wanted[0] || planes_.data() != buffer_.data()) {
     planes_ = py::array_t<float>(wanted, buffer_.mutable_data(), buffer_);
   }
@@ -116,7 +119,8 @@ std::vector<Action> Batch::path(std::size_t index) const {
   return tree.path_actions(forest_->leaf(request));
 }
 
-void backup_dense(Batch& batch, const DenseReply& reply) {
+void backup_dense(const Exclusive& owner, Batch& batch, const DenseReply& reply) {
+  check(&owner == &batch.owner(), "these requests come from elsewhere; answer where `select` gave them");
   Forest& forest = batch.forest();
   const auto rows = static_cast<py::ssize_t>(batch.size());
   check(forest.context().game != nullptr, "proposed trees take a ProposalReply");
@@ -130,7 +134,8 @@ void backup_dense(Batch& batch, const DenseReply& reply) {
   forest.backup(batch.list(), wdl, logits);
 }
 
-void backup_proposals(Batch& batch, const ProposalReply& reply) {
+void backup_proposals(const Exclusive& owner, Batch& batch, const ProposalReply& reply) {
+  check(&owner == &batch.owner(), "these requests come from elsewhere; answer where `select` gave them");
   Forest& forest = batch.forest();
   const auto rows = static_cast<py::ssize_t>(batch.size());
   check(forest.context().game == nullptr, "trees of a game take a DenseReply");

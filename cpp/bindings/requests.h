@@ -12,10 +12,22 @@ inline constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 // array is the same object while the number of rows stays the same.
 class Batch {
  public:
-  Batch(Forest& forest, RequestList& list) : forest_(&forest), list_(&list) {}
+  Batch(Exclusive& owner, Forest& forest, RequestList& list)
+      : owner_(&owner), forest_(&forest), list_(&list) {}
+
+  // Calls a method while nothing else uses the trees that ask; they are what is exclusive, not a batch of
+  // theirs, so that a reply may be handed to both.
+  template <auto method>
+  static auto guarded() {
+    return [](Batch& batch) {
+      const Exclusive::Use use(*batch.owner_);
+      return (batch.*method)();
+    };
+  }
 
   void renew() { encoded_ = false; }
   std::size_t size() const { return list_->size(); }
+  Exclusive& owner() const { return *owner_; }
   Forest& forest() const { return *forest_; }
   RequestList& list() const { return *list_; }
   py::array kinds() const;
@@ -33,6 +45,7 @@ class Batch {
  private:
   const Node& node(const Request& request) const;
 
+  Exclusive* owner_;
   Forest* forest_;
   RequestList* list_;
   py::array_t<float> buffer_;
@@ -43,7 +56,7 @@ class Batch {
 // What Python holds of a forest's lists of requests: one batch for each.
 class Batches {
  public:
-  explicit Batches(Forest& forest) : forest_(&forest) {}
+  Batches(Exclusive& owner, Forest& forest) : owner_(&owner), forest_(&forest) {}
 
   Batch& of(RequestList& list) {
     for (Batch& batch : batches_) {
@@ -51,10 +64,11 @@ class Batches {
       batch.renew();
       return batch;
     }
-    return batches_.emplace_back(*forest_, list);
+    return batches_.emplace_back(*owner_, *forest_, list);
   }
 
  private:
+  Exclusive* owner_;
   Forest* forest_;
   std::deque<Batch> batches_;
 };
@@ -75,9 +89,19 @@ struct ProposalReply {
   std::optional<py::array_t<bool, py::array::c_style>> exact;
 };
 
-// Hand a reply to the forest that asked; ValueError where it does not fit the batch.
-void backup_dense(Batch& batch, const DenseReply& reply);
-void backup_proposals(Batch& batch, const ProposalReply& reply);
+// Hand a reply to the forest that asked, which `owner` has; ValueError where it does not fit the batch, or
+// another asked.
+void backup_dense(const Exclusive& owner, Batch& batch, const DenseReply& reply);
+void backup_proposals(const Exclusive& owner, Batch& batch, const ProposalReply& reply);
+
+template <>
+inline constexpr bool is_bound<Batch> = true;
+template <>
+inline constexpr bool is_bound<DenseReply> = true;
+template <>
+inline constexpr bool is_bound<ProposalReply> = true;
+template <>
+inline constexpr bool is_bound<SearchParams> = true;
 
 py::dict stats_dict(const SearchStats& stats);
 

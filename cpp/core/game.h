@@ -115,6 +115,16 @@ class Game {
   Game() = default;
 };
 
+// The outcome of a position without a legal action; InputError where the rules know none.
+float outcome_at_end(const State& state);
+
+// The legal actions of a game that is not over, as State::legal_actions; InputError where there is none.
+int legal_in_play(const State& state, Action* out);
+
+// Whether the positions of one game fit where those of the other are expected: same rules by name, same sizes
+// of everything.
+bool is_same_game(const Game& one, const Game& other);
+
 // Encodes `state` turned by `symmetry`; `scratch` has room for planes_shape().size() floats.
 void encode_turned(const Game& game, const State& state, int symmetry, float* planes, float* scratch);
 

@@ -1,6 +1,7 @@
 #include "core/quote.h"
 
 #include <algorithm>
+#include <cstdio>
 
 namespace selfplay {
 
@@ -18,6 +19,12 @@ std::string quoted(const std::string& text) {
     if (static_cast<unsigned char>(character) < 0x20 || character == 0x7f) character = ' ';
   }
   return "'" + start + (end < text.size() ? "…'" : "'");
+}
+
+std::string shown(double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.10g", number);
+  return text;
 }
 
 }  // namespace selfplay

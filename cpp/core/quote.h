@@ -9,4 +9,7 @@ namespace selfplay {
 // shown as spaces.
 std::string quoted(const std::string& text);
 
+// A number for a message: 0.5, 1e+38, 3.
+std::string shown(double number);
+
 }  // namespace selfplay

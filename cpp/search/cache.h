@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "core/memory.h"
 #include "search/request.h"
 #include "search/zeroed_array.h"
 
@@ -14,6 +15,7 @@ class EvaluationCache {
  public:
   EvaluationCache(int num_actions, double megabytes)
       : num_actions_(static_cast<std::size_t>(num_actions)), stride_(num_actions_ + 3) {
+    check_memory("cache_mb", megabytes);
     const double entries = megabytes * 1048576.0 / static_cast<double>(sizeof(std::uint64_t) + 4 * stride_);
     sets_ = static_cast<std::size_t>(entries / kWays);
     keys_ = ZeroedArray<std::uint64_t>(sets_ * kWays);

@@ -9,6 +9,7 @@ Forest::Forest(const Game* game, const SearchParams& params, double cache_mb)
     : context_{game, params, EvaluationCache(game ? game->num_actions() : 1, game ? cache_mb : 0),
                {},   {},     NodeArena(params.transpositions),
                {},   {}} {
+  check(params);
   if (game) {
     context_.scratch.resize(static_cast<std::size_t>(game->num_actions()));
     unturned_.resize(static_cast<std::size_t>(game->planes_shape().size()));
@@ -56,6 +57,15 @@ void Forest::forget_batches() {
 }
 
 void Forest::backup(RequestList& batch, const float* wdl, const float* logits) {
+  unless_broken([&] { answer(batch, wdl, logits); });
+}
+
+void Forest::backup(RequestList& batch, const float* wdl, const std::int64_t* offsets,
+                    const Proposals& columns, const std::int32_t* tokens, const bool* exact) {
+  unless_broken([&] { answer(batch, wdl, offsets, columns, tokens, exact); });
+}
+
+void Forest::answer(RequestList& batch, const float* wdl, const float* logits) {
   const std::size_t num_actions = static_cast<std::size_t>(context_.game->num_actions());
   constexpr std::size_t kAhead = 4;  // the network has pushed the trees out of the caches
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -70,7 +80,7 @@ void Forest::backup(RequestList& batch, const float* wdl, const float* logits) {
   batch.clear();
 }
 
-void Forest::backup(RequestList& batch, const float* wdl, const std::int64_t* offsets,
+void Forest::answer(RequestList& batch, const float* wdl, const std::int64_t* offsets,
                     const Proposals& columns, const std::int32_t* tokens, const bool* exact) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const Request& request = batch[i];

@@ -42,6 +42,45 @@ class Forest {
   // tree and return true to go on. Earlier batches may still wait for their replies.
   template <typename Limit, typename Idle>
   RequestList& gather(Limit limit, Idle idle, std::size_t most = std::numeric_limits<std::size_t>::max()) {
+    return unless_broken([&]() -> RequestList& { return walk(limit, idle, most); });
+  }
+
+  // As `gather`, but batches are of one kind: as long as any tree has an ended node to be judged, those
+  // alone; then all else that has come up. So trees whose last descent met an end go on before the others'
+  // answers.
+  template <typename Limit, typename Idle>
+  RequestList& gather_endings_first(Limit limit, Idle idle,
+                                    std::size_t most = std::numeric_limits<std::size_t>::max()) {
+    return endings_first(gather(limit, idle, most - std::min(most, held_ ? held_->size() : 0)));
+  }
+
+  Leaf& leaf(const Request& request) {
+    return trees_[static_cast<std::size_t>(request.tree)].leaf(request.leaf);
+  }
+
+  void backup(RequestList& batch, const float* wdl, const float* logits);
+  void backup(RequestList& batch, const float* wdl, const std::int64_t* offsets, const Proposals& columns,
+              const std::int32_t* tokens, const bool* exact);
+
+  // Runs a change of the trees. Where it fails on the way, as rules in Python may, no tree is left in the
+  // middle of a descent: all nodes are forgotten.
+  template <typename Change>
+  decltype(auto) unless_broken(Change change) {
+    try {
+      return change();
+    } catch (...) {
+      drop_nodes();
+      throw;
+    }
+  }
+
+  // Planes [B, C, H, W] and legal mask [B, A] of a batch in canonical orientation.
+  void encode(const RequestList& batch, float* planes);
+  void legal(const RequestList& batch, bool* mask);
+
+ private:
+  template <typename Limit, typename Idle>
+  RequestList& walk(Limit limit, Idle idle, std::size_t most) {
     RequestList& batch = free_batch();
     constexpr std::size_t kGroup = 16;  // walks under way at once: enough to hide a trip to memory
     std::size_t group[kGroup];
@@ -64,29 +103,6 @@ class Forest {
     }
     return batch;
   }
-
-  // As `gather`, but batches are of one kind: as long as any tree has an ended node to be judged, those
-  // alone; then all else that has come up. So trees whose last descent met an end go on before the others'
-  // answers.
-  template <typename Limit, typename Idle>
-  RequestList& gather_endings_first(Limit limit, Idle idle,
-                                    std::size_t most = std::numeric_limits<std::size_t>::max()) {
-    return endings_first(gather(limit, idle, most - std::min(most, held_ ? held_->size() : 0)));
-  }
-
-  Leaf& leaf(const Request& request) {
-    return trees_[static_cast<std::size_t>(request.tree)].leaf(request.leaf);
-  }
-
-  void backup(RequestList& batch, const float* wdl, const float* logits);
-  void backup(RequestList& batch, const float* wdl, const std::int64_t* offsets, const Proposals& columns,
-              const std::int32_t* tokens, const bool* exact);
-
-  // Planes [B, C, H, W] and legal mask [B, A] of a batch in canonical orientation.
-  void encode(const RequestList& batch, float* planes);
-  void legal(const RequestList& batch, bool* mask);
-
- private:
   // One step of one tree; false where it can go no further by itself.
   bool step(RequestList& batch, std::size_t index, std::uint32_t simulations) {
     Tree& tree = trees_[index];
@@ -102,6 +118,9 @@ class Forest {
     }
     return false;
   }
+  void answer(RequestList& batch, const float* wdl, const float* logits);
+  void answer(RequestList& batch, const float* wdl, const std::int64_t* offsets, const Proposals& columns,
+              const std::int32_t* tokens, const bool* exact);
   RequestList& endings_first(RequestList& batch);
   RequestList& free_batch();
   void forget_batches();

@@ -20,6 +20,9 @@ namespace selfplay {
 
 using NodeRef = std::uint32_t;  // unit offset of a header; 0 means none
 
+inline constexpr int kMostEdges = 65528;                      // of a node: `capacity` has 16 bits
+inline constexpr double kMostArenaBytes = 16.0 * (1u << 31);  // what links below kActionBit reach
+
 inline constexpr float kNever = -std::numeric_limits<float>::infinity();
 
 enum class NodeStatus : std::uint8_t {

@@ -4,6 +4,8 @@
 namespace selfplay {
 
 inline constexpr int kMostProposals = 32768;  // edges of a proposed node
+inline constexpr int kMostInFlight = 65536;
+inline constexpr int kMostSimulations = 1 << 30;  // of one search: visits are counted in 31 bits
 
 // How edges are chosen: kGumbel halves at the root and walks by PUCT below it, kGumbelFull walks there by
 // its own deterministic rule.
@@ -43,5 +45,8 @@ struct SearchParams {
   int fruitless_requests = 2;       // in a row without a new move, before a node stays as it is
   int max_step_tokens = 0;          // most tokens that one move may cost; a tree with a budget needs it
 };
+
+// Throws InputError for a setting that no search can use.
+void check(const SearchParams& params);
 
 }  // namespace selfplay

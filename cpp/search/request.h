@@ -44,8 +44,14 @@ struct Wdl {
   float loss;
 };
 
-inline bool is_finite(const Wdl& wdl) {
-  return std::isfinite(wdl.win) && std::isfinite(wdl.draw) && std::isfinite(wdl.loss);
+// How far an answer may be from probabilities: a softmax in bf16 sums to 1 within 0.01.
+inline constexpr float kProbabilityError = 0.02f;
+
+// Whether these are probabilities, up to rounding: none below 0, their sum 1. So none is far above 1, and
+// no infinity and no NaN passes.
+inline bool is_usable(const Wdl& wdl) {
+  return wdl.win >= -kProbabilityError && wdl.draw >= -kProbabilityError && wdl.loss >= -kProbabilityError &&
+         std::abs(wdl.win + wdl.draw + wdl.loss - 1) <= kProbabilityError;
 }
 
 // One request's part of a ragged reply.

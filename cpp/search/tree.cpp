@@ -117,6 +117,10 @@ NodeRef Tree::add_game_node(const State& state, Action action) {
   if (root_ && context_->params.proofs && state.winning_action() >= 0) return add_won_node(state, action);
   Action* legal = context_->scratch.data();
   const int count = state.legal_actions(legal);
+  if (count > kMostEdges) {
+    throw InputError("game '" + context_->game->name() + "' has a position of " + std::to_string(count) +
+                     " legal actions; a search takes " + std::to_string(kMostEdges));
+  }
   if (!fits(arena_.node_bytes(count))) return 0;
   const NodeRef ref = arena_.add_node(count);
   Node& node = arena_.node(ref);
@@ -125,7 +129,7 @@ NodeRef Tree::add_game_node(const State& state, Action action) {
   if (count == 0) {
     node.status = NodeStatus::kEnded;
     node.proven = true;
-    node.q = *state.outcome();
+    node.q = outcome_at_end(state);
     node.draw = proven_draw(node.q);
     node.raw_draw = node.draw;
     node.raw_win = (1 + node.q - node.draw) / 2;
@@ -154,8 +158,8 @@ NodeRef Tree::add_won_node(const State& state, Action action) {
 
 bool Tree::fits(std::size_t bytes) {
   const std::size_t grown = is_graph() ? positions_.growth() : 0;
-  if (static_cast<double>(this->bytes() + grown + bytes) <= context_->params.max_tree_mb * 1048576.0)
-    return true;
+  const double most = std::min(context_->params.max_tree_mb * 1048576.0, kMostArenaBytes);
+  if (static_cast<double>(this->bytes() + grown + bytes) <= most) return true;
   if (!root_) return true;  // a root always fits: there must be a move to choose from
   return false;
 }

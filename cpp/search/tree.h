@@ -26,7 +26,7 @@ struct SearchStats {
   std::uint64_t proven_hits = 0;     // descents that ended at a node already proven
   std::uint64_t transpositions = 0;  // descents that took over the value of a node searched before
   std::uint64_t collisions = 0;      // descents that met a waiting leaf
-  std::uint64_t bad_replies = 0;     // not finite: taken as equal priors and a draw
+  std::uint64_t bad_replies = 0;     // no probabilities: taken as equal priors and a draw
   std::uint64_t capped = 0;          // searches cut short by max_tree_mb
   std::uint64_t tokens = 0;          // spent on proposals
 };

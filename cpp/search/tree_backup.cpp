@@ -17,7 +17,7 @@ void Tree::answer(int index, const float* wdl, const float* logits) {
   Leaf& leaf = leaves_[static_cast<std::size_t>(index)];
   ++context_->stats.evaluations;
   ++tally_.evaluations;
-  if (context_->cache.enabled() && is_finite({wdl[0], wdl[1], wdl[2]})) {
+  if (context_->cache.enabled() && is_usable({wdl[0], wdl[1], wdl[2]})) {
     context_->cache.insert(leaf.canonical.key, wdl, logits);
   }
   expand(leaf.node, leaf.turned ? leaf.canonical.symmetry : 0, wdl, logits);
@@ -26,7 +26,8 @@ void Tree::answer(int index, const float* wdl, const float* logits) {
   complete(leaf);
 }
 
-// Sets priors and value of a node from a dense row; not finite counts as equal priors and a draw.
+// Sets priors and value of a node from a dense row; one that is no probabilities, or has no finite prior,
+// counts as equal priors and a draw.
 void Tree::expand(NodeRef ref, int symmetry, const float* wdl, const float* logits) {
   Node& node = arena_.node(ref);
   const Edges edges = arena_.edges(node);
@@ -46,7 +47,7 @@ void Tree::expand(NodeRef ref, int symmetry, const float* wdl, const float* logi
     total += edges.prior[i];
   }
   const Wdl value{wdl[0], wdl[1], wdl[2]};
-  const bool usable = is_finite(value) && std::isfinite(total) && std::isfinite(highest);
+  const bool usable = is_usable(value) && std::isfinite(total) && std::isfinite(highest);
   for (int i = 0; i < count; ++i)
     edges.prior[i] = usable ? edges.prior[i] / total : 1.0f / static_cast<float>(count);
   if (!usable) ++context_->stats.bad_replies;

@@ -101,7 +101,7 @@ void Tree::answer(int index, const Wdl& wdl, const Proposals& proposals) {
     return;
   }
   Node& node = arena_.node(leaf.node);
-  const bool usable = is_finite(wdl);
+  const bool usable = is_usable(wdl);
   if (!usable) ++context_->stats.bad_replies;
   node.raw_win = usable ? wdl.win : 0;
   node.raw_draw = usable ? wdl.draw : 1;

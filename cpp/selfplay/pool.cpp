@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/range.h"
+
 namespace selfplay {
 
 namespace {
@@ -10,8 +12,20 @@ namespace {
 // What a random number is for; part of the seed it comes from.
 enum Purpose : std::uint64_t { kOpening = 1, kBudget, kNoise, kPick, kHoldout, kShares };
 
+constexpr double kMostId = 9e15;  // whole numbers are exact up to there
+
 // So many games without a choice for anybody, one after another, and the pool gives up.
 constexpr int kMaxChoicelessGames = 10000;
+
+std::int64_t id_of(const char* setting, std::int64_t id) {
+  require_range(setting, static_cast<double>(id), 0, kMostId);
+  return id;
+}
+
+std::size_t count_of(const char* setting, std::int64_t count, double most) {
+  require_range(setting, static_cast<double>(count), 1, most);
+  return static_cast<std::size_t>(count);
+}
 
 std::uint64_t ply_seed(const GameRecord& game, Purpose purpose) {
   return derive_seed(game.seed, {purpose, game.plies.size()});
@@ -46,15 +60,32 @@ std::unique_ptr<State> replayed(const Game& game, const GameRecord& record) {
 
 }  // namespace
 
+void check(const PlayParams& play) {
+  constexpr double kLarge = 1e6;  // wider than engine/config.py
+  require_range("simulations", play.simulations, 1, kMostSimulations / 2);
+  require_range("fast_simulations", play.fast_simulations, 1, kMostSimulations / 2);
+  require_range("full_search_fraction", play.full_search_fraction, 0, 1);
+  require_range("max_opening_plies", play.max_opening_plies, 0, kLarge);
+  require_range("wide_opening_fraction", play.wide_opening_fraction, 0, 1);
+  require_range("wide_opening_plies", play.wide_opening_plies, 0, kLarge);
+  require_range("temperature", play.temperature, 0, kLarge);
+  require_range("final_temperature", play.final_temperature, 0, kLarge);
+  require_range("temperature_half_life", play.temperature_half_life, kAboveZero, 1e9);
+  require_range("asymmetric_fraction", play.asymmetric_fraction, 0, 1);
+  require_range("asymmetric_ratio", play.asymmetric_ratio, 1, kLarge);
+  require_range("resign_plies", play.resign_plies, 1, kLarge);
+  require_range("resign_holdout", play.resign_holdout, 0, 1);
+}
+
 Pool::Pool(const Game& game, const SearchParams& search, const PlayParams& play, std::uint64_t seed,
            int slots, std::int64_t first_id, std::int64_t stride, double cache_mb, std::int32_t checkpoint)
     : game_(game),
-      play_(play),
+      play_((check(play), play)),
       forest_(&game, search, cache_mb),
-      slots_(static_cast<std::size_t>(slots)),
+      slots_(count_of("slots", slots, kMostSlots)),
       seed_(seed),
-      next_id_(first_id),
-      stride_(stride),
+      next_id_(id_of("first_id", first_id)),
+      stride_(static_cast<std::int64_t>(count_of("stride", stride, kMostId))),
       checkpoint_(checkpoint),
       rules_sample_(game.initial()) {
   if (rules_sample_->outcome())
@@ -98,7 +129,7 @@ void Pool::play_opening(GameRecord& record) const {
   std::unique_ptr<State> state = game_.initial();
   std::vector<Action> legal(static_cast<std::size_t>(game_.num_actions()));
   for (int ply = 0; ply < wanted; ++ply) {
-    const int count = state->legal_actions(legal.data());
+    const int count = legal_in_play(*state, legal.data());
     const Action action = legal[random.below(static_cast<std::uint32_t>(count))];
     const int player = state->player();
     std::unique_ptr<State> next = state->clone();
@@ -130,9 +161,23 @@ NoiseSeed Pool::plan_move(Slot& slot, const State& state) {
   return ply_seed(slot.record, kNoise);
 }
 
-void Pool::start(std::int64_t positions) { wanted_ = positions; }
+void Pool::start(std::int64_t positions) {
+  require_whole();
+  wanted_ = positions;
+}
+
+void Pool::require_whole() const {
+  if (is_whole_) return;
+  throw InputError("an error in the rules of " + game_.name() +
+                   " has stopped this pool in the middle of a move; make a new one");
+}
 
 RequestList& Pool::select(std::size_t most) {
+  require_whole();
+  return forest_.unless_broken([&]() -> RequestList& { return next_batch(most); });
+}
+
+RequestList& Pool::next_batch(std::size_t most) {
   Phases& phases = forest_.context().phases;
   const std::uint64_t before = forest_.context().stats.simulations;
   const Instant start = now();
@@ -174,11 +219,18 @@ bool Pool::play_move(std::size_t index) {
   Slot& slot = slots_[index];
   Tree& tree = forest_.tree(index);
   if (wanted_ <= 0 || !tree.finished(slot.budget)) return false;
+  change([&] { make_move(index); });
+  return true;
+}
+
+void Pool::make_move(std::size_t index) {
+  Slot& slot = slots_[index];
+  Tree& tree = forest_.tree(index);
   const SecondsTimer timer(forest_.context().phases.record_s);
   std::vector<RootEdge> edges = tree.root_edges();
   if (edges.empty()) {
     Action* legal = forest_.context().scratch.data();
-    tree.root_state().legal_actions(legal);
+    legal_in_play(tree.root_state(), legal);
     edges.push_back({legal[0], 0, 1, 1, NAN, kNotProven, 1, 1});
   }
   PlyRecord ply = ply_record(slot, tree, edges);
@@ -206,7 +258,6 @@ bool Pool::play_move(std::size_t index) {
   } else {
     tree.advance(move, plan_move(slot, *next));
   }
-  return true;
 }
 
 PlyRecord Pool::ply_record(const Slot& slot, const Tree& tree, const std::vector<RootEdge>& edges) const {
@@ -294,6 +345,7 @@ GameColumns Pool::take_games() {
 }
 
 GameColumns Pool::snapshot() const {
+  require_whole();
   GameColumns games;
   for (const Slot& slot : slots_) games.append(slot.record);
   return games;
@@ -304,16 +356,19 @@ void Pool::restore(const GameColumns& games, std::int64_t next_id) {
     throw std::invalid_argument("snapshot of " + std::to_string(games.games()) + " games for a pool of " +
                                 std::to_string(slots_.size()));
   }
-  next_id_ = next_id;
-  finished_ = GameColumns{};
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    slots_[i].record = games.game(i);
-    draw_shares(slots_[i]);
-    set_root(i);
-  }
+  change([&, next_id = id_of("next_id", next_id)] {
+    next_id_ = next_id;
+    finished_ = GameColumns{};
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      slots_[i].record = games.game(i);
+      draw_shares(slots_[i]);
+      set_root(i);
+    }
+  });
 }
 
 void Pool::new_weights(std::int32_t checkpoint, float resign_below) {
+  require_range("resign_below", resign_below, -1, 1);
   checkpoint_ = checkpoint;
   resign_below_ = resign_below;
   forest_.drop();

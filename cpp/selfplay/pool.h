@@ -30,6 +30,11 @@ struct PlayParams {
   double resign_holdout = 0;
 };
 
+inline constexpr int kMostSlots = 65536;
+
+// Throws InputError for a setting that no game can be played by.
+void check(const PlayParams& play);
+
 // A threshold below which no value is.
 inline constexpr float kNeverResign = -1;
 
@@ -46,6 +51,7 @@ class Pool {
   Forest& forest() { return forest_; }
 
   GameColumns take_games();
+  // Of games as they are between two moves.
   GameColumns snapshot() const;
   void restore(const GameColumns& games, std::int64_t next_id);
   std::int64_t next_id() const { return next_id_; }
@@ -62,6 +68,7 @@ class Pool {
     bool full = true;
   };
 
+  RequestList& next_batch(std::size_t most);
   double rules_seconds(const RequestList& batch);
   void new_game(Slot& slot);
   void play_opening(GameRecord& record) const;
@@ -69,10 +76,22 @@ class Pool {
   void set_root(std::size_t index);
   NoiseSeed plan_move(Slot& slot, const State& state);
   bool play_move(std::size_t index);
+  void make_move(std::size_t index);
   PlyRecord ply_record(const Slot& slot, const Tree& tree, const std::vector<RootEdge>& edges) const;
   bool resigns(const GameRecord& record) const;
   Action pick(const Slot& slot, const std::vector<RootEdge>& edges) const;
   void finish(Slot& slot);
+
+  // Runs a change of the games. Where it fails on the way, as rules in Python may, they are neither what they
+  // were nor what they should be: from then on the pool refuses what would play or show them.
+  template <typename Change>
+  void change(Change make) {
+    require_whole();
+    is_whole_ = false;
+    make();
+    is_whole_ = true;
+  }
+  void require_whole() const;
 
   const Game& game_;
   PlayParams play_;
@@ -87,6 +106,7 @@ class Pool {
   std::uint64_t positions_ = 0;
   std::uint64_t finished_games_ = 0;
   int choiceless_games_ = 0;  // that ended in a row without a move to search
+  bool is_whole_ = true;
   GameColumns finished_;
   std::unique_ptr<State> rules_sample_;  // where the rules are timed
 };

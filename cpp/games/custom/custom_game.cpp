@@ -140,6 +140,9 @@ std::unique_ptr<State> CustomGame::parse(const std::string& position) const {
 }
 
 std::string CustomGame::position_text(const State& state) const {
+  if (!is_same_game(state.game(), *this)) {
+    throw InputError("a position of " + state.game().name() + " is none of " + name());
+  }
   std::string result;
   for (const Action action : state.position().moves) {
     if (!one_letter_ && !result.empty()) result += ' ';
@@ -159,6 +162,24 @@ Canonical CustomState::lowest_visible_key() const {
     if (key < lowest.key) lowest = {key, static_cast<int>(i)};
   }
   return lowest;
+}
+
+int CustomState::actions_from(const Action* actions, int count) const {
+  const int most = game_->num_actions();
+  bool ascends = count >= 0 && count <= most;
+  for (int i = 0; ascends && i < count; ++i)
+    ascends = actions[i] > (i ? actions[i - 1] : -1) && actions[i] < most;
+  if (!ascends) {
+    const std::string given = count < 0 || count > most ? "" : ", not ascending or out of range";
+    refuse("legal_actions", std::to_string(count) + " actions" + given,
+           "ascending actions from 0 to " + std::to_string(most - 1));
+  }
+  return count;
+}
+
+void CustomState::refuse(const char* method, const std::string& result, const std::string& expected) const {
+  throw InputError("game '" + game_->name() + "': " + method + "() gives " + result + "; expected " +
+                   expected);
 }
 
 std::string CustomState::action_text(Action action) const {

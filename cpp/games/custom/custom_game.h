@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/game.h"
+#include "core/quote.h"
 
 namespace selfplay::custom {
 
@@ -54,6 +55,17 @@ class CustomState : public State {
  protected:
   explicit CustomState(const CustomGame& game) : game_(&game) {}
   void record(Action action) { moves_.push_back(action); }
+  // What the rules of a user gave, as it is; InputError, which names `method`, where it can be no answer.
+  int player_from(int player) const {
+    if (player != 0 && player != 1) refuse("player", std::to_string(player), "0 or 1");
+    return player;
+  }
+  std::optional<float> outcome_from(std::optional<float> outcome) const {
+    if (outcome && !(*outcome >= -1 && *outcome <= 1)) refuse("outcome", shown(*outcome), "-1 to 1");
+    return outcome;
+  }
+  int actions_from(const Action* actions, int count) const;
+  [[noreturn]] void refuse(const char* method, const std::string& result, const std::string& expected) const;
   // Keys made of all that can be seen from outside: planes, legal actions, player and result.
   std::uint64_t visible_key() const;
   Canonical lowest_visible_key() const;

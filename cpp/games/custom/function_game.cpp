@@ -40,7 +40,7 @@ void FunctionState::play(Action action) {
 
 std::optional<float> FunctionState::outcome() const {
   const float result = rules().outcome(bytes());
-  return std::isnan(result) ? std::nullopt : std::optional(result);
+  return outcome_from(std::isnan(result) ? std::nullopt : std::optional(result));
 }
 
 Action FunctionState::winning_action() const {

@@ -42,8 +42,10 @@ class FunctionState final : public CustomState {
  public:
   explicit FunctionState(const FunctionGame& game);
 
-  int player() const override { return rules().player(bytes()); }
-  int legal_actions(Action* out) const override { return rules().legal_actions(bytes(), out); }
+  int player() const override { return player_from(rules().player(bytes())); }
+  int legal_actions(Action* out) const override {
+    return actions_from(out, rules().legal_actions(bytes(), out));
+  }
   void play(Action action) override;
   std::optional<float> outcome() const override;
   Action winning_action() const override;
