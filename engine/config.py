@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import UserError
+from engine.setting import explain
 
 
 class Section(BaseModel):
@@ -32,6 +32,7 @@ class SearchConfig(Section):
     c_puct_growth: float = Field(0.0, ge=0, le=100)
     """Growth of c_puct with ln((visits + c_puct_base) / c_puct_base) (Silver et al. 2018)."""
     c_puct_base: float = Field(500.0, gt=0, le=1e9)
+    """Visits at which that growth sets in."""
     c_puct_spread: float = Field(0.0, ge=0, le=1)
     """Share of c_puct that follows the spread of the values found below a node (KataGo's "dynamic
     variance-scaled cPUCT"; there 0.85)."""
@@ -58,6 +59,7 @@ class SearchConfig(Section):
     c_visit: float = Field(50.0, ge=0, le=1e6)
     """Gumbel: values count (c_visit + most visits) c_scale against logits (equation 8)."""
     c_scale: float = Field(1.0, gt=0, le=1e6)
+    """Gumbel: weight of values against logits, likewise."""
     lcb_deviations: float = Field(0.0, ge=0, le=100)
     """Play the move of the highest value less this times its standard error, among those with visits enough;
     0 plays the most visited."""
@@ -151,7 +153,9 @@ class NetworkConfig(Section):
     """Residual policy and value network."""
 
     channels: int = Field(64, ge=1, le=4096)
+    """Of the trunk: width of every 3x3 convolution."""
     blocks: int = Field(5, ge=0, le=200)
+    """Residual blocks of two convolutions each."""
     head_channels: int = Field(32, ge=1, le=1024)
     """Channels of the 1x1 convolution before each head."""
     value_hidden: int = Field(64, ge=1, le=8192)
@@ -164,6 +168,7 @@ class EvaluatorConfig(Section):
     backend: Literal["auto", "torch", "openvino"] = "auto"
     """`auto` takes OpenVINO where it is installed and there is no GPU."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto` takes a GPU where there is one."""
     precision: Literal["auto", "f32", "bf16", "int8"] = "auto"
     """`auto` takes bf16 where the processor computes in it. int8 needs OpenVINO and is up to twice as fast as
     bf16 (`selfplay doctor` measures it); probabilities are off by about a hundredth. Its ranges are taken
@@ -176,8 +181,11 @@ class ReplayConfig(Section):
     window_start: int = Field(50_000, ge=1)
     """Positions in the window at first; it grows once more have been played."""
     window_exponent: float = Field(0.75, ge=0, le=1)
+    """Power of the positions played that the window grows with once it does; 0: with their logarithm."""
     window_scale: float = Field(0.4, ge=0, le=10)
+    """Positions that the window gains for each one played, where its growth sets in."""
     window_max: int = Field(5_000_000, ge=1)
+    """Positions in the window at most, however many have been played."""
     value_mix: float = Field(0.5, ge=0, le=1)
     """Share of the search's root value in the value target; the rest is the game's outcome."""
     max_bad_fraction: float = Field(0.1, ge=0, le=1)
@@ -188,12 +196,15 @@ class LearnerConfig(Section):
     """Gradient steps on the window."""
 
     batch_size: int = Field(256, ge=2, le=1_048_576)
+    """Positions of a step."""
     learning_rate: float = Field(2e-3, gt=0, le=10)
     """Of AdamW, which trains the first and last layers, norms and biases; after warm-up and before decay."""
     muon_learning_rate: float = Field(0.02, gt=0, le=10)
     """Of Muon, which trains the weights of hidden layers (Jordan et al. 2024); likewise."""
     muon_momentum: float = Field(0.95, ge=0, lt=1)
+    """Of Muon, with Nesterov's look ahead."""
     warmup_steps: int = Field(200, ge=0)
+    """Steps over which both rates rise from 0."""
     decay_steps: int = Field(10_000, ge=1)
     """The rates fall as 1 / sqrt(1 + step / decay_steps): it needs no end of the run to be known."""
     weight_decay: float = Field(0.01, ge=0, le=1)
@@ -211,6 +222,7 @@ class LearnerConfig(Section):
     ema_decay: float = Field(0.998, ge=0, lt=1)
     """Per step, of the weights that play and their BatchNorm statistics."""
     precision: Literal["auto", "f32", "bf16"] = "auto"
+    """Of the products in a step; `auto` takes bf16 where the processor computes in it."""
     threads: int = Field(0, ge=0, le=1024)
     """Threads of a training step; 0 takes all cores."""
 
@@ -252,8 +264,11 @@ class Config(Section):
     """All settings of a run."""
 
     game: str = "connect4"
+    """What is played; the argument GAME."""
     preset: str = "default"
+    """Which of the game's presets the settings start from; the option --preset."""
     seed: int = Field(1, ge=0, lt=2**63)
+    """Of all randomness: the same seed gives the same games and weights."""
     search: SearchConfig = SearchConfig()
     selfplay: SelfplayConfig = SelfplayConfig()
     network: NetworkConfig = NetworkConfig()
@@ -315,26 +330,4 @@ def build_section(model: type[S], settings: Mapping[str, Any]) -> S:
     try:
         return model.model_validate(settings)
     except ValidationError as error:
-        raise UserError(_explain(model, error)) from error
-
-
-def _explain(model: type[BaseModel], error: ValidationError) -> str:
-    first = error.errors()[0]
-    path = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"unknown setting '{path}'{_suggest(model, first['loc'])}"
-    told = first["msg"].removeprefix("Value error, ")
-    if isinstance(first["input"], Mapping | BaseModel):  # of several settings together
-        return f"settings of '{path}': {told}" if path else told
-    return f"setting '{path}' = {first['input']!r}: {told[0].lower()}{told[1:]}"
-
-
-def _suggest(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    for part in location[:-1]:
-        inner = model.model_fields[str(part)].annotation
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return ""
-        model = inner
-    names = list(model.model_fields)
-    close = difflib.get_close_matches(str(location[-1]), names, n=1)
-    return f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(names)}"
+        raise UserError(explain(model, error)) from error

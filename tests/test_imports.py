@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINE_ORDER = [
     "_core",
     "errors json_object",
+    "setting",
     "unraised",
     "config",
     "storage",

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.cli import analyze, arena, evaluate, machine, play, record, replay, rules, text, train
+from engine.cli import analyze, arena, evaluate, machine, play, record, replay, rules, settings, text, train
 from engine.errors import InputError, UserError, describe_error, place_of
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ for command in (
     rules.solve,
     rules.perft,
     rules.check,
+    settings.settings,
     record.record,
     machine.bench,
     machine.doctor,

@@ -49,9 +49,11 @@ class SampleConfig(Section):
     samples: int = Field(8, ge=0, le=100_000)
     """Completions a problem, all policies together."""
     temperature: float = Field(1.0, ge=0, le=10)
+    """Of the samples; 0 is greedy."""
     top_k: int = Field(0, ge=0)
     """Only that many likeliest tokens; 0: all."""
     top_p: float = Field(1.0, gt=0, le=1)
+    """Only the likeliest tokens that have this much probability together; 1: all."""
     distinct: bool = False
     """Completions of a problem are drawn without replacement: more that differ, for the same tokens."""
     policies: int = Field(1, ge=1, le=100)
@@ -151,6 +153,7 @@ class TextLoopConfig(Section):
     """The outer loop."""
 
     iterations: int = Field(2, ge=0, le=100_000)
+    """In all, resumes included; the option --iterations."""
     rows: int = Field(512, ge=1, le=1_000_000)
     """Completions generated side by side."""
 
@@ -159,8 +162,11 @@ class TextConfig(Section):
     """All settings of a run on text."""
 
     task: str
+    """What is learnt; the argument TASK."""
     method: str
+    """How; the command."""
     seed: int = Field(1, ge=0, lt=2**63)
+    """Of all randomness."""
     model: ModelConfig = ModelConfig()
     sample: SampleConfig = SampleConfig()
     filter: FilterConfig = FilterConfig()

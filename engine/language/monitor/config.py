@@ -52,6 +52,7 @@ class ThresholdConfig(Section):
     entropy_floor: float = Field(0.1, ge=0, le=10)
     """Nats below which entropy alerts where iteration 0 had more than `entropy_rich`."""
     entropy_rich: float = Field(0.5, ge=0, le=10)
+    """Nats: see `entropy_floor`."""
     unique: Threshold = Threshold(warn=0.20, alert=0.50)
     """Relative loss of distinct solutions a sample."""
     coverage: Threshold = Threshold(warn=0.10, alert=0.25)
@@ -149,20 +150,28 @@ class GuardConfig(Section):
     force: bool = False
     """Accept a new model in spite of alerts."""
     real_fraction_step: float = Field(0.10, ge=0, le=1)
+    """Added to `mix.real_fraction` where an alert asks for more real data."""
     real_fraction_max: float = Field(0.50, ge=0, le=1)
+    """What it is raised to at most."""
     min_real_fraction: float = Field(0.10, ge=0, le=1)
     """A run without an exact verifier does not start with less."""
     temperature_factor: float = Field(1.15, ge=1, le=10)
+    """Of `sample.temperature`, where an alert asks for more heat."""
     temperature_max: float = Field(1.5, gt=0, le=10)
+    """What it is raised to at most."""
     cap_factor: float = Field(0.5, gt=0, le=1)
     """Of the samples kept of one problem."""
     band_step: float = Field(0.10, ge=0, le=0.5)
     """Both ends of the band of pass rates move out by this."""
     kl_factor: float = Field(2.0, ge=1, le=100)
+    """Of the weight of the KL penalty, where an alert asks for more."""
     kl_start: float = Field(0.01, ge=0, le=100)
     """Weight of the KL penalty that a run without one gets."""
     kl_max: float = Field(1.0, ge=0, le=100)
+    """What that is raised to at most."""
     steps_factor: float = Field(0.5, gt=0, le=1)
+    """Of `update.steps`, where an alert asks for fewer."""
     steps_min: int = Field(10, ge=1)
+    """What it is lowered to at least."""
     labels: int = Field(50, ge=1, le=100_000)
     """Human verdicts that are asked for at once."""

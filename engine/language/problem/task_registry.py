@@ -15,7 +15,7 @@ GROUP = "selfplay.tasks"
 MAX_TOKENS = 1 << 20
 """Of a completion."""
 
-_TASKS = Plugins("task", GROUP, Task, "engine.language.task.Task", takes_files=True)
+_TASKS = Plugins("task", GROUP, Task, "engine.language.task.Task")
 
 
 def task_names() -> list[str]:
@@ -33,6 +33,16 @@ def load_task(spec: str, **options: Any) -> Task:
     task: Task = _TASKS.load(spec, options)
     _check_attributes(spec, task)
     return task
+
+
+def located_task(spec: str) -> str:
+    """`spec` as it holds in every directory: a file or module of the user's by its whole path."""
+    return _TASKS.located(spec)
+
+
+def is_same_task(one: str, other: str) -> bool:
+    """Whether two specs name the same task, wherever the file of a user's lies."""
+    return _TASKS.is_same(one, other)
 
 
 def task_option_names(spec: str) -> list[str]:
