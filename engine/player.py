@@ -1,4 +1,4 @@
-"""Who plays in the arena: a checkpoint, a run, `random`, `mcts:SIMS` or `solver`."""
+"""Who plays in the arena: a checkpoint, a run, `GAME:pretrained`, `random`, `mcts:SIMS` or `solver`."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ from engine import _core
 from engine.config import Config
 from engine.errors import UserError
 from engine.evaluator import Evaluator, NetworkEvaluator, RolloutEvaluator
-from engine.registry import load_game, position_text
+from engine.registry import game_names, load_game, position_text
 from engine.search import search, search_params
 
 if TYPE_CHECKING:
     from engine.network import PolicyValueNetwork
 
-KNOWN = "random, mcts:SIMS, solver, the path of a run or of a checkpoint"
+KNOWN = "random, mcts:SIMS, solver, GAME:pretrained, the path of a run or of a checkpoint"
 """What may be named as a player."""
 
 CACHE_MB = 64.0
 """Evaluation cache of a network player in one thread."""
 
 MAX_SIMULATIONS = 10_000_000
+
+PRETRAINED = ":pretrained"
+"""Behind a game: the network that comes with it."""
 
 
 class Mover(Protocol):
@@ -156,7 +159,7 @@ def play_params(config: Config) -> _core.SearchParams:
 
 
 def is_checkpoint(spec: str) -> bool:
-    """Whether a player is named by the path of a run or a checkpoint."""
+    """Whether a player is a network: a run, a checkpoint or `GAME:pretrained`."""
     return spec not in ("random", "solver") and spec.partition(":")[0] not in ("mcts", "uci", "gtp")
 
 
@@ -190,13 +193,26 @@ def mcts_simulations(spec: str) -> int:
 
 @functools.lru_cache(maxsize=64)
 def read_checkpoint(spec: str) -> tuple[Config, PolicyValueNetwork]:
-    """Settings and network of a checkpoint, or of a run's newest one; raise UserError."""
-    if not Path(spec).exists():
+    """Settings and network of a checkpoint, a run's newest one or `GAME:pretrained`; raise UserError."""
+    path = pretrained_path(spec) if spec.endswith(PRETRAINED) else Path(spec)
+    if not path.exists():
         raise UserError(f"player '{spec}' does not exist; known: {KNOWN}")
     from engine.checkpoint import load_checkpoint
 
-    _, config, network = load_checkpoint(Path(spec))
+    _, config, network = load_checkpoint(path)
     return config, network
+
+
+def pretrained_path(spec: str) -> Path:
+    """The checkpoint that `GAME:pretrained` names; raise UserError where the game brings none."""
+    name = spec.removesuffix(PRETRAINED)
+    find: Callable[[], Path] | None = getattr(load_game(name), "pretrained_checkpoint", None)
+    if find is None:
+        having = [
+            known + PRETRAINED for known in game_names() if hasattr(load_game(known), "pretrained_checkpoint")
+        ]
+        raise UserError(f"game '{name}' brings no network; there is {', '.join(having)}")
+    return find()
 
 
 def check_game(spec: str, config: Config, game: _core.Game) -> None:

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,7 @@ from engine._core import InputError
 from engine.errors import UserError, describe_error
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_FORMS = "file.py:Name or package.module:Name"
 _OPTION_ENDS = re.compile(r",(?=[A-Za-z_]\w*=)|,$")
 """Commas after options; any other is part of a value, of a file's name or a pattern."""
 
@@ -36,7 +38,12 @@ def suggest(name: str, known: Iterable[str], what: str = "known") -> str:
 
 @dataclass(frozen=True)
 class Plugins:
-    """What one entry-point group holds. Specs are `name[:a=b,…]` and `package.module:Name[:a=b,…]`."""
+    """What one entry-point group holds, and what a user's own Python adds to it.
+
+    A spec is `name[:a=b,…]`, `path/to/file.py:Name[:a=b,…]` or `package.module:Name[:a=b,…]`; a module that
+    is not installed is looked for in the working directory, or in the folder written before it
+    (`folder/package.module:Name`).
+    """
 
     what: str
     """In messages: game, task."""
@@ -45,8 +52,6 @@ class Plugins:
     """What every plug-in must be an instance of."""
     base_name: str
     """Where a user finds it."""
-    takes_files: bool = False
-    """Whether `path/to/file.py:Name[:a=b,…]` is a spec too."""
 
     def names(self) -> list[str]:
         """Registered names, sorted."""
@@ -56,6 +61,10 @@ class Plugins:
         """Names of the options that the thing of `spec` takes."""
         return _option_names(self._resolve(spec)[0])
 
+    def options(self, spec: str) -> dict[str, Any]:
+        """Options that the thing of `spec` takes, with their defaults; those without one are left out."""
+        return _defaults(self._resolve(spec)[0])
+
     def load(self, spec: str, options: Mapping[str, Any]) -> Any:
         """Build what `spec` names; `options` go over those written there.
 
@@ -63,6 +72,23 @@ class Plugins:
         """
         factory, written = self._resolve(spec)
         return self._build(spec, factory, {**written, **options})
+
+    def located(self, spec: str) -> str:
+        """`spec` as it holds in every directory: a user's file, or the folder of a module that is not
+        installed, by its whole path. Raise UserError where there is no such thing.
+        """
+        name, colon, rest = spec.partition(":")
+        if name in self._registered() or not colon:
+            return spec
+        self._resolve(spec)
+        if name.endswith(".py"):
+            return f"{_find_file(Path(name))}:{rest}"
+        module = _MODULES_OF_USERS.get(Path(name).name)
+        return spec if module is None else f"{module / Path(name).name}:{rest}"
+
+    def is_same(self, one: str, other: str) -> bool:
+        """Whether two specs name the same thing, wherever its file lies."""
+        return _without_folder(one) == _without_folder(other)
 
     def _registered(self) -> dict[str, EntryPoint]:
         return {entry.name: entry for entry in entry_points(group=self.group)}
@@ -73,14 +99,13 @@ class Plugins:
         if name in registered:
             return self._load_entry(registered[name]), self._parse_options(spec, rest) if rest else {}
         attribute, _, options = rest.partition(":")
-        is_file = self.takes_files and name.endswith(".py")
+        is_file = name.endswith(".py")
         if rest and "=" not in attribute:
             factory = self._load_attribute(spec, name, attribute, is_file)
             return factory, self._parse_options(spec, options) if options else {}
         if is_file:
             raise UserError(f"{self.what} '{spec}' names no class; give {name}:Name")
-        forms = "file.py:Name or package.module:Name" if self.takes_files else "package.module:Name"
-        raise UserError(f"unknown {self.what} '{name}'; {suggest(name, registered)}; or give {forms}")
+        raise UserError(f"unknown {self.what} '{name}'; {suggest(name, registered)}; or give {_FORMS}")
 
     def _load_entry(self, entry: EntryPoint) -> Callable[..., Any]:
         try:
@@ -92,10 +117,10 @@ class Plugins:
         return factory
 
     def _load_attribute(self, spec: str, module_name: str, attribute: str, is_file: bool) -> Any:
-        if not attribute.isidentifier() or not (is_file or _MODULE.fullmatch(module_name)):
-            raise UserError(f"{self.what} '{spec}' is not of the form package.module:Name")
+        if not attribute.isidentifier() or not (is_file or _MODULE.fullmatch(Path(module_name).name)):
+            raise UserError(f"{self.what} '{spec}' is not of the form {_FORMS}")
         try:
-            module = import_file(Path(module_name)) if is_file else _import_module(module_name)
+            module = import_file(_find_file(Path(module_name))) if is_file else _import_module(module_name)
         except UserError as error:
             raise UserError(f"{self.what} '{spec}': {error}") from error
         except (Exception, SystemExit) as error:
@@ -149,9 +174,7 @@ def import_file(path: Path) -> ModuleType:
     path = path.resolve()
     if not path.is_file():
         raise UserError(f"there is no file '{path}'")
-    for folder in path.parents:
-        if (folder / "manifest").is_dir() or any(folder.glob("*.safetensors")):
-            raise UserError(f"'{path}' lies in a run or model folder, whose code is never run; move it")
+    _require_code_folder(path)
     name = "selfplay_file_" + re.sub(r"\W", "_", str(path.with_suffix("")))
     if name in sys.modules:
         return sys.modules[name]
@@ -170,9 +193,71 @@ def import_file(path: Path) -> ModuleType:
     return module
 
 
-def _import_module(name: str) -> ModuleType:
-    _append_to_path(Path.cwd())
-    return importlib.import_module(name)
+_MODULES_OF_USERS: dict[str, Path] = {}
+"""Folders of modules that are not installed, by dotted name."""
+
+
+def _import_module(path: str) -> ModuleType:
+    """The module `package.module` or `folder/package.module`."""
+    name = Path(path).name
+    if name in sys.modules:
+        return sys.modules[name]
+    top = name.partition(".")[0]
+    if top not in sys.modules and (name != path or not _is_installed(top)):
+        folder = _find_module(Path(path).parent, top)
+        _require_code_folder(folder / name)
+        _append_to_path(folder)
+        importlib.invalidate_caches()
+        _MODULES_OF_USERS[name] = folder
+    with contextlib.redirect_stdout(sys.stderr):  # stdout is the command's own
+        return importlib.import_module(name)
+
+
+def _is_installed(top: str) -> bool:
+    """Whether a module is found without the working directory, which Python itself may search first."""
+    first, here = sys.path[:1], str(Path.cwd())
+    path = [each for each in sys.path if each not in ("", ".")]
+    if first == [here]:
+        path.remove(here)
+    finders = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
+    return any(
+        finder.find_spec(top, path if finder is PathFinder else None) is not None for finder in finders
+    )
+
+
+def _find_file(path: Path) -> Path:
+    """A user's file by its whole path: where it is said to lie, else in the working directory."""
+    whole = path.absolute()
+    if whole.is_file() or not path.is_absolute():
+        return whole
+    here = Path.cwd() / path.name
+    if here.is_file():
+        return here
+    raise UserError(f"there is no file '{path}'; put it back, or start this in the folder that holds it")
+
+
+def _find_module(folder: Path, top: str) -> Path:
+    """The folder of a module or package: the one it is said to lie in, else the working directory."""
+    here = Path.cwd()
+    for place in (folder.absolute(), here):
+        if (place / f"{top}.py").is_file() or (place / top).is_dir():
+            return place
+    if not folder.is_absolute():
+        return here  # the import says that it is not there
+    raise UserError(
+        f"there is no '{top}' in '{folder}'; put it back, or start this in the folder that holds it"
+    )
+
+
+def _require_code_folder(path: Path) -> None:
+    for folder in path.resolve().parents:
+        if (folder / "manifest").is_dir() or any(folder.glob("*.safetensors")):
+            raise UserError(f"'{path}' lies in a run or model folder, whose code is never run; move it")
+
+
+def _without_folder(spec: str) -> str:
+    name, colon, rest = spec.partition(":")
+    return f"{Path(name).name}{colon}{rest}"
 
 
 def _append_to_path(folder: Path) -> None:
@@ -196,6 +281,18 @@ def _option_names(factory: Callable[..., Any]) -> list[str]:
     except (TypeError, ValueError):
         return []
     return [parameter.name for parameter in parameters if parameter.kind in (1, 3)]
+
+
+def _defaults(factory: Callable[..., Any]) -> dict[str, Any]:
+    known = _option_names(factory)
+    if not known:
+        return {}
+    parameters = inspect.signature(factory).parameters
+    return {
+        name: parameters[name].default
+        for name in known
+        if parameters[name].default is not inspect.Parameter.empty
+    }
 
 
 def _build_error(error: BaseException, options: Mapping[str, Any]) -> str:

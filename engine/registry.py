@@ -1,4 +1,4 @@
-"""Games by name: registered ones, with options, and anyone's `package.module:Name`."""
+"""Games by name: registered ones, with options, and anyone's `file.py:Name` or `package.module:Name`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ def game_names() -> list[str]:
 
 
 def load_game(spec: str, **options: Any) -> Game:
-    """Build the game that `spec` names: `connect4`, `go:size=9,komi=7`, `package.module:Name[:a=b]`.
+    """Build the game that `spec` names: `connect4`, `go:size=9,komi=7`, `file.py:Name[:a=b]`.
 
+    A file is run as the code it is, so a spec comes from the user; one in a run directory is refused.
     `options` go over those written in `spec`. Raise UserError for an unknown name or option and for a
     value that the game refuses.
     """
@@ -30,9 +31,24 @@ def load_game(spec: str, **options: Any) -> Game:
     return game
 
 
+def located_game(spec: str) -> str:
+    """`spec` as it holds in every directory: a file or module of the user's by its whole path."""
+    return _GAMES.located(spec)
+
+
+def is_same_game(one: str, other: str) -> bool:
+    """Whether two specs name the same game, wherever the file of a user's lies."""
+    return _GAMES.is_same(one, other)
+
+
 def option_names(spec: str) -> list[str]:
     """Names of the options that the game of `spec` takes."""
     return _GAMES.option_names(spec)
+
+
+def game_options(spec: str) -> dict[str, Any]:
+    """Options that the game of `spec` takes, with their defaults."""
+    return _GAMES.options(spec)
 
 
 def preset(game: Game, name: str) -> dict[str, Any]:

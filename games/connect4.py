@@ -29,6 +29,10 @@ class Connect4(_core.Connect4):
         """A new exact solver with a transposition table of `table_mb` MB."""
         return _core.Connect4Solver(table_mb)
 
+    def pretrained_checkpoint(self) -> Path:
+        """What `connect4:pretrained` names: the preset `default` after 60 minutes of two cores."""
+        return Path(str(files("games") / "data" / "connect4_checkpoint"))
+
     def bench_checkpoint(self) -> Path:
         """A trained network of 64 channels x 5 blocks to measure self-play with."""
         return Path(str(files("games") / "data" / "connect4_bench_checkpoint"))

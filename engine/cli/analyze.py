@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.option import RunArgument, ThreadsOption
+from engine.cli.option import PlayerArgument, ThreadsOption
 from engine.cli.stream import Answer, Request, check_fields, read_count, read_state, serve
 from engine.errors import InputError, UserError
 
@@ -22,7 +22,7 @@ BATCH = 256
 
 
 def analyze(
-    run: RunArgument,
+    player: PlayerArgument,
     sims: Annotated[
         int, typer.Option("--sims", min=1, max=MAX_SIMULATIONS, help="where a line brings no simulations")
     ] = 100,
@@ -37,7 +37,7 @@ def analyze(
     """
     from engine.protocols.thinker import load_thinker
 
-    thinker = load_thinker(run, game, threads=threads)
+    thinker = load_thinker(player, game, threads=threads)
     serve(lambda requests: answer(thinker, requests, sims), BATCH)
 
 

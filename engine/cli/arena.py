@@ -27,7 +27,7 @@ SOLVER_PLIES = (8, 12)
 
 Players = Annotated[
     list[str],
-    typer.Argument(metavar="A B [C…]", help="a checkpoint, a run, random, mcts:SIMS, solver"),
+    typer.Argument(metavar="A B [C…]", help="a run, a checkpoint, GAME:pretrained, random, mcts:SIMS, solver"),
 ]
 Simulations = Annotated[int, typer.Option("--sims", min=1, max=10_000_000, help="of a checkpoint, per move")]
 
@@ -117,10 +117,13 @@ def find_game(specs: Sequence[str], named: str | None) -> Game:
     """The game that the players' checkpoints play, else the one named, else the default of the settings."""
     from engine.config import Config
     from engine.player import is_checkpoint, read_checkpoint
-    from engine.registry import load_game
+    from engine.registry import is_same_game, load_game
 
     played = {spec: read_checkpoint(spec)[0].game for spec in specs if is_checkpoint(spec)}
-    names = list(dict.fromkeys([*played.values(), *([named] if named else [])]))
+    names: list[str] = []
+    for name in [*([named] if named else []), *played.values()]:
+        if not any(is_same_game(name, other) for other in names):
+            names.append(name)
     if len(names) > 1:
         games = ", ".join([f"'{spec}' plays {name}" for spec, name in played.items()])
         asked = f", --game is {named}" if named else ""

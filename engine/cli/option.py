@@ -11,9 +11,12 @@ import typer
 from engine.errors import UserError
 
 GameArgument = Annotated[
-    str, typer.Argument(metavar="GAME", help="connect4, go:size=9,komi=7, or package.module:Name")
+    str,
+    typer.Argument(metavar="GAME", help="connect4, go:size=9,komi=7, file.py:Name or package.module:Name"),
 ]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="a run directory or one of its checkpoints")]
+PlayerArgument = Annotated[
+    str, typer.Argument(metavar="PLAYER", help="a run, a checkpoint, GAME:pretrained, or mcts:SIMS")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON document on stdout")]
 ThreadsOption = Annotated[
     int, typer.Option("--threads", min=1, max=256, help="that compute the network; several share one tree")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.option import RunArgument, ThreadsOption
+from engine.cli.option import PlayerArgument, ThreadsOption
 from engine.errors import InputError, UserError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ HELP = "a move, or: show (what the search thinks), undo, quit"
 
 
 def play(
-    run: RunArgument,
+    player: PlayerArgument,
     first: Annotated[
         bool, typer.Option("--first/--second", help="who moves first: you, or the player")
     ] = True,
@@ -27,10 +27,10 @@ def play(
     game: Annotated[str | None, typer.Option("--game", help="for mcts:SIMS")] = None,
     threads: ThreadsOption = 1,
 ) -> None:
-    """Play against a run, a checkpoint, or mcts:SIMS."""
+    """Play against a run, a checkpoint, GAME:pretrained, or mcts:SIMS."""
     from engine.protocols.thinker import load_thinker
 
-    thinker = load_thinker(run, game, threads=threads)
+    thinker = load_thinker(player, game, threads=threads)
     start = thinker.game.parse(position)
     if start.outcome() is not None:
         raise UserError(f"--position '{position}': the game is over there; give one that runs")

@@ -6,6 +6,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from tempfile import TemporaryDirectory
+from textwrap import fill
 from typing import Annotated, Any
 
 import typer
@@ -20,10 +21,10 @@ MAX_GAMES = 64
 
 
 def games(json: JsonOption = False) -> None:
-    """List the installed games."""
-    from engine.registry import game_names, load_game
+    """List the installed games, what they bring and their options."""
+    from engine.registry import game_names, game_options, load_game
 
-    rows = [_describe(name, load_game(name)) for name in game_names()]
+    rows = [_describe(name, load_game(name), game_options(name)) for name in game_names()]
     if json:
         print_json({"games": rows})
         return
@@ -34,6 +35,11 @@ def games(json: JsonOption = False) -> None:
             f"{row['name']:16} {row['actions']} actions, planes {shape}, at most {row['max_plies']} plies, "
             f"{row['symmetries']} symmetries; solver: {'yes' if row['solver'] else 'no'}; presets: {presets}"
         )
+        if row["pretrained"]:
+            typer.echo(f"{'':16} network: {row['pretrained']}")
+        options = ", ".join(_option_text(option, value) for option, value in row["options"].items())
+        if options:
+            typer.echo(fill(f"options: {options}", 110, initial_indent=" " * 17, subsequent_indent=" " * 26))
 
 
 def rules(game: GameArgument) -> None:
@@ -194,7 +200,16 @@ def first_player_outcome(state: State) -> int | float | None:
     return int(first) if first == int(first) else first
 
 
-def _describe(name: str, game: Game) -> dict[str, Any]:
+def _option_text(name: str, default: Any) -> str:
+    """An option as it is typed, without a value where the game chooses one."""
+    return (
+        name
+        if default is None
+        else f"{name}={str(default).lower() if isinstance(default, bool) else default}"
+    )
+
+
+def _describe(name: str, game: Game, options: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "actions": game.num_actions,
@@ -203,4 +218,6 @@ def _describe(name: str, game: Game) -> dict[str, Any]:
         "symmetries": len(game.action_symmetries),
         "solver": hasattr(game, "solver"),
         "presets": sorted({"default", *getattr(game, "presets", {})}),
+        "pretrained": f"{name}:pretrained" if hasattr(game, "pretrained_checkpoint") else None,
+        "options": options,
     }

@@ -40,7 +40,7 @@ def run_method(
     from engine.language.settings import build_text_config
 
     task = open_task(task_spec)
-    task_spec = task_name(task_spec)
+    task_spec = whole_name(task_spec)
     changes = merge(
         read_toml(Path(config_path)) if config_path else {}, parse_assignments(assignments), options
     )
@@ -79,6 +79,24 @@ def task_name(spec: str) -> str:
     return f"{_FILE_TASK}{path}" + (f",{options}" if options else "")
 
 
+def whole_name(spec: str) -> str:
+    """`task_name(spec)` as it holds in every directory, for a run to keep."""
+    from engine.language.problem.task_registry import located_task
+
+    match = _FILE.fullmatch(spec)
+    if match is None:
+        return located_task(spec)
+    path, options = match.groups()
+    return task_name(f"{Path(path).absolute()}" + (f":{options}" if options else ""))
+
+
+def _is_same_task(one: str, other: str) -> bool:
+    from engine.language.problem.task_registry import is_same_task
+
+    plain = [re.sub(rf"^({re.escape(_FILE_TASK)})[^,]*/", r"\1", spec) for spec in (one, other)]
+    return is_same_task(plain[0], plain[1])
+
+
 def open_task(spec: str) -> Task:
     """The task that `spec` names: registered, of a user's file, or a file of prompts and answers."""
     from engine.language.problem.task_registry import load_task
@@ -115,7 +133,7 @@ def _resumed(path: Path, method: str, task: str, changes: Mapping[str, Any]) -> 
     from engine.language.settings import TextConfig
 
     saved = read_text_config(path)
-    if (saved.method, saved.task) != (method, task):
+    if saved.method != method or not _is_same_task(saved.task, task):
         raise UserError(f"run '{path}' is of {saved.method} on {saved.task}, not {method} on {task}")
     asked = with_whole_paths(build_section(TextConfig, merge(saved.model_dump(), changes)))
     kept = flatten(saved.model_dump())

@@ -41,9 +41,9 @@ def train(
     """
     if minutes is not None and iterations is not None:
         raise UserError(f"--minutes {minutes:g} and --iterations {iterations}: give one of them")
-    from engine.registry import load_game
+    from engine.registry import load_game, located_game
 
-    rules = load_game(game)
+    rules, game = load_game(game), located_game(game)
     _require_lawful(rules)
     changes = read_changes(rules, preset, config, assignments or [])
     if resume:

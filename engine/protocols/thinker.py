@@ -1,4 +1,4 @@
-"""The player behind `play` and `analyze`: a run, a checkpoint, or `mcts:SIMS`."""
+"""The player behind `play` and `analyze`: a run, a checkpoint, `GAME:pretrained`, or `mcts:SIMS`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Thinker:
 
 
 def load_thinker(spec: str, game_spec: str | None = None, seed: int = 1, threads: int = 1) -> Thinker:
-    """Load a run, a checkpoint, or `mcts:SIMS` of the game named; raise UserError.
+    """Load a run, a checkpoint, `GAME:pretrained`, or `mcts:SIMS` of the game named; raise UserError.
 
     `threads` compute the network; above 1 a tree that is searched alone keeps all of them busy.
     """
@@ -31,7 +31,9 @@ def load_thinker(spec: str, game_spec: str | None = None, seed: int = 1, threads
     if is_checkpoint(spec):
         return _load_network(spec, game_spec, threads)
     if not spec.startswith("mcts:"):
-        raise UserError(f"player '{spec}' does not search; give a run, a checkpoint or mcts:SIMS")
+        raise UserError(
+            f"player '{spec}' does not search; give a run, a checkpoint, GAME:pretrained or mcts:SIMS"
+        )
     from engine.config import Config
     from engine.evaluator import RolloutEvaluator
     from engine.player import mcts_simulations, uct_params
