@@ -1,19 +1,11 @@
 """Games as columns in memory and as rows of Parquet files.
 
-Games travel as columns in a dict, one entry a game (G), a ply (M) or an entry of a policy target (P);
-values of a ply are for its player to move:
+GAME_SCHEMA says what each column of a file holds, a row a game. In memory games travel as a dict of arrays,
+one entry a game (G), a ply (M) or an entry of a policy target (P), under the same names and not nested:
 
-    game_id int64 [G], seed uint64 [G], start list of str [G], outcome float32 [G] (for the first player, NaN
-    while under way), truncated bool [G], resigned bool [G] (the last mover gave up after its move), holdout
-    bool [G] (never resigns), opening_plies int32 [G], move_offsets int64 [G + 1]
-    moves int32 [M], player int8 [M] (who moves), visits int32 [M], full_search bool [M], weight float32 [M],
-    checkpoint int32 [M], kl float32 [M] (from prior to policy target), root_wdl float32 [M, 3], raw_wdl
-    float32 [M, 3], policy_offsets int64 [M + 1]
-    what the search of a ply did, int32 [M]: budget (new visits it was given; fewer `visits` where it ended
-    early), how they ended (evaluations, cache_hits, terminal_hits, proven_hits, transpositions),
-    reused_visits (of the root, from the search before), max_depth (plies below the root), proof (sign of the
-    root's proven value, 2 where there is none), and mean_depth float32 [M] (over the new visits)
-    policy_action int32 [P], policy_prob float32 [P]
+    a game: start list of str [G], others arrays [G] (outcome NaN while under way), move_offsets int64 [G + 1]
+    a ply: arrays [M], root_wdl and raw_wdl float32 [M, 3], policy_offsets int64 [M + 1]
+    a target: policy_action int32 [P], policy_prob float32 [P]
 """
 
 from __future__ import annotations
@@ -27,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from engine.parquet import TableFormat
+from engine.parquet import TableFormat, described
 from engine.storage import Digest
 
 Games = dict[str, Any]
@@ -44,34 +36,47 @@ SEARCH_COLUMNS = (
 )  # fmt: skip
 """What the search of a ply did, in whole numbers; -1 where the file does not tell, 2 for `proof`."""
 
+
+def _ply(name: str, kind: pa.DataType, does: str) -> pa.Field:
+    return described(name, pa.list_(kind), does)
+
+
 GAME_SCHEMA = pa.schema(
     [
-        pa.field("game_id", pa.int64(), nullable=False),
-        pa.field("rules", pa.string(), nullable=False),
-        pa.field("seed", pa.uint64(), nullable=False),
-        pa.field("start", pa.string(), nullable=False),
-        pa.field("outcome", pa.float32()),
-        pa.field("truncated", pa.bool_(), nullable=False),
-        pa.field("resigned", pa.bool_(), nullable=False),
-        pa.field("holdout", pa.bool_(), nullable=False),
-        pa.field("opening_plies", pa.int32(), nullable=False),
-        pa.field("moves", pa.list_(pa.int32()), nullable=False),
-        pa.field("steps", pa.list_(pa.string())),
-        pa.field("player", pa.list_(pa.int8()), nullable=False),
-        pa.field("visits", pa.list_(pa.int32()), nullable=False),
-        pa.field("full_search", pa.list_(pa.bool_()), nullable=False),
-        pa.field("weight", pa.list_(pa.float32()), nullable=False),
-        pa.field("checkpoint", pa.list_(pa.int32()), nullable=False),
-        pa.field("kl", pa.list_(pa.float32()), nullable=False),
-        pa.field("root_wdl", pa.list_(_WDL), nullable=False),
-        pa.field("raw_wdl", pa.list_(_WDL), nullable=False),
-        *(pa.field(name, pa.list_(pa.int32()), nullable=False) for name in SEARCH_COLUMNS),
-        pa.field("mean_depth", pa.list_(pa.float32()), nullable=False),
-        pa.field("policy_actions", pa.list_(pa.list_(pa.int32())), nullable=False),
-        pa.field("policy_probs", pa.list_(pa.list_(pa.float32())), nullable=False),
+        described("game_id", pa.int64(), "number of the game in its run"),
+        described("rules", pa.string(), "the game with its options"),
+        described("seed", pa.uint64(), "of the game's randomness, a function of run seed and game id"),
+        described("start", pa.string(), "position it began from; empty: the usual one"),
+        described("outcome", pa.float32(), "-1 to 1 for the first player; null while under way", True),
+        described("truncated", pa.bool_(), "cut off at the limit of plies"),
+        described("resigned", pa.bool_(), "the last mover gave up after its move"),
+        described("holdout", pa.bool_(), "played to the end whatever its values, to set the threshold"),
+        described("opening_plies", pa.int32(), "random moves at the beginning, which were not searched"),
+        _ply("moves", pa.int32(), "action of each ply"),
+        described("steps", pa.list_(pa.string()), "moves that are texts, else null", True),
+        _ply("player", pa.int8(), "who moves, 0 or 1"),
+        _ply("visits", pa.int32(), "new visits of its search; 0 where it was not searched"),
+        _ply("full_search", pa.bool_(), "a full search, which gives a policy target"),
+        _ply("weight", pa.float32(), "as a training sample; 0 for opening moves and fast searches"),
+        _ply("checkpoint", pa.int32(), "iteration whose weights searched"),
+        _ply("kl", pa.float32(), "nats from the network's prior to the policy target"),
+        _ply("root_wdl", _WDL, "win, draw, loss that the search found, for the player to move"),
+        _ply("raw_wdl", _WDL, "win, draw, loss that the network alone said, for the player to move"),
+        _ply("budget", pa.int32(), "new visits it was given; fewer were made where it ended early"),
+        _ply("evaluations", pa.int32(), "visits that asked the network"),
+        _ply("cache_hits", pa.int32(), "visits answered by the evaluation cache"),
+        _ply("terminal_hits", pa.int32(), "visits that ended the game"),
+        _ply("proven_hits", pa.int32(), "visits that ended in a proven node"),
+        _ply("transpositions", pa.int32(), "visits that joined a node reached in another way"),
+        _ply("reused_visits", pa.int32(), "of the root, kept from the search before"),
+        _ply("max_depth", pa.int32(), "plies below the root"),
+        _ply("proof", pa.int32(), "1, 0 or -1: the root's proven value for the player to move; 2: none"),
+        _ply("mean_depth", pa.float32(), "plies below the root, over the new visits"),
+        _ply("policy_actions", pa.list_(pa.int32()), "actions of the policy target; empty without one"),
+        _ply("policy_probs", pa.list_(pa.float32()), "their probabilities, which sum to 1"),
     ]
 )
-"""A row a game. `rules` is the game with its options; `steps` holds moves that are texts, else null."""
+"""A row a game; what is a list has an entry a ply. In files of format 1 the search's counters are -1."""
 
 
 _GAME_COLUMNS = {

@@ -15,6 +15,29 @@ from engine.errors import CorruptFileError
 from engine.storage import Digest, atomic_write, read_checked
 
 
+def described(name: str, kind: pa.DataType, does: str, nullable: bool = False) -> pa.Field:
+    """A column that says in the file what it holds: `schema.field(name).metadata[b"description"]`."""
+    return pa.field(name, kind, nullable, {"description": does})
+
+
+def column_rows(schema: pa.Schema) -> list[dict[str, str]]:
+    """A row a column of a schema whose fields are `described`: column, type, holds."""
+    return [
+        {
+            "column": field.name,
+            "type": _type_name(field.type),
+            "holds": field.metadata[b"description"].decode(),
+        }
+        for field in schema
+    ]
+
+
+def _type_name(kind: pa.DataType) -> str:
+    if pa.types.is_fixed_size_list(kind):
+        return f"{kind.list_size} x {_type_name(kind.value_type)}"
+    return f"list of {_type_name(kind.value_type)}" if pa.types.is_list(kind) else str(kind)
+
+
 @dataclass(frozen=True)
 class TableFormat:
     """A kind of file: its columns, and what is checked when it is read."""

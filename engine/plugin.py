@@ -65,6 +65,10 @@ class Plugins:
         """Options that the thing of `spec` takes, with their defaults; those without one are left out."""
         return _defaults(self._resolve(spec)[0])
 
+    def find(self, spec: str) -> Callable[..., Any]:
+        """The class or function that `spec` names, whatever it makes; raise UserError."""
+        return self._resolve(spec)[0]
+
     def load(self, spec: str, options: Mapping[str, Any]) -> Any:
         """Build what `spec` names; `options` go over those written there.
 

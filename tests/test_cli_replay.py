@@ -35,6 +35,14 @@ def test_the_summary_counts_what_is_there(selfplay: Run, run: tuple[Path, list[G
     assert f"games      {document['games']} in 3 files" in selfplay("replay", str(path)).stdout
 
 
+def test_the_columns_are_told(selfplay: Run, run: tuple[Path, list[Games]]) -> None:
+    path, _ = run
+    text = selfplay("replay", str(path), "--columns").stdout
+    assert "root_wdl        list of 3 x float      win, draw, loss that the search found" in text
+    rows = json.loads(selfplay("replay", str(path), "--columns", "--json").stdout)["columns"]
+    assert rows[0] == {"column": "game_id", "type": "int64", "holds": "number of the game in its run"}
+
+
 def test_one_game_move_by_move(selfplay: Run, run: tuple[Path, list[Games]]) -> None:
     path, batches = run
     games = batches[1]

@@ -229,3 +229,46 @@ def test_solve_scores_every_column(ask: Ask) -> None:
 def test_a_game_without_solver_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text(BROKEN)
     assert "has no exact solver" in refused("solve", "broken:Endless", cwd=tmp_path)
+
+
+TASK = """
+from engine.language.task import Prompt, Task, VerifyResult, split_of
+
+class Double(Task):
+    name = "double"
+
+    def prompts(self, split, count, seed):
+        keys = [str(n) for n in range(2000) if split_of(str(n)) == split]
+        return [Prompt(id=key, text=f"{key}*2=", key=key) for key in keys[:count]]
+
+    def verify(self, prompt, completion):
+        print("said while judging")
+        return VerifyResult(float(completion == str(2 * int(prompt.key))), completion)
+
+class Generous(Double):
+    def verify(self, prompt, completion):
+        return VerifyResult(2.0, completion)
+"""
+
+
+def test_check_judges_text_tasks_too(selfplay: Run, tmp_path: Path) -> None:
+    (tmp_path / "mytask.py").write_text(TASK)
+    done = selfplay("check", "mytask.py:Double", "--json", cwd=tmp_path)
+    document = json.loads(done.stdout)
+    assert (document["task"], document["broken"]) == ("mytask.py:Double", None)
+    assert document["verdicts"] > 100
+    broken = selfplay("check", "mytask.py:Generous", cwd=tmp_path)
+    assert broken.returncode == 1
+    assert "breaks a law: a score is in [0, 1]" in broken.stderr
+    assert "keeps the laws of a text task" in selfplay("check", "countdown").stdout
+
+
+def test_of_a_game_and_a_task_with_one_name_check_takes_the_game_unless_asked(selfplay: Run) -> None:
+    assert "random games" in selfplay("check", "nim", "--walks", "3").stdout
+    assert "of a text task" in selfplay("check", "nim", "--task").stdout
+
+
+def test_check_of_neither_game_nor_task_names_both_kinds(refused: Callable[..., str]) -> None:
+    line = refused("check", "countdwn")
+    assert "unknown game or task 'countdwn'; did you mean 'countdown'" in line
+    assert "connect4" in line

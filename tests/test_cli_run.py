@@ -111,7 +111,7 @@ def test_a_run_of_another_game_is_refused(refused: Refused, tiny_run: Path, tmp_
         ("search.c_puct=3.0", ["'search.c_puct' = 3.0", "1.5"]),
         ("network.channels=9", ["'network.channels' = 9", "goes on with its own, 8"]),
         ("seed=6", ["'seed' = 6", "goes on with its own, 5"]),
-        ("serch.c_puct=3.0", ["'serch'"]),
+        ("serch.c_puct=3.0", ["'serch.c_puct'"]),
     ],
 )
 def test_a_resumed_run_keeps_its_settings(

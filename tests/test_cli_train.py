@@ -13,7 +13,7 @@ import pytest
         (["connect4", "--preset", "bigg"], ["no preset 'bigg'", "default"]),
         (
             ["connect4", "--set", "selfplay.simulatons=3"],
-            ["'selfplay.simulatons'", "did you mean 'simulations'"],
+            ["'selfplay.simulatons'", "did you mean 'selfplay.simulations'"],
         ),
         (
             ["connect4", "--set", "selfplay.simulations=0"],
@@ -23,7 +23,7 @@ import pytest
         (["connect4", "--set", "search.c_puct=inf"], ["'search.c_puct' = inf", "finite"]),
         (["connect4", "--set", "search.c_puct=strong"], ["'search.c_puct' = 'strong'"]),
         (["connect4", "--set", "c_puct"], ["'c_puct'", "section.key=value"]),
-        (["connect4", "--set", "nosection.x=1"], ["'nosection'"]),
+        (["connect4", "--set", "nosection.x=1"], ["'nosection.x'", "sections: search"]),
         (["connect4", "--set", "search=3"], ["'search' = 3"]),
         (["connect4", "--set", 'game="chess"'], ["'game'", "'connect4'"]),
         (["connect4", "--set", "network.channels=99999999"], ["99999999", "4096"]),
@@ -58,7 +58,7 @@ def test_a_bad_setting_is_refused_before_anything_is_made(
     [
         ("[search\n", ["not valid TOML"]),
         ("[search]\nc_puct = nan\n", ["'search.c_puct' = nan"]),
-        ("[serch]\nc_puct = 1\n", ["'serch'", "did you mean 'search'"]),
+        ("[serch]\nc_puct = 1\n", ["'serch.c_puct'", "did you mean 'search.c_puct'"]),
         ("game = 'chess'\n", ["'game' = 'chess'", "'connect4'"]),
         ("\xff", ["not valid TOML"]),
     ],

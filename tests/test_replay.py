@@ -29,6 +29,7 @@ from engine.game_table import (
     to_table,
     write_games,
 )
+from engine.parquet import column_rows
 from engine.replay import Replay, Shard, first_in_window, window_size
 from games.connect4 import Connect4
 
@@ -150,6 +151,8 @@ def test_played_games_and_games_under_way_come_back_from_a_file(tmp_path: Path) 
 def test_a_file_is_a_row_a_game_that_others_can_read(shard: Path, played: Games) -> None:
     table = pq.read_table(shard)
     assert table.schema.equals(GAME_SCHEMA)
+    assert [field.metadata for field in table.schema] == [field.metadata for field in GAME_SCHEMA]
+    assert all(len(row["holds"]) > 10 for row in column_rows(table.schema))
     assert table.num_rows == num_games(played)
     row = table.slice(2, 1).to_pylist()[0]
     first, last = played["move_offsets"][2:4]

@@ -27,7 +27,9 @@ SOLVER_PLIES = (8, 12)
 
 Players = Annotated[
     list[str],
-    typer.Argument(metavar="A B [C…]", help="a run, a checkpoint, GAME:pretrained, random, mcts:SIMS, solver"),
+    typer.Argument(
+        metavar="A B [C…]", help="a run, a checkpoint, GAME:pretrained, random, mcts:SIMS, solver"
+    ),
 ]
 Simulations = Annotated[int, typer.Option("--sims", min=1, max=10_000_000, help="of a checkpoint, per move")]
 

@@ -23,6 +23,7 @@ SHOWN_MOVES = 5
 def replay(
     run: Annotated[str, typer.Argument(metavar="RUN", help="a run directory")],
     game: Annotated[int | None, typer.Option("--game", min=0, metavar="ID", help="show one game")] = None,
+    columns: Annotated[bool, typer.Option("--columns", help="say what RUN/replay holds, by column")] = False,
     json: JsonOption = False,
 ) -> None:
     """Look into a run's games.
@@ -30,7 +31,12 @@ def replay(
     How many there are, how long, how they end and how many are alike; or one of them, move by move.
     """
     from engine.registry import load_game
+    from engine.rundir import read_run
 
+    if columns:
+        read_run(Path(run))
+        _show_columns(json)
+        return
     rules, batches, damaged = read_run_games(Path(run))
     for line in damaged:
         typer.echo(f"warning: {line}", err=True)
@@ -50,6 +56,18 @@ def replay(
         f"its games are {min(numbers)} to {max(numbers)}, not all of them ended" if numbers else "it has none"
     )
     raise UserError(f"run '{run}' has no game {game}; {known}")
+
+
+def _show_columns(json: bool) -> None:
+    from engine.game_table import GAME_SCHEMA
+    from engine.parquet import column_rows
+
+    rows = column_rows(GAME_SCHEMA)
+    if json:
+        print_json({"columns": rows})
+        return
+    for row in rows:
+        typer.echo(f"{row['column']:15} {row['type']:22} {row['holds']}")
 
 
 def summarize(batches: list[Games]) -> dict[str, Any]:

@@ -110,35 +110,77 @@ def perft(
 
 
 def check(
-    game: GameArgument,
+    game: Annotated[str, typer.Argument(metavar="GAME|TASK", help="as in train GAME and text METHOD TASK")],
     walks: Annotated[int, typer.Option("--walks", min=1, max=1_000_000, help="random games")] = 100,
+    task: Annotated[bool, typer.Option("--task", help="of two with one name, the text task")] = False,
     seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> None:
-    """Check that a game keeps the laws.
+    """Check that a game or a text task keeps the laws.
 
-    On random games; the exit code is 1 where it breaks one. Numba games are compiled anew for it, with their
-    indices checked.
+    On random games, or on problems of every split; the exit code is 1 where one is broken. Numba games are
+    compiled anew for it, with their indices checked.
     """
     cache = TemporaryDirectory(prefix="selfplay-check-")
     os.environ |= {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": cache.name}
-    from engine.laws import LawError, check_laws
-    from engine.registry import load_game
+    from engine.laws import LawError
 
-    rules_of = load_game(game)
-    broken, positions = None, 0
+    document: dict[str, Any] = {}
     try:
-        positions = check_laws(rules_of, walks, seed)
+        if task or _names_task(game):
+            document = {"task": game, "seed": seed, "verdicts": 0, "broken": None}
+            document["verdicts"] = _check_task(game, seed)
+        else:
+            document = {"game": game, "walks": walks, "seed": seed, "positions": 0, "broken": None}
+            document["positions"] = _check_game(game, walks, seed)
     except LawError as error:
-        broken = str(error)
+        document["broken"] = str(error)
+    broken = document["broken"]
     if json:
-        print_json({"game": game, "walks": walks, "seed": seed, "positions": positions, "broken": broken})
-    elif broken is None:
-        typer.echo(f"{game} keeps the laws: {walks} random games, {positions} positions")
-    else:
+        print_json(document)
+    elif broken is not None:
         typer.echo(f"{game} breaks a law: {broken}", err=True)
+    elif "task" in document:
+        typer.echo(f"{game} keeps the laws of a text task: {document['verdicts']} verdicts")
+    else:
+        typer.echo(f"{game} keeps the laws: {walks} random games, {document['positions']} positions")
     if broken is not None:
         raise typer.Exit(1)
+
+
+def _names_task(spec: str) -> bool:
+    """Whether a spec is of a text task and not of a game; raise UserError where it is of neither."""
+    from engine.cli.text_run import is_task_file
+    from engine.errors import UserError
+    from engine.language.problem.task_registry import is_task_class, task_names
+    from engine.plugin import suggest
+    from engine.registry import game_names
+
+    name, colon, _ = spec.partition(":")
+    if is_task_file(spec) or name in (games := game_names()) or name in (tasks := task_names()):
+        return is_task_file(spec) or name not in games
+    if not colon:
+        known = suggest(name, {*games, *tasks})
+        raise UserError(
+            f"unknown game or task '{name}'; {known}; or give file.py:Name or package.module:Name"
+        )
+    return is_task_class(spec)
+
+
+def _check_game(spec: str, walks: int, seed: int) -> int:
+    from engine.laws import check_laws
+    from engine.registry import load_game
+
+    return check_laws(load_game(spec), walks, seed)
+
+
+def _check_task(spec: str, seed: int) -> int:
+    from engine.cli.text_run import open_task, prints_aside
+    from engine.language.problem.task_laws import check_task
+
+    task = open_task(spec)
+    with prints_aside():
+        return check_task(task, seed=seed)
 
 
 def count_paths(state: State, depth: int) -> int:

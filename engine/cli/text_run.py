@@ -79,6 +79,11 @@ def task_name(spec: str) -> str:
     return f"{_FILE_TASK}{path}" + (f",{options}" if options else "")
 
 
+def is_task_file(spec: str) -> bool:
+    """Whether a spec is a file of prompts and answers."""
+    return _FILE.fullmatch(spec) is not None
+
+
 def whole_name(spec: str) -> str:
     """`task_name(spec)` as it holds in every directory, for a run to keep."""
     from engine.language.problem.task_registry import located_task

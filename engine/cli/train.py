@@ -43,7 +43,7 @@ def train(
         raise UserError(f"--minutes {minutes:g} and --iterations {iterations}: give one of them")
     from engine.registry import load_game, located_game
 
-    rules, game = load_game(game), located_game(game)
+    rules = load_game(game)
     _require_lawful(rules)
     changes = read_changes(rules, preset, config, assignments or [])
     if resume:
@@ -51,7 +51,7 @@ def train(
         settings = resumed_config(path, rules, game, preset, changes)
     else:
         path = new_run(run, rules.name)
-        settings = resolve(rules, game, preset or "default", changes)
+        settings = resolve(rules, located_game(game), preset or "default", changes)
     _train(rules, settings, path, minutes, iterations, resume, json)
 
 

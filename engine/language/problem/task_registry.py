@@ -45,6 +45,12 @@ def is_same_task(one: str, other: str) -> bool:
     return _TASKS.is_same(one, other)
 
 
+def is_task_class(spec: str) -> bool:
+    """Whether `spec` names a class of tasks; raise UserError where it names nothing."""
+    found = _TASKS.find(spec)
+    return isinstance(found, type) and issubclass(found, Task)
+
+
 def task_option_names(spec: str) -> list[str]:
     """Names of the options that the task of `spec` takes."""
     return _TASKS.option_names(spec)
