@@ -13,8 +13,9 @@ from tiny_models import ALPHABET, PROMPTS, SEEDS, other_model, tiny_llama
 
 from engine.errors import UserError
 from engine.language.model import generation
+from engine.language.model.ability import ability_of
 from engine.language.model.generation import Completion, generate
-from engine.language.model.model import LanguageModel
+from engine.language.model.model import Ability, LanguageModel
 from engine.language.model.model_folder import add_adapter
 from engine.language.model.scoring import score_tokens
 from engine.language.model.tiny_model import build_model
@@ -26,7 +27,8 @@ def decode_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
     def choose(name: str) -> None:
         monkeypatch.setattr(generation, "is_small_llama", lambda _: name == "llama")
-        monkeypatch.setattr(generation, "has_rows", lambda _: name == "cache")
+        ability = Ability(caches=name == "cache", has_trunk=True, has_states=True)
+        monkeypatch.setattr(generation, "ability_of", lambda _: ability)
 
     return choose
 
@@ -92,14 +94,14 @@ def test_a_llama_with_an_adapter_goes_by_the_cache() -> None:
 )
 def test_any_architecture_says_what_it_scores(network: str, config: str, settings: dict[str, Any]) -> None:
     model = other_model(network, config, **settings)
-    assert generation.has_rows(model)
+    assert ability_of(model).caches
     says_what_it_scores(model)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_network_without_rows_in_its_cache_is_recomputed() -> None:
     model = other_model("MambaForCausalLM", "MambaConfig")
-    assert not generation.has_rows(model)
+    assert not ability_of(model).caches
     says_what_it_scores(model)
 
 

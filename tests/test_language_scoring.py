@@ -37,7 +37,7 @@ def test_scores_are_those_of_the_plain_network() -> None:
 def test_scoring_in_small_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_llama()
     whole = score(model, PROMPTS, PROMPTS)
-    monkeypatch.setattr("engine.language.model.scoring.MAX_TOKENS", 40)
+    monkeypatch.setattr("engine.language.model.whole_text.MAX_TOKENS", 40)
     for one, other in zip(whole, score(model, PROMPTS, PROMPTS), strict=True):
         assert np.allclose(one, other, atol=1e-5)
 

@@ -36,8 +36,9 @@ from engine.language.learner.lesson import Mixed, anchor_lessons, rank_lessons, 
 from engine.language.learner.objective import Judged, Ranked, Ranks, Values, Visited
 from engine.language.learner.text_learner import TextLearner
 from engine.language.model.model import LanguageModel
-from engine.language.model.scoring import padded_right, score, values
+from engine.language.model.scoring import score, values
 from engine.language.model.tiny_model import build_model
+from engine.language.model.whole_text import padded_right
 from engine.language.monitor.statistics import area_under_curve, areas_within
 from engine.language.parts import check_settings
 from engine.language.record.episode import Episode, Step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from json import dumps
@@ -38,13 +39,18 @@ class Opened:
 
 def open_model(path: str) -> Opened:
     """The accepted model of a run, with its critic, or the model of a folder."""
+    from engine.language.model.ability import ability_of
     from engine.language.model.model_folder import load_model
     from engine.language.record.rundir import newest_critic, newest_model, read_text_config
 
     folder = Path(path)
     if (folder / "manifest").is_dir():
-        return Opened(newest_model(folder), read_text_config(folder).task, newest_critic(folder))
-    return Opened(load_model(folder))
+        opened = Opened(newest_model(folder), read_text_config(folder).task, newest_critic(folder))
+    else:
+        opened = Opened(load_model(folder))
+    if slow := ability_of(opened.model).slow:
+        print(slow, file=sys.stderr)
+    return opened
 
 
 def open_critic(path: str, task: Task, prompts: Sequence[Prompt]) -> LanguageModel:

@@ -17,6 +17,7 @@ from engine.interrupt import terminable
 from engine.language.evaluation import values_of
 from engine.language.final_table import final_table
 from engine.language.learner.filter import mark_kept, mix, pass_rates
+from engine.language.model.ability import ability_of
 from engine.language.model.model import LanguageModel
 from engine.language.model.tiny_model import renewed
 from engine.language.monitor.config import GuardConfig
@@ -126,6 +127,8 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         base = model = first_model(task, config, real, reporter)
         progress.seconds = time.monotonic() - started
         monitor, accuracy = Monitor(watched(task, config), instruments(task)), Items((), ())
+    if slow := ability_of(base).slow:
+        reporter.message(slow)
     prompts, real = without_misfits(base, prompts, real, reporter.message)
     if not checkpoint and config.update.loss == "visits" and model.value_head is None:
         started = time.monotonic()

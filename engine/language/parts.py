@@ -14,6 +14,7 @@ from engine.errors import UserError
 from engine.language.learner.filter import Example, mix
 from engine.language.learner.objective import Supervised, texts
 from engine.language.learner.text_learner import TextLearner
+from engine.language.model.ability import check_learning
 from engine.language.model.model import LanguageModel
 from engine.language.model.model_folder import add_adapter, load_model
 from engine.language.model.tiny_model import build_model
@@ -144,6 +145,7 @@ def first_model(
         if settings.lora.rank and not model.has_adapter:
             lora = settings.lora
             model = add_adapter(model, lora.rank, lora.alpha, lora.dropout, config.seed)
+        check_learning(model, values=config.update.loss != "text")
         return model
     if not real:
         raise UserError(

@@ -22,7 +22,8 @@ from engine.language.learner.loss import (
 )
 from engine.language.model.codec import Tokens
 from engine.language.model.model import LanguageModel
-from engine.language.model.scoring import logits_and_values, padded_right, token_logprobs, value_logits
+from engine.language.model.scoring import logits_and_values, token_logprobs, value_logits
+from engine.language.model.whole_text import padded_right
 
 Example = TypeVar("Example", contravariant=True)
 

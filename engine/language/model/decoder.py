@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from engine.language.model.codec import Tokens
 from engine.language.model.model import LanguageModel
+from engine.language.model.whole_text import last_logits, padded_right
 
 
 class Decoder(Protocol):
@@ -64,7 +66,10 @@ class CachedDecoder:
 
 
 class RecomputingDecoder:
-    """Any causal network of transformers, all of each row at every step: for those whose cache has no rows.
+    """Any causal network of transformers, all of each row at every step: where a cache cannot be trusted.
+
+    Rows are padded on the right, where a causal network cannot see it, so that nothing is asked of masks and
+    positions.
 
     Args: as for CachedDecoder.
     """
@@ -73,19 +78,22 @@ class RecomputingDecoder:
 
     def __init__(self, model: LanguageModel, prompts: Sequence[Tokens], copies: Tensor) -> None:
         self._model = model
-        ids, mask = padded_left(prompts, model.codec.pad, model.device)
-        self.logits = forward(model, ids, mask, use_cache=False)[0][copies]
-        self._ids, self._mask = ids[copies], mask[copies]
+        ids, mask = padded_right(prompts, model.codec.pad, model.device)
+        self.logits = last_logits(model, ids, mask.sum(1))[copies]
+        self._ids, self._lengths = ids[copies], mask.sum(1)[copies]
 
     def step(self, tokens: Tensor) -> Tensor:
         """Append `tokens` int64 [B]; logits float32 [B, V] of what follows."""
-        self._ids = torch.cat((self._ids, tokens[:, None]), 1)
-        self._mask = torch.cat((self._mask, self._mask.new_ones(len(tokens), 1)), 1)
-        return forward(self._model, self._ids, self._mask, use_cache=False)[0]
+        # Rows that fill the context have ended: what is said of them is not read.
+        self._lengths = (self._lengths + 1).clamp(max=self._model.context)
+        if int(self._lengths.max()) > self._ids.shape[1]:
+            self._ids = F.pad(self._ids, (0, 1), value=self._model.codec.pad)
+        self._ids[torch.arange(len(tokens), device=tokens.device), self._lengths - 1] = tokens
+        return last_logits(self._model, self._ids, self._lengths)
 
     def select(self, rows: Tensor) -> None:
         """Go on with these rows alone."""
-        self._ids, self._mask = self._ids[rows], self._mask[rows]
+        self._ids, self._lengths = self._ids[rows], self._lengths[rows]
 
 
 def padded_left(rows: Sequence[Tokens], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -96,11 +104,9 @@ def padded_left(rows: Sequence[Tokens], pad: int, device: torch.device) -> tuple
     return ids, (torch.arange(width, device=device) >= width - lengths).long()
 
 
-def forward(
-    model: LanguageModel, ids: Tensor, mask: Tensor, cache: Any = None, *, use_cache: bool = True
-) -> tuple[Tensor, Any]:
+def forward(model: LanguageModel, ids: Tensor, mask: Tensor, cache: Any = None) -> tuple[Tensor, Any]:
     """Logits float32 [B, V] after the last token, and the cache; `mask` covers what is cached, too."""
-    known = inspect.signature(_inner(model).forward).parameters
+    known = inspect.signature(model.inner.forward).parameters
     options: dict[str, Any] = {}
     if "position_ids" in known:
         positions = (mask.cumsum(1) - 1).clamp(0, model.context - 1)
@@ -109,19 +115,16 @@ def forward(
         options["logits_to_keep"] = 1
     if cache is not None:
         options["past_key_values"] = cache
-    output = model.network(input_ids=ids, attention_mask=mask, use_cache=use_cache, **options)
-    return output.logits[:, -1].float(), getattr(output, "past_key_values", None)
+    output = model.network(input_ids=ids, attention_mask=mask, use_cache=True, **options)
+    return output.logits[:, -1].float(), output.past_key_values
 
 
 def has_rows(model: LanguageModel) -> bool:
     """Whether the network's cache is one of keys and values, whose rows can be picked."""
     from transformers.cache_utils import DynamicCache, DynamicLayer
 
-    if getattr(_inner(model), "_is_stateful", False):
+    known = inspect.signature(model.inner.forward).parameters
+    if getattr(model.inner, "_is_stateful", False) or "past_key_values" not in known:
         return False
     layers = DynamicCache(config=model.network.config).layers
     return all(isinstance(layer, DynamicLayer) for layer in layers)
-
-
-def _inner(model: LanguageModel) -> Any:
-    return model.network.get_base_model() if model.has_adapter else model.network

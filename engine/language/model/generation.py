@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from engine.errors import UserError
+from engine.language.model.ability import ability_of
 from engine.language.model.codec import Codec, Tokens
-from engine.language.model.decoder import CachedDecoder, Decoder, RecomputingDecoder, has_rows
+from engine.language.model.decoder import CachedDecoder, Decoder, RecomputingDecoder
 from engine.language.model.llama_decoder import LlamaDecoder
 from engine.language.model.llama_reader import is_small_llama
 from engine.language.model.model import LanguageModel
@@ -298,7 +299,7 @@ def start_decoder(
     decoder: CachedDecoder | LlamaDecoder | RecomputingDecoder
     if is_small_llama(model):
         decoder = LlamaDecoder(model, distinct, copies, max_tokens, known)
-    elif has_rows(model):
+    elif ability_of(model).caches:
         decoder = CachedDecoder(model, distinct, copies)
     else:
         decoder = RecomputingDecoder(model, distinct, copies)
@@ -332,5 +333,6 @@ def rows_that_fit(model: LanguageModel, ids: Sequence[Tokens], max_tokens: int) 
     """How many rows of such texts, with what is generated, MAX_CACHE_BYTES hold; one at least."""
     config = model.config
     longest = max((len(row) for row in ids), default=0) + max_tokens
-    values = int(getattr(config, "num_hidden_layers", 1) * config.hidden_size * 2)
+    width = getattr(config, "hidden_size", None) or model.state_size or 1
+    values = int(getattr(config, "num_hidden_layers", 1) * width * 2)
     return max(1, min(MAX_ROWS, MAX_CACHE_BYTES // (values * 4 * longest)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -32,6 +33,20 @@ class ValueHead(nn.Linear):
         self.register_parameter("nats", nn.Parameter(torch.zeros(1)) if likelihood else None)
 
 
+@dataclass(frozen=True)
+class Ability:
+    """What a network does rightly, measured on a few short texts."""
+
+    caches: bool
+    """Texts of several lengths that it goes on with side by side, by its cache, get what each gets alone."""
+    has_trunk: bool
+    """Its trunk by itself gives the states that the output layer reads."""
+    has_states: bool
+    """The output layer is given the states of a text as [B, T, h], so that values can be read from them."""
+    slow: str = ""
+    """Why it is read anew at every token; empty where it is not."""
+
+
 class LanguageModel:
     """A causal language model in evaluation mode.
 
@@ -46,17 +61,27 @@ class LanguageModel:
         self, network: Any, tokenizer: Any, *, chat: bool = False, value_head: ValueHead | None = None
     ) -> None:
         self.network = network.eval()
+        if getattr(network.config, "rescale_every", 0):
+            # RWKV halves weights in place between training and use, for f16; saved ones would be others.
+            network.config.rescale_every = 0
         self.codec = Codec(tokenizer, chat)
         self.value_head = value_head
         self.ends = end_tokens(network, self.codec.end)
         """Tokens that end a completion, sorted."""
-        self.context = context_size(self.config)
+        self.context = context_size(network, self.config)
         """Tokens of prompt and completion together that the network takes."""
+        self.ability: Ability | None = None
+        """What the network was found to do; None before anybody has looked (`ability_of`)."""
 
     @property
     def config(self) -> Any:
         """Of the network."""
         return self.network.config.get_text_config()
+
+    @property
+    def kind(self) -> str:
+        """The class of the network, which messages name."""
+        return type(self.inner).__name__
 
     @property
     def device(self) -> torch.device:
@@ -70,10 +95,28 @@ class LanguageModel:
         return hasattr(self.network, "peft_config")
 
     @property
+    def inner(self) -> Any:
+        """The network without what an adapter wraps it in."""
+        return self.network.get_base_model() if self.has_adapter else self.network
+
+    @property
     def trunk(self) -> Any:
-        """The network without its output layer."""
-        base = self.network.get_base_model() if self.has_adapter else self.network
-        return getattr(base, base.base_model_prefix)
+        """The network without its output layer; None where transformers names none."""
+        return getattr(self.inner, self.inner.base_model_prefix, None)
+
+    @property
+    def output_layer(self) -> Any:
+        """What makes logits of states [B, T, h]; None where the network has no such layer."""
+        return self.inner.get_output_embeddings()
+
+    @property
+    def state_size(self) -> int:
+        """h of the states that the output layer reads; 0 without one.
+
+        It is not the `hidden_size` of every network: OPT-350m, ELECTRA and RemBERT project their states.
+        """
+        weight = getattr(self.output_layer, "weight", None)
+        return 0 if weight is None else int(weight.shape[-1])
 
     def encode_prompts(self, prompts: list[str]) -> list[Tokens]:
         """Token ids of prompts; raise UserError for one that leaves no room in the context."""
@@ -95,10 +138,15 @@ class LanguageModel:
         return [head + tail for head, tail in zip(heads, tails, strict=True)]
 
     def add_value_head(self, likelihood: bool = False) -> ValueHead:
-        """Give the model a value head, which says 0.5 of every text, or let its own count likelihood, too."""
+        """Give the model a value head, which says 0.5 of every text, or let its own count likelihood, too.
+
+        Raises UserError where the network has no states to read values from.
+        """
         head = self.value_head
         if head is None or (likelihood and head.nats is None):
-            new = ValueHead(self.config.hidden_size, likelihood)
+            if self.state_size == 0:
+                raise UserError(f"{self.kind} has no output layer whose input values could be read from")
+            new = ValueHead(self.state_size, likelihood)
             new.load_state_dict(head.state_dict() if head else {}, strict=False)
             self.value_head = head = new.to(self.device)
         return head
@@ -133,10 +181,21 @@ def end_tokens(network: Any, end: int) -> tuple[int, ...]:
     return tuple(sorted({end, *(more if isinstance(more, list) else [more] if more is not None else [])}))
 
 
-def context_size(config: Any) -> int:
+def context_size(network: Any, config: Any) -> int:
     """Tokens that a network of transformers takes; a large number where it sets no limit."""
     for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
         size = getattr(config, name, None)
         if isinstance(size, int):
-            return size
+            return size - skipped_positions(network, size)
     return 1 << 20
+
+
+def skipped_positions(network: Any, size: int) -> int:
+    """Of `size` learnt positions, those that no token takes: RoBERTa counts from its padding on."""
+    tables = [
+        module
+        for name, module in network.named_modules()
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding)
+    ]
+    used = [table.padding_idx for table in tables if table.num_embeddings == size]
+    return max((padding + 1 for padding in used if padding is not None), default=0)

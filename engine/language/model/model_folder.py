@@ -14,6 +14,7 @@ import torch
 
 from engine.backends import resolve_device
 from engine.errors import CorruptFileError, UserError, WriteError
+from engine.language.model.ability import ability_of
 from engine.language.model.model import LanguageModel
 from engine.storage import TEMPORARY, make_folder, publish_folder, read_checked, remove
 
@@ -44,7 +45,8 @@ def load_model(
         chat: wrap prompts by the tokenizer's chat template.
 
     Raises:
-        UserError: where the folder is missing or lacks a part, brings code or pickles, or is no causal model.
+        UserError: where the folder is missing or lacks a part, brings code or pickles, or is no causal model,
+            and where the network does what no batch can make right (see `ability_of`).
         CorruptFileError: where a file is damaged or weights are missing.
     """
     folder = _existing(Path(path), "model")
@@ -68,6 +70,8 @@ def load_model(
         raise UserError(
             f"'{folder / 'config.json'}' says a context of {model.context} tokens; give its true one"
         )
+    with _quiet():
+        ability_of(model)
     for file in heads:
         if file.exists():
             _load_value_head(model, file)

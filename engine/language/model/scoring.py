@@ -11,17 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.errors import UserError
+from engine.language.model.ability import ability_of
 from engine.language.model.codec import Tokens
-from engine.language.model.decoder import forward, padded_left
 from engine.language.model.llama_reader import LlamaReader, is_small_llama
 from engine.language.model.model import LanguageModel
 from engine.language.model.text_cache import TextCache
-
-MAX_TOKENS = 16_384
-"""Of one batch, padding included; one row at least."""
-
-MAX_LOGITS = 1 << 26
-"""Of one batch, likewise."""
+from engine.language.model.whole_text import last_logits, logits_and_states, padded_right, tokens_at_once
 
 
 def score(
@@ -82,7 +77,7 @@ def _at_each_token(
     """What `measure` makes of logits [B, T, V] and ids [B, T], [B, T - 1, …], at tokens of completions."""
     rows = [[*head, *tail] for head, tail in zip(prompts, completions, strict=True)]
     found: dict[int, NDArray[np.float32]] = {}
-    for batch in batches_by_length(rows, _tokens_at_once(model)):
+    for batch in batches_by_length(rows, tokens_at_once(model)):
         part = [rows[row] for row in batch]
         _check_length(model, part)
         ids, mask = padded_right(part, model.codec.pad, model.device)
@@ -115,7 +110,7 @@ def values(
     by_state = model.value_head.nats is None
     reader = LlamaReader(model) if by_state and is_small_llama(model) else None
     result = np.zeros(len(rows), np.float32)
-    for batch in batches_by_length(rows, _tokens_at_once(model)):
+    for batch in batches_by_length(rows, tokens_at_once(model)):
         part = [rows[row] for row in batch]
         _check_length(model, part)
         if reader:
@@ -143,8 +138,11 @@ def value_logits(
     if model.value_head.nats is not None:
         table = logits_and_values(model, ids, mask, heads)[1]
         return table[torch.arange(len(ids), device=ids.device), mask.sum(1) - 1]
-    hidden = model.trunk(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-    last = hidden[torch.arange(len(ids), device=ids.device), mask.sum(1) - 1]
+    if ability_of(model).has_trunk:
+        states = model.trunk(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+    else:
+        states = logits_and_states(model, ids, mask)[1]
+    last = states[torch.arange(len(ids), device=ids.device), mask.sum(1) - 1]
     result: Tensor = model.value_head(last.float())[:, 0]
     return result
 
@@ -154,13 +152,8 @@ def logits_and_values(
 ) -> tuple[Tensor, Tensor]:
     """Logits of next tokens [B, T, V], and of the value up to each token [B, T]; in one pass."""
     assert model.value_head is not None
-    seen: list[Tensor] = []
-    hook = model.trunk.register_forward_hook(lambda _, __, output: seen.append(output.last_hidden_state))
-    try:
-        logits: Tensor = model.network(input_ids=ids, attention_mask=mask, use_cache=False).logits
-    finally:
-        hook.remove()
-    found: Tensor = model.value_head(seen[-1].float())[..., 0]
+    logits, states = logits_and_states(model, ids, mask)
+    found: Tensor = model.value_head(states.float())[..., 0]
     if model.value_head.nats is not None:
         assert heads is not None, "a head that counts likelihood is told where prompts end"
         first = torch.tensor(heads, device=ids.device)[:, None]
@@ -181,7 +174,7 @@ def top_tokens(
     reader = LlamaReader(model) if is_small_llama(model) else None
     count = min(count, model.config.vocab_size)
     ids, logprobs = np.zeros((len(rows), count), np.int64), np.zeros((len(rows), count), np.float32)
-    for batch in batches_by_length(rows, _tokens_at_once(model)):
+    for batch in batches_by_length(rows, tokens_at_once(model)):
         part = [rows[row] for row in batch]
         _check_length(model, part)
         if reader:
@@ -191,8 +184,8 @@ def top_tokens(
                 for index, (text, pad) in enumerate(zip(part, reading.pads.tolist(), strict=True)):
                     known.add(tuple(text), reading.cache[:, index, :, pad:])
         else:
-            inputs = padded_left(part, model.codec.pad, model.device)
-            logits = forward(model, *inputs, use_cache=False)[0]
+            inputs, mask = padded_right(part, model.codec.pad, model.device)
+            logits = last_logits(model, inputs, mask.sum(1))
         best = logits.log_softmax(1).topk(count, dim=1)
         ids[batch], logprobs[batch] = best.indices.cpu().numpy(), best.values.cpu().numpy()
     return ids, logprobs
@@ -203,14 +196,6 @@ def token_logprobs(logits: Tensor, ids: Tensor) -> Tensor:
     return logits[:, :-1].float().log_softmax(2).gather(2, ids[:, 1:, None])[..., 0]
 
 
-def padded_right(rows: Sequence[Tokens], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Token ids int64 [B, T] and their mask int64 [B, T], 0 on padding."""
-    width = max(len(row) for row in rows)
-    ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=device)
-    lengths = torch.tensor([[len(row)] for row in rows], device=device)
-    return ids, (torch.arange(width, device=device) < lengths).long()
-
-
 def batches_by_length(rows: Sequence[Tokens], max_tokens: int) -> Iterator[list[int]]:
     """Rows in batches of at most `max_tokens` with padding, or of one row; longest first."""
     order = sorted(range(len(rows)), key=lambda row: (-len(rows[row]), row))
@@ -218,10 +203,6 @@ def batches_by_length(rows: Sequence[Tokens], max_tokens: int) -> Iterator[list[
         count = max(1, max_tokens // max(1, len(rows[order[0]])))
         yield order[:count]
         order = order[count:]
-
-
-def _tokens_at_once(model: LanguageModel) -> int:
-    return max(1, min(MAX_TOKENS, MAX_LOGITS // int(model.config.vocab_size)))
 
 
 def _check_length(model: LanguageModel, rows: Sequence[Tokens]) -> None:
