@@ -1,31 +1,26 @@
 """Whether a completion gives the answer that a file has: exactly, as a number, a letter, a match.
 
-Each reads the answer that a completion ends with, so that one answer counts however many are listed.
+Each reads the answer that a completion ends with, so that one answer counts however many are listed. What
+stands in a closed thought (`<think>…</think>`) is no answer, and while a thought is open there is none.
 """
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from fractions import Fraction
+from functools import lru_cache
 
 from engine.errors import UserError
+from engine.language.problem.expression import MissingJudgeError
+from engine.language.problem.quantity import Quantity
+from engine.language.problem.stated_letter import read_gold_letter, read_letter
+from engine.language.problem.stated_number import read_gold, read_stated
+from engine.language.problem.statement import after_thought
+from engine.language.spelling import seen
 from engine.language.task import VerifyResult
 
 MAX_CHARS = 20_000
 """Of a completion: only its end is read."""
-
-_DIGITS = 40
-_NUMBER = re.compile(
-    rf"(?<![\w.])([-+]?)(?:(\d{{1,3}}(?:,\d{{3}}){{1,12}})|(\d{{1,{_DIGITS}}}))(?:\.(\d{{0,{_DIGITS}}}))?"
-    rf"(?:e([-+]?\d{{1,3}}))?(?: ?/ ?(\d{{1,{_DIGITS}}}))?(?![\w])",
-    re.ASCII | re.IGNORECASE,
-)
-_MARK = re.compile(r"####|\banswer\b", re.IGNORECASE)
-_LETTER = r"\(([A-Za-z])\)|\[([A-Za-z])\]"
-_AFTER_MARK = re.compile(rf"\s{{0,9}}(?:is|:|=)?\s{{0,9}}\**(?:{_LETTER}|([A-Z])(?![\w']))")
-_BRACKETED = re.compile(r"\(([A-Z])\)|\[([A-Z])\]")
-_ALONE = re.compile(rf"\s*\**(?:{_LETTER}|([A-Za-z])\**\s*(?:[.):]|$))")
 
 
 class Answer(ABC):
@@ -41,77 +36,108 @@ class Answer(ABC):
         """Why an answer of the file cannot be compared with; empty where it can."""
         return "" if self.read(expected) else "it cannot be read"
 
-    def is_same(self, found: str, expected: str) -> bool:
-        """Whether two canonical forms mean the same."""
-        return found == expected
+    def compare(self, completion: str, expected: str) -> tuple[str, bool]:
+        """(canonical form of the answer in a completion, whether it is the one of the file)."""
+        found = self.read(completion)
+        return found, found == self.read(expected)
 
     def verify(self, completion: str, expected: str) -> VerifyResult:
         """1 for the expected answer, else 0."""
         flags: tuple[str, ...] = ("overlong",) if len(completion) > MAX_CHARS else ()
         if not completion.strip():
             return VerifyResult(0.0, reason="empty", flags=("empty",))
-        parsed = self.read(completion)
+        try:
+            parsed, is_right = self.compare(completion, expected)
+        except MissingJudgeError as error:
+            return VerifyResult(0.0, reason=str(error), flags=flags)
         if not parsed:
             return VerifyResult(0.0, reason="no answer", flags=flags)
-        if self.is_same(parsed, self.read(expected)):
+        if is_right:
             return VerifyResult(1.0, parsed, flags=flags)
         return VerifyResult(0.0, parsed, "another answer", flags)
 
 
 class Exact(Answer):
-    """The whole completion, but for space around it."""
+    """The whole completion, but for space around it and what cannot be seen.
+
+    Composed and decomposed letters are one (NFC), so are all kinds of spaces, and zero-width characters and
+    byte-order marks count for nothing. Case, and letters that look alike, count.
+    """
 
     def read(self, text: str) -> str:
-        """Stripped."""
-        return text.strip()
+        """What is seen of it, stripped."""
+        rest = after_thought(text)
+        return "" if rest is None else seen(rest).strip()
+
+    def check(self, expected: str) -> str:
+        """Any text but an empty one can be an answer."""
+        return "" if seen(expected).strip() else "it cannot be read"
+
+    def compare(self, completion: str, expected: str) -> tuple[str, bool]:
+        """Letter by letter."""
+        found = self.read(completion)
+        return found, found == seen(expected).strip()
 
 
 class Numeric(Answer):
-    """The first number after the last `####` or `answer`, else the last: 1,234.5, -3/4, 1e6, $7, 50%.
+    """The number that a completion states last, out of prose, Markdown or LaTeX; see `read_stated`.
+
+    Whole numbers are compared exactly, of any length, others within the tolerance. Units and currencies are
+    left aside; 5 % is 5 and is 0.05. An answer of the file may be a tuple, an interval, a set or an
+    irrational number, too. Beyond plain numbers math-verify judges (`selfplay[text]`).
 
     Args:
-        tolerance: relative, and absolute for expected 0.
+        tolerance: relative, for expected numbers that are not whole.
     """
+
+    inline = False
 
     def __init__(self, tolerance: float = 1e-6) -> None:
         if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not 0 <= tolerance <= 1:
             raise UserError(f"tolerance is {tolerance!r}; give a number from 0 to 1")
-        self.tolerance = Fraction(tolerance)
+        self.tolerance = float(tolerance)
 
     def read(self, text: str) -> str:
-        """A fraction in lowest terms."""
-        text = text[-MAX_CHARS:].replace("\u2212", "-")
-        marks = list(_MARK.finditer(text))
-        match = _NUMBER.search(text, marks[-1].end()) if marks else None
-        if match is None:
-            matches = list(_NUMBER.finditer(text))
-            match = matches[-1] if matches else None
-        value = _value(match) if match is not None else None
-        return "" if value is None else str(value)
+        """A fraction in lowest terms, or LaTeX."""
+        found = read_stated(text)
+        return "" if found is None else found.text
 
-    def is_same(self, found: str, expected: str) -> bool:
-        """Within the tolerance."""
-        right = Fraction(expected)
-        return abs(Fraction(found) - right) <= self.tolerance * (abs(right) or 1)
+    def check(self, expected: str) -> str:
+        """It must be one value."""
+        try:
+            return "" if _gold(expected) else "it cannot be read as one value"
+        except MissingJudgeError as error:
+            return f"it is no plain number; {error}: it cannot be read"
+
+    def compare(self, completion: str, expected: str) -> tuple[str, bool]:
+        """By worth."""
+        found, wanted = read_stated(completion), _gold(expected)
+        if found is None or wanted is None:
+            return "", False
+        return found.text, found.is_same(wanted, self.tolerance)
 
 
 class Choice(Answer):
-    """The letter after the last `answer`, else the last in brackets, else the one at the start: `b) …`."""
+    """The option that a completion chooses; see `read_letter`."""
 
     def read(self, text: str) -> str:
         """The letter, upper case."""
-        text = text[-MAX_CHARS:]
-        for mark in reversed(list(_MARK.finditer(text))):
-            match = _AFTER_MARK.match(text, mark.end())
-            if match:
-                return _letter(match)
-        matches = list(_BRACKETED.finditer(text))
-        match = matches[-1] if matches else _ALONE.match(text)
-        return _letter(match) if match else ""
+        return read_letter(text)
+
+    def check(self, expected: str) -> str:
+        """It must be one letter."""
+        return "" if read_gold_letter(expected) else "it cannot be read as one letter"
+
+    def compare(self, completion: str, expected: str) -> tuple[str, bool]:
+        """The same letter."""
+        found = read_letter(completion)
+        return found, found == read_gold_letter(expected)
 
 
 class Regex(Answer):
     """What the one group of the last match of a user's pattern holds, but for space around it.
+
+    A closed thought is read only by a pattern that has `think` in it.
 
     It may take for ever on some text, so it belongs into a process that can be killed.
     """
@@ -130,7 +156,8 @@ class Regex(Answer):
 
     def read(self, text: str) -> str:
         """The group."""
-        found = self._pattern.findall(text[-MAX_CHARS:])
+        rest = text if "think" in self._pattern.pattern else after_thought(text)
+        found = self._pattern.findall(rest[-MAX_CHARS:]) if rest else []
         return str(found[-1]).strip() if found else ""
 
     def check(self, expected: str) -> str:
@@ -146,18 +173,6 @@ class Regex(Answer):
         return VerifyResult(float(right), found, "" if right else "another answer")
 
 
-def _letter(match: re.Match[str]) -> str:
-    return next(group for group in match.groups() if group).upper()
-
-
-def _value(match: re.Match[str]) -> Fraction | None:
-    """The number of a match, None for a division by zero. Bounded: 40 digits and exponents of 3."""
-    sign, grouped, plain, decimals, exponent, divisor = match.groups()
-    digits = (grouped or plain).replace(",", "")
-    value = Fraction(int(digits + (decimals or "")), 10 ** len(decimals or ""))
-    value *= Fraction(10) ** int(exponent or 0)
-    if divisor is not None:
-        if not int(divisor):
-            return None
-        value /= int(divisor)
-    return -value if sign == "-" else value
+@lru_cache(maxsize=1 << 16)
+def _gold(expected: str) -> Quantity | None:
+    return read_gold(expected)

@@ -1,0 +1,244 @@
+"""The number that a completion ends with, out of prose, Markdown and LaTeX: right, or not read at all.
+
+A number is never taken out of what it belongs to: a date, a range, a list, a product, a version.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+
+from engine.language.problem.notation import SET_CLOSE, SET_OPEN, clean
+from engine.language.problem.number import number_text
+from engine.language.problem.quantity import Quantity, read_quantity
+from engine.language.problem.statement import (
+    Statement,
+    after_thought,
+    claim,
+    denies,
+    end_of,
+    first_sentence,
+    last_statement,
+    sentences,
+)
+from engine.language.problem.unit import (
+    BEFORE_SPOILED,
+    COMPOUND,
+    LONE_UNITS,
+    PERCENT,
+    SCALE,
+    SCALES,
+    SPOILED,
+    UNIT,
+)
+
+MAX_CHARS = 20_000
+"""Of a completion: only its end is read."""
+
+MAX_CONTEXT = 240
+"""Characters before a number that are looked at."""
+
+_DIGITS = r"[0-9]+(?:[.,'_:][0-9]+)*(?:[eE][-+]?[0-9]+(?![A-Za-z0-9]))?|\.[0-9]+"
+_COMMANDS = r"\\(?:frac|dfrac|tfrac|cfrac|sqrt|pi|times|cdot|ast|div|ln|sin|cos|tan)(?![a-zA-Z])"
+_SIGNS = (
+    rf"[-+*/^!()\[\]{{}}{SET_OPEN}{SET_CLOSE}=<>|\u00b1\u221e\u222a\u00b0%\u00d7\u00b7\u00f7\u221a\u03c0]"
+)
+_COMMA = r",(?=\s?[-+(\\]?[0-9\\\u221e])"
+_EULER = r"(?<=[0-9 {(])e(?![A-Za-z])|\be(?=\s?[\^/])"
+_ATOM = rf"(?:{_DIGITS}|{_COMMANDS}|{_SIGNS}|{_COMMA}|{_EULER})"
+_RUN = re.compile(rf"{_ATOM}(?:[ \t]{{0,2}}{_ATOM})*")
+_HAS_NUMBER = re.compile(r"[0-9\u03c0\u221a\u221e]|\\(?:pi|sqrt)|\be\s?\^")
+
+_MINUS_WORD = re.compile(r"\b(?:negative|minus)\s*$", re.IGNORECASE)
+_LEAD = re.compile(
+    r"[\s\"'(:>]*(?:(?:the|a|an|is|was|are|be|equal|equals|to|just|simply|exactly|only|approximately|roughly"
+    r"|around|about|thus|therefore|hence|so|then|value|number|total|final|of|it|it's|we|get|have|negative|minus"
+    r"|answer|result|that)\b[\s:,]*)*"
+    r"(?P<variable>(?:[A-Za-z]{1,2}|\\[a-z]+)(?:_\{?\w{1,3}\}?)?(?:\s?\([^()]{0,12}\))?)?\s*"
+)
+_TERM = re.compile(
+    r"(?<![A-Za-z\\_{])[0-9]+\s?\*?\s?[a-zA-Z](?![a-zA-Z])[^A-Za-z]*$"
+    r"|(?<![A-Za-z])[a-zA-Z]\s?(?:\^|[/*+-]\s?[0-9])[^A-Za-z]*$"
+)
+_ASSIGNED = re.compile(r"\s*(?:,|;|&|and|,\s*and)\s*\\?[A-Za-z]{1,6}(?:_\{?\w+\}?)?\s*")
+"""Between two values of two variables."""
+
+_LINK = re.compile(r"\b(?:or|and|to|through|vs|versus)\s*$", re.IGNORECASE)
+
+
+def read_stated(text: str) -> Quantity | None:
+    """What a completion says last that the answer is, else the last number in it; None where neither is.
+
+    A box, `<answer>`, `####` or `Answer:` states one. A hedge (`5 or 6`), a list, a denial and a question
+    state none, and a correction takes back what was said before it.
+    """
+    rest = after_thought(end_of(text, MAX_CHARS))
+    return None if rest is None else _read_prose(clean(rest))
+
+
+def read_gold(text: str) -> Quantity | None:
+    """The value that an answer of a file is: all of it, or what it has behind `####` or in a box."""
+    cleaned = clean(text)
+    if "####" in cleaned or "\\boxed" in cleaned:
+        return _read_prose(cleaned)
+    return _read_whole(cleaned)
+
+
+def _read_prose(text: str) -> Quantity | None:
+    statement = last_statement(text)
+    if statement is None:
+        return _read_last(text)
+    correction = statement.correction
+    if correction is not None:
+        return _read_last(correction)
+    if statement.is_denied:
+        return None
+    if not statement.is_whole:
+        return _read_sentence(statement.value)
+    if _is_list_of_boxes(statement):
+        return None
+    found = _read_whole(statement.value)
+    if found is None and last_statement(statement.value) is not None:
+        return _read_prose(statement.value)
+    return found
+
+
+def _read_last(text: str) -> Quantity | None:
+    """Out of the last sentence that has a number."""
+    for sentence in reversed(sentences(text)):
+        if _HAS_NUMBER.search(sentence):
+            return None if "?" in sentence else _read_sentence(sentence, is_stated=False)
+    return None
+
+
+def _read_whole(text: str) -> Quantity | None:
+    text = text.strip().removesuffix(".").strip()
+    runs = _runs(text)
+    if not runs or not _begins(text, runs[0]):
+        return None
+    found, rest = _quantity_at(text, runs[0])
+    is_unit = re.fullmatch(r"(?:\s*[A-Za-z]+){0,4}[\s\"')]*", rest)
+    return found if is_unit and not denies(rest) else None
+
+
+def _read_sentence(text: str, *, is_stated: bool = True) -> Quantity | None:
+    """The value that a sentence begins with, which only an explanation follows, else its last one."""
+    runs = _runs(text)
+    if not runs:
+        return None
+    if is_stated and _begins(text, runs[0]):
+        found, rest = _quantity_at(text, runs[0])
+        return None if _HAS_NUMBER.search(claim(rest)) or re.match(r"\s*\((?:or|and)\b", rest) else found
+    last = runs[-1]
+    if len(runs) > 1:
+        between = text[runs[-2].end() : last.start()]
+        words = len(between.split())
+        if _LINK.search(between) and (words <= 4 or re.search(r"\bor\s*$", between)):
+            return None
+        if is_stated and re.search(r"\b(?:or|either)\b", text):
+            return None
+        if last[0].startswith("=") and _ASSIGNED.fullmatch(between):
+            return None
+        if COMPOUND.fullmatch(between) or re.search(r"\b(?:maybe|perhaps|possibly)\b", text):
+            return None
+    found, rest = _quantity_at(text, last)
+    return None if re.search(r"[0-9]", rest) or denies(rest) else found
+
+
+def _begins(text: str, run: re.Match[str]) -> bool:
+    """Whether a sentence begins with a run, but for words that only lead to it, and a variable set to it."""
+    lead = _LEAD.fullmatch(text[: run.start()]) if run.start() <= MAX_CONTEXT else None
+    return lead is not None and (not lead["variable"] or run[0].lstrip()[:1] in ("=", "<"))
+
+
+def _runs(text: str) -> list[re.Match[str]]:
+    return [match for match in _RUN.finditer(text) if _HAS_NUMBER.search(match[0])]
+
+
+def _quantity_at(text: str, run: re.Match[str]) -> tuple[Quantity | None, str]:
+    """(what a run of numbers and signs is worth where it stands, what follows it and its unit)."""
+    start, end = _balanced(text, run.start(), run.end())
+    before, body, rest = text[max(0, start - MAX_CONTEXT) : start], text[start:end], text[end:]
+    body, rest = _without_dash(body, rest)
+    sides = body.split("=")
+    if "=" in body:
+        if "<" in body or _TERM.search(before + "=".join(sides[:-1])):
+            return None, rest
+        before, body = " ", sides[-1]
+    if BEFORE_SPOILED.search(before) or "<" in body or ">" in body:
+        return None, rest
+    if re.match(r"[-+] ", body) and re.search(r"\w\s*$", before):  # a dash, a bullet, or a sign
+        return None, rest
+    if rest.startswith("..") and "." in body:  # decimals that go on
+        return None, rest
+    unit = UNIT.match(rest)
+    if rest[:1].isalpha() and not unit and not SCALE.match(rest) and not PERCENT.match(rest):
+        return None, rest
+    percent, scale = PERCENT.match(rest), SCALE.match(rest)
+    found = read_quantity(body.replace("\u00b0", " ").strip())
+    if unit:
+        rest = rest[unit.end() :]
+    elif percent:
+        rest = rest[percent.end() :]
+        found = _as_percent(found)
+    elif scale:
+        rest = rest[scale.end() :]
+        found = _scaled(found, SCALES[scale[1].lower()])
+    if SPOILED.match(rest) and not LONE_UNITS.match(rest):
+        return None, rest
+    if _MINUS_WORD.search(before):
+        found = _scaled(found, 0, -1)
+    return found, rest
+
+
+def _balanced(text: str, start: int, end: int) -> tuple[int, int]:
+    """The part of a run whose brackets all close, without space around it."""
+    if end - start > MAX_CONTEXT:  # a long number, or nothing to read
+        return start, end
+    while True:
+        body = text[start:end]
+        depth, low, surplus = 0, 0, -1
+        for place, letter in enumerate(body):
+            depth += (letter in f"([{{{SET_OPEN}") - (letter in f")]}}{SET_CLOSE}")
+            if depth < low:
+                low, surplus = depth, place
+        if body[:1].isspace() or (depth - low > 0 and body[:1] in f"([{{{SET_OPEN}"):
+            start += 1
+        elif surplus >= 0 and not body[surplus:].strip(f" )]}}{SET_CLOSE}"):
+            end = start + surplus
+        elif body[-1:].isspace() or (depth > 0 and body[-1:] in f"([{{{SET_OPEN}"):
+            end -= 1
+        else:
+            return start, end
+
+
+def _without_dash(body: str, rest: str) -> tuple[str, str]:
+    """A dash with space on both sides of it, before a word, ends what was said; so does `/` before a unit."""
+    match = re.search(r"\s-{1,3}\s*$", body)
+    if match and re.match(r"\s*(?!sin|cos|tan|log|ln|sqrt)[A-Za-z]{2,}", rest):
+        return body[: match.start()], " , " + rest
+    if re.search(r"[0-9]\s?/$", body) and re.match(r"\s?[A-Za-z]{2,}", rest):
+        return body.rstrip("/ "), " per " + rest
+    return body, rest
+
+
+def _as_percent(found: Quantity | None) -> Quantity | None:
+    if found is None or found.number is None or found.is_percent:
+        return None
+    return replace(found, text=found.text + "%", is_percent=True)
+
+
+def _scaled(found: Quantity | None, power: int, sign: int = 1) -> Quantity | None:
+    if found is None or not isinstance(found.number, Fraction) or found.is_percent:
+        return None
+    number = found.number * sign * 10**power
+    return Quantity(number_text(number), number)
+
+
+def _is_list_of_boxes(statement: Statement) -> bool:
+    """Whether a box is one of several that are joined, or is said to be one of two."""
+    joined = r"[\s)\].}]*(?:or|and|,|/|;|to)\s*(?:\(?\s*(?:\\boxed|[-0-9\\])|either|maybe|perhaps)"
+    if re.match(joined, first_sentence(statement.after), re.IGNORECASE):
+        return True
+    return bool(re.search(r"\\boxed\s*\{[^{}]*\}\s*(?:,|/|or|and|,?\s*(?:or|and))\s*$", statement.before))
