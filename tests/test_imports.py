@@ -46,7 +46,7 @@ ENGINE_LEVEL = {name: level for level, line in enumerate(ENGINE_ORDER) for name 
 GAMES_MAY_IMPORT = {"engine._core", "engine.game", "engine.errors", "engine.numba_game", "engine.truth"}
 NAMED_GAMES_MAY_IMPORT = GAMES_MAY_IMPORT | {"engine.registry"}
 TASKS_MAY_IMPORT = NAMED_GAMES_MAY_IMPORT | {"engine.language.sandbox", "engine.language.task"}
-OPTIONAL = {"chess", "sgfmill"}
+OPTIONAL = {"chess", "charset_normalizer"}
 """Extras that are loaded by importlib where a command needs them, the first of them under the GPL."""
 HEAVY = {"torch", "openvino", "tensorboard", "ray", "transformers"}
 

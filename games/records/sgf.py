@@ -18,15 +18,14 @@ from games.records.record import MAX_PLIES, Move, Record, play_move, shortened
 from games.records.sgf_komi import komi_option, komi_text
 from games.records.sgf_rules import rules_options, rules_text
 from games.records.sgf_start import COLORS, gtp_point, point_of, sgf_point, start_text
-from games.records.sgf_tree import TAGS, Node, decode, main_lines, single
+from games.records.sgf_tree import TAGS, Node, main_lines, single
 
 
 def read(data: bytes) -> Iterator[Record | UserError]:
     """The games of a file in order, or what is wrong with one. Raise UserError where there is none."""
-    text, warnings = decode(data)
-    for nodes in main_lines(text):
+    for line in main_lines(data):
         try:
-            yield nodes if isinstance(nodes, UserError) else _read_game(nodes, warnings)
+            yield line if isinstance(line, UserError) else _read_game(line.nodes, line.warnings)
         except (UserError, InputError) as error:
             yield UserError(str(error))
 

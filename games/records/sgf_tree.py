@@ -1,61 +1,94 @@
-"""SGF as text: charsets, and of every game tree in a file its main line, node by node.
+"""SGF as text: of every game tree in a file its main line, node by node.
 
 The main line ends at the first `)`. What follows is skipped without being kept, so that neither variations
-nor their nesting cost memory or stack; sgfmill reads the main line alone.
+nor their nesting cost memory or stack. A game that does not end costs the next one nothing: another begins
+where a node begins with a property that only roots have.
 """
 
 from __future__ import annotations
 
-import codecs
-import importlib
+import bisect
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from types import ModuleType
+from dataclasses import dataclass
 
 from engine.errors import UserError
 from games.records.record import shortened
+from games.records.sgf_charset import Charsets, unify
 
 MAX_TOKENS = 500_000
 """Nodes, properties and values of the longest main line that is read."""
 
 MAX_VALUE = 10_000
-"""Bytes of the longest value that is read, comments apart, which are skipped."""
+"""Bytes of the longest value that is read; comments, which are skipped, may be longer."""
 
 TAGS = (
     "PB", "BR", "BT", "PW", "WR", "WT", "EV", "RO", "DT", "PC", "GN", "ON", "OT", "TM", "AN", "SO", "US",
     "CP",
 )  # fmt: skip
-"""Properties of a root that a record keeps as it finds them."""
+"""Properties of a game that a record keeps as it finds them."""
 
-READ = frozenset((*TAGS, "AP", "FF", "GM", "SZ", "RU", "KM", "HA", "RE", "PL", "AB", "AW", "AE", "B", "W"))
+READ = frozenset(
+    (*TAGS, "AP", "FF", "GM", "SZ", "RU", "KM", "HA", "RE", "PL", "AB", "AW", "AE", "B", "W", "TB", "TW")
+)
 """Properties that are read."""
 
 Node = Mapping[str, Sequence[str]]
 """Values by property, those of `READ`, without their escapes."""
 
-_CHARSETS = {
-    "ascii", "utf-8", "shift_jis", "cp932", "euc_jp", "gb2312", "gbk", "gb18030", "big5", "cp950",
-    "big5hkscs", "euc_kr", "cp949", "johab", "koi8-r", "koi8-u", "cp437", "cp850", "cp866", "mac-roman",
-    *(f"iso8859-{number}" for number in range(1, 17) if number != 12),
-    *(f"cp{number}" for number in range(1250, 1259)),
-}  # fmt: skip
-"""Python's names of the charsets that are read: its other codecs are none, some unpack compressed data."""
+_ROOT = re.compile(
+    rb"\(\s*;\s*[a-z]{0,20}(?:G[a-z]{0,20}M|F[a-z]{0,20}F|C[a-z]{0,20}A|A[a-z]{0,20}P|S[a-z]{0,20}[TZ])[a-z]{0,20}"
+    rb"\s*\[[^\]\\]{0,60}\]"
+)
+"""Where a game begins for sure: within a value the last bracket would be escaped."""
 
-_WIDER = {"ascii": "utf-8", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949"}
-"""Charsets that hold another; files often claim the smaller."""
+_GAME_INFO = re.compile(rf"\(\s*;\s*(?:{'|'.join(TAGS)}|KM|RU|RE|HA)\s*\[")
+"""Where one begins unless it is a variation."""
 
-_BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+_START = re.compile(r"\(\s*;|;\s*(?:GM|FF)\s*\[\s*[0-9]")
+"""Between games, where the first bracket may be missing."""
+
+_MOVE = re.compile(r";\s*(?:B|W|Black|White)\s*\[")
+_TOKEN = re.compile(
+    r"[\s\ufeff\0]*+(?:(?P<value>\[(?:[^\\\]]++|\\.)*+(?P<closed>\])?+)|(?P<bracket>[()])|(?P<node>;)"
+    r"|(?P<name>[A-Za-z][A-Za-z0-9]*+)|(?P<other>.))",
+    re.DOTALL,
 )
 
-_CHARSET = re.compile(rb"\bCA\s*\[([^]]{0,40})\]")
-_TOO_LONG = b"[" + b"x" * (MAX_VALUE + 1) + b"]"
-"""What sgfmill gets for a value, mostly a comment, that would take it long to read."""
 
-_START = re.compile(rb"\(\s*;")
-_TOKEN = re.compile(rb"\[[^\\\]]*+(?:\\.[^\\\]]*+)*+(?P<closed>\])?|[();]|[A-Za-z]++", re.DOTALL)
+@dataclass(frozen=True)
+class MainLine:
+    """The nodes of a game from its root on, and what was taken for something else than is written."""
+
+    nodes: Sequence[Node]
+    warnings: Sequence[str]
+
+
+def main_lines(data: bytes) -> Iterator[MainLine | UserError]:
+    """The main line of every game of a file, or what is wrong with the game.
+
+    Raise UserError where there is no game at all.
+    """
+    data, note = unify(data)
+    starts = [0, *(match.start() for match in _ROOT.finditer(data)), len(data)]
+    parts = [data[start:end] for start, end in itertools.pairwise(starts)]
+    charsets = Charsets(parts)
+    line, found = 1, False
+    for number, part in enumerate(parts):
+        try:
+            text, warning = charsets.decode(number)
+        except UserError as error:
+            found = True
+            yield UserError(f"line {line}: {error}")
+        else:
+            for game in _Part(text, line, [told for told in (note, warning) if told]).games():
+                found = True
+                yield game
+        line += part.count(b"\n")
+    if not found:
+        shown = data[:80].decode("utf-8", "replace")
+        raise UserError(f"no game: there is no '(;' in {shortened(shown)}")
 
 
 def single(node: Node, name: str) -> str:
@@ -63,116 +96,153 @@ def single(node: Node, name: str) -> str:
     return next(iter(node.get(name, ())), "").strip()
 
 
-def load_sgfmill() -> ModuleType:
-    """sgfmill's grammar; raise UserError where the extra is not installed."""
-    try:
-        return importlib.import_module("sgfmill.sgf_grammar")
-    except ImportError as error:
-        raise UserError("reading SGF takes the extra 'go': pip install 'selfplay[go]'") from error
+class _Part:
+    """A piece of a file in one charset, which holds whole games unless one has no end."""
+
+    def __init__(self, text: str, line: int, warnings: Sequence[str]) -> None:
+        self._text, self._warnings = text, warnings
+        self._at, self._line = 0, line
+        self._starts: list[int] | None = None
+        """Where games begin, once there is one without an end."""
+
+    def games(self) -> Iterator[MainLine | UserError]:
+        start = _START.search(self._text)
+        while start is not None:
+            line = self._line_of(start.start())
+            tree, end = self._read(start)
+            following = _START.search(self._text, end)
+            if tree.wrong:
+                yield UserError(f"line {self._line_of(tree.wrong_at)}: {tree.wrong}")
+            else:
+                notes = self._notes(tree, start, end, following.start() if following else len(self._text))
+                yield MainLine(tree.nodes, [*self._warnings, *(f"line {line}: {note}" for note in notes)])
+            start = following
+
+    def _notes(self, tree: _Tree, start: re.Match[str], end: int, following: int) -> Iterator[str]:
+        if start[0][0] == ";":
+            yield "the game has no '(' before it"
+        if tree.depth:
+            yield f"the game has no end, {tree.depth} times ')' is missing"
+        if tree.variations:
+            yield "the main line is read, variations are left out"
+        if _MOVE.search(self._text, end, following):
+            yield "moves after the end of the game are left out"
+
+    def _read(self, start: re.Match[str]) -> tuple[_Tree, int]:
+        """The game at `start`, and where it ends."""
+        after = start.start() + (start[0][0] == "(")
+        tree = _Tree(self._text)
+        end = tree.read(after, self._end_of(after))
+        if tree.depth and self._starts is None:
+            self._starts = [match.start() for match in _GAME_INFO.finditer(self._text, after)]
+            if self._starts:
+                tree = _Tree(self._text)
+                end = tree.read(after, self._end_of(after))
+        if tree.depth and not any(tree.nodes):
+            tree.fail(after, "the game has no end and no property")
+        return tree, end
+
+    def _end_of(self, after: int) -> int:
+        starts = self._starts or []
+        return next(iter(starts[bisect.bisect_left(starts, after) :]), len(self._text))
+
+    def _line_of(self, at: int) -> int:
+        if at < self._at:
+            return self._line - self._text.count("\n", at, self._at)
+        self._line += self._text.count("\n", self._at, at)
+        self._at = at
+        return self._line
 
 
-def decode(data: bytes) -> tuple[str, list[str]]:
-    """The text of a file by its byte order mark or its CA, and warnings.
+class _Tree:
+    """A game as it is read, token by token, from after its first bracket."""
 
-    Without either it is UTF-8, or else ISO-8859-1. Bytes that the charset does not have become U+FFFD and an
-    unknown charset is read as UTF-8 in the same manner, both with a warning.
-    """
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if data.startswith(mark):
-            return _decode(data, encoding)
-    claimed = _CHARSET.search(data)
-    if claimed is None:
-        try:
-            return data.decode("utf-8"), []
-        except UnicodeDecodeError:
-            return data.decode("iso8859-1"), []
-    name = claimed[1].decode("ascii", "replace").strip()
-    try:
-        encoding = codecs.lookup(name).name
-    except (LookupError, ValueError):
-        encoding = ""
-    if encoding not in _CHARSETS:
-        text, warnings = _decode(data, "utf-8")
-        return text, [f"unknown charset CA[{name}]: read as UTF-8", *warnings]
-    return _decode(data, _WIDER.get(encoding, encoding))
+    def __init__(self, text: str) -> None:
+        self.nodes: list[dict[str, list[str]]] = []
+        self.depth = 1
+        self.variations = 0
+        self.wrong, self.wrong_at = "", 0
+        self._text = text
+        self._tokens = 0
+        self._keeps = True
+        """On the main line, as long as nothing is wrong with it."""
+        self._in_node = False
+        self._name = ""
+        """Of the property whose values come."""
+        self._has_value = True
 
+    def read(self, start: int, end: int) -> int:
+        """Where the game ends, at the latest at `end`; what is wrong does not stop it."""
+        token = None
+        for token in _TOKEN.finditer(self._text, start, end):
+            kind = str(token.lastgroup)
+            if kind == "value" and token["closed"] is None:
+                self.fail(token.start("value"), f"the value {shortened(token['value'][:80])} has no end")
+                return end
+            if self._keeps:
+                try:
+                    self._take(kind, token[kind])
+                except UserError as error:
+                    self.fail(token.start(kind), str(error))
+            if kind == "bracket":
+                self._nest(token["bracket"])
+                if self.depth == 0:
+                    return token.end()
+        if self._keeps and not self._has_value:
+            self.fail(end, f"the property {self._name} has no value")
+        return end
 
-def _decode(data: bytes, encoding: str) -> tuple[str, list[str]]:
-    text = data.decode(encoding, "replace")
-    if "\ufffd" in text and "\ufffd".encode() not in data:
-        at = text.index("\ufffd")
-        line = text.count("\n", 0, at) + 1
-        return text, [f"line {line}: not {encoding}, which the file claims to be; replaced by U+FFFD"]
-    return text, []
+    def fail(self, at: int, what: str) -> None:
+        """Note the first thing that is wrong."""
+        if not self.wrong:
+            self.wrong, self.wrong_at = what, at
+        self._keeps = False
 
+    def _nest(self, bracket: str) -> None:
+        self._in_node = False
+        self.depth += 1 if bracket == "(" else -1
+        self.variations += bracket == "(" and not self._keeps
+        self._keeps = self._keeps and bracket == "("
 
-def main_lines(text: str) -> Iterator[list[Node] | UserError]:
-    """The main line of every game of a file, from its root on, or what is wrong with the game.
-
-    Raise UserError where there is no game at all.
-    """
-    grammar = load_sgfmill()
-    data = text.encode("utf-8", "replace")
-    start = _START.search(data)
-    if start is None:
-        raise UserError(f"no game: there is no '(;' in {shortened(text)}")
-    while start is not None:
-        where = f"line {_line_of(data, start.start())}"
-        try:
-            line, end = _cut(data, start.start())
-        except UserError as error:
-            yield error
+    def _take(self, kind: str, text: str) -> None:
+        self._tokens += 1
+        if self._tokens > MAX_TOKENS:
+            raise UserError(f"a game of more than {MAX_TOKENS} nodes and values")
+        if kind == "value":
+            self._take_value(text)
             return
-        try:
-            yield _nodes(grammar, line)
-        except (UserError, ValueError) as error:
-            yield UserError(f"{where}: not SGF: {error}")
-        start = _START.search(data, end)
+        if not self._has_value:
+            raise UserError(f"the property {self._name} has no value")
+        self._name = ""
+        if kind == "node":
+            self.nodes.append({})
+            self._in_node = True
+        elif kind == "name":
+            self._take_name(text)
+        elif kind == "other":
+            raise UserError(rf"{shortened(text)} stands outside a value, within which ']' is written '\]'")
+
+    def _take_name(self, text: str) -> None:
+        if not self._in_node:
+            raise UserError(f"{shortened(text)} stands before the ';' of its node")
+        # Old files spell names out, as in Black or SiZe: capital letters count.
+        self._name = "".join(letter for letter in text if not letter.islower())
+        if not self._name:
+            raise UserError(f"the property {shortened(text)} has no capital letter")
+        self._has_value = False
+
+    def _take_value(self, text: str) -> None:
+        if not self._name:
+            raise UserError(f"the value {shortened(text)} belongs to no property")
+        self._has_value = True
+        if self._name not in READ:
+            return
+        if len(text) > MAX_VALUE or len(text.encode("utf-8", "replace")) > MAX_VALUE + 2:
+            raise UserError(f"a value of {self._name} has more than {MAX_VALUE} bytes")
+        self.nodes[-1].setdefault(self._name, []).append(_plain(text[1:-1]))
 
 
-def _cut(data: bytes, start: int) -> tuple[bytes, int]:
-    """The game at `start` without its variations and the brackets around parts, and where it ends."""
-    pieces, depth, tokens, kept = [b"("], 0, 0, start + 1
-    for token in _TOKEN.finditer(data, start):
-        letter = data[token.start() : token.start() + 1]
-        if letter == b"[" and token["closed"] is None:
-            shown = data[token.start() : token.start() + 80].decode("utf-8", "replace")
-            raise UserError(f"line {_line_of(data, token.start())}: the value {shortened(shown)} has no end")
-        on_main_line = pieces[-1] != b")"
-        tokens += on_main_line
-        if tokens > MAX_TOKENS:
-            raise UserError(
-                f"line {_line_of(data, start)}: a game of more than {MAX_TOKENS} nodes and values"
-            )
-        if letter == b"(":
-            depth += 1
-        elif letter == b")":
-            depth -= 1
-        if on_main_line and token.end() - token.start() > MAX_VALUE + 2:
-            pieces += [data[kept : token.start()], _TOO_LONG]
-            kept = token.end()
-        if letter in b"()" and on_main_line:
-            pieces.append(data[kept : token.start()])
-            kept = token.end()
-            if letter == b")":
-                pieces.append(b")")
-        if depth == 0:
-            return b"".join(pieces), token.end()
-    raise UserError(f"line {_line_of(data, start)}: the game has no end, {depth} times ')' is missing")
-
-
-def _nodes(grammar: ModuleType, line: bytes) -> list[Node]:
-    def read(name: str, raw: bytes) -> str:
-        if len(raw) > MAX_VALUE:
-            raise UserError(f"a value of {name} has more than {MAX_VALUE} bytes")
-        value: bytes = grammar.simpletext_value(raw)
-        return value.decode("utf-8", "replace")
-
-    return [
-        {name: [read(name, value) for value in values] for name, values in node.items() if name in READ}
-        for node in grammar.parse_sgf_game(line).sequence
-    ]
-
-
-def _line_of(data: bytes, at: int) -> int:
-    return data.count(b"\n", 0, at) + 1
+def _plain(value: str) -> str:
+    """Without escapes; white space, but for an escaped line break, becomes spaces."""
+    value = re.sub(r"\\(\r\n|\n\r|\n|\r|.)", lambda found: found[1].strip("\r\n"), value, flags=re.DOTALL)
+    return re.sub(r"\r\n|\n\r|[\t\n\v\f\r]", " ", value)

@@ -1,0 +1,242 @@
+"""The charsets of SGF files.
+
+A file names its charset in CA, often wrongly or not at all. The second byte of a character of Shift_JIS, GBK
+or Big5 may be `\\` or `]`: a file is decoded first and read then.
+"""
+
+from __future__ import annotations
+
+import codecs
+import importlib
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from types import ModuleType
+
+from engine.errors import UserError
+from games.records.record import shortened
+
+CHARSETS = {
+    "ascii", "utf-8", "shift_jis", "cp932", "shift_jis_2004", "shift_jisx0213", "euc_jp", "gb2312", "gbk",
+    "gb18030", "big5", "cp950", "big5hkscs", "euc_kr", "cp949", "johab", "koi8-r", "koi8-u", "cp437", "cp850",
+    "cp852", "cp866", "cp874", "tis-620", "mac-roman", "iso2022_jp", "iso2022_kr", "hz",
+    *(f"iso8859-{number}" for number in range(1, 17) if number != 12),
+    *(f"cp{number}" for number in range(1250, 1259)),
+}  # fmt: skip
+"""Python's names of the charsets that are read: its other codecs are none, some unpack compressed data."""
+
+_WIDER = {
+    "ascii": "utf-8", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949",
+    "big5": "big5hkscs", "cp950": "big5hkscs",
+}  # fmt: skip
+"""Charsets that hold another; files often claim the smaller."""
+
+_STATEFUL = {"iso2022_jp", "iso2022_kr", "hz"}
+"""Charsets that are written in the bytes of ASCII."""
+
+_ALIASES = {
+    "windows31j": "cp932",
+    "extendedunixcodepackedformatforjapanese": "euc_jp",
+    "eucpkdfmtjapanese": "euc_jp",
+    "gb231280": "gb18030",
+    "ksc56011987": "cp949",
+    "isoir149": "cp949",
+    "cnbig5": "big5hkscs",
+    "big5eten": "big5hkscs",
+    "utf8n": "utf-8",
+    "utf8bom": "utf-8",
+    "unicode11utf8": "utf-8",
+    "hzgb2312": "hz",
+    "ansix341968": "ascii",
+    "iso646us": "ascii",
+}
+"""By letters and digits: names that Python's codecs do not go by."""
+
+_COMMON = {
+    "cp932": (0x81, 0x97),
+    "gb18030": (0xA1, 0xD7),
+    "big5hkscs": (0xA1, 0xC6),
+    "cp949": (0xB0, 0xC8),
+    "euc_jp": (0xA1, 0xCF),
+}
+"""First bytes of the common characters: those are sorted before the rare ones in each of these charsets."""
+
+_COMMON_ENOUGH = 0.5
+"""Share of common characters from which on bytes are pairs; words of letters of one byte have below 0.2."""
+
+_WESTERN = {"iso8859-1", "iso8859-15", "cp1252"}
+"""Charsets that programs claim whatever they write."""
+
+_DOUBLE = {*_COMMON, "johab", "shift_jis_2004", "shift_jisx0213"}
+
+_CANDIDATES = (*_COMMON, "cp1252", "cp1251")
+"""What is looked for where neither UTF-8 nor CA fits; names of few letters tell no more apart."""
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_WIDE_START = {
+    "utf-16-le": re.compile(rb"(?s:..)*?\(\0(?:\s\0)*;\0"),
+    "utf-16-be": re.compile(rb"(?s:..)*?\0\((?:\0\s)*\0;"),
+}
+_CLAIM = re.compile(rb"\b[a-z]{0,20}C[a-z]{0,20}A[a-z]{0,20}\s{0,20}\[([^]]{0,40})\]")
+_WORDS = re.compile(rb"(?:[\x20-\x5a\x5e-\x7e]|[\x80-\xff][\x00-\xff])++")
+_SAMPLE = 20_000
+"""Bytes of the text that a charset is found by."""
+
+_ENOUGH = 400
+"""Bytes from which on languages are told apart; a shorter text is repeated."""
+
+
+def find_charset(name: str) -> str:
+    """Python's name of a charset by any of its names; "" for one that is not read."""
+    plain = re.sub("^(x-)+", "", name.strip().lower())
+    letters = re.sub("[^a-z0-9]", "", plain)
+    short = re.sub(r"^windows(?=\d+$)", "cp", letters.removeprefix("cs"))
+    for spelling in (plain, letters, short, _ALIASES.get(letters, ""), _ALIASES.get(short, "")):
+        try:
+            found = codecs.lookup(spelling).name if spelling else ""
+        except (LookupError, ValueError):
+            continue
+        if found in CHARSETS:
+            return found
+    return ""
+
+
+def unify(data: bytes) -> tuple[bytes, str]:
+    """A file in UTF-16 or UTF-32 as UTF-8, others without byte order mark, and a warning or ""."""
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "")
+    encoding = encoding or next((name for name, start in _WIDE_START.items() if start.match(data[:4096])), "")
+    if not encoding:
+        return data.removeprefix(codecs.BOM_UTF8), ""
+    text = data.decode(encoding, "replace")
+    if "\ufffd" not in text:
+        return text.encode("utf-8", "replace"), ""
+    line = text.count("\n", 0, text.index("\ufffd")) + 1
+    return text.encode("utf-8", "replace"), f"line {line}: not {encoding}; replaced by U+FFFD"
+
+
+class Charsets:
+    """The charsets of the parts of one file."""
+
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        self._parts = [_Claimed(part) for part in parts]
+
+    def decode(self, number: int) -> tuple[str, str]:
+        """The text of a part, and a warning or "". Raise UserError where that takes the extra."""
+        part = self._parts[number]
+        data, found = part.data, part.charset
+        if not found:
+            found = self._found if self._found and _fits(data, self._found) else _detect(data)
+        if found:
+            return data.decode(found), f"{part.misfit}: read as {found}" if part.misfit else ""
+        return data.decode("utf-8", "replace"), f"{part.misfit}: read as utf-8, the rest replaced by U+FFFD"
+
+    @cached_property
+    def _found(self) -> str:
+        """What those parts look like together that no claim nor UTF-8 fits: single ones may be short."""
+        return _detect(b" ".join(part.data for part in self._parts if not part.charset))
+
+
+class _Claimed:
+    """A part of a file by its claim."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        claim = _CLAIM.search(data)
+        name = claim[1].decode("ascii", "replace").strip() if claim else ""
+        claimed = find_charset(name)
+        self.charset = _WIDER.get(claimed, claimed)
+        self.misfit = ""
+        """What is wrong with the claim."""
+        if self.charset and (data.isascii() or _is_likely(data, self.charset)) and _fits(data, self.charset):
+            return
+        self.charset = "utf-8" if _fits(data, "utf-8") else ""
+        shown = f"CA[{shortened(name)[1:-1]}]"
+        if claimed:
+            self.misfit = f"{shown} does not fit"
+        elif name:
+            self.misfit = f"unknown charset {shown}"
+        elif not self.charset:
+            self.misfit = "no charset (CA), not UTF-8"
+
+
+def _fits(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_likely(part: bytes, claimed: str) -> bool:
+    """Whether it is no UTF-8 under a wrong name, nor characters of two bytes under the name of one byte."""
+    if claimed == "utf-8" or claimed in _STATEFUL:
+        return True
+    if claimed in _DOUBLE:
+        # Two bytes may be either; three are hardly ever UTF-8 by chance.
+        return not _fits(part, "utf-8") or max(part.decode()) < "\u0800"
+    if _fits(part, "utf-8") or (claimed.startswith("iso8859") and re.search(rb"[\x80-\x9f]", part)):
+        return False
+    if claimed not in _WESTERN:
+        return True
+    sample = _sample(part)
+    return all(_common_share(sample, name) < _COMMON_ENOUGH for name in _COMMON if _fits(part, name))
+
+
+def _detect(data: bytes) -> str:
+    """The charset that the text looks like; "" where none fits.
+
+    Raise UserError where the extra is not installed.
+    """
+    sample = _sample(data)
+    likely = [name for name in _CANDIDATES if _fits(data, name)]
+    shares = {name: _common_share(sample, name) for name in likely if name in _COMMON}
+    most = max(shares.values(), default=0.0)
+    likely = [
+        name for name in likely if shares.get(name, 1.0 if most < _COMMON_ENOUGH else 0.0) >= most - 0.05
+    ]
+    if len(likely) > 1 and sample:
+        text = (sample + b" ") * -(-_ENOUGH // (len(sample) + 1))
+        matches = _load_detector().from_bytes(text, cp_isolation=likely, threshold=1.0)
+        likely = [match.encoding for match in matches] or likely
+    if likely:
+        return likely[0]
+    return "" if re.search(rb"[\x80-\x9f]", data) else "iso8859-1"
+
+
+def _sample(data: bytes) -> bytes:
+    """The words of a file that are not ASCII."""
+    words, size = [], 0
+    for match in _WORDS.finditer(data):
+        if not match[0].isascii():
+            words.append(match[0])
+            size += len(match[0])
+        if size > _SAMPLE:
+            break
+    return b" ".join(words)
+
+
+def _common_share(sample: bytes, encoding: str) -> float:
+    """Of the characters that are not ASCII, how many are common and stand beside another one or a digit."""
+    first, last = _COMMON[encoding]
+    text = sample.decode(encoding, "replace")
+    common = total = 0
+    for run in re.findall("[0-9]?[^\0-\x7f]+", text):
+        codes = [letter.encode(encoding, "replace") for letter in run if not letter.isascii()]
+        total += len(codes)
+        if len(run) > 1:
+            common += sum(len(code) == 2 and first <= code[0] <= last for code in codes)
+    return common / max(1, total)
+
+
+def _load_detector() -> ModuleType:
+    try:
+        return importlib.import_module("charset_normalizer")
+    except ImportError as error:
+        raise UserError(
+            "the charset is not as the file says: to find it takes the extra 'go': pip install 'selfplay[go]'"
+        ) from error
