@@ -52,11 +52,11 @@ def test_the_same_model_twice_is_silent() -> None:
 
 SICK: dict[str, tuple[Health, set[str]]] = {
     "one answer only": (Health(sharpness=8), {"coverage/solutions", "coverage/effective"}),
-    "deterministic": (Health(entropy=0.4), {"diversity/entropy", "diversity/entropy.00_03"}),
+    "deterministic": (Health(entropy=0.4, nll=1.2), {"diversity/entropy", "diversity/entropy.00_03"}),
     "forgetful": (Health(nll=1.2), {"drift/bits_per_character"}),
     "unskilled": (Health(skill=-1.5), {"accuracy/greedy", "hacking/gold"}),
-    "far away": (Health(kl=40), {"drift/kl"}),
-    "runaway": (Health(kl=15), {"drift/kl"}),
+    "far away": (Health(kl=40, sharpness=8), {"drift/kl"}),
+    "runaway": (Health(kl=15, skill=-1.5), {"drift/kl"}),
     "exploiting": (Health(flag_rate=0.06), {"hacking/exploits", "hacking/exploit.timeout"}),
     "padding": (Health(bloat=0.4), {"length/mean", "hacking/gold"}),
 }

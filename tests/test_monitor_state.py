@@ -45,7 +45,7 @@ def test_a_rejected_model_is_not_what_the_next_is_compared_with() -> None:
         monitor.update(SMALL.observe(number, health, 0))
     kept = Monitor.from_json(monitor.to_json(), monitor.settings, monitor.tools)
     monitor.discard()
-    last = SMALL.observe(3, Health(kl=11), 0)
+    last = SMALL.observe(3, Health(kl=11, nll=1.2), 0)
     assert level_of(monitor.update(last), "drift/kl") == Level.ALERT
     assert level_of(kept.update(last), "drift/kl") < Level.ALERT
 

@@ -134,7 +134,7 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         started = time.monotonic()
         progress.tokens += first_value(task, config, model, prompts, verify, reporter)
         progress.seconds += time.monotonic() - started
-    watch = Watch(task, config, holdout, base, verify)
+    watch = Watch(task, config, holdout, _drift_base(run, progress, base), verify)
     parts = Parts(
         task,
         config,
@@ -163,6 +163,13 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         monitor.update(observation(look, values, 0, [], 1.0, 0))
         _commit(parts, model, [], {})
     return parts
+
+
+def _drift_base(run: TextRun, progress: Progress, base: LanguageModel) -> LanguageModel | None:
+    """The model that drift is measured from, None where it is yet to be trained."""
+    if progress.drift_base:
+        return run.model(progress.drift_base)
+    return base if run.config.monitor.drift_from == "first" else None
 
 
 def _iterate(parts: Parts) -> None:
@@ -222,6 +229,8 @@ def _judge(
         parts.reporter.message(f"{alert.level.name} {alert.metric}: {alert.message}")
     for reason in changes.reasons:
         parts.reporter.message(f"guard: {reason}")
+    for reason in changes.withheld:
+        parts.reporter.message(f"guard, not acting: {reason}")
     values["gate/p_worse"], values["gate/difference"] = passed.p_worse, passed.difference
     progress.iteration = iteration
     progress.tokens += sum(episode.tokens for episode in episodes) + look.tokens
@@ -234,6 +243,9 @@ def _judge(
         base = progress.steps if config.update.start == "last" else 0
         progress.accepted, progress.steps = iteration, base + steps
         parts.model, parts.accuracy = student, compared
+        if config.monitor.drift_from == "trained" and not progress.drift_base:
+            progress.drift_base = iteration
+            parts.watch.rebase(parts.writer(student))
 
 
 def _values(model: LanguageModel, look: Look) -> list[float] | None:

@@ -49,6 +49,9 @@ class Progress:
     iteration: int = 0
     accepted: int = 0
     """The iteration whose model counts; later ones were rejected."""
+    drift_base: int = 0
+    """The iteration whose model drift is measured from; 0 the first, or with `monitor.drift_from` = "trained"
+    none yet."""
     seconds: float = 0.0
     tokens: int = 0
     """Generated, in all."""

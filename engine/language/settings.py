@@ -198,8 +198,13 @@ class TextConfig(Section):
 
 
 METHODS: dict[str, dict[str, Any]] = {
-    # Supervised fine-tuning on demonstrations.
-    "sft": {"sample": {"samples": 0}, "loop": {"iterations": 1}, "update": {"start": "last"}},
+    # Supervised fine-tuning on demonstrations, which is to leave the first model for them.
+    "sft": {
+        "sample": {"samples": 0},
+        "loop": {"iterations": 1},
+        "update": {"start": "last"},
+        "monitor": {"drift_from": "trained"},
+    },
     # Yuan et al. 2023 (2308.01825): distinct right paths of several policies, one training from the base.
     "rft": {
         "sample": {"samples": 16, "policies": 4},

@@ -35,7 +35,7 @@ class Watch:
 
     Args:
         holdout: real data that no model of the run learns from.
-        base: the first model, which KL is measured to.
+        base: what drift is measured from, until `rebase` names another; None: each model from itself.
     """
 
     def __init__(
@@ -43,15 +43,20 @@ class Watch:
         task: Task,
         config: TextConfig,
         holdout: Sequence[Demonstration],
-        base: LanguageModel,
+        base: LanguageModel | None,
         verify: Verify,
     ) -> None:
-        self._task, self._config, self._base, self._verify = task, config, base, verify
+        self._task, self._config, self._verify = task, config, verify
         self._holdout = list(holdout)
         self.validation = problems(task, "validation", config.measure.validation, 0)
         self._probe = problems(task, "validation", config.monitor.prompts, 0)
         self._variations = variations(task, self.validation, 0)
-        self._base_nats = self._nats(base) if holdout else []
+        self.rebase(base)
+
+    def rebase(self, base: LanguageModel | None) -> None:
+        """Measure drift from `base` from now on."""
+        self._base = base
+        self._base_nats = self._nats(base) if base is not None else []
 
     @property
     def rows(self) -> int:
@@ -107,7 +112,7 @@ class Watch:
             [d.prompt.key for d in self._holdout],
             nats,
             [len(d.completion) + 1 for d in self._holdout],
-            [new - old for new, old in zip(nats, self._base_nats, strict=True)],
+            [new - old for new, old in zip(nats, self._base_nats or nats, strict=True)],
         )
 
     def _nats(self, model: LanguageModel) -> list[float]:
@@ -129,7 +134,7 @@ class Watch:
         heads = model.encode_prompts([episode.prompt.text for episode in probe])
         tails = [drawn_tokens(episode) for episode in probe]
         own = score_and_entropy(model, heads, tails)
-        base = score_tokens(self._base, heads, tails)
+        base = score_tokens(self._base or model, heads, tails)
         kl = [float((row[:, 0] - other).sum(dtype=float)) for row, other in zip(own, base, strict=True)]
         return kl, [row[:, 1].tolist() for row in own]
 

@@ -68,7 +68,7 @@ class ThresholdConfig(Section):
     accuracy: Threshold = Threshold(warn=0.03, alert=0.08)
     """Loss of held-out accuracy, in all and in each bucket."""
     kl: Threshold = Threshold(warn=10.0, alert=25.0)
-    """Nats a sequence from the first model."""
+    """Nats a sequence from what drift is measured from (`monitor.drift_from`)."""
     kl_growth: float = Field(2.0, gt=1, le=1000)
     """Factor in one iteration that alerts once KL has passed `kl_growth_from`."""
     kl_growth_from: float = Field(5.0, ge=0, le=1e6)
@@ -128,6 +128,9 @@ class MonitorConfig(Section):
     """Different problems that a rare mode must have been seen in, so that it can be expected again."""
     min_bucket: int = Field(40, ge=2, le=1_000_000)
     """Items in a bucket of accuracy or a stratum; smaller ones are put together as `other`."""
+    drift_from: Literal["first", "trained"] = "first"
+    """What shape and KL are compared with: the first model, or the first one that was trained and accepted,
+    for methods that are to leave the first model behind. Losses count from the first model in any case."""
     human_every: int = Field(3, ge=1, le=1000)
     """Iterations without a human verdict that warn; twice as many stop a run without an exact verifier."""
     thresholds: ThresholdConfig = ThresholdConfig()

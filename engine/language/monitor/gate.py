@@ -8,7 +8,12 @@ import numpy as np
 
 from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.observation import GateResult
-from engine.language.monitor.statistics import mcnemar, paired_bootstrap
+from engine.language.monitor.statistics import cluster_sums, mcnemar, paired_bootstrap
+
+BETTER = 0.05
+"""p(new < old) below which the new model is surely better."""
+LEAST_CHANGED = 5
+"""Keys whose score has changed, for that: of fewer even a sign test that all gain by has no p below 0.05."""
 
 
 def gate(
@@ -16,8 +21,8 @@ def gate(
 ) -> GateResult:
     """Compare two models' scores of the same held-out problems, `[N]` each, drawing whole keys.
 
-    The new model is rejected where p(new < old) is above `thresholds.gate.alert`. ValueError where the
-    lengths differ.
+    The new model is rejected where p(new < old) is above `thresholds.gate.alert`, and surely better where it
+    is below BETTER. ValueError where the lengths differ.
     """
     if not len(new) == len(old) == len(keys):
         raise ValueError(f"{len(new)} new scores, {len(old)} old ones and {len(keys)} keys")
@@ -26,4 +31,6 @@ def gate(
     binary = bool(np.isin(both, (0.0, 1.0)).all())
     p_value = mcnemar(np.asarray(new) > 0.5, np.asarray(old) > 0.5) if binary else 1.0
     accepted = paired.p_less <= settings.thresholds.gate.alert
-    return GateResult(paired.p_less, paired.difference, paired.low, paired.high, p_value, accepted)
+    gained, _ = cluster_sums(np.asarray(new, dtype=np.float64) - np.asarray(old, dtype=np.float64), keys)
+    better = paired.p_less < BETTER and int(np.count_nonzero(gained)) >= LEAST_CHANGED
+    return GateResult(paired.p_less, paired.difference, paired.low, paired.high, p_value, accepted, better)

@@ -48,31 +48,34 @@ class Changes:
     reasons: tuple[str, ...] = ()
     """What is done and why, a line each."""
     withheld: tuple[str, ...] = field(default=())
-    """What would have been done, where guards only observe or are forced."""
+    """What was called for and is not done: guards only observe, are forced, or the gate says better."""
 
 
 def respond(alerts: Iterable[Alert], knobs: Knobs, settings: GuardConfig) -> Changes:
     """What the alerts of one iteration call for, each response once however many call for it.
 
-    WARN calls for nothing. An ALERT about the model, or a STOP, keeps the old model unless `force` is set.
-    With `mode` "observe" nothing changes, and what would have is in `withheld`.
+    WARN calls for nothing. An ALERT about the model, or a STOP, keeps the old model unless `force` is set or
+    the alert does not bar the new one. With `mode` "observe" nothing changes, and what would have is in
+    `withheld`.
     """
     serious = [alert for alert in alerts if alert.level >= Level.ALERT]
     calls: dict[Response, Alert] = {}
+    turned, done, withheld = knobs, list[str](), list[str]()
     for alert in serious:
-        for response in alert.responses:
+        called: list[Response] = [*alert.responses, "reject"] if alert.about_model else [*alert.responses]
+        if not alert.bars and set(called) & set(_REFUSALS):
+            withheld.append(f"no rejection, as the gate says better: {alert.message}")
+            called = [response for response in called if response not in _REFUSALS]
+        for response in called:
             calls.setdefault(response, alert)
-        if alert.about_model:
-            calls.setdefault("reject", alert)
         if alert.level == Level.STOP:
             calls.setdefault("stop", alert)
-    turned, done, withheld = knobs, [], []
     if knobs.kl_weight is None:
         calls.pop("kl", None)
     if knobs.temperature is None:
         calls.pop("temperature", None)
     for response, alert in calls.items():
-        if settings.force and response in ("reject", "roll-back"):
+        if settings.force and response in _REFUSALS:
             withheld.append(f"{response}, forced to go on: {alert.message}")
             continue
         after = _TURNS[response](turned, settings) if response in _TURNS else turned
@@ -81,7 +84,7 @@ def respond(alerts: Iterable[Alert], knobs: Knobs, settings: GuardConfig) -> Cha
         turned = after
     if settings.mode == "observe":
         return Changes(knobs, withheld=(*done, *withheld))
-    active = {response for response in calls if not (settings.force and response in ("reject", "roll-back"))}
+    active = {response for response in calls if not (settings.force and response in _REFUSALS)}
     return Changes(
         turned,
         reject="reject" in active,
@@ -143,6 +146,9 @@ def _fewer_steps(knobs: Knobs, settings: GuardConfig) -> Knobs:
     floor = min(settings.steps_min, knobs.steps)
     return replace(knobs, steps=max(floor, int(knobs.steps * settings.steps_factor)))
 
+
+_REFUSALS: tuple[Response, ...] = ("reject", "roll-back")
+"""Of the new model."""
 
 _TURNS: dict[Response, Callable[[Knobs, GuardConfig], Knobs]] = {
     "real-fraction": _more_real,

@@ -38,7 +38,8 @@ class Judging:
     """The comparisons of one iteration.
 
     `references` are earlier iterations' tables by what to call them: `first` and, where there are, BEFORE,
-    EARLIER and BEST. `readings` has each metric with its interval.
+    EARLIER and BEST, and `base`, which shape is compared with; None: there is nothing yet to compare it with.
+    `readings` has each metric with its interval.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class Judging:
         iteration: int,
         measured: Measured,
         first: str,
+        base: str | None,
         references: dict[str, Tables],
         settings: MonitorConfig,
     ) -> None:
         self.iteration = iteration
         self.settings = settings
         self.first = first
+        self.base = base
         self.references = references
         self._measured = measured
         self._values: dict[str, tuple[str, float]] = {}  # table and value of each metric
@@ -116,8 +119,11 @@ class Judging:
             found.append((level, limit, f", {'over' if rule.form == 'above' else 'under'} {short(limit)}"))
         else:
             least = getattr(self.settings.thresholds, rule.least) if rule.least else -math.inf
-            names = (self.first,) if rule.first_only else (self.first, BEFORE, BEST)
-            pairs = [(name, pair) for name in names if (pair := self.compared(metric, name)) is not None]
+            pairs = [
+                (name, pair)
+                for name in self._compared_with(rule)
+                if (pair := self.compared(metric, name)) is not None
+            ]
             family *= max(1, len(pairs))  # each is another chance of a false alarm
             for name, pair in pairs:
                 if math.isfinite(pair.reference) and pair.reference >= least:
@@ -128,10 +134,16 @@ class Judging:
         level, reference, text = max(found, key=lambda item: item[0])
         if level == Level.OK:
             return None
-        message = f"{text}: {rule.meaning}"
+        message = f"{text}: {rule.meaning.format(base=self.base or self.first)}"
         return self.alert(
             metric, level, message, rule.responses, reference=reference, about_model=rule.about_model
         )
+
+    def _compared_with(self, rule: Rule) -> tuple[str, ...]:
+        """Names of the iterations that a change is one from."""
+        if rule.nature == "shape":
+            return (self.base, BEFORE) if self.base else ()
+        return (self.first,) if rule.first_only else (self.first, BEFORE, BEST)
 
     def _has_risen(self, metric: str) -> bool:
         pair = self.compared(metric, self.first)

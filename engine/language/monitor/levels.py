@@ -50,6 +50,8 @@ class Alert:
     responses: tuple[Response, ...]
     about_model: bool = True
     """False where it is about the data or the procedure, so that another model would not mend it."""
+    bars: bool = True
+    """Whether one about the model keeps it from taking the old one's place."""
 
     def to_json(self) -> dict[str, Any]:
         """Numbers and strings only; what is not finite is null."""
@@ -63,6 +65,7 @@ class Alert:
             "message": self.message,
             "responses": list(self.responses),
             "about_model": self.about_model,
+            "bars": self.bars,
         }
 
     @classmethod
@@ -79,6 +82,7 @@ class Alert:
             str(data["message"]),
             tuple(data["responses"]),
             bool(data["about_model"]),
+            bool(data.get("bars", True)),
         )
 
 

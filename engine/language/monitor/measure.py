@@ -42,6 +42,8 @@ class Measured:
     loose: dict[str, tuple[float, Floats | None]] = field(default_factory=dict)
     modes: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Samples and problems of each mode."""
+    right_modes: frozenset[str] = frozenset()
+    """Those of right samples; only in iteration 0."""
     block_tokens: int = 0
 
 
@@ -79,7 +81,9 @@ def measure(
         loose["value/auc"] = area_under_curve(values[right], values[~right]), None
     if observation.overlap is not None:
         loose["data/overlap"] = float(observation.overlap), None
-    return Measured(tables, loose, coverage.mode_counts(probe.episodes, tools.modes), size)
+    solved = [e for e, hit in zip(probe.episodes, right.ravel(), strict=True) if hit and not block_tokens]
+    right_modes = frozenset(mode for episode in solved for mode in tools.modes(episode))
+    return Measured(tables, loose, coverage.mode_counts(probe.episodes, tools.modes), right_modes, size)
 
 
 def values_of(name: str, table: Clustered, counts: Floats | None = None) -> dict[str, Floats]:

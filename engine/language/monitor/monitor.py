@@ -19,6 +19,7 @@ from engine.language.monitor.levels import Alert, Level, finite, number
 from engine.language.monitor.measure import Instruments, Measured, is_exact, measure
 from engine.language.monitor.observation import Observation
 from engine.language.monitor.probe import Probe
+from engine.language.monitor.verdict import weighed
 
 FORMAT = 1
 MAX_EXAMPLES = 2000
@@ -47,10 +48,13 @@ class Monitor:
         self.alerts: list[Alert] = []
         self.rare: dict[str, int] = {}
         """Rare modes of the first iteration, with the number of problems that had them."""
+        self.rare_right: frozenset[str] = frozenset()
+        """Those of them that right samples had."""
         self.examples: dict[str, tuple[str, str]] = {}
         """Prompt and completion of a sample of each mode of the first iteration."""
         self.last_iteration: int | None = None
         self._first: Tables = {}
+        self._trained: tuple[int, Tables] | None = None  # the first one trained and accepted
         self._best: Tables = {}  # gold of the iteration that had most
         self._past: list[Tables] = []  # of the last three iterations, the newest at the end
         self._first_iteration = 0
@@ -73,10 +77,15 @@ class Monitor:
         if observation.human:
             self._human = observation.iteration
         judging = Judging(
-            observation.iteration, measured, self._first_name, self._references(), self.settings
-        )
-        alerts = _worst_of_each(self._judge(judging, observation, measured, is_exact(probe)))
+            observation.iteration, measured, self._first_name, self._base_name, self._references(),
+            self.settings,
+        )  # fmt: skip
+        exact = is_exact(probe)
+        found = _worst_of_each(self._judge(judging, observation, measured, exact))
+        alerts = weighed(found, observation.gate, exact)
         self._record(observation.iteration, judging)
+        if self.settings.drift_from == "trained" and not self._trained and self.last_iteration is not None:
+            self._trained = observation.iteration, measured.tables
         self._past = [*self._past[-2:], measured.tables]
         if _gold(measured.tables) > _gold(self._best):
             self._best = {"gold": measured.tables["gold"]}
@@ -88,6 +97,8 @@ class Monitor:
         """Forget the last iteration as what to compare with: its model was rejected or rolled back."""
         self._past = self._past[:-1]
         self._parted = 0
+        if self._trained is not None and self._trained[0] == self.last_iteration:
+            self._trained = None
 
     def metrics(self) -> dict[str, float]:
         """The last iteration's values by `group/name`, and the number of its alerts of each level."""
@@ -106,6 +117,8 @@ class Monitor:
             "first": {name: table.to_json() for name, table in self._first.items()},
             "best": {name: table.to_json() for name, table in self._best.items()},
             "past": [{name: table.to_json() for name, table in tables.items()} for tables in self._past],
+            "trained": self._trained
+            and [self._trained[0], {name: table.to_json() for name, table in self._trained[1].items()}],
             "first_iteration": self._first_iteration,
             "last_iteration": self.last_iteration,
             "block_tokens": self._block_tokens,
@@ -113,6 +126,7 @@ class Monitor:
             "human": self._human,
             "parted": self._parted,
             "rare": self.rare,
+            "rare_right": sorted(self.rare_right),
             "examples": {mode: list(example) for mode, example in self.examples.items()},
             "history": {
                 name: [[p.iteration, *(finite(x) for x in p[1:])] for p in points]
@@ -144,12 +158,16 @@ class Monitor:
             {str(name): Clustered.from_json(table) for name, table in tables.items()}
             for tables in data["past"]
         ]
+        if trained := data.get("trained"):
+            tables = {str(name): Clustered.from_json(table) for name, table in trained[1].items()}
+            self._trained = int(trained[0]), tables
         last, block = data["last_iteration"], data["block_tokens"]
         self.last_iteration = None if last is None else int(last)
         self._block_tokens = None if block is None else int(block)
         self._first_iteration, self._human = int(data["first_iteration"]), int(data["human"])
         self._parted, self._probe = int(data["parted"]), str(data["probe"])
         self.rare = {str(mode): int(keys) for mode, keys in data["rare"].items()}
+        self.rare_right = frozenset(map(str, data.get("rare_right", self.rare)))
         self.examples = {str(mode): (str(pair[0]), str(pair[1])) for mode, pair in data["examples"].items()}
         self.history = {
             str(name): [Point(int(p[0]), number(p[1]), number(p[2]), number(p[3])) for p in points]
@@ -171,6 +189,7 @@ class Monitor:
         self.rare = rare_modes(
             measured.modes, len(probe.episodes), self.settings.rare_share, self.settings.rare_keys
         )
+        self.rare_right = measured.right_modes & self.rare.keys()
         for episode in probe.episodes:
             for mode in self.tools.modes(episode):
                 if len(self.examples) < MAX_EXAMPLES:
@@ -180,11 +199,19 @@ class Monitor:
         if self.last_iteration is None:
             return {}
         past = dict(zip((BEFORE, EARLIER), reversed(self._past), strict=False))
-        return {self._first_name: self._first, **past, BEST: self._best}
+        base = {self._base_name: self._trained[1]} if self._trained and self._base_name else {}
+        return {**base, self._first_name: self._first, **past, BEST: self._best}
 
     @property
     def _first_name(self) -> str:
         return f"iteration {self._first_iteration}"
+
+    @property
+    def _base_name(self) -> str | None:
+        """What drift is measured from, None where nothing trained has been accepted yet."""
+        if self.settings.drift_from == "first":
+            return self._first_name
+        return f"iteration {self._trained[0]}" if self._trained else None
 
     def _judge(
         self, judging: Judging, observation: Observation, measured: Measured, exact: bool
@@ -196,7 +223,7 @@ class Monitor:
             special.narrowing(judging, largest),
             special.entropy_floor(judging),
             special.kl_growth(judging),
-            special.rare_recall(judging, self.rare, measured.modes),
+            special.rare_recall(judging, self._rare_of_right(), measured.modes),
             special.hacked(judging, self._parted),
             special.real_fraction(judging, exact),
             special.overlap(judging),
@@ -204,6 +231,9 @@ class Monitor:
             special.oversight(judging, self._human, exact),
         )
         yield from (alert for alert in found if alert is not None)
+
+    def _rare_of_right(self) -> dict[str, int]:
+        return {mode: keys for mode, keys in self.rare.items() if mode in self.rare_right}
 
     def _record(self, iteration: int, judging: Judging) -> None:
         before = [point.iteration for point in self.history.get("hacking/exploits", ())]

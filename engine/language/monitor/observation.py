@@ -56,6 +56,8 @@ class GateResult:
     p_value: float
     """Of McNemar's test, two-sided; 1 where scores are not right or wrong."""
     accepted: bool
+    better: bool = False
+    """Surely better: p(new < old) below 0.05."""
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from engine.language.monitor.config import FallingThreshold, Threshold, ThresholdConfig
 from engine.language.monitor.levels import Form, Response
+
+Nature = Literal["loss", "shape", "trust", "procedure"]
+"""What a metric speaks of.
+
+A loss is one of what the gate measures, or of real data's likelihood: of held-out score, of the true score
+of samples, of problems solved in many samples, of right solutions that were found. Shape is what texts look
+like, and how far they have gone from where they began: it changes whenever a model learns, and is a sign of
+collapse only beside a loss. Trust is whether a score means what it says. Procedure is of data and people.
+"""
 
 
 @dataclass(frozen=True)
@@ -17,16 +27,21 @@ class Rule:
     form: Form
     threshold: str
     """Field of ThresholdConfig."""
+    nature: Nature
     responses: tuple[Response, ...]
     meaning: str
-    """What it may be a sign of."""
-    about_model: bool = True
+    """What has been seen, `{base}` for what drift is measured from."""
     must_have_risen: bool = False
     """A bound only counts where the value has surely risen since iteration 0: some are high by nature."""
     first_only: bool = False
     """Compared with iteration 0 and not with the iteration before."""
     least: str = ""
     """Field of ThresholdConfig: values below it are not compared with."""
+
+    @property
+    def about_model(self) -> bool:
+        """Whether another model would mend it."""
+        return self.nature != "procedure"
 
     @property
     def is_family(self) -> bool:
@@ -42,58 +57,64 @@ class Rule:
 
 RULES = (
     *(
-        Rule(f"diversity/distinct_{n}", "shrink", "distinct", ("temperature", "cap", "real-fraction"),
-             "samples use fewer different n-grams")
+        Rule(f"diversity/distinct_{n}", "shrink", "distinct", "shape",
+             ("temperature", "cap", "real-fraction"), "samples use fewer different n-grams")
         for n in (1, 2, 4)
     ),
-    Rule("diversity/self_bleu", "rise", "self_bleu", ("temperature", "cap"),
+    Rule("diversity/self_bleu", "rise", "self_bleu", "shape", ("temperature", "cap"),
          "samples of one problem grow alike"),
-    Rule("diversity/self_bleu_across", "rise", "self_bleu", ("temperature", "cap", "real-fraction"),
-         "samples of different problems grow alike: a template"),
-    Rule("diversity/entropy", "shrink", "entropy", ("temperature", "kl"), "the policy grows deterministic",
-         least="entropy_from"),
-    Rule("diversity/entropy.", "shrink", "entropy", ("temperature", "kl"),
-         "the policy grows deterministic at these positions", least="entropy_from"),
-    Rule("coverage/unique", "shrink", "unique", ("temperature", "cap"), "fewer different solutions a sample"),
-    Rule("coverage/unique_right", "shrink", "unique", ("temperature", "cap"),
+    Rule("diversity/self_bleu_across", "rise", "self_bleu", "shape", ("temperature", "cap", "real-fraction"),
+         "samples of different problems grow alike"),
+    Rule("diversity/entropy", "shrink", "entropy", "shape", ("temperature", "kl"),
+         "tokens are drawn from narrower distributions", least="entropy_from"),
+    Rule("diversity/entropy.", "shrink", "entropy", "shape", ("temperature", "kl"),
+         "tokens at these positions are drawn from narrower distributions", least="entropy_from"),
+    Rule("coverage/unique", "shrink", "unique", "shape", ("temperature", "cap"),
+         "fewer different solutions a sample, right and wrong"),
+    Rule("coverage/unique_right", "shrink", "unique", "loss", ("temperature", "cap"),
          "fewer different right solutions a sample"),
-    Rule("coverage/solutions", "shrink", "coverage", ("real-fraction", "accumulate", "cap"),
-         "known solutions are no longer found"),
-    Rule("coverage/effective", "shrink", "coverage", ("real-fraction", "accumulate", "cap"),
-         "right solutions concentrate on few"),
-    Rule("coverage/share.", "shrink", "rare", ("real-fraction", "accumulate", "curriculum"),
-         "a kind of problem is no longer solved"),
-    Rule("drift/bits_per_character", "grow", "holdout", ("real-fraction", "roll-back"),
-         "real data is forgotten"),
-    Rule("accuracy/greedy", "fall", "accuracy", ("roll-back", "real-fraction"),
-         "held-out problems are failed"),
-    Rule("accuracy/greedy.", "fall", "accuracy", ("roll-back", "real-fraction"),
-         "this skill is forgotten"),
-    Rule("drift/kl", "above", "kl", ("kl", "steps"), "far from the first model"),
-    Rule("drift/kl_real", "above", "kl", ("kl", "steps"), "real data became unlikely under the model"),
-    Rule("hacking/gold", "fall", "gold", ("roll-back", "real-fraction"), "fewer samples are right"),
-    Rule("hacking/gap", "rise", "gap", ("label", "reject"), "the proxy rises past the truth",
+    Rule("coverage/solutions", "shrink", "coverage", "loss", ("real-fraction", "accumulate", "cap"),
+         "fewer of the known solutions are found"),
+    Rule("coverage/effective", "shrink", "coverage", "loss", ("real-fraction", "accumulate", "cap"),
+         "the right samples of a problem are of fewer solutions"),
+    Rule("coverage/share.", "shrink", "rare", "shape", ("real-fraction", "accumulate", "curriculum"),
+         "fewer of the right samples are of this kind of problem"),
+    Rule("drift/bits_per_character", "grow", "holdout", "loss", ("real-fraction", "roll-back"),
+         "real data has become less likely"),
+    Rule("accuracy/greedy", "fall", "accuracy", "loss", ("roll-back", "real-fraction"),
+         "more of the held-out problems are failed"),
+    Rule("accuracy/greedy.", "fall", "accuracy", "loss", ("roll-back", "real-fraction"),
+         "more of the held-out problems of this kind are failed"),
+    Rule("drift/kl", "above", "kl", "shape", ("kl", "steps"), "nats a sample away from {base}"),
+    Rule("drift/kl_real", "above", "kl", "loss", ("kl", "steps"),
+         "nats by which real data is less likely than under {base}"),
+    Rule("hacking/gold", "fall", "gold", "loss", ("roll-back", "real-fraction"),
+         "samples score less in truth"),
+    Rule("hacking/gap", "rise", "gap", "trust", ("label", "reject"), "the proxy rises past the truth",
          first_only=True),
-    Rule("hacking/disagreement", "above", "disagreement", ("label", "reject"),
-         "two verifiers differ: one of them is being fooled"),
-    Rule("hacking/exploits", "rise", "exploits", ("label", "reject"), "signs of exploits",
-         first_only=True),
-    Rule("hacking/exploit.", "rise", "exploits", ("label", "reject"), "signs of this exploit",
-         first_only=True),
-    Rule("length/mean", "swing", "length", ("kl", "reject"), "length drifts"),
-    Rule("length/p95", "swing", "length", ("kl", "reject"), "the longest samples drift"),
-    Rule("hacking/length_correlation", "above", "length_correlation", ("kl", "label"),
-         "length is what scores", must_have_risen=True),
-    Rule("accuracy/variation_gap", "above", "variation_gap", ("label", "reject"),
-         "known problems are solved, their variations are not: memorised or contaminated"),
-    Rule("judge/agreement", "below", "agreement", ("label",), "the judge contradicts itself",
-         about_model=False),
-    Rule("data/top_share", "above", "top_share", ("cap", "curriculum"), "few problems fill the training set",
-         about_model=False),
-    Rule("data/zero_spread", "above", "zero_spread", ("curriculum",),
-         "most problems score all alike: no signal, wrong difficulty", about_model=False),
+    Rule("hacking/disagreement", "above", "disagreement", "trust", ("label", "reject"),
+         "two verifiers differ in as many samples, and one of them is wrong"),
+    Rule("hacking/exploits", "rise", "exploits", "trust", ("label", "reject"),
+         "more samples with signs of exploits", first_only=True),
+    Rule("hacking/exploit.", "rise", "exploits", "trust", ("label", "reject"),
+         "more samples with this sign of an exploit", first_only=True),
+    Rule("length/mean", "swing", "length", "shape", ("kl", "reject"), "length drifts"),
+    Rule("length/p95", "swing", "length", "shape", ("kl", "reject"), "the longest samples drift"),
+    Rule("hacking/length_correlation", "above", "length_correlation", "trust", ("kl", "label"),
+         "longer samples score more", must_have_risen=True),
+    Rule("accuracy/variation_gap", "above", "variation_gap", "trust", ("label", "reject"),
+         "variations of the held-out problems are solved less often: memorised, contaminated, or harder"),
+    Rule("judge/agreement", "below", "agreement", "procedure", ("label",),
+         "the judge contradicts itself in the rest of the cases"),
+    Rule("data/top_share", "above", "top_share", "procedure", ("cap", "curriculum"),
+         "the share of what is kept that a tenth of the problems has"),
+    Rule("data/zero_spread", "above", "zero_spread", "procedure", ("curriculum",),
+         "the share of problems whose samples all score alike, which say nothing of what is better"),
 )  # fmt: skip
 
+
+_LOSSES = ("pass/at_", "coverage/rare_recall", "gate/p_worse")
+"""Beginnings of metrics without a rule whose alerts are of losses."""
 
 _BOUNDS = {"data/real_fraction": "real_fraction", "gate/p_worse": "gate"}
 """Fields of ThresholdConfig that bound metrics without a rule."""
@@ -123,3 +144,11 @@ def rule_of(metric: str) -> Rule | None:
     exact = [rule for rule in RULES if rule.metric == metric]
     family = [rule for rule in RULES if rule.is_family and metric.startswith(rule.metric)]
     return next(iter(exact or family), None)
+
+
+def nature_of(metric: str) -> Nature:
+    """What a metric with or without a rule speaks of."""
+    rule = rule_of(metric)
+    if rule is not None:
+        return rule.nature
+    return "loss" if metric.startswith(_LOSSES) else "procedure"

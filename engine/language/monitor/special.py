@@ -22,36 +22,36 @@ def narrowing(judging: Judging, largest: str) -> Alert | None:
         if many is None or one is None:
             continue
         lost = many.evidence("fall")
-        text = f", {short(many.reference)} in {name}: "
+        text = f", {short(many.reference)} in {name}"
         if lost.badness >= bounds.pass_at_k and lost.chance(0.0) <= 1 - settings.alert_confidence:
-            return judging.alert(largest, Level.ALERT, text + "fewer problems can be solved at all",
-                                 ("kl", "steps", "temperature"), reference=many.reference)  # fmt: skip
+            text += ": fewer problems are solved in as many samples"
+            does: tuple[Response, ...] = ("kl", "steps", "temperature")
+            return judging.alert(largest, Level.ALERT, text, does, reference=many.reference)
         sure = lost.chance(0.0) <= 1 - settings.warn_confidence
         if one.value > one.reference and lost.badness >= bounds.narrowing and sure:
-            worst = judging.alert(
-                largest, Level.WARN, text + "pass@1 rises at its cost", (), reference=many.reference
-            )
+            rose = f", while pass@1 went from {short(one.reference)} to {short(one.value)}"
+            worst = judging.alert(largest, Level.WARN, text + rose, (), reference=many.reference)
     return worst
 
 
 def entropy_floor(judging: Judging) -> Alert | None:
     """Entropy next to nothing where there was plenty."""
     bounds = judging.settings.thresholds
-    pair = judging.compared("diversity/entropy", judging.first)
+    pair = judging.compared("diversity/entropy", judging.base) if judging.base else None
     if pair is None or pair.replicates is None or not pair.reference > bounds.entropy_rich:
         return None
     below = Compared(pair.value, pair.replicates, pair.clusters).evidence("below")
     if below.chance(-bounds.entropy_floor) > 1 - judging.settings.alert_confidence:
         return None
-    text = f", {short(pair.reference)} in {judging.first}: the policy is deterministic"
+    text = f", {short(pair.reference)} in {judging.base}: under {short(bounds.entropy_floor)} nats a token"
     does: tuple[Response, ...] = ("temperature", "kl")
     return judging.alert("diversity/entropy", Level.ALERT, text, does, reference=pair.reference)
 
 
 def kl_growth(judging: Judging) -> Alert | None:
-    """KL to the first model that multiplies in one iteration."""
+    """KL from the base of drift that multiplies in one iteration."""
     bounds = judging.settings.thresholds
-    pair = judging.compared("drift/kl", BEFORE)
+    pair = judging.compared("drift/kl", BEFORE) if judging.base else None
     if pair is None or pair.replicates is None or pair.reference_replicates is None:
         return None
     floor = bounds.kl_growth_from
@@ -59,12 +59,15 @@ def kl_growth(judging: Judging) -> Alert | None:
     evidence = Evidence(pair.value / max(pair.reference, floor), float(drawn.std()))
     if evidence.chance(bounds.kl_growth) > 1 - judging.settings.alert_confidence:
         return None
-    text = f", {short(pair.reference)} in {BEFORE}: the policy runs away"
+    text = f", {short(pair.reference)} in {BEFORE}: over {short(bounds.kl_growth)} times as many nats"
     return judging.alert("drift/kl", Level.ALERT, text, ("kl", "steps"), reference=pair.reference)
 
 
 def rare_recall(judging: Judging, rare: Mapping[str, int], seen: Mapping[str, object]) -> Alert | None:
-    """Rare modes of the first iteration that are gone; the interval is that of a proportion of modes."""
+    """Rare modes of the first iteration's right samples that are gone; those of wrong ones would be no loss.
+
+    The interval is that of a proportion of modes.
+    """
     if not rare or judging.first not in judging.references:
         return None
     settings, bound, total = judging.settings, judging.settings.thresholds.rare, len(rare)
@@ -72,7 +75,7 @@ def rare_recall(judging: Judging, rare: Mapping[str, int], seen: Mapping[str, ob
     interval = exact_interval(total - missed, total, settings.confidence)
     judging.readings["coverage/rare_recall"] = Reading(1 - missed / total, *interval)
     chance = chance_to_lose(missed, rare)
-    text = f", {missed} of {total} rare modes of {judging.first} are gone: the tail is lost first"
+    text = f": {missed} of {total} rare modes of the right samples of {judging.first} were not drawn again"
     for level, limit, confidence in (
         (Level.ALERT, bound.alert, settings.alert_confidence),
         (Level.WARN, bound.warn, settings.warn_confidence),
@@ -100,7 +103,7 @@ def hacked(judging: Judging, times_parted: int) -> Alert | None:
     if chance > 1 - judging.settings.alert_confidence:
         return None
     fell, rose = short(gold.reference), short(proxy.value)
-    text = f", {fell} two iterations ago, while the proxy rose to {rose}: the score is hacked"
+    text = f", {fell} two iterations ago, while the proxy rose to {rose}: the score parts from the truth"
     return judging.alert(
         "hacking/gold", Level.STOP, text, ("stop", "roll-back", "label"), reference=gold.reference
     )
@@ -140,7 +143,10 @@ def gate(judging: Judging, result: GateResult | None) -> Alert | None:
     if result.p_worse <= bound.warn:
         return None
     level = Level.ALERT if result.p_worse > bound.alert else Level.WARN
-    text = f": the new model is likely worse than the old, by {short(-result.difference)}"
+    text = (
+        f", over {short(bound.alert if level >= Level.ALERT else bound.warn)}: the chance that the new model "
+    )
+    text += f"is worse than the old, whose score it has by {result.difference:+.4g}"
     return judging.alert("gate/p_worse", level, text, ("reject", "roll-back"), reference=bound.alert)
 
 
@@ -155,6 +161,6 @@ def oversight(judging: Judging, last_human: int, exact: bool) -> Alert | None:
     if since < every or (exact and since % every):
         return None
     level = Level.STOP if since >= 2 * every and not exact else Level.WARN
-    text = " iterations: look at samples of this run"
+    text = " iterations without a person's verdict: look at samples of this run"
     does: tuple[Response, ...] = ("stop", "label")
     return judging.alert(metric, level, text, does, reference=float(every), about_model=False)
