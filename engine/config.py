@@ -243,8 +243,10 @@ class TruthConfig(Section):
 class LoopConfig(Section):
     """The outer loop."""
 
-    positions: int = Field(8192, ge=1)
-    """Searched moves of one iteration, all callers together."""
+    positions: int = Field(0, ge=0)
+    """Searched moves of one iteration, all callers together. 0: 8,192; of a game in which those would take
+    longer than a minute as many as half a minute is enough for, measured once, when the run is made, and then
+    `selfplay.games` is lowered with them where nobody has set it."""
     callers: int = Field(0, ge=0, le=1024)
     """Threads that play, each with its own one-thread evaluator; 0 takes one a core."""
     actors: Literal["inline", "process"] = "inline"

@@ -6,7 +6,7 @@ import copy
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -93,29 +93,39 @@ class Learner:
         """Have the next plan count `new_positions`, too."""
         self._owed_steps += new_positions * self.config.samples_per_position / self.config.batch_size
 
-    def train(self, window: SampleWindow, steps: int) -> dict[str, float]:
+    def train(
+        self, window: SampleWindow, steps: int, go_on: Callable[[int], bool] | None = None
+    ) -> dict[str, float]:
         """Take `steps` gradient steps; means over them by metrics tag, nothing for no steps.
 
-        Raises UserError after MAX_SKIPPED steps in a row whose loss or gradient was not finite.
+        `go_on` is called before each with how many are taken; where it says no, those left are owed to the
+        next plan. Raises UserError after MAX_SKIPPED steps in a row whose loss or gradient was not finite.
         """
         if steps == 0:
             return {}
+        if go_on is not None and not go_on(0):
+            self._owed_steps += steps
+            return {}
         torch.set_num_threads(1)
         totals: dict[str, Tensor] = {}
-        taken, waited, start = 0, 0.0, time.perf_counter()
+        first, finite, waited, start = self.step, 0, 0.0, time.perf_counter()
         for samples, wait in self._samples(window, steps):
             waited += wait
             sums = self._train_step(samples)
             if sums is not None:
-                taken += 1
+                finite += 1
                 totals = {name: totals[name] + value if totals else value for name, value in sums.items()}
-        means = summarise(totals, taken)
+            if go_on is not None and not go_on(self.step - first):
+                break
+        taken = self.step - first
+        self._owed_steps += steps - taken
+        means = summarise(totals, finite)
         seconds = time.perf_counter() - start
         return means | {
             "loss/learning_rate": self.config.learning_rate * self._schedule(self.step - 1),
             "loss/steps": self.step,
             "loss/skipped_steps": self.skipped,
-            "speed/samples_per_s": steps * self.config.batch_size / seconds,
+            "speed/samples_per_s": taken * self.config.batch_size / seconds,
             "speed/sample_wait_share": waited / seconds,
         }
 

@@ -29,6 +29,8 @@ MAX_BAD_REPLIES = 256
 
 _CHECK_BATCHES = 32
 
+_COUNT_EVERY_S = 0.2
+
 
 class StoppedError(Exception):
     """Play was stopped before its positions were played."""
@@ -50,6 +52,8 @@ class Caller:
         self.evaluator = evaluator
         self.seconds = dict.fromkeys(("play", "select", "evaluate", "backup", "record"), 0.0)
         self.batches = 0
+        self.played = 0
+        """Searched moves of the play under way or the last one, a moment ago; for other threads to read."""
         self.slots = play.games
         self.pool = _core.Pool(
             game,
@@ -80,25 +84,35 @@ class Caller:
             "record_s": counters["record_s"] + seconds["record"],
         }
 
-    def play(self, positions: int, stop: threading.Event) -> Games:
-        """Make `positions` searched moves; the games that ended meanwhile.
+    def play(
+        self, positions: int, stop: threading.Event, finish: threading.Event | None = None
+    ) -> Games:
+        """Make `positions` searched moves, fewer once `finish` is set; the games that ended meanwhile.
 
         Raises StoppedError on `stop`, and UserError where the evaluator's answers are not finite time and
         again: the search takes each for equal priors and a draw, but such games teach nothing.
         """
         pool, seconds = self.pool, self.seconds
-        began = time.perf_counter()
-        bad_before = pool.stats()["bad_replies"]
+        began = counted = time.perf_counter()
+        before = pool.stats()
+        bad_before = before["bad_replies"]
+        self.played = 0
         pool.start(positions)
         select, backup = self._timed("select", pool.select), self._timed("backup", pool.backup)
         for evaluated in exchange(select, backup, self.evaluator, self.slots):
             if stop.is_set():
                 raise StoppedError
+            if finish is not None and finish.is_set():
+                pool.start(0)
+            if time.perf_counter() - counted > _COUNT_EVERY_S:
+                self.played = int(pool.stats()["positions"] - before["positions"])
+                counted = time.perf_counter()
             if self.batches % _CHECK_BATCHES == 0:
                 _check_replies(pool.stats()["bad_replies"] - bad_before)
             seconds["evaluate"] += evaluated
             self.batches += 1
         _check_replies(pool.stats()["bad_replies"] - bad_before)
+        self.played = int(pool.stats()["positions"] - before["positions"])
         games = self._timed("record", pool.take_games)()
         seconds["play"] += time.perf_counter() - began
         return games

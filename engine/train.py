@@ -5,21 +5,20 @@ from __future__ import annotations
 import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol
 
 from engine import _core
 from engine.actors import Actors, InFlight
 from engine.actors.inline import InlineActors, num_callers
 from engine.backends import resolve_backend
-from engine.bench.batch import choose_games
+from engine.bench.batch import POSITIONS, choose_games
+from engine.bench.iteration import choose_games_beside, choose_positions, play_rate
 from engine.checkpoint import Checkpoint
-from engine.config import Config, LoopConfig
+from engine.config import Config
 from engine.errors import UserError
-from engine.game_table import join_games
 from engine.interrupt import terminable
 from engine.learner import Learner, num_threads
 from engine.metrics import Metrics, record_text, resident_mb, sample_game
@@ -32,10 +31,7 @@ from engine.settings_file import toml_text
 from engine.storage import atomic_write
 from engine.summary import DuplicateWatch, Laps, games_summary, search_summary, time_summary
 from engine.truth_probe import TruthProbe
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
+from engine.turn import Deadline, Limit, Pace, Turn, take_turn
 
 class Reporter(Protocol):
     """Whoever is told about a run; engine.cli.progress has the one of the command line."""
@@ -99,20 +95,6 @@ class Parts:
     duplicates: DuplicateWatch = field(default_factory=DuplicateWatch)
 
 
-@dataclass(frozen=True)
-class Limit:
-    """When to stop; both None: never."""
-
-    minutes: float | None
-    iterations: int | None
-
-    def reached(self, progress: Progress, iteration_s: float) -> bool:
-        """Whether another iteration of `iteration_s` would end nearer to the limit than none."""
-        if self.iterations is not None:
-            return progress.iteration >= self.iterations
-        return self.minutes is not None and progress.seconds + iteration_s / 2 >= 60 * self.minutes
-
-
 def train(
     game: _core.Game,
     config: Config,
@@ -173,98 +155,78 @@ def pool_warning(config: Config) -> str | None:
 
 def loop(parts: Parts, limit: Limit) -> None:
     """Play, learn, measure and commit until `limit`."""
-    progress, actors, learner, replay = parts.progress, parts.actors, parts.learner, parts.replay
+    progress, actors, config = parts.progress, parts.actors, parts.config.loop
     clock = time.monotonic() - progress.seconds  # when the run would have begun without its breaks
-    iteration_s, laps = 0.0, Laps()
-    while not limit.reached(progress, iteration_s):
+    pace, laps = Pace(), Laps()
+    while not limit.reached(progress.iteration, time.monotonic() - clock):
         start, before = time.monotonic(), actors.stats()
-        turn = take_turn(actors, learner, replay, parts.config.loop)
+        deadline = limit.deadline(start - clock, pace, config.max_weight_lag)
+        turn = take_turn(actors, parts.learner, parts.replay, config, deadline, parts.reporter.phase)
         laps.mark("turn")
         laps.split("turn", {"play": turn.play_s, "learn": turn.values["speed/actors_wait_s"]}, "replay")
-        progress.iteration += 1
-        resigned = parts.resignation.observe(turn.games)
-        actors.load(learner.playing_network(), progress.iteration, parts.resignation.threshold)
-        laps.mark("swap")
-        values = turn.values | resigned | games_summary(turn.batches) | _replay_summary(parts, turn)
-        laps.mark("commit")
-        values |= _truth(parts, time.monotonic() - clock)
-        laps.mark("truth")
-        values |= _play_summary(parts, before, turn.play_s, laps)
-        progress.seconds = time.monotonic() - clock
-        values |= {"machine/memory_mb": resident_mb(), "minutes": progress.seconds / 60}
-        _write(parts, values, turn.games)
-        parts.run.commit(_checkpoint(parts), turn.games, parts.game)
-        parts.reporter.iteration({"iteration": progress.iteration, **values})
-        if warning := parts.duplicates.check(values):
+        _commit(parts, turn, before, laps, clock)
+        rest_s = time.monotonic() - start - turn.play_s - turn.learn_s
+        pace = Pace(turn.play_s, turn.learn_s, max(rest_s, 0.0))
+
+
+def _commit(parts: Parts, turn: Turn, before: Mapping[str, float], laps: Laps, clock: float) -> None:
+    """Swap the weights, measure and write down what a turn has brought; `clock` is when the run began."""
+    progress, actors = parts.progress, parts.actors
+    progress.iteration += 1
+    resigned = parts.resignation.observe(turn.games)
+    actors.load(parts.learner.playing_network(), progress.iteration, parts.resignation.threshold)
+    laps.mark("swap")
+    values = turn.values | resigned | games_summary(turn.batches) | _replay_summary(parts, turn)
+    laps.mark("commit")
+    values |= _truth(parts, time.monotonic() - clock)
+    laps.mark("truth")
+    stats = {name: value - before.get(name, 0) for name, value in actors.stats().items()}
+    values |= search_summary(stats, turn.play_s)
+    values |= time_summary(laps, stats, parts.config.loop.callers)
+    progress.seconds = time.monotonic() - clock
+    values |= {"machine/memory_mb": resident_mb(), "minutes": progress.seconds / 60}
+    _write(parts, values, turn.games)
+    parts.run.commit(_checkpoint(parts), turn.games, parts.game)
+    parts.reporter.iteration({"iteration": progress.iteration, **values})
+    for warning in (cut_short(parts, turn, int(stats["positions"])), parts.duplicates.check(values)):
+        if warning:
             parts.reporter.message(warning)
-        laps.mark("commit")
-        iteration_s = time.monotonic() - start
+    laps.mark("commit")
 
 
-@dataclass(frozen=True)
-class Turn:
-    """What an iteration has played and learnt."""
-
-    batches: list[Games]  # one a caller
-    games: Games
-    positions: int  # new in the window
-    steps: int
-    play_s: float
-    values: dict[str, float]  # metrics of the learner and of how the two waited for each other
-
-
-def take_turn(actors: Actors, learner: Learner, replay: Replay, config: LoopConfig) -> Turn:
-    """Play `config.positions` moves, add the games to the window, and take the steps that they call for.
-
-    With `config.max_weight_lag` 1 the steps are those that earlier games call for, taken while these are
-    played: the window does not change meanwhile, nor do the weights that play, so that the games and the
-    steps are the same whichever of the two is faster.
-    """
-    if config.max_weight_lag == 0:
-        batches, play_s = _timed(actors.play, config.positions)
-        games = join_games(batches)
-        positions = replay.add(games)
-        steps = learner.plan_steps(positions)
-        values, learn_s = _timed(learner.train, replay.window, steps)
-        waits = play_s, learn_s
-    else:
-        steps = learner.plan_steps(0)
-        with ThreadPoolExecutor(1, "player") as thread:
-            playing = thread.submit(_timed, actors.play, config.positions)
-            try:
-                values, learn_s = _timed(learner.train, replay.window, steps)
-                batches, play_s = playing.result()
-            except BaseException:
-                actors.stop()
-                raise
-        games = join_games(batches)
-        positions = replay.add(games)
-        learner.owe(positions)
-        waits = max(play_s - learn_s, 0.0), max(learn_s - play_s, 0.0)
-    values |= {
-        "speed/learner_s": learn_s,
-        "speed/learner_wait_s": waits[0],
-        "speed/actors_wait_s": waits[1],
-        "speed/weight_lag": config.max_weight_lag,
-    }
-    return Turn(batches, games, positions, steps, play_s, values)
-
-
-def _timed(work: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> tuple[T, float]:
-    """What `work` returns, and the seconds it took."""
-    start = time.monotonic()
-    return work(*arguments, **keywords), time.monotonic() - start
+def cut_short(parts: Parts, turn: Turn, played: int) -> str | None:
+    """What to say of a turn that the clock has ended before it was done."""
+    wanted = parts.config.loop.positions
+    if played >= wanted and turn.steps >= turn.planned:
+        return None
+    return (
+        f"time is up in iteration {parts.progress.iteration}: {played:,} of {wanted:,} positions played, "
+        f"{turn.steps:,} of {turn.planned:,} steps learnt; all of it is kept, and a resume goes on from there"
+    )
 
 
 def resolved(game: _core.Game, config: Config) -> Config:
     """Settings with every number that `0` leaves to the machine filled in, so that a resume repeats it."""
     loop_config = config.loop.model_copy(update={"callers": num_callers(config)})
     learner_config = config.learner.model_copy(update={"threads": num_threads(config.learner)})
+    games_given = "games" in config.selfplay.model_fields_set and config.selfplay.games > 0
     config = config.model_copy(update={"loop": loop_config, "learner": learner_config})
     if config.selfplay.games == 0:
-        games = choose_games(game, config)
-        config = config.model_copy(update={"selfplay": config.selfplay.model_copy(update={"games": games})})
-    return config
+        config = _with(config, choose_games(game, config), loop_config.positions)
+    if loop_config.positions > 0:
+        return config
+    positions, games = choose_positions(play_rate(game, config)), config.selfplay.games
+    if games_given:
+        positions = max(positions, games * loop_config.callers)
+    elif positions < POSITIONS:
+        games = choose_games_beside(positions, loop_config.callers, games)
+    return _with(config, games, positions)
+
+
+def _with(config: Config, games: int, positions: int) -> Config:
+    selfplay = config.selfplay.model_copy(update={"games": games})
+    loop_config = config.loop.model_copy(update={"positions": positions})
+    return config.model_copy(update={"selfplay": selfplay, "loop": loop_config})
 
 
 def _assemble(stack: ExitStack, game: _core.Game, run: Run, reporter: Reporter) -> Parts:
@@ -308,12 +270,6 @@ def _checkpoint(parts: Parts) -> Checkpoint:
         next_ids=in_flight.next_ids,
         progress=parts.progress.to_json(),
     )
-
-
-def _play_summary(parts: Parts, before: Mapping[str, float], seconds: float, laps: Laps) -> dict[str, float]:
-    difference = {name: value - before.get(name, 0) for name, value in parts.actors.stats().items()}
-    values = search_summary(difference, seconds)
-    return values | time_summary(laps, difference, parts.config.loop.callers)
 
 
 def _truth(parts: Parts, seconds: float) -> dict[str, float]:

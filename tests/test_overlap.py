@@ -20,7 +20,7 @@ from engine.learner import Learner
 from engine.registry import load_game
 from engine.replay import Replay
 from engine.selfplay import StoppedError
-from engine.train import take_turn
+from engine.turn import take_turn
 
 GAME = load_game("connect4")
 LAG = ("--set", "loop.max_weight_lag=1")
@@ -46,6 +46,12 @@ class FakeActors:
             raise self.error
         return [self.games]
 
+    def played(self) -> int:
+        return 0
+
+    def finish(self) -> None:
+        raise AssertionError("there is no limit of time")
+
     def stop(self) -> None:
         self.stopped.set()
 
@@ -63,7 +69,7 @@ class FakeLearner:
     def owe(self, new_positions: int) -> None:
         self.owed += new_positions
 
-    def train(self, window: object, steps: int) -> dict[str, float]:
+    def train(self, window: object, steps: int, go_on: Callable[[int], bool]) -> dict[str, float]:
         assert window is FakeReplay.window
         assert self.actors.started.wait(10), "nobody played meanwhile"
         if self.error:
@@ -71,6 +77,7 @@ class FakeLearner:
         time.sleep(self.delay_s)
         self.actors.may_play.set()
         self.taken.append(steps)
+        assert go_on(steps)
         return {}
 
 

@@ -28,7 +28,10 @@ class Actors(Protocol):
     """Plays games with the newest weights and gives them to the driver; owns evaluators and devices."""
 
     def play(self, positions: int) -> list[Games]:
-        """Make this many searched moves in all; the games that ended, a batch a caller."""
+        """Make this many searched moves in all; the games that ended, a batch a caller.
+
+        Fewer moves where `finish` is called meanwhile.
+        """
 
     def load(self, network: PolicyValueNetwork, checkpoint: int, resign_below: float = NEVER) -> None:
         """Play on with these weights; players give up below this root value."""
@@ -41,6 +44,15 @@ class Actors(Protocol):
 
     def stats(self) -> dict[str, float]:
         """Counters since the start, summed over callers."""
+
+    def played(self) -> int:
+        """Searched moves of the `play` under way or the last one, a moment ago."""
+
+    def finish(self) -> None:
+        """Make a `play` under way return after its current batch, with what it has played.
+
+        That is the same as if it had been asked for just so many moves of each caller.
+        """
 
     def stop(self) -> None:
         """Make a `play` under way raise StoppedError soon."""

@@ -27,7 +27,7 @@ class InlineActors:
 
     def __init__(self, game: _core.Game, config: Config, network: PolicyValueNetwork) -> None:
         callers = num_callers(config)
-        self._stop = threading.Event()
+        self._stop, self._finish = threading.Event(), threading.Event()
         self.evaluators = [NetworkEvaluator(game, network, config.evaluator) for _ in range(callers)]
         self.callers = [
             Caller(game, config, evaluator, index, callers) for index, evaluator in enumerate(self.evaluators)
@@ -38,8 +38,9 @@ class InlineActors:
     def play(self, positions: int) -> list[Games]:
         """Share `positions` among the callers; the games that ended, a batch a caller."""
         share, rest = divmod(positions, len(self.callers))
+        self._finish.clear()
         futures = [
-            self._threads.submit(caller.play, share + (index < rest), self._stop)
+            self._threads.submit(caller.play, share + (index < rest), self._stop, self._finish)
             for index, caller in enumerate(self.callers)
         ]
         batches = [future.result() for future in futures]
@@ -68,6 +69,14 @@ class InlineActors:
         for caller in self.callers:
             total.update(caller.stats())
         return dict(total)
+
+    def played(self) -> int:
+        """Searched moves of the `play` under way or the last one, a moment ago."""
+        return sum(caller.played for caller in self.callers)
+
+    def finish(self) -> None:
+        """Make a `play` under way return after its current batch, with what it has played."""
+        self._finish.set()
 
     def stop(self) -> None:
         """Make a `play` under way raise StoppedError after its current batch."""

@@ -59,6 +59,7 @@ class Actor:
     process: Any = None
     connection: Any = None
     beat: Any = None  # shared counter of batches, one up for every answer to a command as well
+    moves: Any = None  # shared count of the searched moves of the play under way
     stats: Counter[str] = field(default_factory=Counter)  # of this process
     earlier: Counter[str] = field(default_factory=Counter)  # of the processes before it
 
@@ -74,7 +75,7 @@ class ProcessActors:
 
     def __init__(self, config: Config, network: PolicyValueNetwork) -> None:
         self.config = config
-        self._stop = _CONTEXT.Event()
+        self._stop, self._finish = _CONTEXT.Event(), _CONTEXT.Event()
         count, settings, weights = num_callers(config), config.model_dump(mode="json"), _arrays(network)
         architecture = (network.planes_shape, network.num_actions, network.has_score)
         self.actors = [
@@ -89,6 +90,7 @@ class ProcessActors:
         Raises UserError where an actor cannot be kept alive, and what the actor raised for the user to mend.
         """
         share, rest = divmod(positions, len(self.actors))
+        self._finish.clear()
         answers = self._all([("play", share + (actor.index < rest)) for actor in self.actors])
         for actor, (_, memory, stats) in zip(self.actors, answers, strict=True):
             actor.memory.games, actor.memory.next_id = memory
@@ -122,6 +124,14 @@ class ProcessActors:
             total.update(actor.stats)
             total.update(actor.earlier)
         return {"restarts": 0, **dict(total)}
+
+    def played(self) -> int:
+        """Searched moves of the `play` under way or the last one, a moment ago."""
+        return sum(actor.moves.value for actor in self.actors)
+
+    def finish(self) -> None:
+        """Make a `play` under way return after its current batch, with what it has played."""
+        self._finish.set()
 
     def stop(self) -> None:
         """Make a `play` under way raise StoppedError after its current batch."""
@@ -185,10 +195,10 @@ class ProcessActors:
     def _start(self, actor: Actor) -> None:
         ours, theirs = _CONTEXT.Pipe()
         actor.connection = ours
-        actor.beat = _CONTEXT.Value("Q", 0, lock=False)
+        actor.beat, actor.moves = (_CONTEXT.Value("Q", 0, lock=False) for _ in range(2))
         actor.process = _CONTEXT.Process(
             target=serve,
-            args=(theirs, actor.beat, self._stop, actor.memory),
+            args=(theirs, actor.beat, actor.moves, self._stop, self._finish, actor.memory),
             name=f"selfplay-actor-{actor.index}",
             daemon=True,
         )
@@ -196,17 +206,17 @@ class ProcessActors:
         theirs.close()
 
 
-def serve(connection: Connection, beat: Any, stop: Any, memory: Memory) -> None:
+def serve(connection: Connection, beat: Any, moves: Any, stop: Any, finish: Any, memory: Memory) -> None:
     """The life of an actor's process: commands come in, (kind, answer) goes out, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the driver decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
-        worker = Worker(memory, stop)
+        worker = Worker(memory, stop, finish)
     except (UserError, InputError) as error:
         _reply(connection, ("refused", str(error)))
         return
-    threading.Thread(target=_tell, args=(beat, worker), daemon=True).start()
+    threading.Thread(target=_tell, args=(beat, moves, worker), daemon=True).start()
     while True:
         try:
             name, *arguments = connection.recv()
@@ -228,7 +238,7 @@ def _reply(connection: Connection, answer: tuple[str, Any]) -> bool:
 class Worker:
     """What an actor's process does: one caller with an evaluator of its own."""
 
-    def __init__(self, memory: Memory, stop: Any) -> None:
+    def __init__(self, memory: Memory, stop: Any, finish: Any) -> None:
         import torch
 
         from engine.config import build_config
@@ -237,7 +247,7 @@ class Worker:
 
         torch.set_num_threads(1)
         self.answers = 0
-        self._stop = stop
+        self._stop, self._finish = stop, finish
         config = build_config(memory.settings)
         planes_shape, num_actions, has_score = memory.architecture
         network = PolicyValueNetwork(planes_shape, num_actions, config.network, has_score=has_score)
@@ -267,7 +277,7 @@ class Worker:
 
     def play(self, positions: int) -> tuple[Games, tuple[Games, int], dict[str, float]]:
         """(games that ended, snapshot, counters)."""
-        games = self.caller.play(positions, self._stop)
+        games = self.caller.play(positions, self._stop, self._finish)
         self._unraised.check()
         return (
             games,
@@ -314,7 +324,8 @@ def _end(actor: Actor) -> None:
     actor.connection.close()
 
 
-def _tell(beat: Any, worker: Worker) -> None:
+def _tell(beat: Any, moves: Any, worker: Worker) -> None:
     while True:
+        moves.value = worker.caller.played
         beat.value = worker.caller.batches + worker.answers + 1
         time.sleep(BEAT_S)
