@@ -1,4 +1,4 @@
-"""What the operating system says of the processor's time: how long threads waited, what other programs took."""
+"""What the system says of the processor's time: how long threads waited for it, what other programs took."""
 
 from __future__ import annotations
 

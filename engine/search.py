@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,16 +19,22 @@ TREE_BATCH = 24
 """Leaves of one tree that a thread computes at a time, where several share the tree."""
 
 
-def search(trees: _core.Trees, evaluate: Evaluator | Proposer, simulations: int) -> None:
+def search(
+    trees: _core.Trees,
+    evaluate: Evaluator | Proposer,
+    simulations: int,
+    stop: threading.Event | None = None,
+) -> None:
     """Run `simulations` new visits in every tree, answering requests in batches.
 
-    A tree stops early where its root is proven or its memory is full.
+    A tree stops early where its root is proven or its memory is full, and all of them once `stop` is set.
     """
     leaves = len(trees) * trees.max_in_flight
     endings_first = isinstance(evaluate, Judge) and evaluate.judges
     select = partial(trees.select, simulations, endings_first=endings_first)
     for _ in exchange(select, trees.backup, evaluate, leaves):
-        pass
+        if stop is not None and stop.is_set():
+            return
 
 
 def exchange(

@@ -84,9 +84,7 @@ class Caller:
             "record_s": counters["record_s"] + seconds["record"],
         }
 
-    def play(
-        self, positions: int, stop: threading.Event, finish: threading.Event | None = None
-    ) -> Games:
+    def play(self, positions: int, stop: threading.Event, finish: threading.Event | None = None) -> Games:
         """Make `positions` searched moves, fewer once `finish` is set; the games that ended meanwhile.
 
         Raises StoppedError on `stop`, and UserError where the evaluator's answers are not finite time and

@@ -16,7 +16,7 @@ from engine.actors.inline import InlineActors, num_callers
 from engine.backends import resolve_backend
 from engine.bench.batch import POSITIONS, choose_games
 from engine.bench.iteration import choose_games_beside, choose_positions, play_rate
-from engine.checkpoint import Checkpoint
+from engine.checkpoint import Checkpoint, load_network
 from engine.config import Config
 from engine.errors import UserError
 from engine.interrupt import terminable
@@ -28,10 +28,12 @@ from engine.resignation import Resignation
 from engine.rundir import Run
 from engine.selfplay import Games
 from engine.settings_file import toml_text
-from engine.storage import atomic_write
+from engine.storage import atomic_write, make_folder
 from engine.summary import DuplicateWatch, Laps, games_summary, search_summary, time_summary
+from engine.truth import truth_sets
 from engine.truth_probe import TruthProbe
-from engine.turn import Deadline, Limit, Pace, Turn, take_turn
+from engine.turn import Limit, Pace, Turn, take_turn
+
 
 class Reporter(Protocol):
     """Whoever is told about a run; engine.cli.progress has the one of the command line."""
@@ -104,29 +106,98 @@ def train(
     iterations: int | None,
     resume: bool,
     reporter: Reporter,
-) -> None:
+    score: bool = True,
+) -> bool:
     """Train in `run_path` until `minutes` or `iterations` in all; go on with what is there on `resume`.
 
-    Raises UserError for what the user can mend. KeyboardInterrupt (also on SIGTERM) drops the iteration
-    under way; everything up to the last commit stays.
+    At the end the network is scored where the game brings positions of known value, unless `score` is False;
+    that comes on top of the minutes. Returns whether an iteration was done; a run that was finished before
+    is only told about. Raises UserError for what the user can mend. KeyboardInterrupt (also on SIGTERM) drops
+    the iteration under way; everything up to the last commit stays.
     """
     check_trainable(game, config)
+    limit = Limit(minutes, iterations)
     with ExitStack() as stack:
         stack.enter_context(terminable())
         warn = reporter.message
-        run = stack.enter_context(
-            Run.open(run_path, warn) if resume else Run.create(run_path, resolved(game, config), warn)
-        )
-        parts = _assemble(stack, game, run, reporter)
-        done = parts.progress.iteration if iterations is not None else parts.progress.seconds / 60
+        first_line = f"run {run_path}: {game.name}{_until(limit, score and bool(truth_sets(game)))}"
+        if resume:
+            run = stack.enter_context(Run.open(run_path, warn))
+            reporter.message(first_line)
+        else:
+            make_folder(run_path)
+            reporter.message(first_line)
+            run = stack.enter_context(Run.create(run_path, resolved(game, config, reporter), warn))
+        checkpoint = run.latest()
+        progress = Progress.of(checkpoint)
+        if checkpoint and limit.reached(progress.iteration, progress.seconds):
+            _tell_finished(run, game, progress, limit, score, reporter)
+            return False
+        parts = _assemble(stack, game, run, checkpoint, reporter)
+        done = progress.iteration if iterations is not None else progress.seconds / 60
         reporter.start(minutes, iterations, done)
-        reporter.message(f"run {run_path}")
         if warning := pool_warning(run.config):
             reporter.message(warning)
-        loop(parts, Limit(minutes, iterations))
-        if parts.truth.sets:
-            reporter.message("scoring the final network and an untrained one")
-        reporter.finish(parts.truth.final(parts.learner.playing_network(), run_path))
+        loop(parts, limit)
+        network = parts.learner.playing_network()
+        reporter.finish(
+            _final_table(parts.truth, network, run_path, parts.progress.iteration, score, reporter)
+        )
+        return True
+
+
+def _until(limit: Limit, scored: bool) -> str:
+    """How long a run goes on, for its first line."""
+    end = ", until Ctrl-C"
+    if limit.iterations is not None:
+        end = f", {limit.iterations:,} iterations in all"
+    elif limit.minutes is not None:
+        end = f", {limit.minutes:g} minutes of training in all"
+    return f"{end}; scoring the final network comes on top (--no-final leaves it out)" if scored else end
+
+
+def _tell_finished(
+    run: Run, game: _core.Game, progress: Progress, limit: Limit, score: bool, reporter: Reporter
+) -> None:
+    """Say that there is nothing left to do, and show the result."""
+    if limit.iterations is not None:
+        asked, more = f"{limit.iterations:,} asked for", f"--iterations {2 * progress.iteration}"
+    else:
+        asked, more = f"{limit.minutes:g} minutes asked for", f"--minutes {2 * (limit.minutes or 0):g}"
+    reporter.message(
+        f"run {run.path} is finished: {progress.iteration:,} iterations in {progress.seconds / 60:.1f} "
+        f"minutes, {asked}; it goes on with more, say --resume {more}"
+    )
+    truth = TruthProbe(game, run.config)
+    table = truth.kept(run.path, progress.iteration)
+    if table is None:
+        network = load_network(run.checkpoints()[-1])[2]
+        table = _final_table(truth, network, run.path, progress.iteration, score, reporter)
+    reporter.finish(table)
+
+
+def _final_table(
+    truth: TruthProbe,
+    network: PolicyValueNetwork,
+    run_path: Path,
+    iteration: int,
+    score: bool,
+    reporter: Reporter,
+) -> list[dict[str, Any]]:
+    """Rows of the result; none without positions of known value."""
+    if not truth.sets:
+        return []
+    if not score:
+        reporter.message(f"not scored (--no-final): 'selfplay eval {run_path}' does it")
+        return []
+    try:
+        return truth.final(network, run_path, iteration, reporter.phase)
+    except KeyboardInterrupt:
+        reporter.message(
+            f"scoring was broken off; run {run_path} is complete and kept: 'selfplay eval {run_path}' "
+            "scores it"
+        )
+        raise
 
 
 def check_trainable(game: _core.Game, config: Config) -> None:
@@ -205,7 +276,7 @@ def cut_short(parts: Parts, turn: Turn, played: int) -> str | None:
     )
 
 
-def resolved(game: _core.Game, config: Config) -> Config:
+def resolved(game: _core.Game, config: Config, reporter: Reporter | None = None) -> Config:
     """Settings with every number that `0` leaves to the machine filled in, so that a resume repeats it."""
     loop_config = config.loop.model_copy(update={"callers": num_callers(config)})
     learner_config = config.learner.model_copy(update={"threads": num_threads(config.learner)})
@@ -215,11 +286,19 @@ def resolved(game: _core.Game, config: Config) -> Config:
         config = _with(config, choose_games(game, config), loop_config.positions)
     if loop_config.positions > 0:
         return config
-    positions, games = choose_positions(play_rate(game, config)), config.selfplay.games
+    if reporter:
+        reporter.message("measuring how fast the game is played here")
+    rate, games = play_rate(game, config), config.selfplay.games
+    positions = choose_positions(rate)
     if games_given:
         positions = max(positions, games * loop_config.callers)
     elif positions < POSITIONS:
         games = choose_games_beside(positions, loop_config.callers, games)
+    if reporter:
+        reporter.message(
+            f"about {rate:.3g} positions a second: iterations of {positions:,} (loop.positions), {games} games "
+            "a caller (selfplay.games)"
+        )
     return _with(config, games, positions)
 
 
@@ -229,9 +308,10 @@ def _with(config: Config, games: int, positions: int) -> Config:
     return config.model_copy(update={"selfplay": selfplay, "loop": loop_config})
 
 
-def _assemble(stack: ExitStack, game: _core.Game, run: Run, reporter: Reporter) -> Parts:
+def _assemble(
+    stack: ExitStack, game: _core.Game, run: Run, checkpoint: Checkpoint | None, reporter: Reporter
+) -> Parts:
     config = run.config
-    checkpoint = run.latest()
     learner = Learner(game, config, config.seed)
     replay = Replay(game, config.replay, config.game)
     if checkpoint:

@@ -6,9 +6,10 @@ the best exact score, which also counts how soon the game ends.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,6 +25,9 @@ ILLEGAL = 2
 
 BATCH = 256
 """Positions searched side by side by one evaluator."""
+
+POLL_S = 0.5
+"""How often progress is told."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ def measure(
     *,
     search_params: _core.SearchParams,
     positions: int | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> list[TruthScore]:
     """Score the moves chosen after each number of simulations.
 
@@ -84,6 +89,7 @@ def measure(
         simulations: new visits a move; 0 takes the highest prior.
         search_params: of a search without noise.
         positions: how many of each set.
+        progress: called now and then with the simulations done so far, of `num_simulations` in all.
     """
     chosen = [_first(truth, positions) for truth in sets]
     jobs = [
@@ -92,7 +98,7 @@ def measure(
         for count in simulations
         for first in range(0, len(truth.positions), BATCH)
     ]
-    tallies = _run(game, evaluators, jobs, search_params)
+    tallies = _run(game, evaluators, jobs, search_params, progress or (lambda _: None))
     results: dict[tuple[str, int], list[_Tally]] = {}
     for job, tally in zip(jobs, tallies, strict=True):
         results.setdefault((job.truth.name, job.simulations), []).append(tally)
@@ -104,6 +110,14 @@ def measure(
     ]
 
 
+def num_simulations(
+    sets: Sequence[TruthSet], simulations: Sequence[int], positions: int | None = None
+) -> int:
+    """What `measure` asks for in all; the network alone counts as one."""
+    searched = sum(len(truth.positions[:positions]) for truth in sets)
+    return searched * sum(max(1, count) for count in simulations)
+
+
 @dataclass(frozen=True)
 class _Job:
     """Up to BATCH positions of a set from `first` on."""
@@ -111,6 +125,16 @@ class _Job:
     truth: TruthSet
     simulations: int
     first: int
+
+    @property
+    def indices(self) -> range:
+        """Of its positions in the set."""
+        return range(self.first, min(self.first + BATCH, len(self.truth.positions)))
+
+    @property
+    def cost(self) -> int:
+        """Simulations; one evaluates the root alone."""
+        return len(self.indices) * max(1, self.simulations)
 
 
 @dataclass
@@ -121,11 +145,16 @@ class _Tally:
 
 
 def _run(
-    game: _core.Game, evaluators: Sequence[Evaluator], jobs: Sequence[_Job], params: _core.SearchParams
+    game: _core.Game,
+    evaluators: Sequence[Evaluator],
+    jobs: Sequence[_Job],
+    params: _core.SearchParams,
+    progress: Callable[[int], None],
 ) -> list[_Tally]:
     """Tallies in the order of the jobs; each evaluator's thread takes the next job that is left."""
     left = deque(enumerate(jobs))
-    tallies = [_Tally() for _ in jobs]
+    tallies: list[_Tally | None] = [None] * len(jobs)
+    stop = threading.Event()
 
     def work(evaluate: Evaluator) -> None:
         while True:
@@ -133,27 +162,32 @@ def _run(
                 index, job = left.popleft()
             except IndexError:
                 return
-            tallies[index] = _tally(game, evaluate, job, params)
+            tallies[index] = _tally(game, evaluate, job, params, stop)
 
     with ThreadPoolExecutor(len(evaluators), "truth") as threads:
-        lanes = [threads.submit(work, evaluate) for evaluate in evaluators]
+        lanes: set[Future[None]] = {threads.submit(work, evaluate) for evaluate in evaluators}
         try:
-            for lane in as_completed(lanes):
-                lane.result()
+            while lanes:
+                done, lanes = wait(lanes, POLL_S, FIRST_COMPLETED)
+                for lane in done:
+                    lane.result()
+                progress(sum(job.cost for job, tally in zip(jobs, tallies, strict=True) if tally))
         finally:
-            left.clear()  # after an error or Ctrl-C the other threads end with the job in hand
-    return tallies
+            left.clear()  # after an error or Ctrl-C the other threads end with the batch in hand
+            stop.set()
+    return [tally for tally in tallies if tally]
 
 
-def _tally(game: _core.Game, evaluate: Evaluator, job: _Job, params: _core.SearchParams) -> _Tally:
+def _tally(
+    game: _core.Game, evaluate: Evaluator, job: _Job, params: _core.SearchParams, stop: threading.Event
+) -> _Tally:
     trees = _core.Trees(game, params)
-    indices = range(job.first, min(job.first + BATCH, len(job.truth.positions)))
-    for index in indices:
+    for index in job.indices:
         trees.add(game.parse(job.truth.positions[index]))
     # One simulation evaluates the root alone; without visits the best action is that of the highest prior.
-    search(trees, evaluate, max(1, job.simulations))
+    search(trees, evaluate, max(1, job.simulations), stop)
     tally = _Tally()
-    for tree, index in enumerate(indices):
+    for tree, index in enumerate(job.indices):
         _count(tally, job.truth, index, trees.best_action(tree), trees.root(tree)["value"])
     return tally
 

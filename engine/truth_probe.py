@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from engine.evaluator import NetworkEvaluator
 from engine.network import PolicyValueNetwork
 from engine.search import search_params
 from engine.storage import atomic_write
-from engine.truth import TruthScore, measure, truth_sets, truth_table
+from engine.truth import TruthScore, measure, num_simulations, truth_sets, truth_table
+from engine.turn import Phase, unseen
+
+TABLE = "truth.json"
 
 
 class TruthProbe:
@@ -47,10 +51,12 @@ class TruthProbe:
                 values[f"truth/{score.set}/value_error"] = score.value_error
         return values, self._last_s
 
-    def final(self, network: PolicyValueNetwork, run_path: Path) -> list[dict[str, Any]]:
+    def final(
+        self, network: PolicyValueNetwork, run_path: Path, iteration: int, phase: Phase = unseen
+    ) -> list[dict[str, Any]]:
         """Rows of the final table, with an untrained network of the same shape beside the trained one.
 
-        RUN/truth.json has the same numbers.
+        RUN/truth.json keeps the numbers, and which iteration's they are; `phase` is shown the simulations.
         """
         if not self.sets:
             return []
@@ -58,17 +64,42 @@ class TruthProbe:
         untrained = PolicyValueNetwork(
             self.game.planes_shape, self.game.num_actions, config.network, config.seed
         )
-        trained_scores = self._scores(network, config.truth.final_simulations)
-        untrained_scores = self._scores(untrained.eval(), config.truth.final_simulations)
+        once = num_simulations(self.sets, config.truth.final_simulations)
+        with phase("scoring the final network and an untrained one", 2 * once, "simulations") as move:
+            scores = {}
+            for number, (name, scored) in enumerate([("trained", network), ("untrained", untrained.eval())]):
+                counted = _after(move, number * once)
+                scores[name] = self._scores(scored, config.truth.final_simulations, progress=counted)
         document = {
-            "trained": [score.to_json() for score in trained_scores],
-            "untrained": [score.to_json() for score in untrained_scores],
+            "iteration": iteration,
+            **{name: [score.to_json() for score in found] for name, found in scores.items()},
         }
-        atomic_write(run_path / "truth.json", json.dumps(document, indent=1).encode())
-        return truth_table([("trained", trained_scores), ("untrained", untrained_scores)])
+        atomic_write(run_path / TABLE, json.dumps(document, indent=1).encode())
+        return truth_table(list(scores.items()))
+
+    def kept(self, run_path: Path, iteration: int) -> list[dict[str, Any]] | None:
+        """The final table of this iteration as the run keeps it; None where it has none."""
+        try:
+            document = json.loads((run_path / TABLE).read_bytes())
+            if document["iteration"] != iteration:
+                return None
+            columns = [
+                (name, [TruthScore(**row) for row in document[name]]) for name in ("trained", "untrained")
+            ]
+            if {score.simulations for _, found in columns for score in found} != set(
+                self.config.truth.final_simulations
+            ):
+                return None
+            return truth_table(columns)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def _scores(
-        self, network: PolicyValueNetwork, simulations: tuple[int, ...], positions: int | None = None
+        self,
+        network: PolicyValueNetwork,
+        simulations: tuple[int, ...],
+        positions: int | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> list[TruthScore]:
         if not self._evaluators:
             count = num_callers(self.config)
@@ -80,5 +111,16 @@ class TruthProbe:
                 evaluator.load(network)
         params = search_params(self.config.search)
         return measure(
-            self.game, self.sets, self._evaluators, simulations, search_params=params, positions=positions
+            self.game,
+            self.sets,
+            self._evaluators,
+            simulations,
+            search_params=params,
+            positions=positions,
+            progress=progress,
         )
+
+
+def _after(move: Callable[[float], None], done: int) -> Callable[[int], None]:
+    """Counts on from `done`."""
+    return lambda count: move(done + count)

@@ -30,11 +30,12 @@ POLL_S = 0.2
 
 
 class Phase(Protocol):
-    """Shows a part of a turn that is counted to `total`; what it gives is called with the count so far."""
+    """Shows parts of the work."""
 
     def __call__(
         self, title: str, total: int, unit: str = ""
-    ) -> AbstractContextManager[Callable[[float], None]]: ...
+    ) -> AbstractContextManager[Callable[[float], None]]:
+        """One that is counted to `total`; call what it gives with the count so far."""
 
 
 def unseen(title: str, total: int, unit: str = "") -> AbstractContextManager[Callable[[float], None]]:

@@ -1,4 +1,4 @@
-"""How many moves an iteration has, so that a slow game does not learn for the first time after many minutes."""
+"""How many moves an iteration has, so that a slow game is learnt from before many minutes have passed."""
 
 from __future__ import annotations
 

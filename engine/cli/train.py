@@ -27,12 +27,17 @@ def train(
     ] = None,
     run: Annotated[str | None, typer.Option("--run", metavar="DIR", help="default: runs/GAME-NNN")] = None,
     minutes: Annotated[
-        float | None, typer.Option("--minutes", callback=finite_above(0), help="in all, resumes included")
+        float | None,
+        typer.Option("--minutes", callback=finite_above(0), help="of training in all, resumes included"),
     ] = None,
     iterations: Annotated[
         int | None, typer.Option("--iterations", min=1, max=10**9, help="in all, resumes included")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in DIR")] = False,
+    no_final: Annotated[
+        bool,
+        typer.Option("--no-final", help="do not score the final network, which comes on top of --minutes"),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Train by self-play.
@@ -52,7 +57,7 @@ def train(
     else:
         path = new_run(run, rules.name)
         settings = resolve(rules, located_game(game), preset or "default", changes)
-    _train(rules, settings, path, minutes, iterations, resume, json)
+    _train(rules, settings, path, minutes, iterations, resume, not no_final, json)
 
 
 def _require_lawful(game: Game) -> None:
@@ -78,6 +83,7 @@ def _train(
     minutes: float | None,
     iterations: int | None,
     resume: bool,
+    score: bool,
     json: bool,
 ) -> None:
     from engine.cli.progress import Reporter
@@ -86,8 +92,18 @@ def _train(
 
     reporter = Reporter(quiet=json)
     try:
-        run_loop(game, config, path, minutes=minutes, iterations=iterations, resume=resume, reporter=reporter)
-        reporter.advise(advise_run(path))
+        trained = run_loop(
+            game,
+            config,
+            path,
+            minutes=minutes,
+            iterations=iterations,
+            resume=resume,
+            reporter=reporter,
+            score=score,
+        )
+        if trained:
+            reporter.advise(advise_run(path))
     finally:
         reporter.close()
     if json:
