@@ -296,8 +296,8 @@ def resolved(game: _core.Game, config: Config, reporter: Reporter | None = None)
         games = choose_games_beside(positions, loop_config.callers, games)
     if reporter:
         reporter.message(
-            f"about {rate:.3g} positions a second: iterations of {positions:,} (loop.positions), {games} games "
-            "a caller (selfplay.games)"
+            f"about {rate:.3g} positions a second: iterations of {positions:,} (loop.positions), {games} "
+            "games a caller (selfplay.games)"
         )
     return _with(config, games, positions)
 
