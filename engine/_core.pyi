@@ -21,7 +21,11 @@ class InputError(ValueError):
     """A user's input breaks the rules or the notation of a game; the message quotes it."""
 
 class State:
-    """A position under play."""
+    """A position under play.
+
+    Copies share nothing but the game. One pickles as its game, start and moves, and comes back with the same
+    key; InputError where its game cannot be pickled.
+    """
 
     def player(self) -> int: ...
     def legal_actions(self) -> list[int]: ...
@@ -35,7 +39,8 @@ class State:
         """(points by which the player to move leads as the board stands, owner of each cell [H, W]: 1 the
         player to move, -1 the other, 0 nobody); None where the game has no score."""
     def perft(self, depth: int) -> int:
-        """The number of move paths of `depth` plies; chess counts past draws that its history makes."""
+        """The number of move paths of `depth` plies, 0 to Game.max_plies; chess counts past draws that its
+        history makes."""
     def clone(self) -> State: ...
     def encode(self) -> NDArray[np.float32]:
         """Planes [C, H, W]."""
@@ -50,7 +55,11 @@ class State:
     def parse_action(self, text: str) -> int: ...
 
 class Game:
-    """The rules of one game on one board size."""
+    """The rules of one game on one board size.
+
+    A copy is the game itself. One pickles as its class and the arguments that it was made with: what has been
+    done to it since is lost. Raises InputError where no other process could import the class.
+    """
 
     @property
     def name(self) -> str: ...
@@ -72,6 +81,8 @@ class Game:
     def initial(self) -> State: ...
     def parse(self, position: str) -> State:
         """Read a position in the game's notation; raise InputError."""
+    def replay(self, start: str, moves: Sequence[int]) -> State:
+        """The position that State.position() tells of; raise InputError where a move is not legal."""
 
 class Connect4(Game):
     """Connect Four, seven columns of six; actions are columns 0-6."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import warnings
 from importlib.metadata import entry_points
 from typing import Any
@@ -16,6 +18,7 @@ from pettingzoo.test import api_test, seed_test
 from engine.errors import UserError
 from engine.registry import GROUP, load_game
 from games.envs.gymnasium import GameEnv
+from games.envs.pettingzoo import TwoPlayerEnv
 from games.envs.pettingzoo import env as two_player_env
 from games.envs.picture import BOARD, CELL, DARK, STONES, draw_board, read_drawing
 
@@ -153,9 +156,110 @@ def test_a_drawing_that_is_no_board_is_written_as_it_is() -> None:
     assert draw_board("", 3).shape == (CELL, CELL, 3)
 
 
-@pytest.mark.parametrize("action", [0.5, "3", None])
+NO_WHOLE_NUMBERS = [
+    0.5, 3.0, "3", None, True, np.True_, np.array(True), np.float32(3), np.array(3.0), np.array([3]),
+    np.array([], np.int64), [3], np.array("3"), 3j,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("action", NO_WHOLE_NUMBERS, ids=repr)
 def test_an_action_is_a_whole_number(action: Any) -> None:
     env = gymnasium.make("selfplay/Connect4-v0", disable_env_checker=True)
     env.reset()
     with pytest.raises(gymnasium.error.InvalidAction, match="not a whole number"):
         env.step(action)
+    both = TwoPlayerEnv("connect4")
+    both.reset()
+    with pytest.raises(gymnasium.error.InvalidAction, match="not a whole number"):
+        both.step(action)
+    assert both.state_.ply() == 0
+
+
+@pytest.mark.parametrize(
+    "action",
+    [3, np.array(3), *(kind(3) for kind in (np.int8, np.uint8, np.int16, np.uint32, np.int64, np.intp))],
+)
+def test_every_kind_of_whole_number_is_an_action(action: Any) -> None:
+    alone, both, guarded = (
+        GameEnv("connect4", opponent=None),
+        TwoPlayerEnv("connect4"),
+        two_player_env("connect4"),
+    )
+    assert alone.action_space.contains(action)
+    for env in (alone, both, guarded):
+        env.reset()
+        env.step(action)
+    for state in (alone.state, both.state_, guarded.unwrapped.state_):
+        assert state.position() == ("", [3])
+
+
+@pytest.mark.parametrize("action", [-1, 7, 10**6, 2**63, -(2**70), np.uint64(2**64 - 1), np.array(-1)])
+def test_a_whole_number_that_is_no_action_loses(action: Any) -> None:
+    env = GameEnv("connect4", opponent=None)
+    env.reset()
+    _, reward, terminated, _, info = env.step(action)
+    assert (reward, terminated, info["illegal"]) == (-1.0, True, True)
+
+
+def test_an_opponent_may_answer_with_any_whole_number() -> None:
+    env = GameEnv("connect4", opponent=lambda state: np.array(state.legal_actions()[-1]), agent_player=0)
+    env.reset()
+    env.step(np.array(0))
+    assert env.state.position() == ("", [0, 6])
+
+
+def pickled(env: Any) -> Any:
+    return pickle.loads(pickle.dumps(env))  # noqa: S301
+
+
+COPIES = [copy.deepcopy, pickled]
+
+
+@pytest.mark.parametrize("name", sorted(ENTRIES))
+@pytest.mark.parametrize("copied", COPIES)
+def test_a_copied_environment_goes_on_alone_as_the_other_would(name: str, copied: Any) -> None:
+    env = GameEnv(name)
+    env.reset(seed=5)
+    random = np.random.default_rng(0)
+    for _ in range(2):
+        env.step(random.choice(env.state.legal_actions()))
+    before = env.state.key()
+    twin, third = copied(env), copied(env)
+    assert (twin.game.name, twin.state.key()) == (env.game.name, before)
+
+    def rest(env: GameEnv) -> tuple[list[int], float]:
+        random, over, total = np.random.default_rng(1), False, 0.0
+        while not over and env.state.legal_actions():
+            _, reward, terminated, truncated, _ = env.step(random.choice(env.state.legal_actions()))
+            total, over = total + reward, terminated or truncated
+        return env.state.position()[1], total
+
+    ended = rest(twin)
+    assert env.state.key() == before
+    assert rest(env) == ended == rest(third)  # the opponent draws as np_random goes on
+
+
+@pytest.mark.parametrize("copied", COPIES)
+def test_a_copied_environment_of_two_agents_goes_on_alone(copied: Any) -> None:
+    env = two_player_env("tictactoe", render_mode="ansi")
+    env.reset(seed=1)
+    env.step(4)
+    twin = copied(env)
+    twin.step(0)
+    assert (env.unwrapped.state_.ply(), twin.unwrapped.state_.ply()) == (1, 2)
+    assert (env.agent_selection, twin.agent_selection) == ("player_1", "player_0")
+    assert twin.render() != env.render()
+
+
+def test_vectors_of_environments_run_in_processes_of_their_own() -> None:
+    def make() -> GameEnv:
+        return GameEnv("connect4")
+
+    envs = gymnasium.vector.AsyncVectorEnv([make, make], context="forkserver")
+    try:
+        observation, _ = envs.reset(seed=3)
+        assert observation.shape == (2, *load_game("connect4").planes_shape)
+        observation, *_ = envs.step(np.array([3, 3]))
+        assert (observation != 0).any()
+    finally:
+        envs.close()

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "bindings/bindings.h"
+#include "bindings/pickling.h"
 #include "games/connect4/connect4.h"
 
 namespace selfplay {
@@ -63,8 +63,14 @@ py::object score(const State& state) {
 // the arguments are of a wrong type.
 py::object with_game(const Game& game, std::unique_ptr<State> state) {
   py::object position = py::cast(std::move(state));
-  py::detail::keep_alive_impl(position, py::cast(&game, py::return_value_policy::reference));
+  py::detail::keep_alive_impl(position, python_game(game));
   return position;
+}
+
+py::object replay(const Game& game, const std::string& start, const std::vector<Action>& moves) {
+  std::unique_ptr<State> state = game.parse(start);
+  for (const Action action : moves) play(*state, action);
+  return with_game(game, std::move(state));
 }
 
 template <typename T>
@@ -81,8 +87,9 @@ py::array_t<T> table(const std::vector<Symmetry>& symmetries, std::vector<T> Sym
 void register_game(py::module_& module) {
   py::register_exception<InputError>(module, "InputError", PyExc_ValueError);
 
-  py::class_<State>(module, "State")
-      .def("player", &State::player)
+  py::class_<State> states(module, "State");
+  define_pickling(states);
+  states.def("player", &State::player)
       .def("legal_actions", &legal_actions)
       .def("play", &play, py::arg("action"))
       .def("outcome", &State::outcome)
@@ -107,8 +114,9 @@ void register_game(py::module_& module) {
       .def("action_text", &action_text, py::arg("action"))
       .def("parse_action", &State::parse_action, py::arg("text"));
 
-  py::class_<Game>(module, "Game")
-      .def_property_readonly("name", &Game::name)
+  py::class_<Game> games(module, "Game", py::dynamic_attr());
+  define_pickling(games);
+  games.def_property_readonly("name", &Game::name)
       .def_property_readonly("num_actions", &Game::num_actions)
       .def_property_readonly("planes_shape",
                              [](const Game& game) {
@@ -125,7 +133,8 @@ void register_game(py::module_& module) {
       .def(
           "parse",
           [](const Game& game, const std::string& position) { return with_game(game, game.parse(position)); },
-          py::arg("position"));
+          py::arg("position"))
+      .def("replay", &replay, py::arg("start"), py::arg("moves"));
 
   py::class_<connect4::Connect4, Game>(module, "Connect4").def(py::init<>());
 }

@@ -1,3 +1,4 @@
+#include "bindings/pickling.h"
 #include "bindings/requests.h"
 #include "core/random.h"
 
@@ -108,8 +109,9 @@ void register_seam(py::module_& module) {
   module.attr("PROPOSE") = static_cast<int>(RequestKind::kPropose);
   module.attr("VALUE") = static_cast<int>(RequestKind::kValue);
 
-  py::class_<Batch>(module, "Requests")
-      .def("__len__", Batch::guarded<&Batch::size>())
+  py::class_<Batch> requests(module, "Requests");
+  refuse_pickling(requests);
+  requests.def("__len__", Batch::guarded<&Batch::size>())
       .def_property_readonly("kinds", Batch::guarded<&Batch::kinds>())
       .def_property_readonly("trees", Batch::guarded<&Batch::trees>())
       .def_property_readonly("counts", Batch::guarded<&Batch::counts>())
@@ -128,20 +130,22 @@ void register_seam(py::module_& module) {
           },
           py::arg("index"));
 
-  py::class_<DenseReply>(module, "DenseReply")
-      .def(py::init<DenseArray, DenseArray>(), py::arg("wdl").noconvert(), py::arg("logits").noconvert())
+  py::class_<DenseReply> dense(module, "DenseReply");
+  refuse_pickling(dense);
+  dense.def(py::init<DenseArray, DenseArray>(), py::arg("wdl").noconvert(), py::arg("logits").noconvert())
       .def_readonly("wdl", &DenseReply::wdl)
       .def_readonly("logits", &DenseReply::logits);
 
   using Tokens = std::optional<py::array_t<std::int32_t, py::array::c_style>>;
   using Exact = std::optional<py::array_t<bool, py::array::c_style>>;
-  py::class_<ProposalReply>(module, "ProposalReply")
-      .def(py::init<DenseArray, py::array_t<std::int64_t, py::array::c_style>,
-                    py::array_t<std::int32_t, py::array::c_style>, DenseArray,
-                    py::array_t<std::int8_t, py::array::c_style>, py::array_t<bool, py::array::c_style>,
-                    Tokens, Exact>(),
-           py::arg("wdl"), py::arg("offsets"), py::arg("action"), py::arg("prior"), py::arg("player"),
-           py::arg("ends"), py::arg("tokens") = py::none(), py::arg("exact") = py::none());
+  py::class_<ProposalReply> proposals(module, "ProposalReply");
+  refuse_pickling(proposals);
+  proposals.def(py::init<DenseArray, py::array_t<std::int64_t, py::array::c_style>,
+                         py::array_t<std::int32_t, py::array::c_style>, DenseArray,
+                         py::array_t<std::int8_t, py::array::c_style>, py::array_t<bool, py::array::c_style>,
+                         Tokens, Exact>(),
+                py::arg("wdl"), py::arg("offsets"), py::arg("action"), py::arg("prior"), py::arg("player"),
+                py::arg("ends"), py::arg("tokens") = py::none(), py::arg("exact") = py::none());
 
   module.def("uniform", &uniform, py::arg("requests"));
   module.def("rollout", &rollout, py::arg("requests"), py::arg("seed"));

@@ -1,3 +1,4 @@
+#include "bindings/pickling.h"
 #include "bindings/requests.h"
 #include "core/random.h"
 #include "core/range.h"
@@ -197,8 +198,8 @@ void set_rule(SearchParams& params, const std::string& rule) {
 }
 
 void register_params(py::module_& module) {
-  py::class_<SearchParams>(module, "SearchParams")
-      .def(py::init(&from_keywords<SearchParams>))
+  py::class_<SearchParams> params(module, "SearchParams");
+  params.def(py::init(&from_keywords<SearchParams>))
       .def_property(
           "rule", [](const SearchParams& params) { return kRules[static_cast<int>(params.rule)]; }, &set_rule)
       .def_readwrite("policy_temperature", &SearchParams::policy_temperature)
@@ -230,13 +231,16 @@ void register_params(py::module_& module) {
       .def_readwrite("max_proposals", &SearchParams::max_proposals)
       .def_readwrite("fruitless_requests", &SearchParams::fruitless_requests)
       .def_readwrite("max_step_tokens", &SearchParams::max_step_tokens);
+  define_pickling(params);
 }
 
 }  // namespace
 
 void register_search(py::module_& module) {
   register_params(module);
-  py::class_<Trees>(module, "Trees")
+  py::class_<Trees> trees(module, "Trees");
+  refuse_pickling(trees);
+  trees
       .def(py::init<const Game*, const SearchParams&, std::uint64_t, double>(), py::arg("game").none(true),
            py::arg("params"), py::arg("seed") = 0, py::arg("cache_mb") = 0.0, py::keep_alive<1, 2>())
       .def("add", &Trees::add, py::arg("state"), py::keep_alive<1, 2>())

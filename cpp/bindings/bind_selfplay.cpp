@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "bindings/game_columns.h"
+#include "bindings/pickling.h"
 #include "bindings/requests.h"
 #include "core/memory.h"
 #include "core/range.h"
@@ -103,8 +104,8 @@ struct PyReplayWindow : Exclusive {
 };
 
 void register_pool(py::module_& module) {
-  py::class_<PlayParams>(module, "PlayParams")
-      .def(py::init(&from_keywords<PlayParams>))
+  py::class_<PlayParams> params(module, "PlayParams");
+  params.def(py::init(&from_keywords<PlayParams>))
       .def_readwrite("simulations", &PlayParams::simulations)
       .def_readwrite("fast_simulations", &PlayParams::fast_simulations)
       .def_readwrite("full_search_fraction", &PlayParams::full_search_fraction)
@@ -118,9 +119,11 @@ void register_pool(py::module_& module) {
       .def_readwrite("asymmetric_ratio", &PlayParams::asymmetric_ratio)
       .def_readwrite("resign_plies", &PlayParams::resign_plies)
       .def_readwrite("resign_holdout", &PlayParams::resign_holdout);
+  define_pickling(params);
 
-  py::class_<PyPool>(module, "Pool")
-      .def(py::init<const Game&, const SearchParams&, const PlayParams&, std::uint64_t, int, std::int64_t,
+  py::class_<PyPool> pool(module, "Pool");
+  refuse_pickling(pool);
+  pool.def(py::init<const Game&, const SearchParams&, const PlayParams&, std::uint64_t, int, std::int64_t,
                     std::int64_t, double, std::int32_t>(),
            py::arg("game"), py::arg("search"), py::arg("play"), py::kw_only(), py::arg("seed"),
            py::arg("slots"), py::arg("first_id") = 0, py::arg("stride") = 1, py::arg("cache_mb") = 64.0,
@@ -155,8 +158,9 @@ void register_pool(py::module_& module) {
 
 void register_selfplay(py::module_& module) {
   register_pool(module);
-  py::class_<PyReplayWindow>(module, "ReplayWindow")
-      .def(py::init<const Game&>(), py::arg("game"), py::keep_alive<1, 2>())
+  py::class_<PyReplayWindow> window(module, "ReplayWindow");
+  refuse_pickling(window);
+  window.def(py::init<const Game&>(), py::arg("game"), py::keep_alive<1, 2>())
       .def(
           "append",
           [](PyReplayWindow& self, const py::dict& games) {

@@ -1,4 +1,4 @@
-#include "bindings/bindings.h"
+#include "bindings/pickling.h"
 #include "core/memory.h"
 #include "games/connect4/solver.h"
 
@@ -37,8 +37,9 @@ auto solve_text(PySolver& solver, const std::string& text) {
 
 void register_solver(py::module_& module) {
   using Unlocked = py::call_guard<py::gil_scoped_release>;
-  py::class_<PySolver>(module, "Connect4Solver")
-      .def(py::init(&make_solver), py::arg("table_mb") = 128)
+  py::class_<PySolver> solver(module, "Connect4Solver");
+  refuse_pickling(solver);
+  solver.def(py::init(&make_solver), py::arg("table_mb") = 128)
       .def("score", &solve_text<&Solver::score>, py::arg("position"), Unlocked())
       .def("scores", &solve_text<&Solver::scores>, py::arg("position"), Unlocked())
       .def("outcomes", &solve_text<&Solver::outcomes>, py::arg("position"), Unlocked())

@@ -6,6 +6,7 @@ Importing this module registers every game with Gymnasium; without an import of 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
@@ -79,17 +80,16 @@ class GameEnv(gymnasium.Env[Any, Any]):
             self._answer()
         return self.state.encode(), self._info()
 
-    def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Make the agent's move and the opponent's answer."""
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Make the agent's move, a whole number of any type, and the opponent's answer."""
         if self._is_over():
             raise gymnasium.error.ResetNeeded("the game is over; call reset()")
-        if not isinstance(action, int | np.integer):
-            raise gymnasium.error.InvalidAction(f"action {action!r} is not a whole number")
+        move = read_action(action)
         mover = self.state.player()
-        if int(action) not in self.state.legal_actions():
+        if move not in self.state.legal_actions():
             self._forfeited = True
             return self.state.encode(), -1.0, True, False, {**self._info(), "illegal": True}
-        self.state.play(int(action))
+        self.state.play(move)
         self._show()
         while self._opponent is not None and not self._is_over() and self.state.player() != mover:
             self._answer()
@@ -105,7 +105,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
 
     def _answer(self) -> None:
         if callable(self._opponent):
-            self.state.play(self._opponent(self.state.clone()))
+            self.state.play(read_action(self._opponent(self.state.clone())))
         else:
             self.state.play(int(self.np_random.choice(self.state.legal_actions())))
         self._show()
@@ -126,6 +126,20 @@ def planes_space(game: Game) -> spaces.Box:
     """Any float32 planes of the game."""
     limits = np.finfo(np.float32)
     return spaces.Box(limits.min, limits.max, tuple(game.planes_shape), np.float32)
+
+
+def read_action(action: Any) -> int:
+    """A whole number of any type: of Python, of NumPy, or an array without axes, as a space has them.
+
+    Raise InvalidAction for all else, truth values among it.
+    """
+    is_flag = isinstance(action, bool) or "bool" in str(getattr(action, "dtype", ""))
+    if not is_flag and getattr(action, "ndim", 0) == 0:
+        try:
+            return operator.index(action)
+        except TypeError:
+            pass
+    raise gymnasium.error.InvalidAction(f"action {action!r} is not a whole number")
 
 
 def action_mask(game: Game, state: State) -> NDArray[np.int8]:

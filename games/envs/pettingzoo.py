@@ -11,7 +11,7 @@ from pettingzoo.utils import wrappers
 
 from engine._core import Game, State
 from engine.registry import load_game
-from games.envs.gymnasium import action_mask, planes_space
+from games.envs.gymnasium import action_mask, planes_space, read_action
 from games.envs.picture import RENDER_MODES, render_board
 
 AGENTS = ["player_0", "player_1"]
@@ -83,15 +83,15 @@ class TwoPlayerEnv(AECEnv):  # type: ignore[misc]
             mask[:] = 0
         return {"observation": self.state_.encode(), "action_mask": mask}
 
-    def step(self, action: int | None) -> None:
-        """Make the move of the agent whose turn it is."""
+    def step(self, action: Any) -> None:
+        """Make the move of the agent whose turn it is, a whole number of any type; None once it is over."""
         agent = self.agent_selection
         if self.terminations[agent] or self.truncations[agent]:
             self._was_dead_step(action)
             return
         self._cumulative_rewards[agent] = 0.0
         self.rewards = dict.fromkeys(AGENTS, 0.0)
-        self.state_.play(int(action if action is not None else -1))
+        self.state_.play(read_action(action))
         outcome = self.state_.outcome()
         mover = self.state_.player()
         if outcome is not None:
