@@ -41,7 +41,6 @@ from engine.language.parts import (
     real_data,
     turned,
     watched,
-    without_misfits,
 )
 from engine.language.practice import first_value, teach, write_episodes
 from engine.language.problem.contamination import EvaluationIndex, overlap, refuse_overlap
@@ -51,6 +50,7 @@ from engine.language.record.rundir import REPORT, TextRun, judged_iteration
 from engine.language.report.report import RunPage, write_report
 from engine.language.report.sample import draw_samples
 from engine.language.rollout import Policy, Verify, row_seed
+from engine.language.round_trip import check_demonstrations, check_measured, check_prompts, without_misfits
 from engine.language.settings import TextConfig
 from engine.language.task import Demonstration, Prompt, Task
 from engine.language.watch import Look, Watch, observation
@@ -129,7 +129,11 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
         monitor, accuracy = Monitor(watched(task, config), instruments(task)), Items((), ())
     if slow := ability_of(base).slow:
         reporter.message(slow)
-    prompts, real = without_misfits(base, prompts, real, reporter.message)
+    prompts, real, holdout = without_misfits(base, prompts, real, holdout, reporter.message)
+    check_measured(base, measured)
+    if not checkpoint:
+        check_prompts(base, [*prompts, *measured], reporter.message)
+        check_demonstrations(base, real, verify, reporter.message)
     if not checkpoint and config.update.loss == "visits" and model.value_head is None:
         started = time.monotonic()
         progress.tokens += first_value(task, config, model, prompts, verify, reporter)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from engine.language.monitor.observation import Items
 from engine.language.problem.contamination import EvaluationIndex
 from engine.language.problem.problems import (
     demonstrations,
-    fits,
     leaks,
     modes,
     problems,
@@ -196,29 +194,6 @@ def practice(
     if not found and config.sample.samples:
         raise UserError(f"task '{task.name}' has no problem of the split train to practise on; give it some")
     return fresh or found
-
-
-def without_misfits(
-    model: LanguageModel,
-    prompts: Sequence[Prompt],
-    real: Sequence[Demonstration],
-    warn: Callable[[str], None],
-) -> tuple[list[Prompt], list[Demonstration]]:
-    """What the model can spell and has room for; `warn` is told of the rest.
-
-    Raises UserError where there were problems and none is left.
-    """
-    good = fits(model, [prompt.text for prompt in prompts])
-    learnt = fits(model, [each.prompt.text + each.completion for each in real])
-    for kept, what in ((good, "problems"), (learnt, "demonstrations")):
-        if not all(kept):
-            warn(
-                f"{kept.count(False)} of {len(kept)} {what} are left out: "
-                f"over the model's context of {model.context} tokens, or with letters it cannot spell"
-            )
-    if prompts and not any(good):
-        raise UserError("no problem to practise on is left; take another model or shorter problems")
-    return list(compress(prompts, good)), list(compress(real, learnt))
 
 
 def watched(task: Task, config: TextConfig) -> MonitorConfig:

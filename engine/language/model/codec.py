@@ -94,6 +94,24 @@ class Codec:
         cut = len(self._anchor_text)
         return [text[cut:] for text in self._plain_decode([self._anchor, *row] for row in rows)]
 
+    def round_trip(self, prompts: Sequence[str], completions: Sequence[str]) -> list[str]:
+        """What completions are once they have been tokens after their prompts."""
+        return self.decode(self.encode_completions(prompts, completions))
+
+    def read_back(self, prompts: Sequence[str]) -> list[str | None]:
+        """The text that the tokens of a prompt stand for, None where that is the prompt itself.
+
+        A space that a tokenizer puts before a text, and that its decoder may take away again, is no change.
+        """
+        rows = self.encode_prompts(prompts)
+        if self.chat:
+            whole = [self.tokenizer.decode(row, clean_up_tokenization_spaces=False) for row in rows]
+            return [None if text in back else back for text, back in zip(prompts, whole, strict=True)]
+        found = zip(prompts, self._plain_decode(rows), self.decode(rows), strict=True)
+        return [
+            None if text in (back, after, after.removeprefix(" ")) else back for text, back, after in found
+        ]
+
     def pieces(self) -> list[str | None]:
         """What each token adds to a text; None where that depends on its neighbours."""
         if self._pieces is None:
@@ -172,9 +190,10 @@ class Codec:
         plain = type(getattr(backend, "model", None)).__name__ == "WordLevel"
         if not plain or any(len(letter) != 1 for letter in letters):
             return {}
-        text = "".join(letter * 2 for letter in letters) + "".join(reversed(letters))
-        row = [letters[letter] for letter in text]
+        # Each next to others, and each by itself: at the ends of a text, where some are stripped.
+        texts = ["".join(letter * 2 for letter in letters) + "".join(reversed(letters)), *letters]
+        rows = [[letters[letter] for letter in text] for text in texts]
         try:
-            return letters if self._encode([text]) == [row] and self._plain_decode([row]) == [text] else {}
+            return letters if self._encode(texts) == rows and self._plain_decode(rows) == texts else {}
         except UserError:  # something makes of a letter what is none
             return {}
