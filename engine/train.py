@@ -150,7 +150,7 @@ def _until(limit: Limit, scored: bool) -> str:
     """How long a run goes on, for its first line."""
     end = ", until Ctrl-C"
     if limit.iterations is not None:
-        end = f", {limit.iterations:,} iterations in all"
+        end = f", to iteration {limit.iterations:,}"
     elif limit.minutes is not None:
         end = f", {limit.minutes:g} minutes of training in all"
     return f"{end}; scoring the final network comes on top (--no-final leaves it out)" if scored else end
@@ -161,12 +161,12 @@ def _tell_finished(
 ) -> None:
     """Say that there is nothing left to do, and show the result."""
     if limit.iterations is not None:
-        asked, more = f"{limit.iterations:,} asked for", f"--iterations {2 * progress.iteration}"
+        asked, more = f"iteration {limit.iterations:,} was", f"--iterations {2 * progress.iteration}"
     else:
-        asked, more = f"{limit.minutes:g} minutes asked for", f"--minutes {2 * (limit.minutes or 0):g}"
+        asked, more = f"{limit.minutes:g} minutes were", f"--minutes {2 * (limit.minutes or 0):g}"
     reporter.message(
-        f"run {run.path} is finished: {progress.iteration:,} iterations in {progress.seconds / 60:.1f} "
-        f"minutes, {asked}; it goes on with more, say --resume {more}"
+        f"run {run.path} is finished: iteration {progress.iteration:,} after {progress.seconds / 60:.1f} "
+        f"minutes, and {asked} asked for; it goes on with more, say --resume {more}"
     )
     truth = TruthProbe(game, run.config)
     table = truth.kept(run.path, progress.iteration)
@@ -191,6 +191,7 @@ def _final_table(
         reporter.message(f"not scored (--no-final): 'selfplay eval {run_path}' does it")
         return []
     try:
+        reporter.message("scoring the final network and an untrained one")
         return truth.final(network, run_path, iteration, reporter.phase)
     except KeyboardInterrupt:
         reporter.message(

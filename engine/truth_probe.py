@@ -65,7 +65,7 @@ class TruthProbe:
             self.game.planes_shape, self.game.num_actions, config.network, config.seed
         )
         once = num_simulations(self.sets, config.truth.final_simulations)
-        with phase("scoring the final network and an untrained one", 2 * once, "simulations") as move:
+        with phase("scoring", 2 * once, "simulations") as move:
             scores = {}
             for number, (name, scored) in enumerate([("trained", network), ("untrained", untrained.eval())]):
                 counted = _after(move, number * once)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.option import PlayerArgument, ThreadsOption
-from engine.cli.stream import Answer, Request, check_fields, read_count, read_state, serve
+from engine.cli.stream import Answer, Request, check_fields, place_text, read_count, read_state, serve
 from engine.errors import InputError, UserError
 
 if TYPE_CHECKING:
@@ -63,5 +63,5 @@ def _read(thinker: Thinker, request: Request, simulations: int) -> tuple[State, 
     count = read_count(request, "simulations", 1, MAX_SIMULATIONS, thinker.simulations or simulations)
     state = read_state(thinker.game, request)
     if state.outcome() is not None:
-        raise UserError(f"the game is over in position '{request.get('position') or ''}'")
+        raise UserError(f"the game is over {place_text(request)}; there is nothing to search")
     return state, count or simulations

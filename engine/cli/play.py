@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli.move_list import move_columns, near_moves, order_moves
 from engine.cli.option import PlayerArgument, ThreadsOption
 from engine.errors import InputError, UserError
 
@@ -13,7 +15,10 @@ if TYPE_CHECKING:
     from engine._core import State
     from engine.protocols.thinker import Thinker
 
-HELP = "a move, or: show (what the search thinks), undo, quit"
+HELP = "a move, or: show (what the search thinks), moves (all that are legal), undo, quit"
+
+ROOM = 8
+"""Columns for what is typed beside the moves."""
 
 
 def play(
@@ -46,6 +51,7 @@ class Table:
         self._person = person
         self._simulations = simulations
         self._show = show
+        self._is_listed = False  # the moves of this position, in columns
 
     @property
     def _state(self) -> State:
@@ -73,9 +79,8 @@ class Table:
 
     def _ask(self) -> bool:
         """One line of the person; False to leave."""
-        moves = " ".join(self._state.action_text(action) for action in self._state.legal_actions()[:40])
         try:
-            text = input(f"your move ({moves}): ").strip()
+            text = input(self._prompt()).strip()
         except EOFError:
             typer.echo()
             return False
@@ -85,14 +90,32 @@ class Table:
             self._undo()
         elif text == "show":
             typer.echo(describe(self._think()))
+        elif text == "moves":
+            self._is_listed = False
         elif text in ("", "help", "?"):
             typer.echo(HELP)
         else:
             try:
                 self._move(text)
             except InputError as error:
-                typer.echo(f"{error}; {HELP}")
+                near = " ".join(near_moves(text, self._moves()))
+                typer.echo(f"{error}; {f'near it: {near}; ' if near else ''}{HELP}")
         return True
+
+    def _moves(self) -> list[str]:
+        return order_moves([self._state.action_text(action) for action in self._state.legal_actions()])
+
+    def _prompt(self) -> str:
+        """Asks for a move, with all that are legal: in columns where one line is too short for them."""
+        moves, width = self._moves(), shutil.get_terminal_size().columns
+        line = f"your move ({' '.join(moves)}): "
+        if len(line) + ROOM <= width:
+            return line
+        if not self._is_listed:
+            for row in move_columns(moves, width):
+                typer.echo(row)
+            self._is_listed = True
+        return f"your move (one of {len(moves)}): "
 
     def _think(self) -> dict[str, Any]:
         return self._thinker.analyst.analyze([self._state], self._simulations)[0]
@@ -100,6 +123,7 @@ class Table:
     def _move(self, text: str) -> None:
         action = self._state.parse_action(text)
         self._states.append(self._state.clone())
+        self._is_listed = False
         self._state.play(action)
         typer.echo(self._state.text())
 
@@ -110,6 +134,7 @@ class Table:
             typer.echo("there is nothing to take back")
             return
         del self._states[earlier[-1] + 1 :]
+        self._is_listed = False
         typer.echo(self._state.text())
 
 

@@ -15,6 +15,9 @@ from engine.json_object import parse_object
 MAX_LINE = 1 << 20
 """Bytes of the longest line that is read."""
 
+MAX_SHOWN = 12
+"""Moves that an error names, the last of them."""
+
 Request = dict[str, Any]
 Answer = dict[str, Any] | Exception
 """What a handler makes of a request: fields beside the id, or the error to report."""
@@ -103,6 +106,19 @@ def read_state(game: Game, request: Request) -> State:
     for move in moves:
         state.play(state.parse_action(_ascii("move", move)))
     return state
+
+
+def place_text(request: Request) -> str:
+    """Where a request's position is, in words: `after the moves 1 2 1 in position '44'`."""
+    moves = request.get("moves") or []
+    moves = moves.split() if isinstance(moves, str) else list(moves)
+    position = request.get("position") or ""
+    start = f"position '{position}'" if position else "the first position"
+    if not moves:
+        return f"in {start}"
+    shown = " ".join(moves) if len(moves) <= MAX_SHOWN else "… " + " ".join(moves[-MAX_SHOWN:])
+    told = f"the move {shown}" if len(moves) == 1 else f"the {len(moves)} moves {shown}"
+    return f"after {told} from {start}" if position else f"after {told}"
 
 
 def _ascii(name: str, value: Any) -> str:
