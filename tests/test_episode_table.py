@@ -58,6 +58,7 @@ EPISODES = st.builds(
         reason=TEXT,
         flags=st.lists(TEXT, max_size=3).map(tuple),
         kind=st.sampled_from(get_args(Kind)),
+        path=TEXT,
     ),
     source=st.sampled_from(get_args(Source)),
     iteration=st.integers(0, 2**31 - 1),
@@ -158,16 +159,26 @@ def test_a_file_of_another_kind_task_or_format_is_refused(tmp_path: Path) -> Non
     with pytest.raises(CorruptFileError, match="holds episodes of countdown, not of addition"):
         list(read_episodes(path, "addition"))
     table = to_table([ONE], "countdown")
-    newer = {"selfplay.format": "2", "selfplay.task": "countdown"}
+    newer = {"selfplay.format": "3", "selfplay.task": "countdown"}
     pq.write_table(table.replace_schema_metadata(newer), path)
-    with pytest.raises(CorruptFileError, match="format 2, newer than 1"):
+    with pytest.raises(CorruptFileError, match="format 3, newer than 2"):
         list(read_episodes(path))
     pq.write_table(table, path)
     with pytest.raises(CorruptFileError, match="is no episode file"):
         list(read_episodes(path))
-    pq.write_table(table.drop_columns("seed").replace_schema_metadata(newer | {"selfplay.format": "1"}), path)
-    with pytest.raises(CorruptFileError, match="other columns"):
-        list(read_episodes(path))
+    for version in ("1", "2"):
+        other = table.drop_columns("seed").replace_schema_metadata(newer | {"selfplay.format": version})
+        pq.write_table(other, path)
+        with pytest.raises(CorruptFileError, match="other columns"):
+            list(read_episodes(path))
+
+
+def test_files_of_the_first_format_are_read_with_what_was_the_way_then(tmp_path: Path) -> None:
+    path = tmp_path / "e.parquet"
+    first = {"selfplay.format": "1", "selfplay.task": "countdown"}
+    pq.write_table(to_table([ONE], "countdown").drop_columns("path").replace_schema_metadata(first), path)
+    (back,) = read_episodes(path, "countdown")
+    assert repr(back) == repr(replace(ONE, result=replace(ONE.result, path=ONE.result.parsed)))
 
 
 @pytest.mark.parametrize(

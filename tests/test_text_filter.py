@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.language.evaluation import majority
 from engine.language.learner.filter import (
     Example,
     edit_distance,
@@ -19,6 +23,7 @@ from engine.language.learner.filter import (
     pass_rates,
     shared,
 )
+from engine.language.problem.jsonl_task import JsonlTask
 from engine.language.record.episode import Episode, Source
 from engine.language.settings import FilterConfig, MixConfig
 from engine.language.task import Demonstration, Prompt, Split, Task, VerifyResult
@@ -40,12 +45,12 @@ class Letters(Task):
 
 
 def episode(
-    problem: str, completion: str, score: float = 1.0, *, parsed: str | None = None, source: Source = "model"
+    problem: str, completion: str, score: float = 1.0, *, path: str = "", source: Source = "model"
 ) -> Episode:
     return Episode(
         prompt=Prompt(problem, problem, problem),
         completion=completion,
-        result=VerifyResult(score, completion if parsed is None else parsed),
+        result=VerifyResult(score, "7", path=path),
         source=source,
         iteration=1,
         model="",
@@ -74,12 +79,42 @@ def test_a_completion_cut_off_is_out_whatever_it_scores() -> None:
 
 def test_a_problem_keeps_one_of_each_solution_and_another_problem_may_have_it_too() -> None:
     episodes = [
-        episode("p", "1+2=3;", parsed="s"),
-        episode("p", "2+1=3;", parsed="s"),
-        episode("q", "1+2=3;", parsed="s"),
+        episode("p", "1+2=3;", path="s"),
+        episode("p", "2+1=3;", path="s"),
+        episode("q", "1+2=3;", path="s"),
     ]
     assert kept(episodes) == ["1+2=3;", "1+2=3;"]
     assert len(kept(episodes, distinct=False)) == 3
+
+
+def test_ways_that_end_in_one_answer_are_kept_all_and_one_way_but_for_space_once() -> None:
+    episodes = [
+        episode("p", "3+4=7. The answer is 7."),
+        episode("p", "4+3=7. The answer is 7."),
+        episode("p", "2*3=6, 6+1=7. The answer is 7."),
+        episode("p", "3+4=7.  The answer\u00a0is 7.\u200b "),
+    ]
+    assert kept(episodes, per_prompt=9) == [each.completion for each in episodes[:3]]
+
+
+@pytest.mark.parametrize(
+    ("verifier", "answer", "ways"),
+    [
+        ("numeric", "24", ["8*3=24. #### 24", "48/2=24. #### 24", "20+4=24. #### 24", "30-6=24. #### $24"]),
+        ("choice", "B", ["A is small. Answer: B", "C is large. Answer: B", "Answer: (B)", "I choose B."]),
+    ],
+)
+def test_a_file_keeps_every_derivation_and_they_vote_for_one_answer(
+    tmp_path: Path, verifier: str, answer: str, ways: list[str]
+) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps({"prompt": "p", "answer": answer}))
+    task = JsonlTask(str(path), verifier=verifier)
+    (prompt,) = [p for split in get_args(Split) for p in task.prompts(split, 1, 0)]
+    wrong = "10+10=20. Answer: 20" if verifier == "numeric" else "Answer: C"
+    found = [replace(episode("p", way), result=task.verify(prompt, way)) for way in (wrong, *ways, wrong)]
+    assert kept(found) == ways
+    assert majority(found) == 1
 
 
 def test_a_hint_may_not_leak_but_a_completion_without_one_may_say_what_it_likes() -> None:

@@ -107,7 +107,7 @@ def verify(task: TaskArgument) -> None:
     """Judge completions, as JSON lines.
 
     In: {"id", "prompt", "completion"}, or what `generate` wrote; lines that wait are judged side by side.
-    Out: {"id", "score", "parsed", "reason", "flags", "kind"}, or {"id", "error"}.
+    Out: {"id", "score", "parsed", "path"?, "reason", "flags", "kind"}, or {"id", "error"}.
     """
     from engine.cli.text_verb import serve_verdicts
 

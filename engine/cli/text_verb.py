@@ -24,7 +24,7 @@ SHEET = "inspect.csv"
 BATCH = 256
 """Requests judged together."""
 
-JUDGED = ("score", "parsed", "reason", "flags", "kind", "tokens", "ended", "steps")
+JUDGED = ("score", "parsed", "path", "reason", "flags", "kind", "tokens", "ended", "steps")
 """What `generate` and `search` say beside the completion."""
 
 
@@ -321,6 +321,7 @@ def verdict_fields(verdict: VerifyResult) -> dict[str, Any]:
     return {
         "score": verdict.score,
         "parsed": verdict.parsed,
+        **({"path": verdict.path} if verdict.path else {}),
         "reason": verdict.reason,
         "flags": list(verdict.flags),
         "kind": verdict.kind,

@@ -75,7 +75,7 @@ class FilterConfig(Section):
     thresholds: tuple[Share, ...] = Field((1.0,), min_length=1, max_length=100)
     """Least score; several are used one after another, each with a training of its own (ReST's Improve)."""
     distinct: bool = True
-    """One completion of each canonical solution of a problem."""
+    """One completion of each canonical way to solve a problem, however many of them end in one answer."""
     per_prompt: int = Field(4, ge=1, le=100_000)
     """Most completions of one problem; the most different ones are kept."""
     leaks: bool = True

@@ -38,12 +38,15 @@ class VerifyResult:
     score: float
     """In [0, 1]; 1 is right."""
     parsed: str = ""
-    """Canonical form, equal for solutions that differ in writing only; empty where it cannot be read."""
+    """The answer, equal for answers that differ in writing only; it votes. Empty where it cannot be read."""
     reason: str = ""
     """Why the score is not 1, in a few words."""
     flags: tuple[str, ...] = ()
     """Signs of an exploit: `timeout`, `power`, `empty`, `overlong`, `loop`, `forfeit`, …"""
     kind: Kind = "exact"
+    path: str = ""
+    """The way to the answer, equal for ways that differ in writing only: of each one completion is learnt
+    from, and diversity counts them. Empty: the text itself, but for white space (`Episode.path`)."""
 
 
 @dataclass(frozen=True)

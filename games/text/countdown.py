@@ -122,12 +122,12 @@ class Countdown(Task):
             return VerifyResult(0.0, reason=str(error), flags=flags)
         parsed = canonical(numbers, steps)
         if len(left) > 1:
-            return VerifyResult(0.0, parsed, f"{len(left)} numbers are left", flags)
+            return VerifyResult(0.0, parsed, f"{len(left)} numbers are left", flags, path=parsed)
         distance = abs(left[0] - target)
         if not distance:
-            return VerifyResult(1.0, parsed, flags=flags)
+            return VerifyResult(1.0, parsed, flags=flags, path=parsed)
         score = 1 / (1 + distance / 4) if self.graded else 0.0
-        return VerifyResult(score, parsed, f"{left[0]} is not {target}", flags)
+        return VerifyResult(score, parsed, f"{left[0]} is not {target}", flags, path=parsed)
 
     def variations(self, prompts: Sequence[Prompt], seed: int) -> list[Prompt]:
         """Of each prompt one in another order and one with new numbers of the same split."""

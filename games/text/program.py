@@ -110,8 +110,8 @@ class Program(Task):
         behaviour = run_all(names, HIDDEN)
         parsed = _text(self._shortest(behaviour)) or completion
         if digest(behaviour) == prompt.key:
-            return VerifyResult(1.0, parsed, flags=flags)
-        return VerifyResult(0.0, parsed, "a hidden test fails", flags)
+            return VerifyResult(1.0, parsed, flags=flags, path=parsed)
+        return VerifyResult(0.0, parsed, "a hidden test fails", flags, path=parsed)
 
     def weak_verify(self, prompt: Prompt, completion: str) -> VerifyResult:
         """The share of the prompt's examples that hold."""

@@ -147,13 +147,13 @@ class Python(Task):
             for returned, value in zip(result.returned, expected, strict=True)
         ]
         if all(right):
-            return VerifyResult(1.0, parsed, flags=flags)
+            return VerifyResult(1.0, parsed, flags=flags, path=parsed)
         failed = result.returned[right.index(False)]
         if result.limit:
             flags = (*flags, "timeout" if result.timed_out else result.limit)
         score = sum(right[EXAMPLES:]) / len(right[EXAMPLES:]) if self.graded and right[EXAMPLES:] else 0.0
         reason = "too much time" if result.timed_out else failed.error or "another value"
-        return VerifyResult(min(score, 0.99), parsed, reason, flags)
+        return VerifyResult(min(score, 0.99), parsed, reason, flags, path=parsed)
 
 
 def _prompt(kind: Kind, parameters: Parameters, surface: str = "") -> Prompt:

@@ -33,8 +33,8 @@ def mark_kept(
 ) -> list[Episode]:
     """The episodes in their order, `kept` set for those that pass.
 
-    One that was cut off, scores below `threshold`, leaks its hint, or repeats a solution of its problem is
-    out; of what is left a problem keeps at most `per_prompt`, the most different ones.
+    One that was cut off, scores below `threshold`, leaks its hint, or goes a way that another of its problem
+    went before is out; of what is left a problem keeps at most `per_prompt`, the most different ones.
     """
     chosen: dict[str, list[int]] = {}
     seen: set[tuple[str, str]] = set()
@@ -43,10 +43,10 @@ def mark_kept(
             continue
         if episode.source == "hint" and config.leaks and task.leaks(episode.prompt, episode.completion):
             continue
-        solution = (episode.prompt.id, episode.result.parsed or episode.completion)
-        if config.distinct and solution in seen:
+        way = (episode.prompt.id, episode.path)
+        if config.distinct and way in seen:
             continue
-        seen.add(solution)
+        seen.add(way)
         chosen.setdefault(episode.prompt.id, []).append(index)
     kept: set[int] = set()
     for indices in chosen.values():

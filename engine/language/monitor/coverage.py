@@ -35,15 +35,15 @@ def pass_columns(right: Right) -> Columns:
 
 
 def unique_columns(probe: Probe, right: Right) -> Columns:
-    """Distinct solutions a sample, readable and right, and the effective number of right ones, `[P]` each.
+    """Distinct ways a sample, readable and right, and the effective number of right ones, `[P]` each.
 
-    The effective number is exp(H) of the shares of the right solutions of a problem, 0 where none is
-    right: the Vendi score (Friedman and Dieng 2023) of solutions that are alike or not at all.
+    The effective number is exp(H) of the shares of the right ways of a problem, 0 where none is right: the
+    Vendi score (Friedman and Dieng 2023) of ways that are alike or not at all.
     """
     num_prompts, num_samples = right.shape
     distinct, distinct_right, effective = (np.zeros(num_prompts) for _ in range(3))
-    for p, (parsed, hits) in enumerate(_solutions_found(probe, right)):
-        distinct[p], distinct_right[p] = len(parsed), len(hits)
+    for p, (ways, hits) in enumerate(_found(probe, right, _way)):
+        distinct[p], distinct_right[p] = len(ways), len(hits)
         effective[p] = effective_number(hits.values())
     size = np.full(num_prompts, float(num_samples))
     return {
@@ -56,7 +56,7 @@ def unique_columns(probe: Probe, right: Right) -> Columns:
 def solution_columns(probe: Probe, right: Right, solutions: Solutions) -> Columns:
     """Right solutions found over all known ones, `[P]`, of problems that can list them; empty if none can."""
     found, known = np.zeros(len(probe.prompts)), np.zeros(len(probe.prompts))
-    for p, (_, hits) in enumerate(_solutions_found(probe, right)):
+    for p, (_, hits) in enumerate(_found(probe, right, lambda episode: episode.result.parsed)):
         every = solutions(probe.prompts[p])
         if every:
             found[p], known[p] = len(every & hits.keys()), len(every)
@@ -122,13 +122,18 @@ def pooled_strata(labels: Sequence[str], minimum: int) -> list[str]:
     return [label if sizes[label] >= minimum else "other" for label in labels]
 
 
-def _solutions_found(probe: Probe, right: Right) -> Iterable[tuple[set[str], Counter[str]]]:
-    """Of each problem: the readable solutions, and the right ones with their counts."""
+def _way(episode: Episode) -> str:
+    """The canonical way of a sample that can be read."""
+    return episode.path if episode.result.parsed or episode.result.path else ""
+
+
+def _found(
+    probe: Probe, right: Right, read: Callable[[Episode], str]
+) -> Iterable[tuple[set[str], Counter[str]]]:
+    """Of each problem: what is read of its samples, and of the right ones with its counts."""
     num_samples = right.shape[1]
     flags = right.tolist()
     for p in range(len(probe.prompts)):
-        parsed = [
-            episode.result.parsed for episode in probe.episodes[p * num_samples : (p + 1) * num_samples]
-        ]
-        hits = Counter(text for text, hit in zip(parsed, flags[p], strict=True) if hit and text)
-        yield {text for text in parsed if text}, hits
+        texts = [read(episode) for episode in probe.episodes[p * num_samples : (p + 1) * num_samples]]
+        hits = Counter(text for text, hit in zip(texts, flags[p], strict=True) if hit and text)
+        yield {text for text in texts if text}, hits

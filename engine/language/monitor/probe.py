@@ -101,8 +101,8 @@ def flat_tokens(texts: Sequence[str], tokenize: Tokenize | None) -> tuple[Ints, 
 
 
 def shapes(episode: Episode) -> Iterable[str]:
-    """The default modes: the solution with every number written `#`, so `3+4=7` and `9+1=10` are one mode."""
-    text = episode.result.parsed or episode.completion.strip()
+    """The default modes: the way with every number written `#`, so `3+4=7` and `9+1=10` are one mode."""
+    text = episode.path
     return (_NUMBER.sub("#", text)[:200],) if text else ()
 
 

@@ -242,8 +242,8 @@ class VerifierPool(Verifier):
         if "failed" in answer:
             results[index] = self.fail(answer["failed"])
             return
-        score, parsed, reason, flags, kind = answer["result"]
-        results[index] = VerifyResult(score, parsed, reason, tuple(flags), kind)
+        score, parsed, reason, flags, kind, path = answer["result"]
+        results[index] = VerifyResult(score, parsed, reason, tuple(flags), kind, path)
         self.counts["verified"] += 1
 
     def _replace_late(self, waiting: deque[int], results: list[VerifyResult | None]) -> None:

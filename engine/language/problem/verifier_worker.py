@@ -84,7 +84,16 @@ def judge(task: Task, prompt: Prompt, completion: str) -> dict[str, Any]:
     complaint = complain(result)
     if complaint:
         return {"refused": f"`verify` of prompt {prompt.id!r}: {complaint}"}
-    return {"result": [float(result.score), result.parsed, result.reason, list(result.flags), result.kind]}
+    return {
+        "result": [
+            float(result.score),
+            result.parsed,
+            result.reason,
+            list(result.flags),
+            result.kind,
+            result.path,
+        ]
+    }
 
 
 def describe_failure(error: BaseException) -> str:
@@ -106,10 +115,10 @@ def complain(result: object) -> str:
         return f"flags {_shown(result.flags)} returned; give a tuple of texts"
     if result.kind not in get_args(Kind):
         return f"kind {_shown(result.kind)} returned; give {', '.join(get_args(Kind))}"
-    for text in (result.parsed, result.reason, *result.flags):
+    for text in (result.parsed, result.path, result.reason, *result.flags):
         if not isinstance(text, str) or len(text) > MAX_TEXT or not (text.isascii() or _is_unicode(text)):
             return (
-                f"parsed, reason and flags must be text of {MAX_TEXT} valid characters at most, "
+                f"parsed, path, reason and flags must be text of {MAX_TEXT} valid characters at most, "
                 f"not {_shown(text)}"
             )
     return ""

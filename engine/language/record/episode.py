@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.language.spelling import spaced_once
 from engine.language.task import Prompt, VerifyResult
 
 Source = Literal["real", "model", "hint", "search"]
@@ -56,6 +57,12 @@ class Episode:
     """In the loss."""
     steps: tuple[Step, ...] = ()
     """Of a search; empty otherwise."""
+
+    @property
+    def path(self) -> str:
+        """The canonical way to the answer: what the verifier says, else the text, spaced once."""
+        return self.result.path or spaced_once(self.completion)
+
     ids: NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
     """The tokens drawn, after the prompt and a hint that stands in the completion, [T]; the end token or the
     stop string is there as it was drawn. Not stored, since files outlive tokenizers: None in what is read

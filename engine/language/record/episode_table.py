@@ -16,8 +16,9 @@ from engine.language.task import Kind, Prompt, VerifyResult
 from engine.parquet import TableFormat
 from engine.storage import Digest
 
-FORMAT = 1
-"""Version of the files; a newer one is refused."""
+FORMAT = 2
+"""Version of the files; a newer one is refused, older ones are read: format 1 has no `path`, which `parsed`
+was then."""
 
 ROWS = 4096
 """Held decoded at a time."""
@@ -46,6 +47,7 @@ EPISODE_SCHEMA = pa.schema(
         pa.field("completion", pa.string(), nullable=False),
         pa.field("score", pa.float64(), nullable=False),
         pa.field("parsed", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
         pa.field("reason", pa.string(), nullable=False),
         pa.field("flags", _TEXTS, nullable=False),
         pa.field("kind", pa.string(), nullable=False),
@@ -64,12 +66,13 @@ EPISODE_SCHEMA = pa.schema(
 )
 """A row an episode; columns are the fields of Episode, Prompt and VerifyResult."""
 
-_FORMAT = TableFormat("episode", FORMAT, EPISODE_SCHEMA, "task", "episodes")
+_FIRST_SCHEMA = EPISODE_SCHEMA.remove(EPISODE_SCHEMA.get_field_index("path"))
+_FORMAT = TableFormat("episode", FORMAT, EPISODE_SCHEMA, "task", "episodes", {1: _FIRST_SCHEMA})
 _EPISODE_FIELDS = (
     "completion", "source", "iteration", "model", "seed", "temperature", "logprob", "tokens", "ended", "kept",
     "weight",
 )  # fmt: skip
-_RESULT_FIELDS = ("score", "parsed", "reason", "kind")
+_RESULT_FIELDS = ("score", "parsed", "path", "reason", "kind")
 
 
 def write_episodes(path: Path, episodes: Iterable[Episode], task: str) -> Digest:
@@ -88,7 +91,7 @@ def read_episodes(path: Path, task: str | None = None, digest: Digest | None = N
     """
     with _FORMAT.read(path, task, digest) as file:
         for batch in file.iter_batches(batch_size=ROWS, use_threads=False):
-            yield from from_table(pa.Table.from_batches([batch]))
+            yield from from_table(_current(pa.Table.from_batches([batch])))
 
 
 def to_table(episodes: Sequence[Episode], task: str) -> pa.Table:
@@ -104,6 +107,14 @@ def from_table(table: pa.Table) -> list[Episode]:
     if any(table[name].null_count for name in EPISODE_SCHEMA.names):
         raise ValueError("a column has a null where it must not")
     return [_episode(row) for row in table.to_pylist()]
+
+
+def _current(table: pa.Table) -> pa.Table:
+    """A table of any format with the columns of this one."""
+    if "path" in table.column_names:
+        return table
+    place = EPISODE_SCHEMA.get_field_index("path")
+    return table.add_column(place, EPISODE_SCHEMA.field(place), table["parsed"])
 
 
 def _batches(episodes: Iterable[Episode]) -> Iterator[list[Episode]]:

@@ -45,7 +45,7 @@ def distinct_paths(run: Path) -> int:
     """Different right solutions among all samples of a run."""
     with TextRun.open(run) as opened:
         opened.latest()
-        right = {(e.prompt.id, e.result.parsed) for e in opened.episodes() if e.result.score >= 1}
+        right = {(e.prompt.id, e.path) for e in opened.episodes() if e.result.score >= 1}
     return len(right)
 
 
