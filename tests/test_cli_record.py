@@ -69,7 +69,7 @@ def test_warnings_go_to_stderr(selfplay: Any, record_file: Any) -> None:
     ("content", "name", "message"),
     [
         (BAD_GO, "a.sgf", "game 1: ply 2 W[cc]: move 'C3' is illegal: the point is occupied"),
-        ("1. e4 e5 2. Ke3", "a.pgn", "game 1: ply 3 (2. Ke3): move 'Ke3' is illegal here"),
+        ("1. e4 e5 2. Ke3", "a.pgn", "game 1: line 1, ply 3 (2. Ke3): move 'Ke3' is illegal here"),
         ("", "a.sgf", "no game"),
         ("", "a.pgn", "no game"),
         (os.urandom(1000), "a.sgf", "a.sgf"),

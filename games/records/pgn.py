@@ -1,15 +1,12 @@
 """PGN: games of chess, Chess960 and Gardner's chess from other programs, and ours for theirs.
 
-python-chess reads the text; it is asked for words, not for moves: those are found and judged by our rules,
-with the draws that FIDE has without a claim. Gardner's chess has no standard: it is the variant `Gardner`,
-with a FEN of five rows.
+The moves are judged by our rules, with the draws that FIDE has without a claim. Gardner's chess has no
+standard: it is the variant `Gardner`, with a FEN of five rows.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib
-import io
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,8 +15,10 @@ from typing import Any
 from engine._core import ChessState, Game, InputError, State
 from engine.errors import UserError
 from games.chess import Chess, Chess960, Gardner
-from games.records.pgn_text import TAG_NAME, decode, split, tidy
-from games.records.record import MAX_PLIES, Move, Record, play_move, shortened
+from games.records.pgn_grammar import GameText, read_games
+from games.records.pgn_text import decode
+from games.records.pgn_token import TAG_NAME, canonical_marker
+from games.records.record import Move, Record, shortened
 
 ROSTER = {"Event": "?", "Site": "?", "Date": "????.??.??", "Round": "?", "White": "?", "Black": "?"}
 """Tags that every game has, the result apart, and what stands for an unknown one."""
@@ -43,24 +42,11 @@ _RESULTS = {1.0: "1-0", 0.0: "1/2-1/2", -1.0: "0-1"}
 
 def read(data: bytes) -> Iterator[Record | UserError]:
     """The games of a file in order, or what is wrong with one. Raise UserError where the text is no PGN."""
-    try:
-        library: Any = importlib.import_module("chess.pgn")
-    except ImportError as error:
-        raise UserError("reading PGN takes the extra 'chess': pip install 'selfplay[chess]'") from error
-    visitor, parts = _visitor(library), split(decode(data))
-    for line, part in parts:
+    for text in read_games(decode(data)):
         try:
-            file = io.StringIO(tidy(part, line))
-        except UserError as error:
-            if len(parts) == 1:
-                raise
-            yield error
-            continue
-        while (words := library.read_game(file, Visitor=visitor)) is not None:
-            try:
-                yield _read_game(*words)
-            except (UserError, InputError) as error:
-                yield UserError(str(error))
+            yield _read_game(text)
+        except (UserError, InputError) as error:
+            yield UserError(str(error))
 
 
 def write(
@@ -123,85 +109,73 @@ def _tag_line(name: str, text: str) -> str:
     return f'[{name} "' + line.replace("\\", "\\\\").replace('"', '\\"') + '"]'
 
 
-def _visitor(library: Any) -> Any:
-    """For python-chess: its result is the tags, the words for moves on the main line, and the game's end."""
-
-    class Words(library.BaseVisitor):  # type: ignore[misc]
-        def begin_game(self) -> None:
-            self.tags: dict[str, str] = {}
-            self.words: list[str] = []
-            self.end = ""
-
-        def begin_headers(self) -> Any:
-            return library.Headers({})  # which stays empty, so that no variant or FEN stops the reader
-
-        def visit_header(self, tagname: str, tagvalue: str) -> None:
-            self.tags[tagname] = re.sub(r"\\([\\\"])", r"\1", tagvalue)
-
-        def begin_variation(self) -> Any:
-            return library.SKIP
-
-        def begin_parse_san(self, board: Any, san: str) -> Any:
-            if len(self.words) <= MAX_PLIES:
-                self.words.append(san)
-            # One move on its board is what the reader needs to tell variations.
-            return library.SKIP if board.move_stack else None
-
-        def parse_san(self, board: Any, san: str) -> Any:
-            del board, san
-            return library.chess.Move.null()
-
-        def visit_result(self, result: str) -> None:
-            self.end = result
-
-        def result(self) -> tuple[dict[str, str], list[str], str]:
-            return self.tags, self.words, self.end
-
-    return Words
+def _read_game(text: GameText) -> Record:
+    try:
+        game, start, warnings = _start(text.tags)
+        state = _chess(game.parse(start))
+    except (UserError, InputError) as error:
+        raise UserError(f"line {text.first_line}: {error}") from error
+    moves, odd_mark = [], ""
+    for at, word in text.words:
+        action, remark = _play(state, word, functools.partial(text.line, at))
+        moves.append(Move(action))
+        odd_mark = odd_mark or remark
+    if text.fault:
+        raise UserError(text.fault)
+    result, note = _written_result(text)
+    kept = {
+        name: value for name, value in text.tags.items() if name not in DERIVED and ROSTER.get(name) != value
+    }
+    notes = (*text.warnings, *warnings, *filter(None, (note, odd_mark)))
+    return Record(game, game.name, start, tuple(moves), kept, result, _describe, notes)
 
 
-def _read_game(tags: dict[str, str], words: Sequence[str], end: str) -> Record:
-    if len(words) > MAX_PLIES:
-        raise UserError(f"a game of more than {MAX_PLIES} moves")
+def _written_result(text: GameText) -> tuple[str, str]:
+    """The result, empty where it is not known, and a warning or ""."""
+    tag, end, note = text.tags.get("Result", ""), text.marker, ""
+    result = canonical_marker(tag)
+    if result not in _RESULTS.values():
+        if result not in ("", "?", "*"):
+            note = f"the tag Result {shortened(tag)} is none of {', '.join(_RESULTS.values())}"
+        result = end
+    elif end not in ("", "*", result):
+        note = f"the tag Result '{result}' and the end of the moves, {end}, differ"
+    return "" if result == "*" else result, note
+
+
+def _start(tags: Mapping[str, str]) -> tuple[Game, str, list[str]]:
+    """The game, its start in its notation, and warnings."""
+    variant, fen = tags.get("Variant", ""), tags.get("FEN", "").strip()
     warnings = []
-    game, start, note = _start(tags.get("Variant", ""), tags.get("FEN", "").strip())
-    if note:
-        warnings.append(note)
-    written = tags.get("Result", "").strip()
-    if written not in _RESULTS.values():
-        if written not in ("", "?", "*"):
-            warnings.append(f"the tag Result {shortened(written)} is none of {', '.join(_RESULTS.values())}")
-        written = end
-    elif end not in ("", "*", written):
-        warnings.append(f"the tag Result '{written}' and the end of the moves, {end}, differ")
-    state = _chess(game.parse(start))
-    moves = tuple(Move(_play(state, word)) for word in words)
-    kept = {name: text for name, text in tags.items() if name not in DERIVED and ROSTER.get(name) != text}
-    return Record(
-        game, game.name, start, moves, kept, "" if written == "*" else written, _describe, tuple(warnings)
-    )
-
-
-def _start(variant: str, fen: str) -> tuple[Game, str, str]:
-    """The game, its start in its notation, and a warning or ""."""
+    set_up = tags.get("SetUp", "").strip()
+    if set_up not in ("", "?", "1" if fen else "0"):
+        warnings.append(f"the tag SetUp {shortened(set_up)} and {'a FEN' if fen else 'no FEN'} do not fit")
     key = re.sub("[^a-z0-9]", "", variant.lower())
     if key not in _VARIANTS:
         raise UserError(f"variant {shortened(variant)} is none of Standard, Chess960, Gardner")
-    game = _game(_VARIANTS[key])
     if re.search(r"[^\x20-\x7e]", fen) or len(fen) > 200 or (fen and "/" not in fen):
         raise UserError(f"FEN {shortened(fen)} is not one")
+    game = _game(_VARIANTS[key])
     try:
-        return game, game.parse(fen).position()[0], ""
+        return game, _set_up(game, fen), warnings
     except InputError as error:
         if key:
             raise
         refusal = error
     other = _game(Chess960)
     try:
-        start = other.parse(fen).position()[0]
+        start = _set_up(other, fen)
     except InputError:
         raise refusal from None
-    return other, start, "no variant is named, but only Chess960 castles from this FEN: read as Chess960"
+    warnings.append("no variant is named, but only Chess960 castles from this FEN: read as Chess960")
+    return other, start, warnings
+
+
+def _set_up(game: Game, fen: str) -> str:
+    start, moves = game.parse(fen).position()
+    if moves:
+        raise UserError(f"FEN {shortened(fen)} has moves after it")
+    return start
 
 
 @functools.lru_cache(maxsize=8)
@@ -209,12 +183,31 @@ def _game(make: Callable[..., Game]) -> Game:
     return make(draws="fide")
 
 
-def _play(state: ChessState, word: str) -> int:
-    number = state.fen().rsplit(" ", 1)[1]
-    where = f"ply {state.ply() + 1} ({number}{'.' if state.player() == 0 else '...'} {word})"
+def _play(state: ChessState, word: str, line: Callable[[], int]) -> tuple[int, str]:
+    """Play a move; its action, and a warning where its mark of check or mate is wrong."""
+
+    def where() -> str:
+        number = state.fen().rsplit(" ", 1)[1]
+        shown = word if len(word) <= 40 else word[:40] + "…"
+        return (
+            f"line {line()}, ply {state.ply() + 1} ({number}{'.' if state.player() == 0 else '...'} {shown})"
+        )
+
     if state.outcome() is not None:
-        raise UserError(f"{where}: move '{word}' comes after the end of the game, by {_ending(state)}")
-    return play_move(state, word, where)
+        raise UserError(
+            f"{where()}: move {shortened(word)} comes after the end of the game, by {_ending(state)}"
+        )
+    try:
+        action = state.parse_action(word)
+    except InputError as error:
+        raise UserError(f"{where()}: {error}") from error
+    marks, remark = word[len(word.rstrip("+#!?")) :], ""
+    if "+" in marks or "#" in marks:
+        san = state.san(action)
+        if san[-1] not in "+#" or ("#" in marks and san[-1] == "+"):
+            remark = f"{where()}: the move gives no {'mate' if '#' in marks else 'check'}"
+    state.play(action)
+    return action, remark
 
 
 def _ending(state: ChessState) -> str | None:
