@@ -36,7 +36,6 @@ LAST = 10
 
 EXTRAS = {
     "cpu": ("openvino", "2 to 3 times faster networks on a processor, and int8"),
-    "chess": ("chess", "PGN and external chess engines"),
     "go": ("charset_normalizer", "SGF whose charset has to be found"),
     "envs": ("pettingzoo", "the games as PettingZoo environments"),
     "text": ("transformers", "self-play of language models"),
