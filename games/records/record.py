@@ -39,6 +39,8 @@ class Record:
     describe: Callable[[Record, State], dict[str, Any]] = field(compare=False)
     """Of the final position, what the format's games have beside the rest of `answer`."""
     warnings: tuple[str, ...] = field(default=(), compare=False)
+    marks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Points by property, where the final position has some that its result rests on: TB and TW of SGF."""
 
     def positions(self) -> Iterator[tuple[State, Move | None]]:
         """Every position with the move played there, the final one with None; one state, played on."""

@@ -1,11 +1,13 @@
 """SGF: games of Go from the collections of other programs, and ours for theirs.
 
 Two moves of one color in a row have a pass between them, and moves after two passes make the game one that
-was resumed: so are they replayed. Set-up stones are read up to the first move.
+was resumed: so are they replayed. Set-up stones are read up to the first move; later ones must stand as the
+moves left them. What is taken for something else than is written, or left out, is a warning.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,11 +16,14 @@ from typing import Any
 from engine._core import Game, InputError, State
 from engine.errors import UserError
 from games.go import Go
-from games.records.record import MAX_PLIES, Move, Record, play_move, shortened
+from games.records.record import Move, Record, shortened
+from games.records.sgf_info import board_size, game_info
 from games.records.sgf_komi import komi_option, komi_text
+from games.records.sgf_replay import Replay, main_line_plays, territory_marks
+from games.records.sgf_result import agree, parse_result, score_text
 from games.records.sgf_rules import rules_options, rules_text
 from games.records.sgf_start import COLORS, gtp_point, point_of, sgf_point, start_text
-from games.records.sgf_tree import TAGS, Node, main_lines, single
+from games.records.sgf_tree import TAGS, Node, main_lines
 
 
 def read(data: bytes) -> Iterator[Record | UserError]:
@@ -65,67 +70,47 @@ def print_record(record: Record) -> str:
         if move is not None and not move.implied:
             point = sgf_point(state.action_text(move.action), rows)
             nodes.append(f";{COLORS[state.player()]}[{point}]")
+    if record.marks:
+        points = {name: [sgf_point(text, rows) for text in record.marks[name]] for name in record.marks}
+        nodes.append(";" + "".join(_property(name, values) for name, values in points.items()))
     lines += ["".join(nodes[first : first + 12]) for first in range(0, len(nodes), 12)]
     return "\n".join(lines) + ")\n"
 
 
 def _read_game(nodes: Sequence[Node], warnings: Sequence[str]) -> Record:
-    root = nodes[0]
-    _require_go(single(root, "GM"))
-    columns, rows = _size(single(root, "SZ"))
-    rules, rules_warning = rules_options(single(root, "RU"))
-    komi, komi_warning = komi_option(single(root, "KM"), root.get("AP", ()), rules["rules"])
-    plays = _plays(nodes)
-    start, start_warning = start_text(nodes, plays, columns, rows)
+    info = game_info(nodes)
+    columns, rows = board_size(info.value("SZ"))
+    rules, rules_warning = rules_options(info.value("RU"))
+    komi, komi_warning = komi_option(info.value("KM"), info.programs, rules["rules"])
+    plays = main_line_plays(nodes)
+    first = plays[0].color if plays else ""
+    opening = nodes[: plays[0].node + 1] if plays else nodes
+    start, start_warning = start_text(opening, info.value("HA"), first, columns, rows)
     size = str(columns) if columns == rows else f"{columns}x{rows}"
     options = {"size": size, **rules, "komi": komi}
-    texts = [(color, _gtp_move(raw, columns, rows, number)) for number, (color, raw) in enumerate(plays, 1)]
-    first = _game(**options).parse(start)
-    start = first.position()[0]
-    filled = _with_passes(texts, first.player())
+    texts = [(play.color, _gtp_move(play.point, columns, rows, ply)) for ply, play in enumerate(plays, 1)]
+    state = _game(**options).parse(start)
+    start = state.position()[0]
+    filled = _with_passes(texts, state.player())
     options["resumptions"] = _count_resumptions([text for _, text, _ in filled])
     if len(filled) >= _game(**options).max_plies:
         options["max_plies"] = len(filled) + 1
     game = _game(**options)
-    moves = _resolve(game, start, filled, plays)
-    notes = (rules_warning, komi_warning, start_warning)
-    return Record(
-        game, game.name, start, moves, {name: single(root, name) for name in TAGS if single(root, name)},
-        single(root, "RE"), _describe, (*warnings, *(note for note in notes if note)),
+    replay = Replay(game, start, nodes)
+    moves = replay.play(filled, plays)
+    marks, marks_warning = territory_marks(nodes[plays[-1].node if plays else 0 :], columns, rows)
+    record = Record(game, game.name, start, moves, info.tags(), info.value("RE"), _describe, (), marks)
+    notes = (
+        *warnings, *info.warnings, rules_warning, komi_warning, start_warning, *replay.warnings,
+        marks_warning, _passes_warning(filled), _bonus_warning(game, start),
+        _result_warning(record, replay.state),
     )  # fmt: skip
+    return dataclasses.replace(record, warnings=tuple(note for note in notes if note))
 
 
 @functools.lru_cache(maxsize=64)
 def _game(**options: Any) -> Go:
     return Go(**options)
-
-
-def _require_go(text: str) -> None:
-    if text not in ("", "1"):
-        raise UserError(f"GM[{shortened(text)[1:-1]}] is not Go, which is GM[1]")
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([0-9]{1,3})(?:[:xX]([0-9]{1,3}))?", text or "19")
-    if match is None:
-        raise UserError(f"SZ[{shortened(text)[1:-1]}] is neither a number nor columns:rows")
-    columns, rows = int(match[1]), int(match[2] or match[1])
-    if not (2 <= columns <= 25 and 2 <= rows <= 25):
-        raise UserError(f"SZ[{text}]: the board must have 2 to 25 columns and rows")
-    return columns, rows
-
-
-def _plays(nodes: Sequence[Node]) -> list[tuple[str, str]]:
-    """Color and raw point of every move."""
-    plays: list[tuple[str, str]] = []
-    for node in nodes:
-        for color in (name for name in node if name in COLORS):
-            if len(node[color]) != 1:
-                raise UserError(f"move {len(plays) + 1}: {color} has {len(node[color])} values")
-            plays.append((color, node[color][0].strip()))
-    if len(plays) > MAX_PLIES:
-        raise UserError(f"a game of more than {MAX_PLIES} moves")
-    return plays
 
 
 def _gtp_move(raw: str, columns: int, rows: int, number: int) -> str:
@@ -153,35 +138,66 @@ def _count_resumptions(moves: Sequence[str]) -> int:
     return sum(moves[at - 2] == moves[at - 1] == "pass" for at in range(2, len(moves)))
 
 
-def _resolve(
-    game: Go, start: str, filled: Sequence[tuple[str, str, bool]], plays: Sequence[tuple[str, str]]
-) -> tuple[Move, ...]:
-    """The moves as actions; raise UserError naming the ply and the move of the file."""
-    state, moves, number = game.parse(start), [], 0
-    for color, text, implied in filled:
-        number += not implied
-        raw = "" if implied else f" {color}[{plays[number - 1][1]}]"
-        moves.append(Move(play_move(state, text, f"ply {number}{raw}"), implied))
-    return tuple(moves)
+def _passes_warning(filled: Sequence[tuple[str, str, bool]]) -> str:
+    passes = sum(implied for _, _, implied in filled)
+    return f"moves of one color in a row: {passes} times the other's pass is put between" if passes else ""
 
 
-def _describe(record: Record, state: State) -> dict[str, Any]:
-    return {
-        "komi": _komi_of(record.game),
-        "result": _result(record.game, state),
-        "needs_agreement": record.game.needs_agreement,  # type: ignore[attr-defined]
+def _bonus_warning(game: Go, start: str) -> str:
+    """Where black stones alone are set up, White moves, and the rules would count a handicap for White."""
+    stones = re.fullmatch(r"B:(\S+,\S+) turn:W;", start)
+    if stones is None:
+        return ""
+    with_bonus = game.parse(f"handicap:{stones[1]};")
+    bonus = game.parse(start).area_score() - with_bonus.area_score()  # type: ignore[attr-defined]
+    return f"black stones set up without HA: White gets no bonus of {bonus:g} points" if bonus else ""
+
+
+def _result_warning(record: Record, state: Any) -> str:
+    """Where RE is not understood, or tells another count than ours."""
+    if not record.result:
+        return ""
+    shown = f"RE[{shortened(record.result)[1:-1]}]"
+    written = parse_result(record.result)
+    if written is None:
+        return f"{shown} is not understood"
+    agreement = agree(record.game, state, record.marks)
+    if written.points is None or (agreement is None and state.outcome() is None):
+        return ""
+    score = agreement.score if agreement else _score(record.game, state)
+    if written.agrees_with(score):
+        return ""
+    how = "by TB and TW" if agreement else "with all stones alive"
+    return f"{shown}: the count is {score_text(score)} {how}"
+
+
+def _describe(record: Record, state: Any) -> dict[str, Any]:
+    game = record.game
+    assert isinstance(game, Go)
+    agreement = agree(game, state, record.marks)
+    counts = agreement is not None and game.needs_agreement and state.outcome() is not None
+    described = {
+        "komi": game.komi,
+        "result": score_text(agreement.score) if agreement and counts else _result(game, state),
+        "needs_agreement": game.needs_agreement,
+        "agreement": agreement and {"dead": list(agreement.dead), "result": score_text(agreement.score)},
         "superko": _first_repetition(record, "positional"),
         "situational_superko": _first_repetition(record, "situational"),
     }
+    if agreement and counts:
+        described["outcome"] = (agreement.score > 0) - (agreement.score < 0)
+    return described
 
 
 def _result(game: Game, state: Any) -> str | None:
     """As SGF writes it, all stones on the board alive; None while the game runs."""
-    if state.outcome() is None:
-        return None
+    return None if state.outcome() is None else score_text(_score(game, state))
+
+
+def _score(game: Game, state: Any) -> float:
+    """Black's points less White's, all stones on the board alive."""
     territory = game.needs_agreement  # type: ignore[attr-defined]
-    score = state.territory_score([]) if territory else state.area_score()
-    return f"{'B' if score > 0 else 'W'}+{abs(score):g}" if score else "0"
+    return float(state.territory_score([]) if territory else state.area_score())
 
 
 def _first_repetition(record: Record, ko: str) -> dict[str, Any] | None:

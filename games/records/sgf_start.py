@@ -3,74 +3,95 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from engine.errors import UserError
 from games.records.record import shortened
-from games.records.sgf_tree import Node, single
+from games.records.sgf_tree import Node
 
 COLUMNS = "ABCDEFGHJKLMNOPQRSTUVWXYZ"
 COLORS = "BW"
+SETUP = ("AB", "AW", "AE")
 
 Point = tuple[int, int]
 """Column and row, from the top left."""
 
+_PLAYERS = {"b": "B", "black": "B", "1": "B", "w": "W", "white": "W", "2": "W"}
 
-def start_text(
-    nodes: Sequence[Node], plays: Sequence[tuple[str, str]], columns: int, rows: int
-) -> tuple[str, str]:
-    """The position before the first move in the game's notation, and a warning or ""."""
+
+def start_text(nodes: Sequence[Node], handicap: str, first: str, columns: int, rows: int) -> tuple[str, str]:
+    """The position before the first move in the game's notation, and a warning or "".
+
+    `nodes` are those up to the first move, whose color is `first`, and `handicap` is HA.
+    """
     board = _setup(nodes, columns, rows)
     stones = {
         color: sorted((p for p in board if board[p] == color), key=lambda p: (p[1], p[0])) for color in COLORS
     }
-    turn = next((node["PL"][0].strip().upper()[:1] for node in nodes if "PL" in node), "")
-    if turn and turn not in COLORS:
-        raise UserError(f"PL[{turn}] is neither B nor W")
-    first = turn or (plays[0][0] if plays else "")
-    handicap = _handicap(single(nodes[0], "HA"))
+    # Beside a move PL is the next player.
+    turns = [player_of(node["PL"][0]) for node in nodes if "PL" in node and not node.keys() & set(COLORS)]
+    turn = turns[-1] if turns else ""
+    count = _handicap(handicap)
     points = {color: ",".join(gtp_point(point, rows) for point in stones[color]) for color in COLORS}
-    if handicap >= 2 and first in ("W", ""):
-        if len(stones["B"]) >= 2 and not stones["W"]:
-            count = len(stones["B"])
-            differs = f"HA[{handicap}] with {count} stones (AB): read as {count}" if count != handicap else ""
+    if count >= 2 and (turn or first) in ("W", ""):
+        placed = len(stones["B"])
+        if placed >= 2 and not stones["W"]:
+            differs = f"HA[{count}] with {placed} stones (AB): read as {placed}" if placed != count else ""
             return f"handicap:{points['B']};", differs
         if not board:
-            return f"handicap:{handicap};", f"HA[{handicap}] without stones (AB): read as the fixed points"
+            return f"handicap:{count};", f"HA[{count}] without stones (AB): read as the fixed points"
     fields = [f"{color}:{points[color]}" for color in COLORS if points[color]]
-    if first == "W":
+    if (turn or first) == "W":
         fields.append("turn:W")
-    ignored = f"HA[{handicap}] with Black to move first: no bonus for White" if handicap >= 2 else ""
+    ignored = _ignored(count, turn or first, len(stones["B"]), len(stones["W"]))
     return f"{' '.join(fields)};" if fields else "", ignored
 
 
+def _ignored(handicap: int, turn: str, black: int, white: int) -> str:
+    if handicap < 2:
+        return ""
+    if turn == "B":
+        return f"HA[{handicap}] with Black to move first: no bonus for White"
+    placed = f"{black} black and {white} white stones set up"
+    return f"HA[{handicap}] with {placed}: no handicap, and no bonus for White"
+
+
 def _handicap(text: str) -> int:
-    if text and not re.fullmatch(r"[0-9]{1,3}", text.strip()):
+    if text and not re.fullmatch(r"[0-9]{1,3}", text):
         raise UserError(f"HA[{shortened(text)[1:-1]}] is not a number of stones")
     return int(text or 0)
 
 
+def player_of(text: str) -> str:
+    """B or W, from PL."""
+    player = _PLAYERS.get(text.strip().lower())
+    if player is None:
+        raise UserError(f"PL[{shortened(text.strip().upper())[1:-1]}] is neither B nor W")
+    return player
+
+
 def _setup(nodes: Sequence[Node], columns: int, rows: int) -> dict[Point, str]:
-    """The stones set up before the first move; raise UserError for a later change."""
+    """The stones of a position that is set up."""
     board: dict[Point, str] = {}
-    moves = 0
     for node in nodes:
         placed: dict[Point, str] = {}
-        for name in ("AB", "AW", "AE"):
-            for value in node.get(name, ()):
-                for point in _points(name, value.strip(), columns, rows):
-                    if placed.get(point, name[1]) != name[1]:
-                        raise UserError(f"{name}[{value}]: the point has a stone of the other color")
-                    placed[point] = name[1]
-        if moves and any(board.get(point, "E") != color for point, color in placed.items()):
-            raise UserError(f"stones are set up after move {moves}: that is not a game")
-        if not moves:
-            board |= placed
-        moves += sum(color in node for color in COLORS)
+        for name, value, point in setup_points(node, columns, rows):
+            if placed.get(point, name[1]) != name[1]:
+                raise UserError(f"{name}[{value}]: the point has a stone of the other color")
+            placed[point] = name[1]
+        board |= placed
     return {point: color for point, color in board.items() if color in COLORS}
 
 
-def _points(name: str, value: str, columns: int, rows: int) -> list[Point]:
+def setup_points(node: Node, columns: int, rows: int) -> Iterator[tuple[str, str, Point]]:
+    """Of every point that a node sets up: the property, its value and the point."""
+    for name in SETUP:
+        for value in node.get(name, ()):
+            for point in points_of(name, value.strip(), columns, rows):
+                yield name, value, point
+
+
+def points_of(name: str, value: str, columns: int, rows: int) -> list[Point]:
     """A point such as `dd`, or a rectangle such as `aa:cc`."""
     first, _, last = value.partition(":")
     ends = [point_of(text, columns, rows) for text in (first, last or first)]

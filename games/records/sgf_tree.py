@@ -30,7 +30,26 @@ TAGS = (
 """Properties of a game that a record keeps as it finds them."""
 
 READ = frozenset(
-    (*TAGS, "AP", "FF", "GM", "SZ", "RU", "KM", "HA", "RE", "PL", "AB", "AW", "AE", "B", "W", "TB", "TW")
+    (
+        *TAGS,
+        "AP",
+        "FF",
+        "GM",
+        "SZ",
+        "RU",
+        "KM",
+        "HA",
+        "RE",
+        "PL",
+        "AB",
+        "AW",
+        "AE",
+        "B",
+        "W",
+        "KO",
+        "TB",
+        "TW",
+    )
 )
 """Properties that are read."""
 
@@ -48,6 +67,9 @@ _GAME_INFO = re.compile(rf"\(\s*;\s*(?:{'|'.join(TAGS)}|KM|RU|RE|HA)\s*\[")
 
 _START = re.compile(r"\(\s*;|;\s*(?:GM|FF)\s*\[\s*[0-9]")
 """Between games, where the first bracket may be missing."""
+
+_SWALLOWED = re.compile(rf"(?P<game>\(\s*;\s*)?\b(?:{'|'.join(sorted(READ))})\s*\Z")
+"""Before the last '[' of a value, where the ']' of the value is missing."""
 
 _MOVE = re.compile(r";\s*(?:B|W|Black|White)\s*\[")
 _TOKEN = re.compile(
@@ -91,11 +113,6 @@ def main_lines(data: bytes) -> Iterator[MainLine | UserError]:
         raise UserError(f"no game: there is no '(;' in {shortened(shown)}")
 
 
-def single(node: Node, name: str) -> str:
-    """The first value of a property; empty where it is not there."""
-    return next(iter(node.get(name, ())), "").strip()
-
-
 class _Part:
     """A piece of a file in one charset, which holds whole games unless one has no end."""
 
@@ -123,6 +140,7 @@ class _Part:
             yield "the game has no '(' before it"
         if tree.depth:
             yield f"the game has no end, {tree.depth} times ')' is missing"
+        yield from tree.warnings
         if tree.variations:
             yield "the main line is read, variations are left out"
         if _MOVE.search(self._text, end, following):
@@ -144,7 +162,8 @@ class _Part:
 
     def _end_of(self, after: int) -> int:
         starts = self._starts or []
-        return next(iter(starts[bisect.bisect_left(starts, after) :]), len(self._text))
+        following = bisect.bisect_left(starts, after)
+        return starts[following] if following < len(starts) else len(self._text)
 
     def _line_of(self, at: int) -> int:
         if at < self._at:
@@ -161,6 +180,7 @@ class _Tree:
         self.nodes: list[dict[str, list[str]]] = []
         self.depth = 1
         self.variations = 0
+        self.warnings: list[str] = []
         self.wrong, self.wrong_at = "", 0
         self._text = text
         self._tokens = 0
@@ -179,6 +199,9 @@ class _Tree:
             if kind == "value" and token["closed"] is None:
                 self.fail(token.start("value"), f"the value {shortened(token['value'][:80])} has no end")
                 return end
+            if kind == "value" and (inner := self._check_value(token["value"])) > 0:
+                self.fail(token.start("value"), f"the value {shortened(token['value'][:inner])} has no end")
+                return token.start("value") + inner
             if self._keeps:
                 try:
                     self._take(kind, token[kind])
@@ -197,6 +220,19 @@ class _Tree:
         if not self.wrong:
             self.wrong, self.wrong_at = what, at
         self._keeps = False
+
+    def _check_value(self, value: str) -> int:
+        """Where another game begins within a value that has no end; a property there is told."""
+        last = value.rfind("[", 1)
+        if last < 0 or "\\" in value[last:]:
+            return 0
+        swallowed = _SWALLOWED.search(value, max(0, last - 40), last)
+        if swallowed and swallowed["game"]:
+            return swallowed.start()
+        if swallowed and self._keeps:
+            shown = shortened(value[swallowed.start() :][:40])
+            self.warnings.append(f"a value of {self._name} ends in {shown}: is a ']' missing before it?")
+        return 0
 
     def _nest(self, bracket: str) -> None:
         self._in_node = False
