@@ -44,7 +44,7 @@ from engine.language.parts import check_settings
 from engine.language.record.episode import Episode, Step
 from engine.language.rollout import Draw, Policy, finish, sample
 from engine.language.settings import build_text_config
-from engine.language.task import Prompt, Split, Task, VerifyResult
+from engine.language.task import Demonstration, Prompt, Split, Task, VerifyResult
 
 
 class Letters(Task):
@@ -124,7 +124,43 @@ def test_labels_of_a_person(tmp_path: Path) -> None:
     path = tmp_path / "labels.jsonl"
     row = {"prompt": "\u2028?", "completions": ["a;", "b;"], "labels": [True, 0]}
     path.write_text("\ufeff" + json.dumps(row, ensure_ascii=False) + "\r\n\n")
-    assert table(file_labels(path)) == {"a;": 1.0, "a;b;": 0.0}
+    assert table(file_labels(path, TASK)) == {"a;": 1.0, "a;b;": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("steps", "end", "step_end", "whole", "joined"),
+    [
+        (["a", "b"], "\n", ";", "a;", ["a;", "a;b;"]),
+        (["a", "b"], "\n", ";", "a", ["a;", "a;b"]),
+        (["a;", "b"], "\n", ";", "a;", ["a;", "a;b;"]),
+        (["One.", "Two."], "\n", "\n", "a", ["One.\n", "One.\nTwo."]),
+        (["One.", "Two."], "</s>", "\n\n", "a", ["One.\n\n", "One.\n\nTwo."]),
+        (["One.\n", "Two.\n"], "\n", "\n", "a", ["One.\n", "One.\nTwo."]),
+        (["One.\n", "Two.\n"], "</s>", "\n", "a\n", ["One.\n", "One.\nTwo.\n"]),
+    ],
+)
+def test_steps_of_a_file_are_joined_as_the_task_joins_them(
+    tmp_path: Path, steps: list[str], end: str, step_end: str, whole: str, joined: list[str]
+) -> None:
+    class Other(Letters):
+        def demonstrations(self, count: int, seed: int) -> list[Demonstration]:
+            return [Demonstration(ASK, whole)]
+
+    task = Other()
+    task.end, task.step_end = end, step_end
+    path = tmp_path / "labels.jsonl"
+    path.write_text(json.dumps({"prompt": "?", "completions": steps, "labels": [1, 0]}))
+    labels = file_labels(path, task)
+    assert [label.text for label in labels] == joined
+    assert [text for _, text in starts(task, joined[-1])] == ["", *joined]
+
+
+@pytest.mark.parametrize("step", ["a\nb", "a ", "", " ", "a\n"])
+def test_a_step_that_the_task_cannot_have_is_refused(tmp_path: Path, step: str) -> None:
+    path = tmp_path / "labels.jsonl"
+    path.write_text(json.dumps({"prompt": "?", "completions": [step, "c"], "labels": [1, 0]}))
+    with pytest.raises(UserError, match="line 1: step "):
+        file_labels(path, TASK)
 
 
 @pytest.mark.parametrize(
@@ -148,15 +184,15 @@ def test_a_bad_label_names_its_line(line: str, tmp_path: Path) -> None:
     path = tmp_path / "labels.jsonl"
     path.write_text('{"prompt": "?", "completions": ["a;"], "labels": [1]}\n' + line + "\n")
     with pytest.raises(UserError, match="line 2"):
-        file_labels(path)
+        file_labels(path, TASK)
 
 
 def test_no_labels_at_all(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("\n")
     with pytest.raises(UserError, match="no labels"):
-        file_labels(tmp_path / "empty.jsonl")
+        file_labels(tmp_path / "empty.jsonl", TASK)
     with pytest.raises(UserError, match="cannot read"):
-        file_labels(tmp_path / "none.jsonl")
+        file_labels(tmp_path / "none.jsonl", TASK)
 
 
 def test_labels_are_marks_on_the_fewest_texts() -> None:

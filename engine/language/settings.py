@@ -119,7 +119,8 @@ class ValueConfig(Section):
     completions: int = Field(8, ge=1, le=10_000)
     """That finish each start, with `rollouts`; and of each problem, for a first value head."""
     path: str = ""
-    """JSON lines with `prompt`, `completions` (the steps) and `labels` (0 to 1)."""
+    """JSON lines with `prompt`, `completions` (the steps) and `labels` (0 to 1); the task's `step_end` is put
+    behind each step that lacks it."""
     mix: float = Field(0.5, ge=0, le=1)
     """Share of the search's value where the completion went on; the rest is its score."""
     weight: float = Field(1.0, ge=0, le=100)

@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.errors import UserError
 from engine.json_object import parse_object
+from engine.language.problem.problems import demonstrations
 from engine.language.record.episode import Episode
 from engine.language.rollout import Draw, Policy, Verify, finish
 from engine.language.task import Prompt, Task
@@ -107,11 +108,14 @@ def search_labels(episodes: Iterable[Episode], mix: float) -> list[Label]:
     return labels
 
 
-def file_labels(path: Path) -> list[Label]:
+def file_labels(path: Path, task: Task) -> list[Label]:
     """A person's labels of steps: JSON lines with `prompt`, `completions` (the steps) and `labels` (0 to 1).
 
-    The columns are trl's of stepwise supervision. Raises UserError naming the line that is none.
+    The columns are trl's of stepwise supervision, whose steps have no ends of their own: each gets the
+    task's `step_end` where it lacks it, the last one where the task's own completions end with it. Raises
+    UserError naming the line that is none, or has a step that the task cannot have.
     """
+    ends_whole = any(each.completion.endswith(task.step_end) for each in demonstrations(task, 8, 0))
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -119,7 +123,7 @@ def file_labels(path: Path) -> list[Label]:
     labels: list[Label] = []
     for number, line in enumerate(lines, start=1):
         try:
-            labels += _of_line(parse_object(line)) if line.strip() else []
+            labels += _of_line(parse_object(line), task, ends_whole) if line.strip() else []
         except (KeyError, ValueError) as error:
             raise UserError(
                 f"'{path}', line {number}: {error}; needs prompt, completions and labels from 0 to 1"
@@ -163,7 +167,7 @@ def read_labels(
     elif source.labels == "search":
         labels = search_labels(episodes, source.mix)
     elif source.labels == "file":
-        labels = file_labels(Path(source.path))
+        labels = file_labels(Path(source.path), task)
     else:
         labels, tokens = rollout_labels(
             policy, task, episodes, source.completions, draw, verify, seed=seed, iteration=iteration
@@ -180,21 +184,35 @@ def starts(task: Task, completion: str) -> Iterator[tuple[str, str]]:
         yield parent, text
 
 
-def _of_line(row: dict[str, object]) -> list[Label]:
+def _of_line(row: dict[str, object], task: Task, ends_whole: bool) -> list[Label]:
     text, steps, marks = row["prompt"], row["completions"], row["labels"]
     if not isinstance(text, str) or not isinstance(steps, list) or not isinstance(marks, list):
         raise ValueError("prompt must be a text, completions and labels lists")
     if len(steps) != len(marks):
         raise ValueError(f"{len(steps)} steps and {len(marks)} labels")
     prompt, before, labels = Prompt(text, text, text), "", []
-    for step, mark in zip(steps, marks, strict=True):
-        if not isinstance(step, str):
-            raise ValueError(f"step {step!r} is no text")
+    for number, (step, mark) in enumerate(zip(steps, marks, strict=True), start=1):
+        step = _ended(step, task, ends_whole or number < len(steps))
         if not isinstance(mark, bool | int | float) or not 0 <= mark <= 1:
             raise ValueError(f"label {mark!r} is not from 0 to 1")
         labels.append(Label(prompt, before, before + step, float(mark)))
         before += step
     return labels
+
+
+def _ended(step: object, task: Task, with_end: bool) -> str:
+    """A step as the task writes it."""
+    if not isinstance(step, str) or not step.strip():
+        raise ValueError(f"step {step!r} is no text")
+    if not step.endswith(task.step_end):
+        if with_end and step != step.rstrip():
+            raise ValueError(f"step {step!r} ends with space, and the task's steps with {task.step_end!r}")
+        step += task.step_end if with_end else ""
+    elif not with_end and task.end in task.step_end:
+        step = step.removesuffix(task.step_end)
+    if task.end in step.removesuffix(task.step_end):
+        raise ValueError(f"step {step!r} holds {task.end!r}, which ends a completion of this task")
+    return step
 
 
 def _share(value: float, player: int) -> float:
