@@ -8,18 +8,26 @@ from typing import Any, NoReturn
 
 
 def parse_object(text: str | bytes, parse_number: Callable[[str], Any] | None = None) -> dict[str, Any]:
-    """The JSON object that a line is.
+    """The JSON object that a line is; like `parse_document`, and ValueError for anything but an object."""
+    document = parse_document(text, parse_number)
+    if not isinstance(document, dict):
+        raise ValueError(f"{json.dumps(document)[:60]} is not a JSON object")
+    return document
+
+
+def parse_document(text: str | bytes, parse_number: Callable[[str], Any] | None = None) -> Any:
+    """What a JSON text holds.
 
     Args:
-        text: the line; bytes are UTF-8.
+        text: the text; bytes are UTF-8.
         parse_number: makes a value of a number as it is written, where it is given.
 
     Raises:
-        ValueError: it is none, has NaN or Infinity in it, is nested too deeply, or names a thing twice, of
+        ValueError: it is no JSON, has NaN or Infinity in it, is nested too deeply, or names a thing twice, of
             which Python's own reader would take the last.
     """
     try:
-        document = json.loads(
+        return json.loads(
             text,
             parse_int=parse_number,
             parse_float=parse_number,
@@ -32,9 +40,6 @@ def parse_object(text: str | bytes, parse_number: Callable[[str], Any] | None = 
         raise ValueError("not JSON: nested too deeply") from error
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise ValueError(f"{json.dumps(document)[:60]} is not a JSON object")
-    return document
 
 
 def _refuse_constant(word: str) -> NoReturn:

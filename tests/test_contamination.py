@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -96,3 +97,23 @@ def test_any_text_can_be_indexed_and_looked_up(items: list[str], text: str) -> N
 def test_an_item_without_text_meets_nothing() -> None:
     index = EvaluationIndex([Prompt("a", "", "k"), Prompt("b", " ", "l")])
     assert overlap([record("anything", "m"), record("", "n")], index) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("o", "o\u200b"),
+        lambda text: "\ufeff" + text.replace(" ", "\u00a0"),
+        lambda text: text.replace(" ", "\n\n "),
+        lambda text: text.replace("a", "\u00ad\uff41"),
+        lambda text: text.upper(),
+    ],
+)
+def test_what_cannot_be_seen_hides_no_item(change: Callable[[str], str]) -> None:
+    index = EvaluationIndex([Prompt(str(n), prose(n), prose(n)) for n in range(50)])
+    for n in range(20):
+        assert index.by_text(change(prose(n))) == str(n)
+    assert index.by_key(f" {prose(3)}\u200b".replace(" ", "  ")) == "3"
+    assert index.by_key(prose(3).replace("a", "\u0430")) is None, "letters that look alike are others"
+    short = EvaluationIndex([Prompt("c", "4+0=", "0+4")])
+    assert overlap([record("4\u200b+0=")], short) == [Hit(0, "c", "text")]

@@ -1,5 +1,7 @@
 """Tasks that are files: what is read, what is refused by line, and where the answers stay."""
 
+import gzip
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,8 @@ import pytest
 
 from engine.cli.text_run import open_task
 from engine.errors import UserError
+from engine.language.conversation import conversation, conversation_text
+from engine.language.problem import row_file
 from engine.language.problem.jsonl_task import JsonlTask
 from engine.language.problem.task_laws import check_task
 from engine.language.problem.verifier import VerifierPool
@@ -159,3 +163,137 @@ def test_a_fault_is_told_in_the_words_of_the_user(path: str) -> None:
             open_task(spec)
         assert f"task '{spec}': " in str(caught.value)
         assert "engine.language" not in str(caught.value)
+
+
+def texts(task: JsonlTask) -> set[str]:
+    return {prompt.text for split in ("train", "validation", "test") for prompt in task.prompts(split, 99, 0)}
+
+
+LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("x.JSONL", LINES),
+        ("x.ndjson", LINES),
+        ("x.jsonl.gz", gzip.compress(LINES)),
+        ("x.Jsonl.GZ", gzip.compress(LINES[: len(LINES) // 2]) + gzip.compress(LINES[len(LINES) // 2 :])),
+        ("x.gz", gzip.compress(LINES)),
+        ("x.json", json.dumps(ROWS).encode()),
+        ("x.Json", b"\xef\xbb\xbf" + json.dumps(ROWS, indent=1).encode()),
+        ("x.json", json.dumps({"data": ROWS}).encode()),
+        ("x.json", json.dumps({f"row {i}": row for i, row in enumerate(ROWS)}).encode()),
+        ("x.json", LINES),
+        ("x.json.gz", gzip.compress(json.dumps(ROWS).encode())),
+    ],
+)
+def test_rows_are_read_from_documents_and_gzip_too(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    task = open_task(f"{tmp_path / name}:verifier=exact")
+    assert isinstance(task, JsonlTask)
+    assert texts(task) == {row["prompt"] for row in ROWS}
+    assert task.verify(Prompt("", "3+3=", ""), "6").score == 1
+    assert texts(open_task(str(tmp_path / name))) == texts(task)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "complaint"),
+    [
+        ("x.json", b"[true]", "row 1: true is not a JSON object"),
+        (
+            "x.json",
+            b"true",
+            "true is no row; give JSON lines (.jsonl), a JSON array or object of rows (.json), or",
+        ),
+        ("x.json", b'[{"prompt": "x"}]', "row 1: no 'answer'"),
+        ("x.json", b'{"k": {"prompt": "x"}}', "row \"k\": no 'answer'"),
+        ("x.json", b'[{"prompt": "x", "answer": "1"}', "not JSON"),
+        ("x.json", b"[" * 100_000, "nested too deeply"),
+        ("x.jsonl.gz", gzip.compress(LINES)[:-20], "damaged gzip"),
+        ("x.jsonl.gz", gzip.compress(LINES)[:40] + b"x" * 40, "damaged gzip"),
+        ("x.jsonl.gz", b"\xff", "not UTF-8: byte 0"),
+        ("x.csv", b"prompt,answer", "such a file is not read; give JSON lines (.jsonl), a JSON array"),
+        ("x.parquet", b"PAR1", "such a file is not read; give JSON lines"),
+    ],
+)
+def test_other_files_are_refused_naming_what_is_read(
+    tmp_path: Path, name: str, data: bytes, complaint: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(UserError) as caught:
+        open_task(str(tmp_path / name))
+    assert complaint in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("line", [b" ", b"\n"])
+def test_what_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: bytes
+) -> None:
+    monkeypatch.setattr(row_file, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(row_file, "MAX_DOCUMENT_BYTES", 1 << 20)
+    monkeypatch.setattr(row_file, "MAX_LINE_BYTES", 1 << 18)
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb") as file:
+        for _ in range(64):
+            file.write(line * (1 << 20))
+    assert len(packed.getvalue()) < 1 << 18
+    for name in ("x.jsonl.gz", "x.json.gz"):
+        (tmp_path / name).write_bytes(packed.getvalue())
+        with pytest.raises(UserError, match="more than"):
+            JsonlTask(str(tmp_path / name))
+
+
+def test_prompts_that_differ_in_space_only_are_one_problem(tmp_path: Path) -> None:
+    rows = [{"prompt": text, "answer": "1"} for text in ("a b?", " a  b?\n", "a\u00a0b?\u200b", "ab?")]
+    task = JsonlTask(write(tmp_path / "x", rows))
+    assert texts(task) == {"a b?", "ab?"}
+    assert task.verify(Prompt("", "a\tb?", ""), "1").score == 1
+    with pytest.raises(UserError, match=":5: the prompt of line 1 with another answer, completion or split"):
+        JsonlTask(write(tmp_path / "y", [*rows, {"prompt": "a b? ", "answer": "2"}]))
+    folds = [{"prompt": "a b?", "answer": "1", "s": "train"}, {"prompt": "a  b?", "answer": "1", "s": "test"}]
+    with pytest.raises(UserError, match=":2: the prompt of line 1 with another answer, completion or split"):
+        JsonlTask(write(tmp_path / "z", folds), split="s")
+
+
+def test_messages_are_prompts(tmp_path: Path) -> None:
+    talk = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "1+1?\n\nNow."},
+        {"role": "assistant", "content": "2"},
+        {"role": "user", "content": [{"type": "text", "text": "2+2?"}]},
+    ]
+    rows = [
+        {"prompt": talk, "answer": "4", "how": [{"role": "assistant", "content": "2+2=4"}]},
+        {"prompt": talk[1:2], "answer": "2", "how": "2"},
+    ]
+    task = JsonlTask(write(tmp_path / "x", rows), completion="how")
+    written = "system: Be brief.\n\nuser: 1+1?\n\nNow.\n\nassistant: 2\n\nuser: 2+2?\n\nassistant:"
+    assert texts(task) == {written, "1+1?\n\nNow."}
+    found = conversation(written)
+    assert found == [*talk[:3], {"role": "user", "content": "2+2?"}]
+    assert conversation_text(found) == written
+    assert conversation("1+1?") is None
+    assert {row.completion for row in task._rows} == {"2+2=4", "2"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "complaint"),
+    [
+        ([], "give a list of messages"),
+        ([{"role": "user"}], "give each message a role and content"),
+        ([{"role": "tool", "content": "x"}], "role 'tool' is not read; give system, user, assistant"),
+        (
+            [{"role": "assistant", "content": "x"}],
+            "the last message is of the assistant; end with the user's",
+        ),
+        ([{"role": "user", "content": [{"type": "image_url"}]}], "content is text, or parts of type text"),
+        ([{"role": "system", "content": "x\n\nuser: y"}, {"role": "user", "content": "z"}], "take it out"),
+    ],
+)
+def test_messages_that_are_no_prompt_are_refused(tmp_path: Path, messages: Any, complaint: str) -> None:
+    with pytest.raises(UserError) as caught:
+        JsonlTask(write(tmp_path / "x", [{"prompt": messages, "answer": "1"}]))
+    assert ":1: 'prompt': " in str(caught.value)
+    assert complaint in str(caught.value)

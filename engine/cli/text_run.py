@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 
 _FILE_TASK = "engine.language.problem.jsonl_task:JsonlTask:path="
-_FILE = re.compile(r"(.*?\.jsonl)(?::(.*))?", re.DOTALL)
+_FILE = re.compile(
+    r"(.*?\.(?:jsonl|ndjson)(?:\.gz)?)(?::(.*))?|(.*?\.(?:json|gz|json\.gz))(?::(\w+=.*))?",
+    re.DOTALL | re.IGNORECASE,
+)
+_OTHER_FILE = re.compile(r"(.*\.(?:csv|tsv|txt|parquet|arrow|xlsx?|xml|ya?ml|zip|zst|bz2|xz))(?::.*)?", re.I)
 
 
 def run_method(
@@ -71,11 +75,14 @@ def run_method(
 
 
 def task_name(spec: str) -> str:
-    """`spec` as every process can load it: `F.jsonl[:a=b]` is a file of prompts and answers."""
+    """`spec` as every process can load it: `F.jsonl[:a=b]` is a file of prompts and answers.
+
+    So are names that end in `.json` or `.gz`, in letters of any case.
+    """
     match = _FILE.fullmatch(spec)
     if match is None:
         return spec
-    path, options = match.groups()
+    path, options = match[1] or match[3], match[2] or match[4]
     return f"{_FILE_TASK}{path}" + (f",{options}" if options else "")
 
 
@@ -91,7 +98,7 @@ def whole_name(spec: str) -> str:
     match = _FILE.fullmatch(spec)
     if match is None:
         return located_task(spec)
-    path, options = match.groups()
+    path, options = match[1] or match[3], match[2] or match[4]
     return task_name(f"{Path(path).absolute()}" + (f":{options}" if options else ""))
 
 
@@ -104,8 +111,11 @@ def _is_same_task(one: str, other: str) -> bool:
 
 def open_task(spec: str) -> Task:
     """The task that `spec` names: registered, of a user's file, or a file of prompts and answers."""
+    from engine.language.problem.row_file import READ
     from engine.language.problem.task_registry import load_task
 
+    if _FILE.fullmatch(spec) is None and _OTHER_FILE.fullmatch(spec):
+        raise UserError(f"task '{spec}': such a file is not read; give {READ}")
     try:
         return load_task(task_name(spec))
     except UserError as error:

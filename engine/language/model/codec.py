@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.errors import UserError
+from engine.language.conversation import conversation
 
 Tokens = list[int]
 
@@ -21,7 +22,7 @@ class Codec:
 
     Args:
         tokenizer: of transformers.
-        chat: prompts are messages of a user, wrapped by the tokenizer's chat template.
+        chat: prompts are messages of a user, or conversations, wrapped by the tokenizer's chat template.
     """
 
     def __init__(self, tokenizer: Any, chat: bool = False) -> None:
@@ -158,7 +159,7 @@ class Codec:
         return UserError(f"the model's tokenizer cannot spell {what} in {text[:60]!r}")
 
     def _wrap(self, prompt: str) -> Tokens:
-        messages = [{"role": "user", "content": prompt}]
+        messages = conversation(prompt) or [{"role": "user", "content": prompt}]
         encoded = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)
         return list(encoded["input_ids"])
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from engine.errors import UserError
+from engine.language.spelling import seen, spaced_once
 from engine.language.task import Prompt
 
 NGRAM = 8
@@ -60,7 +62,8 @@ class EvaluationIndex:
     N-grams as in GPT-3 (2005.14165, appendix C), counted as a share of the item as in Llama 2 (2307.09288,
     appendix A.6), each by its inverse document frequency (Sparck Jones 1972): what many items share says
     little. An item shorter than NGRAM tokens is met where all of it stands in a record; one shorter than
-    SHORTEST where a record is it, or its prompt is, and none by what merely goes on from it.
+    SHORTEST where a record is it, or its prompt is, and none by what merely goes on from it. White space,
+    zero-width characters, compatible forms and case hide nothing; letters that only look alike do.
 
     Args:
         items: the problems.
@@ -72,7 +75,7 @@ class EvaluationIndex:
         self._by_key: dict[str, int] = {}
         holders: dict[tuple[str, ...], set[int]] = defaultdict(set)
         for index, item in enumerate(self._items):
-            self._by_key.setdefault(item.key, index)
+            self._by_key.setdefault(spaced_once(item.key), index)
             tokens = _tokens(item.text + (completions or {}).get(item.id, ""))
             for gram in set(_windows(tokens, min(NGRAM, len(tokens)))):
                 holders[gram].add(index)
@@ -89,7 +92,7 @@ class EvaluationIndex:
 
     def by_key(self, key: str) -> str | None:
         """The id of an item that is the same problem."""
-        index = self._by_key.get(key)
+        index = self._by_key.get(spaced_once(key))
         return None if index is None else self._items[index].id
 
     def by_text(self, text: str) -> str | None:
@@ -122,6 +125,7 @@ class EvaluationIndex:
 
     def _goes_on(self, item: str, text: str) -> bool:
         """Whether a short item is only how a text begins: a game that went on is another problem."""
+        item, text = spaced_once(item), spaced_once(text)
         return len(_tokens(item)) < NGRAM and text.startswith(item) and text[len(item) :].strip() != ""
 
     def _weight(self, holders: Sized) -> float:
@@ -155,7 +159,8 @@ def refuse_overlap(kept: Sequence[Record], index: EvaluationIndex) -> None:
 
 
 def _tokens(text: str) -> list[str]:
-    return _TOKEN.findall(text.lower())
+    """Words, numbers and signs as they are seen: no zero width, width or case tells them apart."""
+    return _TOKEN.findall(unicodedata.normalize("NFKC", seen(text)).casefold())
 
 
 def _windows(tokens: Sequence[str], length: int) -> Iterable[tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Problems from a file of prompts and answers, one JSON object a line, verified without a user's code."""
+"""Problems from a file of prompts and answers, verified without a user's code."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from engine.errors import UserError
-from engine.json_object import parse_object
+from engine.language.conversation import completion_text, conversation_text
 from engine.language.problem.answer import Answer, Choice, Exact, Numeric, Regex
+from engine.language.problem.row_file import READ, read_rows
+from engine.language.spelling import spaced_once
 from engine.language.task import Demonstration, Prompt, Split, Task, VerifyResult, split_of
 
 VERIFIERS = ("exact", "numeric", "choice", "regex")
@@ -22,19 +24,24 @@ MAX_CHARS = 100_000
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the file."""
+    """One row of the file."""
 
     prompt: Prompt
     answer: str
     completion: str
+    split: str
 
 
 class JsonlTask(Task):
     """A task that is a file. Answers stay here: no prompt carries one.
 
+    Prompts that differ in white space only are one problem; the first of them is taken.
+
     Args:
-        path: of the file, UTF-8.
-        prompt: the column with the text that the model continues.
+        path: of the file, UTF-8: JSON lines, or where its name ends in `.json` an array or object of rows;
+            gzip of either.
+        prompt: the column with the text that the model continues, or with messages of role and content
+            (`engine.language.conversation`).
         answer: the column with the right answer; text or a number.
         verifier: how a completion is compared with it: `exact`, `numeric`, `choice` or `regex`.
         completion: a column with whole completions to learn from, on rows of the training split; without one
@@ -112,34 +119,24 @@ def _answer(verifier: str, pattern: str, tolerance: float) -> Answer:
 
 
 def _read(path: Path, columns: dict[str, str], answer: Answer, end: str) -> list[Row]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except OSError as error:
-        raise UserError(f"prompts '{path}': {error.strerror}; give a JSON-lines file") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"prompts '{path}' are not UTF-8: byte {error.start}") from error
-    rows: dict[str, tuple[int, Row]] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        row = _row(f"{path}:{number}", line, columns, answer, end)
-        before, known = rows.setdefault(row.prompt.id, (number, row))
-        if known != row:
-            raise UserError(f"{path}:{number}: the prompt of line {before} with another answer or split")
+    rows: dict[str, tuple[str, Row]] = {}
+    for where, document in read_rows(path):
+        row = _row(where, document, columns, answer, end)
+        before, known = rows.setdefault(row.prompt.id, (where, row))
+        if (known.answer, known.completion, known.split) != (row.answer, row.completion, row.split):
+            line = before.removeprefix(str(path)).lstrip(": ")
+            line = f"line {line}" if line.isdecimal() else line
+            raise UserError(f"{where}: the prompt of {line} with another answer, completion or split")
     if not rows:
-        raise UserError(f"prompts '{path}': there are none; give one JSON object a line")
+        raise UserError(f"prompts '{path}': there are none; give {READ}")
     return [row for _, row in rows.values()]
 
 
-def _row(where: str, line: str, columns: dict[str, str], answer: Answer, end: str) -> Row:
+def _row(where: str, document: dict[str, Any], columns: dict[str, str], answer: Answer, end: str) -> Row:
     def refuse(complaint: str) -> NoReturn:
         raise UserError(f"{where}: {complaint}")
 
-    try:
-        document = parse_object(line, parse_number=str)
-    except ValueError as error:
-        refuse(str(error))
-    found = {use: _text(where, document, column) for use, column in columns.items() if column}
+    found = {use: _text(where, document, column, use) for use, column in columns.items() if column}
     text, expected, completion = found["prompt"], found["answer"].strip(), found.get("completion", "")
     if not text.strip():
         refuse(f"'{columns['prompt']}' is empty")
@@ -149,19 +146,26 @@ def _row(where: str, line: str, columns: dict[str, str], answer: Answer, end: st
     for column in ("completion", "answer"):
         if end in found.get(column, "").strip():
             refuse(f"'{columns[column]}' holds {end!r}, which ends a completion; give another end")
-    key = text if "split" not in found else _key(where, text, found["split"])
-    return Row(Prompt(_identity(text), text, key), expected, completion)
+    split = found.get("split", "")
+    key = _key(where, text, split) if split else text
+    return Row(Prompt(_identity(text), text, key), expected, completion, split)
 
 
 def _identity(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+    """The same for prompts that differ in white space, or in what cannot be seen, only."""
+    return hashlib.sha256(spaced_once(text).encode(errors="surrogatepass")).hexdigest()[:16]
 
 
-def _text(where: str, document: dict[str, Any], column: str) -> str:
-    """The text of a column; numbers as they are written."""
+def _text(where: str, document: dict[str, Any], column: str, use: str) -> str:
+    """The text of a column; numbers as they are written, prompts and completions from messages."""
     if column not in document:
         raise UserError(f"{where}: no '{column}'; there are {', '.join(sorted(document))[:200] or 'none'}")
     value = document[column]
+    if isinstance(value, list) and use in ("prompt", "completion"):
+        try:
+            value = conversation_text(value) if use == "prompt" else completion_text(value)
+        except ValueError as error:
+            raise UserError(f"{where}: '{column}': {error}") from error
     if not isinstance(value, str):
         raise UserError(f"{where}: '{column}' is {json.dumps(value)[:80]}; give text or a number")
     if len(value) > MAX_CHARS:
