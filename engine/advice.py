@@ -31,6 +31,10 @@ MIN_DISTINCT = 0.9
 """Of finished games that no other of the iteration equals."""
 MIN_CORES_SHARE = 0.5
 """Of the cores that a run plays and learns on, how many it gets."""
+MIN_USED = 0.85
+"""Of a machine's cores that must be busy for programs to be in each other's way."""
+MAX_TAKEN = 0.15
+"""Of the cores' busy time, what other programs may take before seconds of a run tell nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,27 @@ class Machine:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the rules look at; `metrics` are means over iterations by tag, empty where there is no run."""
+    """What the rules look at; `metrics` are means over iterations by tag, empty where there is no run.
+
+    has_few_positions: the game is so small that its games must repeat each other.
+    """
 
     config: Config
     machine: Machine
     metrics: Mapping[str, float] = field(default_factory=dict)
     has_python_rules: bool = False
+    has_few_positions: bool = False
+
+    @property
+    def taken(self) -> float | None:
+        """Share of the cores' busy time that other programs had; None where nobody knows.
+
+        They are in nobody's way as long as cores are idle.
+        """
+        taken, busy = (self.metrics.get(f"machine/cores_{name}") for name in ("taken", "busy"))
+        if taken is None or busy is None:
+            return None
+        return taken / (taken + busy) if taken + busy > MIN_USED * self.machine.cores else 0.0
 
     def share(self, *parts: str) -> float:
         """Of a run's wall time that these parts took, see `time/` in engine.metrics."""
@@ -99,8 +118,14 @@ Rule = Callable[[Evidence], Advice | None]
 
 
 def advise(evidence: Evidence) -> list[Advice]:
-    """What the rules say, in their order."""
-    return [advice for rule in RULES if (advice := rule(evidence)) is not None]
+    """What the rules say, in their order.
+
+    Where other programs took much of the processor, those that look at the seconds of a run are not asked:
+    whichever part of it had to wait would look like the slow one.
+    """
+    is_disturbed = (evidence.taken or 0.0) >= MAX_TAKEN
+    rules = [rule for rule in RULES if not (is_disturbed and rule in BY_SECONDS)]
+    return [advice for rule in rules if (advice := rule(evidence)) is not None]
 
 
 def missing_cuda(evidence: Evidence) -> Advice | None:
@@ -187,8 +212,19 @@ def taken_cores(evidence: Evidence) -> Advice | None:
     """Others use the cores that the run plays on."""
     busy = evidence.metrics.get("machine/cores_busy")
     cores = min(evidence.config.loop.callers or evidence.machine.cores, evidence.machine.cores)
+    if busy is None or evidence.machine.device != "cpu":
+        return None
+    if evidence.taken is not None:
+        if evidence.taken < MAX_TAKEN:
+            return None
+        taken = evidence.metrics["machine/cores_taken"]
+        text = (
+            f"other programs took {taken:.1f} of {evidence.machine.cores} cores, and the run got {busy:.1f}"
+        )
+        remedy = "stop them; until then its seconds say little about what else would make it faster"
+        return Advice("taken_cores", text, remedy)
     computing = evidence.share("rules", "select", "encode", "evaluate", "backup", "record", "learn")
-    if busy is None or evidence.machine.device != "cpu" or busy >= MIN_CORES_SHARE * cores * computing:
+    if busy >= MIN_CORES_SHARE * cores * computing:
         return None
     text = f"the run gets {busy:.1f} of {cores} cores"
     remedy = "something else on this machine takes the rest; stop it, or expect no more"
@@ -303,7 +339,7 @@ def idle_gpu(evidence: Evidence) -> Advice | None:
 def duplicates(evidence: Evidence) -> Advice | None:
     """Equal games teach nothing twice."""
     distinct = evidence.metrics.get("selfplay/distinct_games")
-    if distinct is None or distinct >= MIN_DISTINCT:
+    if distinct is None or distinct >= MIN_DISTINCT or evidence.has_few_positions:
         return None
     return Advice(
         "duplicates",
@@ -354,6 +390,10 @@ RULES: tuple[Rule, ...] = (
     full_trees,
     bad_replies,
 )
+
+
+BY_SECONDS = frozenset({large_network, busy_learner, waiting_callers, long_breaks, slow_rules, idle_gpu})
+"""Rules that look at where the wall time of a run went."""
 
 
 def _count(count: int, one: str, more: str) -> str:

@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,12 @@ import torch
 
 from engine import _core
 from engine.actors.inline import InlineActors
-from engine.advice import Advice, Evidence, Machine, advise
+from engine.advice import MIN_DISTINCT, Advice, Evidence, Machine, advise
 from engine.backends import BackendChoice, computes_bf16, resolve_backend
 from engine.config import Config, EvaluatorConfig, SearchConfig, merge
 from engine.errors import UserError
 from engine.evaluator import NetworkEvaluator, UniformEvaluator
+from engine.game_size import has_few_positions
 from engine.metrics import read_metrics
 from engine.network import PolicyValueNetwork
 from engine.registry import load_game
@@ -93,6 +94,7 @@ def examine(game: _core.Game, config: Config, seconds: float, run: Path | None =
         ),
         metrics=report["means"] if report else {},
         has_python_rules=isinstance(game, _core.PythonGame),
+        has_few_positions=_must_repeat(game, report["means"] if report else {}),
     )
     return Examination(_facts(), choice, rates, callers, _extras(), advise(evidence), report)
 
@@ -110,8 +112,14 @@ def advise_run(run: Path) -> list[Advice]:
         has_openvino=_is_installed("openvino"),
         has_gpu=has_gpu(),
     )
-    python = isinstance(load_game(config.game), _core.PythonGame)
-    return advise(Evidence(config, machine, means, python))
+    game = load_game(config.game)
+    is_python = isinstance(game, _core.PythonGame)
+    return advise(Evidence(config, machine, means, is_python, _must_repeat(game, means)))
+
+
+def _must_repeat(game: _core.Game, means: Mapping[str, float]) -> bool:
+    """Whether games repeat each other because there are not many more."""
+    return means.get("selfplay/distinct_games", 1.0) < MIN_DISTINCT and has_few_positions(game)
 
 
 def read_run(run: Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from pathlib import Path
 
 _TASKS = Path("/proc/self/task")
@@ -30,11 +29,11 @@ def waited_s() -> float | None:
     return total / 1e9
 
 
-def others_s() -> float | None:
-    """Seconds of processor time that others have taken on the cores that this process may use.
+def busy_s() -> float | None:
+    """Seconds for which the cores that this process may use were not idle, since the machine was started.
 
-    Whatever is not idle and not of this process: other programs, the system, and a host that runs something
-    else. Since the start of the machine, so that only differences tell something. None where it is not told.
+    Whoever used them: this process, other programs, the system, or a host that runs something else. Only
+    differences tell something. None where the system does not say.
     """
     cores = {f"cpu{number}" for number in os.sched_getaffinity(0)}
     ticks = 0
@@ -46,10 +45,4 @@ def others_s() -> float | None:
                 ticks += sum(kinds) - sum(kinds[index] for index in _IDLE)
     except (OSError, ValueError, IndexError):
         return None
-    return ticks / os.sysconf("SC_CLK_TCK") - own_s() if ticks else None
-
-
-def own_s() -> float:
-    """Seconds of processor time of this process and of those it has waited for."""
-    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    return ticks / os.sysconf("SC_CLK_TCK") if ticks else None

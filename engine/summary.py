@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from engine.processor import busy_s
 from engine.selfplay import PARTS, Games
 
 CALIBRATION_BINS = 10
 
 MIN_DISTINCT = 0.95
 """A warning is due where a smaller share of an iteration's games is distinct."""
+CLEARLY_DISTINCT = 0.99
+"""Share from which on the next warning is news."""
 
 
 def games_summary(batches: Sequence[Games]) -> dict[str, float]:
@@ -39,16 +42,25 @@ def games_summary(batches: Sequence[Games]) -> dict[str, float]:
 
 
 class DuplicateWatch:
-    """Says when an iteration's games repeat each other: once, and again after they did not."""
+    """Says when an iteration's games repeat each other: once, and again after they clearly did not.
 
-    def __init__(self) -> None:
+    Never of a game that is small, so that they cannot but repeat; `is_small` is asked the first time.
+    """
+
+    def __init__(self, is_small: Callable[[], bool] = lambda: False) -> None:
+        self._is_small = is_small
+        self._is_idle = False
         self._is_warned = False
 
     def check(self, values: Mapping[str, float]) -> str | None:
         """The warning that the metrics of an iteration call for."""
         share = values.get("selfplay/distinct_games", 1.0)
-        was_warned, self._is_warned = self._is_warned, share < MIN_DISTINCT
-        if was_warned or not self._is_warned:
+        if share >= CLEARLY_DISTINCT:
+            self._is_warned = False
+        if share >= MIN_DISTINCT or self._is_warned or self._is_idle:
+            return None
+        self._is_warned, self._is_idle = True, self._is_small()
+        if self._is_idle:
             return None
         return (
             f"warning: only {100 * share:.0f} % of this iteration's {values['selfplay/games']:.0f} games are "
@@ -84,6 +96,7 @@ class Laps:
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._last = time.perf_counter()
         self._cpu = time.process_time()
+        self._busy = busy_s()
 
     def mark(self, name: str) -> float:
         """Count what has passed since the last mark towards `name`; the seconds."""
@@ -112,11 +125,18 @@ class Laps:
         seconds, self._cpu = now - self._cpu, now
         return seconds
 
+    def take_busy(self) -> float | None:
+        """Seconds of processor time of everybody on the cores of this process since the last call."""
+        now, before = busy_s(), self._busy
+        self._busy = now
+        return None if now is None or before is None else now - before
+
 
 def time_summary(laps: Laps, stats: Mapping[str, float], callers: int) -> dict[str, float]:
     """Seconds of wall time by what they went on, `time/NAME_s`, which come to `time/total_s`.
 
-    And `machine/cores_busy`: seconds of processor time, of actors in processes too, over those of wall time.
+    And `machine/cores_busy`: seconds of processor time, of actors in processes too, over those of wall time;
+    `machine/cores_taken`: those of others on the same cores, where the system tells.
 
     Args:
         laps: taken; `play` is divided into PARTS of the callers, on average over them, and `wait`: a caller
@@ -124,13 +144,17 @@ def time_summary(laps: Laps, stats: Mapping[str, float], callers: int) -> dict[s
         stats: the difference of two `Actors.stats()`.
         callers: how many there are.
     """
-    cpu, seconds = laps.take_cpu() + stats.get("cpu_s", 0.0), laps.take()
+    cpu, busy = laps.take_cpu() + stats.get("cpu_s", 0.0), laps.take_busy()
+    seconds = laps.take()
     parts = {name: stats[f"{name}_s"] / callers for name in PARTS}
     wait = seconds.pop("play", 0.0) - sum(parts.values())
     spent = {**parts, "wait": wait, **seconds}
     total = sum(spent.values())
     times = {f"time/{name}_s": value for name, value in spent.items()}
-    return {**times, "time/total_s": total, "machine/cores_busy": cpu / max(total, 1e-9)}
+    cores = {"machine/cores_busy": cpu / max(total, 1e-9)}
+    if busy is not None:
+        cores["machine/cores_taken"] = max(busy - cpu, 0.0) / max(total, 1e-9)
+    return {**times, "time/total_s": total, **cores}
 
 
 def _distinct_share(batches: Sequence[Games]) -> float:

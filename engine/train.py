@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,13 +15,13 @@ from engine import _core
 from engine.actors import Actors, InFlight
 from engine.actors.inline import InlineActors, num_callers
 from engine.backends import resolve_backend
-from engine.bench.batch import POSITIONS, choose_games
-from engine.bench.iteration import choose_games_beside, choose_positions, play_rate
 from engine.checkpoint import Checkpoint, load_network
 from engine.config import Config
+from engine.defaults import resolved
 from engine.errors import UserError
+from engine.game_size import has_few_positions
 from engine.interrupt import terminable
-from engine.learner import Learner, num_threads
+from engine.learner import Learner
 from engine.metrics import Metrics, record_text, resident_mb, sample_game
 from engine.network import PolicyValueNetwork, check_size
 from engine.replay import Replay
@@ -94,7 +95,7 @@ class Parts:
     reporter: Reporter
     progress: Progress
     resignation: Resignation
-    duplicates: DuplicateWatch = field(default_factory=DuplicateWatch)
+    duplicates: DuplicateWatch
 
 
 def train(
@@ -127,7 +128,7 @@ def train(
         else:
             make_folder(run_path)
             reporter.message(first_line)
-            run = stack.enter_context(Run.create(run_path, resolved(game, config, reporter), warn))
+            run = stack.enter_context(Run.create(run_path, resolved(game, config, reporter.message), warn))
         checkpoint = run.latest()
         progress = Progress.of(checkpoint)
         if checkpoint and limit.reached(progress.iteration, progress.seconds):
@@ -277,38 +278,6 @@ def cut_short(parts: Parts, turn: Turn, played: int) -> str | None:
     )
 
 
-def resolved(game: _core.Game, config: Config, reporter: Reporter | None = None) -> Config:
-    """Settings with every number that `0` leaves to the machine filled in, so that a resume repeats it."""
-    loop_config = config.loop.model_copy(update={"callers": num_callers(config)})
-    learner_config = config.learner.model_copy(update={"threads": num_threads(config.learner)})
-    games_given = "games" in config.selfplay.model_fields_set and config.selfplay.games > 0
-    config = config.model_copy(update={"loop": loop_config, "learner": learner_config})
-    if config.selfplay.games == 0:
-        config = _with(config, choose_games(game, config), loop_config.positions)
-    if loop_config.positions > 0:
-        return config
-    if reporter:
-        reporter.message("measuring how fast the game is played here")
-    rate, games = play_rate(game, config), config.selfplay.games
-    positions = choose_positions(rate)
-    if games_given:
-        positions = max(positions, games * loop_config.callers)
-    elif positions < POSITIONS:
-        games = choose_games_beside(positions, loop_config.callers, games)
-    if reporter:
-        reporter.message(
-            f"about {rate:.3g} positions a second: iterations of {positions:,} (loop.positions), {games} "
-            "games a caller (selfplay.games)"
-        )
-    return _with(config, games, positions)
-
-
-def _with(config: Config, games: int, positions: int) -> Config:
-    selfplay = config.selfplay.model_copy(update={"games": games})
-    loop_config = config.loop.model_copy(update={"positions": positions})
-    return config.model_copy(update={"selfplay": selfplay, "loop": loop_config})
-
-
 def _assemble(
     stack: ExitStack, game: _core.Game, run: Run, checkpoint: Checkpoint | None, reporter: Reporter
 ) -> Parts:
@@ -329,7 +298,21 @@ def _assemble(
     settings = toml_text(config.model_dump(mode="json"))
     metrics.text(progress.iteration, "settings", textwrap.indent(settings, "    "))
     truth = TruthProbe(game, config)
-    return Parts(game, config, run, actors, learner, replay, metrics, truth, reporter, progress, resignation)
+    duplicates = DuplicateWatch(partial(has_few_positions, game))
+    return Parts(
+        game,
+        config,
+        run,
+        actors,
+        learner,
+        replay,
+        metrics,
+        truth,
+        reporter,
+        progress,
+        resignation,
+        duplicates,
+    )
 
 
 def create_actors(game: _core.Game, config: Config, network: PolicyValueNetwork) -> Actors:

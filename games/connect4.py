@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -36,6 +37,11 @@ class Connect4(_core.Connect4):
     def bench_checkpoint(self) -> Path:
         """A trained network of 64 channels x 5 blocks to measure self-play with."""
         return Path(str(files("games") / "data" / "connect4_bench_checkpoint"))
+
+    def reference_run(self) -> dict[str, Any]:
+        """What the README's results come from: `minutes`, `positions`, `evaluations_per_s` and where from."""
+        text = (files("games") / "data" / "connect4_reference.json").read_text(encoding="utf-8")
+        return dict(json.loads(text))
 
     def truth_sets(self) -> list[TruthSet]:
         """Six sets of random positions with the exact score of every column."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +39,7 @@ def evidence(
     **machine: Any,
 ) -> Evidence:
     return Evidence(
-        build_config({"loop": {"callers": 2}}, settings or {}),
+        build_config({"loop": {"callers": 2, "positions": 8192}}, settings or {}),
         Machine(**{"cores": 2, "choice": CPU} | machine),
         {**SOUND, **(metrics or {})},
         python,
@@ -142,3 +143,38 @@ def test_on_a_gpu_the_learner_may_train_meanwhile() -> None:
     assert line.remedy.startswith("set loop.max_weight_lag=1")
     (line,) = advise(evidence(busy, {"loop": {"max_weight_lag": 1}}, choice=GPU))
     assert line.remedy.startswith("lower learner.samples_per_position")
+
+
+@pytest.mark.parametrize("rule", sorted(rule.__name__ for rule in advice.BY_SECONDS))
+def test_seconds_that_others_took_are_no_reason(rule: str) -> None:
+    """What speaks on a quiet machine is silent on a busy one, where only the other programs are named."""
+    cases = [case for case in CASES if case[0] == rule]
+    assert cases
+    for _, beyond, _, _ in cases:
+        quiet = {**beyond, "metrics": {**beyond.get("metrics", {}), "machine/cores_taken": 0.1}}
+        busy = {
+            **beyond,
+            "metrics": {**beyond["metrics"], "machine/cores_busy": 1.2, "machine/cores_taken": 0.8},
+        }
+        assert rule in {line.rule for line in advise(evidence(**quiet))}
+        said = {line.rule: line for line in advise(evidence(**busy))}
+        assert rule not in said
+        if busy.get("choice") != GPU:
+            assert str(said["taken_cores"]).startswith(
+                "other programs took 0.8 of 2 cores, and the run got 1.2"
+            )
+
+
+def test_others_on_idle_cores_are_in_nobody_s_way() -> None:
+    """A game in plain Python keeps one core busy, and the other is free for whoever wants it."""
+    said = advise(evidence({"machine/cores_busy": 0.8, "machine/cores_taken": 0.8}))
+    assert said == []
+    (line,) = advise(evidence({"machine/cores_busy": 1.0, "machine/cores_taken": 0.9}))
+    assert line.rule == "taken_cores"
+    assert advise(evidence({"machine/cores_busy": 0.8, "machine/cores_taken": 0.0})) == []
+
+
+def test_a_small_game_may_repeat_itself() -> None:
+    found = evidence({"selfplay/distinct_games": 0.5})
+    assert [line.rule for line in advise(found)] == ["duplicates"]
+    assert advise(dataclasses.replace(found, has_few_positions=True)) == []

@@ -11,11 +11,11 @@ from test_train import train
 from engine.bench import batch
 from engine.bench.batch import batch_rates, choose_batch, choose_games
 from engine.config import Config, EvaluatorConfig, NetworkConfig, build_config, read_toml
+from engine.defaults import resolved
 from engine.evaluator import NetworkEvaluator
 from engine.network import PolicyValueNetwork
 from engine.registry import load_game
 from engine.selfplay import Caller
-from engine.train import resolved
 
 GAME = load_game("connect4")
 

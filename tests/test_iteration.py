@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from test_train import SELFPLAY, SMALL, newest
 
-from engine import train as train_module
+from engine import defaults
 from engine.bench import iteration
 from engine.bench.iteration import choose_games_beside, choose_positions, mean_simulations, play_rate
 from engine.config import Config, SelfplayConfig, build_config, read_toml
+from engine.defaults import resolved
 from engine.game import PythonGame, PythonState
 from engine.registry import load_game
-from engine.train import resolved
 
 GAME = load_game("connect4")
 
@@ -82,7 +82,7 @@ def test_simulations_of_a_move() -> None:
 
 
 def found(rate: float, config: Config, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
-    monkeypatch.setattr(train_module, "play_rate", lambda *_: rate)
+    monkeypatch.setattr(defaults, "play_rate", lambda *_: rate)
     config = resolved(GAME, config)
     return config.loop.positions, config.selfplay.games
 

@@ -12,7 +12,7 @@ from engine.backends import resolve_backend
 from engine.bench.batch import MIN_MOVES, POSITIONS
 from engine.config import Config, SelfplayConfig, build_config, merge
 from engine.network import PolicyValueNetwork
-from engine.processor import own_s, waited_s
+from engine.processor import waited_s
 
 MOST_S, WANTED_S = 60.0, 30.0
 """Seconds of play in an iteration: at most, and about how many where POSITIONS would take longer."""
@@ -92,7 +92,7 @@ def mean_simulations(config: SelfplayConfig) -> float:
 
 def _rates(actors: Actors, seconds: float, callers: int, cores: int) -> tuple[float, float]:
     """(searched moves, simulations) a second of `callers` that can keep so many cores busy."""
-    before, waited, cpu, start = actors.stats(), waited_s(), own_s(), time.monotonic()
+    before, waited, cpu, start = actors.stats(), waited_s(), time.process_time(), time.monotonic()
     timer = threading.Timer(seconds, actors.finish)
     timer.start()
     try:
@@ -101,7 +101,7 @@ def _rates(actors: Actors, seconds: float, callers: int, cores: int) -> tuple[fl
         timer.cancel()
     after, still_waited, passed = actors.stats(), waited_s(), time.monotonic() - start
     if waited is not None and still_waited is not None:
-        computed = min(passed, (own_s() - cpu) / cores)
+        computed = min(passed, (time.process_time() - cpu) / cores)
         passed = max(passed - (still_waited - waited) / callers, computed, (1 - MAX_WAITED) * passed)
     moves, simulations = ((after[name] - before[name]) / passed for name in ("positions", "simulations"))
     return moves, simulations

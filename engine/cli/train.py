@@ -88,6 +88,7 @@ def _train(
 ) -> None:
     from engine.cli.progress import Reporter
     from engine.doctor import advise_run
+    from engine.reference import compare_run
     from engine.train import train as run_loop
 
     reporter = Reporter(quiet=json)
@@ -102,6 +103,9 @@ def _train(
             reporter=reporter,
             score=score,
         )
+        comparison = compare_run(game, path)
+        for line in comparison.lines() if comparison else ():
+            reporter.message(line)
         if trained:
             reporter.advise(advise_run(path))
     finally:
