@@ -337,6 +337,43 @@ def test_a_mutated_file_is_read_alike_when_it_is_printed(at: int, letter: str, i
             record.answer()
 
 
+FIELD = (
+    "(;GM[1]CA[Shift_JIS]AP[a][foxwq]SZ[9]RU[Japanese]KM[50]PB[表ソ]PW[能]RE[B+2.5]AB[cc]AW[gg]AE[aa]PL[W]"
+    ";W[ee]KO[];B[dd]AB[dd];W[tt];B[];W[]TB[aa:bb]TW[hh][gg])\n"
+    "(;GM[1]PB[許功]HA[2]KM[3 3/4]RU[AGA];AB[bb][ff];White[cc];Black[dd];W[];B[];W[])"
+).encode("shift_jis", "replace")
+
+
+@given(st.integers(0, len(FIELD) - 1), st.binary(max_size=2), st.integers(0, 3))
+@settings(max_examples=300)
+def test_mutated_bytes_give_games_that_are_printed_and_read_alike(at: int, new: bytes, dropped: int) -> None:
+    try:
+        found = read_all(FIELD[:at] + new + FIELD[at + dropped :])
+    except UserError:
+        return
+    for record in found:
+        if isinstance(record, Record):
+            again = read_one(sgf.print_record(record))
+            assert again == record
+            assert again.answer() == record.answer()
+
+
+@given(
+    st.lists(st.sampled_from(["pass", "pass", "A1", "B2", "C3", "C1"]), max_size=12), st.integers(-200, 200)
+)
+def test_games_with_many_passes_are_read_as_the_same(texts: list[str], komi: int) -> None:
+    game = load_game(f"go:size=3,rules=aga,resumptions=20,komi={komi / 2}")
+    state = game.initial()
+    for text in texts:
+        if (action := game.parse("").parse_action(text)) in state.legal_actions():
+            state.play(action)
+    record = read_one(sgf.write(game, state))
+    assert [move.action for move in record.moves] == list(state.position()[1])
+    assert record.answer()["komi"] == komi / 2
+    passes = [text == "pass" for text in record.answer()["moves"][-2:]]
+    assert record.answer()["terminal"] == (passes == [True, True])
+
+
 def test_a_rectangle_may_be_named_by_any_two_corners() -> None:
     wanted = answer("(;SZ[9]RU[NZ]KM[0]AB[aa:cc];W[ee])")["position"]
     assert "A9" in wanted

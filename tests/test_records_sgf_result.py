@@ -129,6 +129,7 @@ def test_a_handicaps_bonus_is_in_the_agreed_area() -> None:
 def test_marks_before_the_last_move_are_not_the_result() -> None:
     record = read_one(f"(;SZ[5]RU[Japanese]KM[0.5]{WALLS};B[]TB[aa];W[])")
     assert record.answer()["agreement"] is None
+    assert record.warnings == ("TB and TW before the last move are left out",)
 
 
 @pytest.mark.parametrize(
@@ -154,3 +155,10 @@ def test_a_result_with_dead_stones_is_told() -> None:
     assert walls("Japanese", "", "RE[B+20.5]").warnings == (
         "RE[B+20.5]: the count is W+0.5 with all stones alive",
     )
+
+
+def test_a_draw_under_ings_rules_is_told() -> None:
+    text = "(;SZ[5]RU[{}]KM[0]AB[ba:be]AW[da:de];B[];W[])"
+    (warning,) = read_one(text.format("Ing GOE")).warnings
+    assert warning == "rules RU[Ing GOE]: a draw is won by Black, here it is none's"
+    assert read_one(text.format("Tromp-Taylor")).warnings == ()

@@ -21,7 +21,7 @@ from games.records.sgf_info import board_size, game_info
 from games.records.sgf_komi import komi_option, komi_text
 from games.records.sgf_replay import Replay, main_line_plays, territory_marks
 from games.records.sgf_result import agree, parse_result, score_text
-from games.records.sgf_rules import rules_options, rules_text
+from games.records.sgf_rules import is_ing, rules_options, rules_text
 from games.records.sgf_start import COLORS, gtp_point, point_of, sgf_point, start_text
 from games.records.sgf_tree import TAGS, Node, main_lines
 
@@ -89,7 +89,7 @@ def _read_game(nodes: Sequence[Node], warnings: Sequence[str]) -> Record:
     size = str(columns) if columns == rows else f"{columns}x{rows}"
     options = {"size": size, **rules, "komi": komi}
     texts = [(play.color, _gtp_move(play.point, columns, rows, ply)) for ply, play in enumerate(plays, 1)]
-    state = _game(**options).parse(start)
+    state = _begin(_game(**options), start)
     start = state.position()[0]
     filled = _with_passes(texts, state.player())
     options["resumptions"] = _count_resumptions([text for _, text, _ in filled])
@@ -98,12 +98,12 @@ def _read_game(nodes: Sequence[Node], warnings: Sequence[str]) -> Record:
     game = _game(**options)
     replay = Replay(game, start, nodes)
     moves = replay.play(filled, plays)
-    marks, marks_warning = territory_marks(nodes[plays[-1].node if plays else 0 :], columns, rows)
+    marks, marks_warning = territory_marks(nodes, plays, columns, rows)
     record = Record(game, game.name, start, moves, info.tags(), info.value("RE"), _describe, (), marks)
     notes = (
         *warnings, *info.warnings, rules_warning, komi_warning, start_warning, *replay.warnings,
         marks_warning, _passes_warning(filled), _bonus_warning(game, start),
-        _result_warning(record, replay.state),
+        _result_warning(record, replay.state), _draw_warning(info.value("RU"), replay.state),
     )  # fmt: skip
     return dataclasses.replace(record, warnings=tuple(note for note in notes if note))
 
@@ -111,6 +111,13 @@ def _read_game(nodes: Sequence[Node], warnings: Sequence[str]) -> Record:
 @functools.lru_cache(maxsize=64)
 def _game(**options: Any) -> Go:
     return Go(**options)
+
+
+def _begin(game: Go, start: str) -> State:
+    try:
+        return game.parse(start)
+    except InputError as error:
+        raise UserError(f"HA, AB and AW: {error}") from error
 
 
 def _gtp_move(raw: str, columns: int, rows: int, number: int) -> str:
@@ -169,6 +176,12 @@ def _result_warning(record: Record, state: Any) -> str:
         return ""
     how = "by TB and TW" if agreement else "with all stones alive"
     return f"{shown}: the count is {score_text(score)} {how}"
+
+
+def _draw_warning(rules: str, state: State) -> str:
+    if is_ing(rules) and state.outcome() == 0:
+        return f"rules RU[{shortened(rules)[1:-1]}]: a draw is won by Black, here it is none's"
+    return ""
 
 
 def _describe(record: Record, state: Any) -> dict[str, Any]:

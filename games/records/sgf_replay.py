@@ -93,15 +93,20 @@ class Replay:
             self.warnings.append(f"PL[{player}] after move {number} is left out: {expected} moves next")
 
 
-def territory_marks(nodes: Sequence[Node], columns: int, rows: int) -> tuple[dict[str, tuple[str, ...]], str]:
+def territory_marks(
+    nodes: Sequence[Node], plays: Sequence[Play], columns: int, rows: int
+) -> tuple[dict[str, tuple[str, ...]], str]:
     """The points of TB and TW from the last move on, and a warning or ""."""
+    last = plays[-1].node if plays else 0
     try:
-        found = {name: set(_marked(nodes, name, columns, rows)) for name in ("TB", "TW")}
+        found = {name: set(_marked(nodes[last:], name, columns, rows)) for name in ("TB", "TW")}
     except UserError as error:
         return {}, f"TB and TW are left out: {error}"
     both = sorted(found["TB"] & found["TW"])
     if both:
         return {}, f"TB and TW are left out: {gtp_point(both[0], rows)} is in both"
+    if not (found["TB"] or found["TW"]) and any("TB" in node or "TW" in node for node in nodes[:last]):
+        return {}, "TB and TW before the last move are left out"
     marks = {
         name: tuple(gtp_point(point, rows) for point in sorted(points, key=lambda point: point[::-1]))
         for name, points in found.items()

@@ -67,6 +67,11 @@ def rules_options(text: str) -> tuple[dict[str, Any], str]:
     return {"rules": FALLBACK}, f"{what}: read as {FALLBACK}"
 
 
+def is_ing(text: str) -> bool:
+    """Whether RU stands for Ing's rules, which are played as tromp-taylor's and have no draw."""
+    return re.search(r"(?i)\b(ing|goe)|[应應]", text) is not None
+
+
 def _of_parts(text: str, shown: str) -> tuple[dict[str, Any], str]:
     parts: dict[str, str] = {}
     at = 0

@@ -264,7 +264,9 @@ class _Tree:
         # Old files spell names out, as in Black or SiZe: capital letters count.
         self._name = "".join(letter for letter in text if not letter.islower())
         if not self._name:
-            raise UserError(f"the property {shortened(text)} has no capital letter")
+            raise UserError(
+                rf"the property {shortened(text)} has no capital letter; in a value ']' is written '\]'"
+            )
         self._has_value = False
 
     def _take_value(self, text: str) -> None:
