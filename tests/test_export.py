@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -118,6 +119,49 @@ def test_json_lines_are_plain(tmp_path: Path) -> None:
 def test_what_cannot_be_exported_is_refused(name: str, kind: str, reason: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=reason):
         export(tmp_path / name, kind, [episodes()[1]], TASK)
+    assert not list(tmp_path.iterdir())
+
+
+def judged(score: float, reason: str = "", problem: str = "12 3 7=43:", **changes: Any) -> Episode:
+    made = episode(prompt(), "3*12=36;36+7=43;", **changes)
+    verdict = replace(made.result, score=score, reason=reason)
+    return replace(made, result=verdict, prompt=replace(made.prompt, id=problem, text=problem))
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "reason"),
+    [
+        ("sft", [], "the run has written no completions; take a method that samples"),
+        ("stepwise", [replace(judged(0), completion="")] * 2, "all 2 completions are empty"),
+        (
+            "sft",
+            [*[judged(0, "misses")] * 4, judged(0, "no step"), judged(0.5, "near"), judged(1, ended=False)],
+            "of 7 completions 5 wrong, 1 partly right, 1 cut at the limit of tokens "
+            "(verdicts: 'misses' 4, 'no step' 1, 'near' 1); train longer or lower filter.thresholds",
+        ),
+        ("sft", [judged(1)] * 2, "of 2 completions 2 right but left out (repeats, over filter.per_prompt"),
+        (
+            "preference",
+            [
+                judged(1, problem="a"),
+                *[judged(1, problem="b")] * 2,
+                *[judged(0, problem="c")] * 3,
+                *[judged(0, problem="d")] * 2,
+                *[judged(0.5, problem="e")] * 2,
+            ],
+            "of 5 problems 2 all wrong, 1 with one completion, 1 all right, 1 all scored alike; "
+            "raise sample.samples",
+        ),
+    ],
+)
+def test_a_refusal_counts_why_nothing_is_left(
+    kind: str, found: list[Episode], reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.jsonl"
+    with pytest.raises(UserError, match=re.escape(reason)) as caught:
+        export(path, kind, found, TASK)
+    assert f"no episode makes a row of '{kind}', so '{path}' was not written: " in str(caught.value)
+    assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
 
 

@@ -179,9 +179,13 @@ def test_the_first_model_and_the_control_learn_real_data_where_later_ones_do_not
 
 def test_a_forecast_makes_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(command("rest-em", tmp_path / "run", "--dry-run", "--json")) == 0
-    rows = json.loads(capsys.readouterr().out)["forecast"]
+    found = json.loads(capsys.readouterr().out)
+    rows = found["forecast"]
     assert rows[-1]["stage"] == "all"
-    assert rows[-1]["tokens"] == sum(row["tokens"] for row in rows[:-1])
+    for column in ("tokens", "steps"):
+        assert rows[-1][column] == sum(row[column] for row in rows[:-1])
+    assert all(row["minutes_from"] <= row["minutes_to"] for row in rows)
+    assert "tokens written a second" in found["assumptions"][1]
     assert not (tmp_path / "run").exists()
 
 

@@ -21,7 +21,7 @@ from engine.language.evaluation import (
     majority,
     told_apart,
 )
-from engine.language.forecast import first_value_tokens, label_tokens, tokens_of_one
+from engine.language.forecast import Counts, Stage, first_value, label_tokens, stages, tokens_of_one
 from engine.language.learner.label import (
     Label,
     file_labels,
@@ -376,15 +376,28 @@ def test_searches_and_labels_are_forecast() -> None:
     sampled = build_text_config("prm", "countdown", sizes, {"loop": {"iterations": 2}})
     assert tokens_of_one(sampled, 20.0) == 60.0
     # 100 problems of 3 completions, each of their starts finished 8 times by half a completion, twice.
-    assert label_tokens(sampled, 20.0) == 2 * 300 * 8 * 10.0
-    assert first_value_tokens(sampled, 20.0) == 0.0
+    assert label_tokens(sampled, 20.0, 100) == 2 * 300 * 8 * 10.0
+    assert label_tokens(sampled, 20.0, 10) == 2 * 30 * 8 * 10.0
     wide = {"sample": {"simulations": 10}, "proposals": {"initial_proposals": 4}}
     searched = build_text_config("alphazero", "countdown", sizes, wide)
     assert tokens_of_one(searched, 20.0) == pytest.approx(0.3 * 10 * 4 * 20)
-    assert first_value_tokens(searched, 20.0) == 100 * 8 * 20 + 10 * 4096 * 3
-    assert label_tokens(searched, 20.0) == 0.0
+    assert first_value(searched, 20.0, 100) == Stage("first value head", 100 * 8 * 20, 10)
+    assert label_tokens(searched, 20.0, 100) == 0.0
     capped = build_text_config("alphazero", "countdown", {"sample": {"tree_tokens": 50}})
     assert tokens_of_one(capped, 20.0) == 50.0
+
+
+@pytest.mark.parametrize(("start", "control"), [("base", 200), ("last", 300)])
+def test_the_control_has_the_steps_of_the_result(start: str, control: int) -> None:
+    changes = {"update": {"start": start, "steps": 100, "growth": 2.0}, "model": {"steps": 7}}
+    config = build_text_config("rest-em", "countdown", changes)
+    counts = Counts(practised=50, validation=20, watched=10, test=40)
+    found = {stage.name: stage for stage in stages(config, 10.0, counts)}
+    assert found["build the first model"].steps == 7
+    assert found["generate"].written == 2 * 50 * config.sample.samples * 10
+    assert found["learn"].steps == 100 + 200
+    assert found["control"].steps == control
+    assert found["measure"].written == 3 * 40 * 10
 
 
 def test_a_table_has_the_columns_of_its_longest_row() -> None:

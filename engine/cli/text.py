@@ -53,6 +53,9 @@ def _method(name: str) -> Callable[..., None]:
     def command(
         task: TaskArgument,
         model: ModelOption = None,
+        preset: Annotated[
+            str | None, typer.Option("--preset", metavar="NAME", help="of the task; default: default")
+        ] = None,
         config: Annotated[
             str | None, typer.Option("--config", metavar="F.toml", help="settings file")
         ] = None,
@@ -76,6 +79,8 @@ def _method(name: str) -> Callable[..., None]:
         changes: dict[str, Any] = {"model": {"path": model}} if model else {}
         if iterations is not None:
             changes["loop"] = {"iterations": iterations}
+        if preset is not None:
+            changes["preset"] = preset
         run_method(name, task, config, assignments or [], changes, run, resume, dry_run, json)
 
     command.__doc__ = METHODS[name]

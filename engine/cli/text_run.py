@@ -41,21 +41,22 @@ def run_method(
     """Run a method on a task, or say what it would take."""
     from engine.cli.run_path import new_run, run_to_resume
     from engine.config import merge, parse_assignments, read_toml
+    from engine.language.problem.task_registry import task_preset
     from engine.language.settings import build_text_config
 
     task = open_task(task_spec)
     task_spec = whole_name(task_spec)
-    changes = merge(
-        read_toml(Path(config_path)) if config_path else {}, parse_assignments(assignments), options
-    )
-    for name, given in (("method", method), ("task", task_spec)):
-        if changes.get(name, given) != given:
-            raise UserError(f"setting '{name}' = {changes[name]!r}, but the command says {given!r}; drop it")
+    written = merge(read_toml(Path(config_path)) if config_path else {}, parse_assignments(assignments))
+    for name, given in (("method", method), ("task", task_spec), ("preset", options.get("preset"))):
+        if given is not None and written.get(name, given) != given:
+            raise UserError(f"setting '{name}' = {written[name]!r}, but the command says {given!r}; drop it")
+    changes = merge(written, options)
     if resume:
         path = run_to_resume(run)
         config = _resumed(path, method, task_spec, changes)
     else:
-        config = build_text_config(method, task_spec, changes)
+        layer = task_preset(task, str(changes.get("preset", "default")))
+        config = build_text_config(method, task_spec, layer, changes)
         config = with_whole_paths(config)
         path = new_run(run, f"{method}-{task.name}")
     if dry_run:
@@ -184,10 +185,12 @@ def _forecast(task: Task, config: TextConfig, json: bool) -> None:
     from engine.language.forecast import forecast
 
     with prints_aside():
-        rows = forecast(task, config)
+        found = forecast(task, config)
     if json:
-        print_json({"forecast": rows})
+        print_json({"forecast": found.rows, "assumptions": found.assumptions})
         return
     from engine.cli.progress import print_table
 
-    print_table(rows)
+    print_table([{name.replace("_", " "): value for name, value in row.items()} for row in found.rows])
+    for line in found.assumptions:
+        print(f"  {line}")

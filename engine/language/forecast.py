@@ -1,27 +1,26 @@
-"""What a run on text would take, before it is begun: tokens by stage, and minutes on this machine."""
+"""What a run on text would take, before it is begun: tokens and steps by stage, and minutes here."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import compress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
-from engine.language.problem.problems import demonstrations, fits, problems
+from engine.language.pace import Pace, measure
+from engine.language.problem.problems import demonstrations, fits, some_problems
 from engine.language.task import Demonstration, Task
 
 if TYPE_CHECKING:
     from engine.language.model.model import LanguageModel
     from engine.language.settings import TextConfig
 
-SHORTEST = 8
-"""Tokens of the first completions that the rate is measured on; later ones are twice as long each time."""
+LONGEST = 32
+"""Tokens of the completions that the pace is measured on."""
 
-TRAINING_COST = 3.0
-"""Forward and backward of a token against its generation in a large batch."""
-
+_PARTS = 64
+"""The smallest burst of learning is that part of a batch."""
 
 ASKING = 0.3
 """Of a search's visits, those that ask for steps as often as a new node does; the rest meet ends and steps
@@ -30,59 +29,116 @@ that are known. Measured on Countdown."""
 LEFT = 0.5
 """Of a completion, what follows its starts on average."""
 
+REST = 1.25
+"""The larger end of a forecast over what was measured: files, quick verdicts, batches half full."""
 
-def forecast(task: Task, config: TextConfig) -> list[dict[str, Any]]:
-    """Rows {"stage", "tokens", "minutes"}; the last is the sum. The rate is measured for a second.
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a run: tokens that a model writes, and gradient steps."""
+
+    name: str
+    written: float = 0.0
+    steps: float = 0.0
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Problems that there are, of what the settings ask for."""
+
+    practised: int
+    """In one iteration."""
+    validation: int
+    watched: int
+    """On which the monitor's samples are drawn."""
+    test: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run would take."""
+
+    rows: list[dict[str, Any]]
+    """{"stage", "tokens", "steps", "minutes_from", "minutes_to"}; the last is the sum. Tokens are those
+    written and those of the steps' batches."""
+    assumptions: list[str]
+    """What it rests on, a line each."""
+
+
+def forecast(task: Task, config: TextConfig) -> Forecast:
+    """Count what a run would do, and measure for some seconds how fast this machine does it.
 
     UserError for settings that a run would refuse.
     """
-    from engine.language.model.model_folder import load_model
-    from engine.language.parts import check_settings, new_model
+    from engine.language.parts import check_settings, evaluation_prompts, named_model, new_model, practice
 
     check_settings(config)
     real = demonstrations(task, min(config.model.demonstrations, 200), config.seed)
-    if not config.model.path and not real:
+    model = named_model(config)
+    if model is None and not real:
         raise UserError(
             f"task '{task.name}' has no demonstrations to build a model on; name one with --model"
         )
-    model = load_model(Path(config.model.path)) if config.model.path else new_model(task, config, real)
+    model = model or new_model(task, config, real)
+    measured = len(evaluation_prompts(task, config))
+    tests = len(some_problems(task, "test", config.measure.test, 0))
+    counts = Counts(
+        min(config.sample.prompts, len(practice(task, config, real, []))),
+        min(config.measure.validation, measured - tests),
+        min(config.monitor.prompts, measured - tests),
+        tests,
+    )
     length = mean_length(task, model, real)
-    generated_s = 1 / rate(task, model, config)
-    rows: list[dict[str, Any]] = []
-    for stage, tokens, cost in stages(config, length):
-        seconds = tokens * generated_s * cost
-        rows.append({"stage": stage, "tokens": round(tokens), "minutes": round(seconds / 60, 2)})
-    tokens, minutes = (sum(row[column] for row in rows) for column in ("tokens", "minutes"))
-    return [*rows, {"stage": "all", "tokens": tokens, "minutes": round(minutes, 1)}]
+    writing = writing_pace(task, model, config, round(length))
+    learning = learning_pace(task, model, config, real)
+    rows = []
+    for stage in stages(config, length, counts):
+        tokens = stage.written + stage.steps * config.learner.batch_tokens
+        least = stage.written * writing.free_s + stage.steps * learning.free_s
+        most = REST * (stage.written * writing.now_s + stage.steps * learning.now_s)
+        rows.append(_row(stage.name, tokens, stage.steps, least / 60, most / 60))
+    columns = [[row[name] for row in rows] for name in ("tokens", "steps", "minutes_from", "minutes_to")]
+    return Forecast(
+        [*rows, _row("all", *(sum(column) for column in columns))],
+        _assumptions(task, config, model, real, length, writing, learning),
+    )
 
 
-def stages(config: TextConfig, length: float) -> list[tuple[str, float, float]]:
-    """(stage, tokens, cost of one against a generated one), where a completion has `length` tokens."""
-    sampling, measure, update = config.sample, config.measure, config.update
+def _row(stage: str, tokens: float, steps: float, least: float, most: float) -> dict[str, Any]:
+    return {
+        "stage": stage,
+        "tokens": round(tokens),
+        "steps": round(steps),
+        "minutes_from": round(least, 2),
+        "minutes_to": round(most, 2),
+    }
+
+
+def stages(config: TextConfig, length: float, counts: Counts) -> list[Stage]:
+    """The parts of a run, where a completion has `length` tokens."""
+    measure, update = config.measure, config.update
     growth = [update.growth**iteration for iteration in range(config.loop.iterations)]
-    trained = config.learner.batch_tokens
-    looks = measure.validation * 2 + config.monitor.prompts * config.monitor.samples
+    looks = counts.validation * 2 + counts.watched * config.monitor.samples
     models = 1 if config.is_critic else 3 if measure.control else 2
-    final = measure.test * (1 + measure.samples) * models
-    steps = update.steps * len(config.filter.thresholds) * sum(growth)
-    control = (update.steps * growth[-1] if growth else 0) if measure.control else 0
-    built = 0 if config.model.path else config.model.steps
-    written = config.loop.iterations * sampling.prompts * tokens_of_one(config, length)
-    first, labels = first_value_tokens(config, length), label_tokens(config, length)
+    final = counts.test * (1 + measure.samples) * models
+    each = update.steps * len(config.filter.thresholds)
+    taken = sum(growth) if update.start == "last" else max(growth, default=0)
+    written = config.loop.iterations * counts.practised * tokens_of_one(config, length)
+    labels = label_tokens(config, length, counts.practised)
     return [
-        ("build the first model", built * trained, TRAINING_COST),
-        *([("first value head", first, 1.0)] if first else []),
-        ("generate", written, 1.0),
-        *([("label", labels, 1.0)] if labels else []),
-        ("learn", steps * trained, TRAINING_COST),
-        ("watch", (config.loop.iterations + 1) * looks * length, 1.0),
-        ("control", control * trained, TRAINING_COST),
-        ("measure", final * length, 1.0),
+        Stage("build the first model", steps=0 if config.model.path else config.model.steps),
+        *([first_value(config, length, counts.practised)] if update.loss == "visits" else []),
+        Stage("generate", written),
+        *([Stage("label", labels)] if labels else []),
+        Stage("learn", steps=each * sum(growth)),
+        Stage("watch", (config.loop.iterations + 1) * looks * length),
+        *([Stage("control", steps=each * taken)] if measure.control else []),
+        Stage("measure", final * length),
     ]
 
 
 def tokens_of_one(config: TextConfig, length: float) -> float:
-    """Generated for one problem in one iteration."""
+    """Written for one problem in one iteration."""
     sampling = config.sample
     if sampling.simulations == 0:
         return sampling.samples * (2 if sampling.rationalize else 1) * length
@@ -90,19 +146,16 @@ def tokens_of_one(config: TextConfig, length: float) -> float:
     return min(searched, sampling.tree_tokens or searched)
 
 
-def first_value_tokens(config: TextConfig, length: float) -> float:
-    """What a first value head costs, its training counted as tokens generated."""
-    if config.update.loss != "visits":
-        return 0.0
-    trained = config.value.steps * config.learner.batch_tokens * TRAINING_COST
-    return config.sample.prompts * config.value.completions * length + trained
+def first_value(config: TextConfig, length: float, problems: int) -> Stage:
+    """The first value head, which a search needs."""
+    return Stage("first value head", problems * config.value.completions * length, config.value.steps)
 
 
-def label_tokens(config: TextConfig, length: float) -> float:
-    """Generated to finish the starts of completions, one of each step at most."""
+def label_tokens(config: TextConfig, length: float, problems: int) -> float:
+    """Written to finish the starts of completions, one of each step at most."""
     if config.update.loss == "text" or config.value.labels != "rollouts":
         return 0.0
-    starts = config.sample.prompts * min(config.sample.samples, config.filter.per_prompt)
+    starts = problems * min(config.sample.samples, config.filter.per_prompt)
     return config.loop.iterations * starts * config.value.completions * LEFT * length
 
 
@@ -114,19 +167,103 @@ def mean_length(task: Task, model: LanguageModel, real: Sequence[Demonstration])
     return 1 + sum(len(row) for row in rows) / len(rows)
 
 
-def rate(task: Task, model: LanguageModel, config: TextConfig) -> float:
-    """Tokens a second of batched generation, measured for about a second on the starts of completions."""
+def writing_pace(task: Task, model: LanguageModel, config: TextConfig, length: int) -> Pace:
+    """Of a token that the model writes, in batches like the run's."""
+    from engine.language.model.distinct import draw_distinct
     from engine.language.model.generation import generate
+    from engine.language.model.successors import Drawn
 
-    texts = [prompt.text for prompt in problems(task, "train", config.loop.rows, 0)]
-    texts = list(compress(texts, fits(model, texts)))
-    if not texts:
+    found = [prompt.text for prompt in some_problems(task, "train", config.loop.rows, 0)]
+    found = list(compress(found, fits(model, found)))
+    if not found:
         raise UserError(f"task '{task.name}' has no problem of the split train that the model has room for")
-    start, number, length = time.monotonic(), 0, min(SHORTEST, task.max_tokens)
-    while True:
-        began, seeds = time.monotonic(), range(number, number + len(texts))
-        count = sum(c.tokens for c in generate(model, texts, seeds=seeds, max_tokens=length))
-        now, number = time.monotonic(), number + len(texts)
-        if now - start >= 1.0:
-            return max(count, 1) / (now - began)
-        length = min(2 * length, task.max_tokens)
+    limit, sampling = max(1, min(length, LONGEST, task.max_tokens)), config.sample
+    each = max(1, sampling.samples) if sampling.simulations == 0 else 1
+    number = 0
+
+    def burst(rows: int) -> float:
+        nonlocal number
+        number += 1
+        texts = [found[(number + place // each) % len(found)] for place in range(rows)]
+        if not sampling.distinct:
+            seeds = range(number * rows, (number + 1) * rows)
+            written = generate(model, texts, seeds=seeds, max_tokens=limit, stop=(task.end,))
+            return sum(each.tokens for each in written)
+        texts = texts[::each]
+        drawn = draw_distinct(
+            model, texts, [min(each, rows)] * len(texts), [Drawn() for _ in texts],
+            seeds=range(number * rows, number * rows + len(texts)), max_tokens=limit, stop=(task.end,),
+        )  # fmt: skip
+        return sum(completion.tokens for draw in drawn for completion in draw.completions)
+
+    return measure(burst, config.loop.rows, _processors(model, config))
+
+
+def learning_pace(
+    task: Task, model: LanguageModel, config: TextConfig, real: Sequence[Demonstration]
+) -> Pace:
+    """Of a gradient step on a batch like the run's; `model` learns in it."""
+    from engine.language.learner.objective import Supervised, Text, texts
+    from engine.language.learner.text_learner import TextLearner
+
+    shown = [
+        each
+        for each, fit in zip(real, fits(model, [d.prompt.text + d.completion for d in real]), strict=True)
+        if fit
+    ]
+    examples = texts(model, [d.prompt.text for d in shown], [d.completion for d in shown])
+    if not examples:
+        prompts = [prompt.text for prompt in some_problems(task, "train", 64, 0)]
+        prompts = list(compress(prompts, fits(model, prompts)))
+        examples = [Text(row[:1], row[1:] or row) for row in model.encode_prompts(prompts)]
+    whole = config.learner.batch_tokens
+
+    def burst(size: int) -> float:
+        tokens = max(16, whole * size // _PARTS)
+        settings = config.learner.model_copy(update={"batch_tokens": tokens, "ema_decay": 0.0})
+        many = examples * (1 + 8 * tokens // sum(len(each.prompt) + len(each.response) for each in examples))
+        TextLearner(model, settings, 0).fit(many, Supervised(), steps=1)
+        return tokens / whole
+
+    return measure(burst, _PARTS, _processors(model, config))
+
+
+def _processors(model: LanguageModel, config: TextConfig) -> int:
+    """That a burst keeps busy; 0 where a GPU works."""
+    import torch
+
+    # A run sets them at its first step, and they stay.
+    torch.set_num_threads(config.learner.threads)
+    return config.learner.threads if model.device.type == "cpu" else 0
+
+
+def _assumptions(
+    task: Task,
+    config: TextConfig,
+    model: LanguageModel,
+    real: Sequence[Demonstration],
+    length: float,
+    writing: Pace,
+    learning: Pace,
+) -> list[str]:
+    source = f"as {len(real)} demonstrations have" if real else "half of the task's max_tokens"
+    threads = f" on {config.learner.threads} thread{'s' * (config.learner.threads > 1)}"
+    lines = [
+        f"a completion has {length:.1f} tokens, {source}",
+        f"measured{threads if model.device.type == 'cpu' else ' on the GPU'}: "
+        f"{1 / writing.free_s:,.0f} tokens written a second, {1 / learning.free_s:.3g} steps of "
+        f"{config.learner.batch_tokens} tokens",
+    ]
+    if config.sample.simulations:
+        lines.append(f"a search writes {ASKING:g} of {config.proposals.initial_proposals} steps a simulation")
+    if not task.inline:
+        lines.append("verdicts are not counted: this task's verifier runs in processes of its own")
+    share = min(writing.share, learning.share)
+    if writing.is_busy or learning.is_busy:
+        lines.append(
+            f"this machine is busy: others took {1 - share:.0%} of the processor meanwhile; "
+            "the first minutes have it free, the second as it is now"
+        )
+    else:
+        lines.append("the second minutes add a quarter for what is not measured")
+    return lines

@@ -139,23 +139,34 @@ def first_model(
     task: Task, config: TextConfig, real: Sequence[Demonstration], reporter: Reporter
 ) -> LanguageModel:
     """The model that is named, or one built from nothing and trained on demonstrations."""
-    settings = config.model
-    if settings.path:
-        adapter = Path(settings.adapter) if settings.adapter else None
-        model = load_model(Path(settings.path), adapter, chat=settings.chat)
-        if settings.lora.rank and not model.has_adapter:
-            lora = settings.lora
-            model = add_adapter(model, lora.rank, lora.alpha, lora.dropout, config.seed)
-        check_learning(model, values=config.update.loss != "text")
+    if model := named_model(config):
         return model
     if not real:
         raise UserError(
             f"task '{task.name}' has no demonstrations to build a model on; name one with --model"
         )
+    settings = config.model
     reporter.message(f"building a model of {settings.size} parameters on {len(real)} demonstrations")
     model = new_model(task, config, real)
     with reporter.phase("building the model", settings.steps, "steps") as move:
         learn(model, config, mix([], real, MixConfig(), 0), settings.steps, (0,), move)
+    return model
+
+
+def named_model(config: TextConfig) -> LanguageModel | None:
+    """The model that the settings name, with its adapter; None where they name none.
+
+    Raises UserError where it cannot be loaded, or learn what the settings say.
+    """
+    settings = config.model
+    if not settings.path:
+        return None
+    adapter = Path(settings.adapter) if settings.adapter else None
+    model = load_model(Path(settings.path), adapter, chat=settings.chat)
+    if settings.lora.rank and not model.has_adapter:
+        lora = settings.lora
+        model = add_adapter(model, lora.rank, lora.alpha, lora.dropout, config.seed)
+    check_learning(model, values=config.update.loss != "text")
     return model
 
 

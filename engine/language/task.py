@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 Split = Literal["train", "validation", "test"]
 """Prompts to learn from, to gate checkpoints on, and to report on. No key is in two of them."""
@@ -82,6 +82,8 @@ class Task(ABC):
     """Whether `verify` returns soon whatever the text, so that no process has to be killed for it."""
     hint_in_completion: bool = False
     """Whether a hint is the start of the completion and stays with it, or is taken away again."""
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Settings of a run by name, over a method's and under the user's; `default` needs none."""
 
     @abstractmethod
     def prompts(self, split: Split, count: int, seed: int) -> list[Prompt]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from engine.errors import UserError
 from engine.language.sandbox.value import printable
 from engine.language.task import Kind, Task
-from engine.plugin import Plugins
+from engine.plugin import Plugins, suggest
 
 GROUP = "selfplay.tasks"
 """Entry-point group in which installed packages declare their tasks."""
@@ -54,6 +55,18 @@ def is_task_class(spec: str) -> bool:
 def task_option_names(spec: str) -> list[str]:
     """Names of the options that the task of `spec` takes."""
     return _TASKS.option_names(spec)
+
+
+def task_preset(task: Task, name: str) -> dict[str, Any]:
+    """The settings layer of a task's preset; `default` is empty where the task brings none."""
+    presets: Mapping[str, Mapping[str, Any]] = task.presets
+    if name in presets:
+        return dict(presets[name])
+    if name == "default":
+        return {}
+    raise UserError(
+        f"task '{task.name}' has no preset '{name}'; {suggest(name, {*presets, 'default'}, 'its presets')}"
+    )
 
 
 def _check_attributes(spec: str, task: Task) -> None:

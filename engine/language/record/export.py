@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,9 @@ _ORIGIN = {
     "visits": pa.int64(),
 }
 
+_TOLD = 3
+"""Verdicts that a refusal counts, the commonest."""
+
 _TEXT, _TEXTS, _LABELS = pa.string(), pa.list_(pa.string()), pa.list_(pa.bool_())
 _PAIR_ORIGIN = {f"{side}_{name}": kind for side in ("chosen", "rejected") for name, kind in _ORIGIN.items()}
 
@@ -62,15 +66,17 @@ def export(
 ) -> Digest:
     """Write a data set, whole or not at all; the ending says how: .jsonl or .parquet.
 
-    Raises UserError for another kind or ending, and where there is nothing to write.
+    Raises UserError for another kind or ending, and where there is nothing to write, saying why.
     """
     if kind not in COLUMNS:
         raise UserError(f"there is no export '{kind}'; {suggest(kind, COLUMNS)}")
     if path.suffix not in (".jsonl", ".parquet"):
         raise UserError(f"cannot export to '{path}'; end the name with .jsonl or .parquet")
-    found = list(rows(kind, episodes, task, step_labels))
+    read = list(episodes)
+    found = list(rows(kind, read, task, step_labels))
     if not found:
-        raise UserError(f"no episode makes a row of '{kind}'; nothing was written to '{path}'")
+        why = why_nothing(kind, read, task)
+        raise UserError(f"no episode makes a row of '{kind}', so '{path}' was not written: {why}")
     try:
         data = _json_lines(found) if path.suffix == ".jsonl" else _parquet(kind, found)
     except UnicodeEncodeError as error:
@@ -100,6 +106,56 @@ def rows(
         if kind == "unpaired":
             row["label"] = episode.result.score == 1
         yield row | _origin(episode, task)
+
+
+def why_nothing(kind: str, episodes: Sequence[Episode], task: Task) -> str:
+    """Why none of these makes a row of `kind`, counted by reason, and what to do; one line."""
+    if not episodes:
+        return "the run has written no completions; take a method that samples, or one more iteration"
+    if kind == "preference":
+        return _why_no_pairs(episodes)
+    if kind == "stepwise":
+        return f"all {len(episodes)} completions are empty, which have no steps; try --format unpaired"
+    reasons = Counter(_why_left_out(episode, task) for episode in episodes)
+    counts = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    verdicts = Counter(episode.result.reason for episode in episodes if episode.result.score < 1)
+    del verdicts[""]
+    told = ", ".join(f"{reason[:40]!r} {count}" for reason, count in verdicts.most_common(_TOLD))
+    return (
+        f"of {len(episodes)} completions {counts}{f' (verdicts: {told})' if told else ''}; "
+        "train longer or lower filter.thresholds, or take them all by --format unpaired"
+    )
+
+
+def _why_left_out(episode: Episode, task: Task) -> str:
+    if not episode.ended:
+        return "cut at the limit of tokens"
+    if episode.result.score < 1:
+        return "wrong" if episode.result.score == 0 else "partly right"
+    if episode.source == "hint" and task.leaks(episode.prompt, episode.completion):
+        return "right by a hint that leaks"
+    return "right but left out (repeats, over filter.per_prompt, or like evaluation items)"
+
+
+def _why_no_pairs(episodes: Sequence[Episode]) -> str:
+    scores: dict[str, list[float]] = {}
+    for episode in episodes:
+        scores.setdefault(episode.prompt.text, []).append(episode.result.score)
+    kinds = Counter(
+        "with one completion"
+        if len(each) == 1
+        else "all right"
+        if min(each) == 1
+        else "all wrong"
+        if max(each) == 0
+        else "all scored alike"
+        for each in scores.values()
+    )
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return (
+        "a pair needs two completions of one problem with different scores, and of "
+        f"{len(scores)} problems {counts}; raise sample.samples, or try --format unpaired"
+    )
 
 
 def outcome_labels(episode: Episode, steps: Sequence[str]) -> list[bool]:
