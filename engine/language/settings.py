@@ -166,6 +166,8 @@ class TextConfig(Section):
     """What is learnt; the argument TASK."""
     method: str
     """How; the command."""
+    preset: str = "default"
+    """Which of the task's presets goes over the method's settings; the option --preset."""
     seed: int = Field(1, ge=0, lt=2**63)
     """Of all randomness."""
     model: ModelConfig = ModelConfig()

@@ -81,6 +81,7 @@ def _check_attributes(spec: str, task: Task) -> None:
         "max_tokens": (_is_count(task.max_tokens), counts),
         "max_step_tokens": (_is_count(task.max_step_tokens), counts),
         "num_players": (task.num_players in (1, 2), "1 or 2"),
+        "presets": (_are_presets(task.presets), "settings by name, each a table"),
     }
     for name, (is_good, remedy) in wanted.items():
         if not is_good:
@@ -90,3 +91,9 @@ def _check_attributes(spec: str, task: Task) -> None:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_TOKENS
+
+
+def _are_presets(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(name, str) and isinstance(layer, Mapping) for name, layer in value.items()
+    )
