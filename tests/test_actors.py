@@ -18,10 +18,11 @@ from engine.actors.inline import InlineActors
 from engine.actors.process import ProcessActors
 from engine.config import Config, build_config
 from engine.errors import UserError
+from engine.evaluator import NetworkEvaluator
 from engine.learner import Learner
 from engine.network import PolicyValueNetwork
 from engine.registry import load_game
-from engine.selfplay import Games, StoppedError
+from engine.selfplay import Caller, Games, StoppedError
 
 pytest.importorskip("openvino", reason="answers that do not depend on the batch need the extra cpu")
 
@@ -146,6 +147,36 @@ def test_stop_ends_a_play_under_way(actors: ProcessActors) -> None:
     with pytest.raises(StoppedError):
         actors.play(10**9)
     assert time.monotonic() - started < 5
+
+
+def test_a_play_that_finishes_early_is_one_of_fewer_moves(actors: ProcessActors) -> None:
+    seen: list[int] = []
+    stop = threading.Event()
+
+    def finish() -> None:
+        while not stop.wait(0.05):
+            seen.append(actors.played())
+            if all(actor.moves.value > 0 for actor in actors.actors):
+                actors.finish()
+
+    thread = threading.Thread(target=finish)
+    thread.start()
+    batches = actors.play(10**9)
+    stop.set()
+    thread.join()
+    assert any(0 < count <= actors.stats()["positions"] for count in seen)
+    game, config = load_game("connect4"), settings()
+    for actor, games in zip(actors.actors, batches, strict=True):
+        played = int(actor.stats["positions"])
+        assert 0 < played < 10**9
+        evaluator = NetworkEvaluator(game, network(1), config.evaluator)
+        alone = Caller(game, config, evaluator, actor.index, len(actors.actors))
+        assert_same([games], [alone.play(played, threading.Event())])
+        assert actor.memory.games is not None
+        assert_same([actor.memory.games], [alone.pool.snapshot()])
+    before = actors.stats()["positions"]
+    actors.play(50)
+    assert actors.stats()["positions"] == before + 50
 
 
 def test_what_the_user_can_mend_is_said_at_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from engine.errors import CorruptFileError, UserError
 
 if TYPE_CHECKING:
     from engine._core import Game
+    from engine.cli.progress import Bar
     from engine.config import Config
     from engine.network import PolicyValueNetwork
 
@@ -128,7 +130,7 @@ def score_entrants(
     from engine.cli.progress import Bar
     from engine.evaluator import NetworkEvaluator
     from engine.search import search_params
-    from engine.truth import measure, truth_sets
+    from engine.truth import measure, num_simulations, truth_sets
 
     sets = truth_sets(game)
     if not sets:
@@ -137,19 +139,33 @@ def score_entrants(
     evaluators = [NetworkEvaluator(game, first, config.evaluator) for _ in range(num_callers(config))]
     params = search_params(config.search)
     rows, bar = [], Bar("truth")
-    bar.open(len(entrants) * len(simulations), "scores")
+    once = {count: num_simulations(sets, [count], positions) for count in simulations}
+    bar.open(len(entrants) * sum(once.values()), "simulations")
+    done = 0
     try:
         for entrant in entrants:
             for evaluator in evaluators:
                 evaluator.load(entrant.network)
             scores = []
             for count in simulations:
-                scores += measure(game, sets, evaluators, [count], search_params=params, positions=positions)
-                bar.advance(1)
+                scores += measure(
+                    game,
+                    sets,
+                    evaluators,
+                    [count],
+                    search_params=params,
+                    positions=positions,
+                    progress=partial(_reach, bar, done),
+                )
+                done += once[count]
             rows.append({"checkpoint": entrant.name, "scores": [score.to_json() for score in scores]})
     finally:
         bar.close()
     return rows
+
+
+def _reach(bar: Bar, before: int, count: int) -> None:
+    bar.reach(before + count)
 
 
 def play_ladder(

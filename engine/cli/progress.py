@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 PLAIN_EVERY_S = 10.0
 """Seconds between two plain lines of a counted job."""
+
+SLOW_S = 4.0
+"""Seconds without a word after which a start says what it does."""
 
 SHOWN = (
     ("loss", "loss/total"),
@@ -76,6 +80,18 @@ def _count_parts(metrics: Mapping[str, Any]) -> list[str]:
     if (evaluations := metrics.get("search/evaluations_per_position")) is not None:
         counts.append(f"evals/position {evaluations:.0f}")
     return counts
+
+
+@contextmanager
+def told_if_slow(text: str, after_s: float = SLOW_S) -> Iterator[None]:
+    """Print a line on stderr where what is done meanwhile takes longer than `after_s`."""
+    timer = threading.Timer(after_s, lambda: print(text, file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class Reporter:

@@ -46,10 +46,12 @@ def train(
     """
     if minutes is not None and iterations is not None:
         raise UserError(f"--minutes {minutes:g} and --iterations {iterations}: give one of them")
+    from engine.cli.progress import told_if_slow
     from engine.registry import load_game, located_game
 
-    rules = load_game(game)
-    _require_lawful(rules)
+    with told_if_slow(f"loading {game}: rules in Numba are compiled, rules of one's own are tried out"):
+        rules = load_game(game)
+        _require_lawful(rules)
     changes = read_changes(rules, preset, config, assignments or [])
     if resume:
         path = run_to_resume(run)
