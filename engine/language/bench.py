@@ -223,5 +223,5 @@ def _trained(config: TextConfig) -> LanguageModel:
     task = load_task(TASK)
     real, _ = real_data(task, config)
     model = new_model(task, config, real)
-    learn(model, config, mix([], real, config.mix, 0), config.model.steps, ("bench",))
+    learn(model, config, mix([], real, config.mix, 0, task=task), config.model.steps, ("bench",))
     return model

@@ -31,7 +31,7 @@ class Result:
 
     Args:
         keys: [N] the key of each problem; problems of one key count as one cluster.
-        greedy: float32 [N] score of the greedy completion.
+        greedy: float32 [N] score of the greedy completion; that of a forfeited game is 0, whoever forfeits.
         scores: float32 [N, k] of the samples at temperature 1, k may be 0.
         majority: float32 [N] score of the most frequent solution among the samples.
         best: float32 [N] score of the sample that the value head likes best; None without one.
@@ -89,7 +89,7 @@ def evaluate(
 
     greedy = drawn_with(Draw(0.0, rows=rows), 1, 0)
     drawn = drawn_with(Draw(rows=rows), samples, len(greedy))
-    scores = np.array([e.result.score for e in drawn], np.float32).reshape(len(prompts), samples)
+    scores = np.array([e.worth for e in drawn], np.float32).reshape(len(prompts), samples)
     groups = [drawn[i * samples : (i + 1) * samples] for i in range(len(prompts))] if samples else []
     best = vote = liked = None
     judge = critic or policy.model
@@ -99,7 +99,7 @@ def evaluate(
         vote = np.array([majority(group, row) for group, row in zip(groups, liked, strict=True)], np.float32)
     return Result(
         tuple(prompt.key for prompt in prompts),
-        np.array([episode.result.score for episode in greedy], np.float32),
+        np.array([episode.worth for episode in greedy], np.float32),
         scores,
         np.array([majority(group) for group in groups], np.float32),
         best,
@@ -152,7 +152,7 @@ def majority(
     for index, episode in enumerate(episodes):
         solution = episode.result.parsed or episode.completion
         votes[solution] = votes.get(solution, 0) + (1 if weights is None else float(weights[index]))
-        score.setdefault(solution, episode.result.score)
+        score.setdefault(solution, episode.worth)
     return score[max(votes, key=lambda solution: votes[solution])] if votes else 0.0
 
 

@@ -40,7 +40,7 @@ def _rows(parts: Parts, prompts: Sequence[Prompt]) -> list[dict[str, Any]]:
     found = {"first": first}
     if config.measure.control and parts.real and parts.progress.steps:
         control = run.model(0)
-        examples, steps = mix([], parts.real, MixConfig(), 0), parts.progress.steps
+        examples, steps = mix([], parts.real, MixConfig(), 0, task=parts.task), parts.progress.steps
         with parts.reporter.phase("training the control", steps, "steps") as move:
             learn(control, config, examples, steps, ("control",), move)
         found["control"] = _measured(parts, prompts, control)

@@ -17,6 +17,7 @@ from engine.interrupt import terminable
 from engine.language.evaluation import values_of
 from engine.language.final_table import final_table
 from engine.language.learner.filter import mark_kept, mix, pass_rates
+from engine.language.learner.side import without_losers
 from engine.language.model.ability import ability_of
 from engine.language.model.model import LanguageModel
 from engine.language.model.tiny_model import renewed
@@ -113,6 +114,7 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
     index = EvaluationIndex(measured)
     refuse_overlap([*real, *holdout], index)
     real, holdout = (_without_hits(part, index, reporter) for part in (real, holdout))
+    real = without_losers(task, real, verify)
     metrics = stack.enter_context(Metrics(run.path, checkpoint.iteration if checkpoint else -1))
     if checkpoint:
         progress = Progress.of(checkpoint.progress)
@@ -186,12 +188,17 @@ def _iterate(parts: Parts) -> None:
     student, taken, leaked = _starting_model(parts), 0, 0
     values: dict[str, float] = {}
     for number, threshold in enumerate(config.filter.thresholds):
-        episodes = mark_kept(parts.task, episodes, config.filter, threshold)
+        episodes = mark_kept(
+            parts.task, episodes, config.filter, threshold, by_visits=config.update.loss == "visits"
+        )
         episodes, met = without_items(episodes, parts.index)
         leaked += met
         if config.update.loss == "text":
             seed = row_seed(config.seed, "mix", iteration)
-            examples = mix(_learnable(parts, config, episodes), parts.real, config.mix, seed)
+            examples = mix(
+                _learnable(parts, config, episodes), parts.real, config.mix, seed,
+                task=parts.task, threshold=threshold,
+            )  # fmt: skip
             found = None
             if examples:
                 with parts.reporter.phase("training", steps, "steps") as move:
@@ -265,7 +272,7 @@ def _compared(config: TextConfig, look: Look, values: Sequence[float] | None) ->
     if not config.is_critic:
         return look.accuracy
     keys = list({episode.prompt.id: episode.prompt.key for episode in look.probe}.values())
-    right = np.array([episode.result.score >= 1 for episode in look.probe]).reshape(len(keys), -1)
+    right = np.array([episode.worth >= 1 for episode in look.probe]).reshape(len(keys), -1)
     told = np.full(right.shape, 0.5) if values is None else np.asarray(values).reshape(right.shape)
     return Items(keys, np.nan_to_num(areas_within(right, told), nan=0.5).tolist())
 

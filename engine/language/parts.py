@@ -149,7 +149,7 @@ def first_model(
     reporter.message(f"building a model of {settings.size} parameters on {len(real)} demonstrations")
     model = new_model(task, config, real)
     with reporter.phase("building the model", settings.steps, "steps") as move:
-        learn(model, config, mix([], real, MixConfig(), 0), settings.steps, (0,), move)
+        learn(model, config, mix([], real, MixConfig(), 0, task=task), settings.steps, (0,), move)
     return model
 
 
@@ -284,5 +284,6 @@ def learn(
         [example.prompt for example in examples],
         [example.completion for example in examples],
         [example.weight for example in examples],
+        [example.spans for example in examples],
     )
     return learner.fit(rows, Supervised(), steps=steps, on_step=on_step)

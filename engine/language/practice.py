@@ -16,6 +16,7 @@ from engine.language.learner.lesson import (
     value_lessons,
     visit_lessons,
 )
+from engine.language.learner.side import best_result
 from engine.language.learner.text_learner import TextLearner
 from engine.language.model.model import LanguageModel
 from engine.language.parts import Parts
@@ -94,11 +95,13 @@ def teach(
         return None
     seed = row_seed(config.seed, "mix", iteration)
     if config.value.likelihood:
-        right = {(each.prompt.id, each.completion): each for each in kept if each.result.score >= 1}
-        written = real_lessons(student, mix(right.values(), parts.real, config.mix, seed))
+        won = [each for each in kept if best_result(parts.task, each.result) >= 1]
+        right = {(each.prompt.id, each.completion): each for each in won}
+        written = real_lessons(student, mix(right.values(), parts.real, config.mix, seed, task=parts.task))
         lessons += shared(written, len(lessons), config.value.likelihood, seed)
     elif config.mix.real:
-        lessons += real_lessons(student, mix(kept, parts.real, config.mix, seed)[len(kept) :])
+        mixed = mix(kept, parts.real, config.mix, seed, task=parts.task)
+        lessons += real_lessons(student, mixed[len(kept) :])
     with parts.reporter.phase("training", steps, "steps") as move:
         return fit(student, config, lessons, anchor, steps, (iteration, 0), move)
 
@@ -123,6 +126,9 @@ def first_value(
         seed=config.seed, iteration=0,
     )  # fmt: skip
     lessons = value_lessons(model, task, merged(outcome_labels(task, episodes)))
+    if not lessons:
+        reporter.message("every game was forfeited: nothing is known of what positions are worth")
+        return sum(episode.tokens for episode in episodes)
     steps = config.value.steps
     with reporter.phase("training a value head", steps, "steps") as move:
         fit(model, config, lessons, copy.deepcopy(model), steps, ("value",), move)

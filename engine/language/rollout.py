@@ -246,7 +246,7 @@ def rollout(
         seed=seed, iteration=iteration, on_rows=on_rows,
     )  # fmt: skip
     if config.rationalize:
-        solved = {episode.prompt.id for episode in episodes if episode.result.score >= 1}
+        solved = {episode.prompt.id for episode in episodes if episode.worth >= 1}
         failed = [p for p in prompts if p.id not in solved and task.hint(p) is not None]
         episodes += sample(
             task, policies, failed, config.samples, draw, verify,

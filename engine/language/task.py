@@ -48,6 +48,11 @@ class VerifyResult:
     """The way to the answer, equal for ways that differ in writing only: of each one completion is learnt
     from, and diversity counts them. Empty: the text itself, but for white space (`Episode.path`)."""
 
+    @property
+    def is_forfeit(self) -> bool:
+        """Whether a side lost a game of two by breaking its rules, which says nothing of the other's play."""
+        return "forfeit" in self.flags
+
 
 @dataclass(frozen=True)
 class Demonstration:
@@ -55,6 +60,8 @@ class Demonstration:
 
     prompt: Prompt
     completion: str
+    players: tuple[int, ...] | None = None
+    """Of a game of two: whose steps are to be learnt; None: all."""
 
 
 class Task(ABC):

@@ -173,6 +173,6 @@ def observation(
 def _items(episodes: Sequence[Episode]) -> Items:
     return Items(
         [e.prompt.key for e in episodes],
-        [e.result.score for e in episodes],
+        [e.worth for e in episodes],
         [e.prompt.stratum for e in episodes],
     )

@@ -92,11 +92,11 @@ class TextGame(Task):
             step = line.rest.split(self.step_end, 1)[0][:20]
             reason = f"player {mover + 1} forfeits: {step!r} is no legal move" if step else "no move"
             empty = () if line.rest else ("empty",)
-            return VerifyResult(float(mover), parsed, reason, ("forfeit", *empty))
+            return VerifyResult(float(mover), parsed, reason, ("forfeit", *empty), path=parsed)
         score = (1 + (outcome if mover == 0 else -outcome)) / 2
         if line.rest:
-            return VerifyResult(score, parsed, "text after the end", ("overlong",))
-        return VerifyResult(score, parsed)
+            return VerifyResult(score, parsed, "text after the end", ("overlong",), path=parsed)
+        return VerifyResult(score, parsed, path=parsed)
 
     def legal_steps(self, prompt: Prompt, completion: str) -> list[str]:
         """Every legal move; none once the game is over or forfeited."""

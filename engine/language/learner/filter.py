@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from engine.language.learner.side import Spans, best_result, learners_of, spans_of
 from engine.language.record.episode import Episode
-from engine.language.task import Demonstration, Task
+from engine.language.task import Demonstration, Prompt, Task
 
 if TYPE_CHECKING:
     from engine.language.settings import FilterConfig, MixConfig
@@ -26,20 +27,31 @@ class Example:
     prompt: str
     completion: str
     weight: float = 1.0
+    spans: Spans | None = None
+    """Characters of the completion that count; None: all."""
 
 
 def mark_kept(
-    task: Task, episodes: Sequence[Episode], config: FilterConfig, threshold: float
+    task: Task,
+    episodes: Sequence[Episode],
+    config: FilterConfig,
+    threshold: float,
+    *,
+    by_visits: bool = False,
 ) -> list[Episode]:
     """The episodes in their order, `kept` set for those that pass.
 
     One that was cut off, scores below `threshold`, leaks its hint, or goes a way that another of its problem
     went before is out; of what is left a problem keeps at most `per_prompt`, the most different ones.
+
+    In a game of two the score is that of the side that did better, and a forfeit is out. Where a search's
+    visits are learnt (`by_visits`), which improve on either side whoever wins, every such game stays.
     """
+    least = 0.0 if by_visits and task.num_players == 2 else threshold
     chosen: dict[str, list[int]] = {}
     seen: set[tuple[str, str]] = set()
     for index, episode in enumerate(episodes):
-        if not episode.ended or episode.result.score < threshold:
+        if not episode.ended or best_result(task, episode.result) < least:
             continue
         if episode.source == "hint" and config.leaks and task.leaks(episode.prompt, episode.completion):
             continue
@@ -94,7 +106,7 @@ def pass_rates(episodes: Sequence[Episode], *, distinct: bool) -> dict[str, floa
         tried.setdefault(episode.prompt.id, []).append(episode)
     rates = {}
     for name, group in tried.items():
-        right = np.array([episode.result.score >= 1 for episode in group])
+        right = np.array([episode.worth >= 1 for episode in group])
         logprobs = np.array([episode.logprob if distinct else 0.0 for episode in group])
         weights = np.exp(logprobs - logprobs.max())
         rates[name] = float(weights[right].sum() / weights.sum())
@@ -102,11 +114,34 @@ def pass_rates(episodes: Sequence[Episode], *, distinct: bool) -> dict[str, floa
 
 
 def mix(
-    kept: Iterable[Episode], real: Sequence[Demonstration], config: MixConfig, seed: int
+    kept: Iterable[Episode],
+    real: Sequence[Demonstration],
+    config: MixConfig,
+    seed: int,
+    *,
+    task: Task | None = None,
+    threshold: float = 1.0,
 ) -> list[Example]:
-    """Examples of one training: what was kept, and real data by the share that `config` asks for."""
-    examples = [Example(e.prompt.text, e.completion, e.weight) for e in kept]
-    demonstrations = [Example(d.prompt.text, d.completion) for d in real]
+    """Examples of one training: what was kept, and real data by the share that `config` asks for.
+
+    Of a `task` for two the steps count of players whose own result is `threshold` or more.
+    """
+
+    def played(prompt: Prompt, completion: str, players: tuple[int, ...] | None) -> Spans | None:
+        return None if task is None else spans_of(task, prompt, completion, players)
+
+    examples = [
+        Example(
+            e.prompt.text,
+            e.completion,
+            e.weight,
+            played(e.prompt, e.completion, None if task is None else learners_of(task, e.result, threshold)),
+        )
+        for e in kept
+    ]
+    demonstrations = [
+        Example(d.prompt.text, d.completion, spans=played(d.prompt, d.completion, d.players)) for d in real
+    ]
     if not config.real or not demonstrations:
         return examples
     if config.real_fraction == 0 or not examples:

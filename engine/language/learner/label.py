@@ -36,10 +36,14 @@ class Label:
 
 
 def outcome_labels(task: Task, episodes: Iterable[Episode]) -> list[Label]:
-    """Every start of a completion has the whole one's score (Cobbe et al. 2021, 2110.14168, section 4.2)."""
+    """Every start of a completion has the whole one's score (Cobbe et al. 2021, 2110.14168, section 4.2).
+
+    Here and below a forfeited game says nothing of the positions before it.
+    """
     return [
         Label(episode.prompt, parent, text, episode.result.score)
         for episode in episodes
+        if not episode.result.is_forfeit
         for parent, text in starts(task, episode.completion)
     ]
 
@@ -64,6 +68,8 @@ def rollout_labels(
     open_starts: dict[tuple[str, str], Label] = {}
     scores: dict[str, list[float]] = {}
     for episode in episodes:
+        if episode.result.is_forfeit:
+            continue
         prompt = episode.prompt
         scores.setdefault(prompt.id, []).append(episode.result.score)
         for parent, text in starts(task, episode.completion):
@@ -76,12 +82,14 @@ def rollout_labels(
         task, policy, [(label.prompt, label.text) for label in asked], samples, draw, verify,
         seed=seed, iteration=iteration,
     )  # fmt: skip
-    means = np.array([episode.result.score for episode in made]).reshape(len(asked), samples).mean(axis=1)
+    grouped = [made[place : place + samples] for place in range(0, len(made), samples)]
+    played = [[each.result.score for each in group if not each.result.is_forfeit] for group in grouped]
     first = {episode.prompt.id: episode.prompt for episode in episodes}
     roots = [Label(first[name], "", "", float(np.mean(found))) for name, found in scores.items()]
     finished = [
-        Label(label.prompt, label.parent, label.text, float(mean))
-        for label, mean in zip(asked, means, strict=True)
+        Label(label.prompt, label.parent, label.text, float(np.mean(found)))
+        for label, found in zip(asked, played, strict=True)
+        if found
     ]
     return roots + finished + list(whole.values()), sum(episode.tokens for episode in made)
 
@@ -94,6 +102,8 @@ def search_labels(episodes: Iterable[Episode], mix: float) -> list[Label]:
     """
     labels = []
     for episode in episodes:
+        if episode.result.is_forfeit:
+            continue
         before, parent = "", ""
         for step in episode.steps:
             value = _share(step.value, step.player)

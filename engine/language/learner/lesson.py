@@ -66,7 +66,14 @@ class Mixed:
 
 def real_lessons(model: LanguageModel, examples: Sequence[Example]) -> list[Lesson]:
     """Texts to go on writing."""
-    return list(texts(model, [e.prompt for e in examples], [e.completion for e in examples]))
+    return list(
+        texts(
+            model,
+            [e.prompt for e in examples],
+            [e.completion for e in examples],
+            spans=[e.spans for e in examples],
+        )
+    )
 
 
 def visit_lessons(model: LanguageModel, task: Task, episodes: Iterable[Episode]) -> list[Lesson]:

@@ -20,6 +20,7 @@ from engine.language.learner.loss import (
     supervised_loss,
     visits_loss,
 )
+from engine.language.learner.side import Spans
 from engine.language.model.codec import Tokens
 from engine.language.model.model import LanguageModel
 from engine.language.model.scoring import logits_and_values, token_logprobs, value_logits
@@ -46,6 +47,8 @@ class Text:
     response: Tokens
     """With the end token where it has ended."""
     weight: float = 1.0
+    learnt: tuple[bool, ...] | None = None
+    """Which tokens of the response count; None: all."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +109,13 @@ def texts(
     prompts: Sequence[str],
     completions: Sequence[str],
     weights: Sequence[float] | None = None,
+    spans: Sequence[Spans | None] | None = None,
     *,
     ended: bool = True,
 ) -> list[Text]:
     """Examples from text; the end token follows each completion where `ended`.
+
+    With `spans` of characters tokens count that end in one of them, and the end token.
 
     Of a completion that a model drew its text is learnt as the tokenizer spells it, not the tokens drawn: so
     it is spelt as real data is, kept in the replay, and judged. Ratios (`Sampled`) are of the tokens drawn.
@@ -118,7 +124,12 @@ def texts(
     tails = model.codec.encode_completions(prompts, completions)
     scale = weights or [1.0] * len(heads)
     end = [model.codec.end] * ended
-    return [Text(head, tail + end, w) for head, tail, w in zip(heads, tails, scale, strict=True)]
+    learnt = [
+        None if own is None else (*_within(model.codec.ends(tail, text), own), *[True] * ended)
+        for tail, text, own in zip(tails, completions, spans or [None] * len(tails), strict=True)
+    ]
+    rows = zip(heads, tails, scale, learnt, strict=True)
+    return [Text(head, tail + end, weight, counted) for head, tail, weight, counted in rows]
 
 
 class Supervised:
@@ -131,6 +142,9 @@ class Supervised:
     def __call__(self, model: LanguageModel, examples: Sequence[Text]) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean over the tokens of responses, by weight."""
         logprobs, mask = response_logprobs(model, [(each.prompt, each.response) for each in examples])
+        if any(each.learnt is not None for each in examples):
+            counted = [each.learnt or (True,) * len(each.response) for each in examples]
+            mask = _placed(examples, [np.array(row, np.float32) for row in counted], mask)
         weights = torch.tensor([each.weight for each in examples], device=mask.device)
         loss = supervised_loss(logprobs, mask, weights)
         return loss, {"loss/nll": loss.detach()}
@@ -296,7 +310,12 @@ def response_logprobs(model: LanguageModel, rows: Sequence[tuple[Tokens, Tokens]
     return token_logprobs(logits, ids), mask[:, 1:].float()
 
 
-def _placed(examples: Sequence[Sampled], known: Sequence[NDArray[np.float32]], mask: Tensor) -> Tensor:
+def _within(ends: Sequence[int], spans: Spans) -> list[bool]:
+    """Which tokens have their last character, before `ends`, in one of the spans."""
+    return [any(start < end <= stop for start, stop in spans) for end in ends]
+
+
+def _placed(examples: Sequence[Sampled | Text], known: Sequence[NDArray[np.float32]], mask: Tensor) -> Tensor:
     """Numbers of response tokens where `mask` [B, T] has those, 0 elsewhere."""
     assert [len(each.response) for each in examples] == [len(row) for row in known]
     table = torch.zeros_like(mask)

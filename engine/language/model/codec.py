@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from engine.errors import UserError
@@ -112,6 +113,15 @@ class Codec:
         return [
             None if text in (back, after, after.removeprefix(" ")) else back for text, back, after in found
         ]
+
+    def ends(self, row: Tokens, text: str) -> list[int]:
+        """Of each token of a completion, how many characters of the text are written with it."""
+        if self._spelt:
+            return list(range(1, len(row) + 1))
+        known = [self.pieces()[token] for token in row]
+        if "".join(piece or "" for piece in known) == text and None not in known:
+            return list(accumulate(len(piece or "") for piece in known))
+        return [min(len(start), len(text)) for start in self.decode([row[: i + 1] for i in range(len(row))])]
 
     def pieces(self) -> list[str | None]:
         """What each token adds to a text; None where that depends on its neighbours."""

@@ -68,7 +68,7 @@ class Probe:
             tuple(ordered[p * num_samples].prompt for p in range(num_prompts)),
             ordered,
             order,
-            np.array([episode.result.score for episode in ordered], dtype=np.float64).reshape(shape),
+            np.array([episode.worth for episode in ordered], dtype=np.float64).reshape(shape),
             tokens,
             lengths.reshape(shape),
         )

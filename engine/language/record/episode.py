@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.language.spelling import spaced_once
-from engine.language.task import Prompt, VerifyResult
+from engine.language.task import Prompt, Task, VerifyResult
 
 Source = Literal["real", "model", "hint", "search"]
 """Written by someone else, sampled, sampled with the answer given away, or chosen by a tree search."""
@@ -57,13 +58,32 @@ class Episode:
     """In the loss."""
     steps: tuple[Step, ...] = ()
     """Of a search; empty otherwise."""
+    ids: NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
+    """The tokens drawn, after the prompt and a hint that stands in the completion, [T]; the end token or the
+    stop string is there as it was drawn. Not stored, since files outlive tokenizers: None in what is read
+    back, and in what a search put together of steps."""
 
     @property
     def path(self) -> str:
         """The canonical way to the answer: what the verifier says, else the text, spaced once."""
         return self.result.path or spaced_once(self.completion)
 
-    ids: NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
-    """The tokens drawn, after the prompt and a hint that stands in the completion, [T]; the end token or the
-    stop string is there as it was drawn. Not stored, since files outlive tokenizers: None in what is read
-    back, and in what a search put together of steps."""
+    @property
+    def worth(self) -> float:
+        """What it counts where models are measured: its score, and nothing where a side forfeited."""
+        return 0.0 if self.result.is_forfeit else self.result.score
+
+
+def result_of(result: VerifyResult, player: int) -> float:
+    """A player's own result in a game of two, in [0, 1]."""
+    return result.score if player == 0 else 1 - result.score
+
+
+def played_steps(task: Task, prompt: Prompt, completion: str) -> Iterator[tuple[str, str, int]]:
+    """(what was written before, step, player) of a game of two, as far as it went before it was over."""
+    written = ""
+    for step in task.steps(completion):
+        if task.is_complete(prompt, written):
+            return
+        yield written, step, task.player(prompt, written)
+        written += step

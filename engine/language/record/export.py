@@ -7,7 +7,8 @@ Columns come as in TRL's "Dataset formats and types", standard format:
     unpaired     prompt, completion, label        everything, with whether it is right
     stepwise     prompt, completions, labels      everything, cut into steps
 
-and behind them where each text came from, which trainers leave aside.
+and behind them where each text came from, which trainers leave aside. Of a game of two a row of the first and
+third kind is one step, by its own player's result: `sft` has those of the winner, and of both after a draw.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.errors import UserError
-from engine.language.record.episode import Episode
+from engine.language.record.episode import Episode, played_steps, result_of
 from engine.language.task import Task
 from engine.plugin import suggest
 from engine.storage import Digest, atomic_write
@@ -88,6 +89,9 @@ def rows(
     kind: str, episodes: Iterable[Episode], task: Task, step_labels: Labels | None = None
 ) -> Iterator[dict[str, Any]]:
     """Rows with the columns of COLUMNS[kind]."""
+    if task.num_players == 2:
+        yield from _played(kind, episodes, task, step_labels)
+        return
     if kind == "preference":
         yield from _pairs(episodes, task)
         return
@@ -169,6 +173,31 @@ def outcome_labels(episode: Episode, steps: Sequence[str]) -> list[bool]:
         found = dict(zip(step.proposals, step.q, strict=True)).get(step.text, float("nan"))
         labels.append(right if found != found else found > 0)
     return labels
+
+
+def _played(
+    kind: str, episodes: Iterable[Episode], task: Task, step_labels: Labels | None
+) -> Iterator[dict[str, Any]]:
+    """Rows of a game of two: each side's own steps with its own result, nothing of a forfeit."""
+    if kind == "preference":
+        raise UserError(f"task '{task.name}' is a game of two, which makes no pairs; export sft or unpaired")
+    for episode in episodes:
+        if episode.result.is_forfeit or (kind == "sft" and not (episode.kept or episode.source == "real")):
+            continue
+        played = list(played_steps(task, episode.prompt, episode.completion))
+        own = [result_of(episode.result, player) for _, _, player in played]
+        if kind == "stepwise" and played:
+            steps = [step for _, step, _ in played]
+            searched = step_labels or (outcome_labels if len(episode.steps) == len(steps) else None)
+            labels = searched(episode, steps) if searched else [result == 1 for result in own]
+            row = {"prompt": episode.prompt.text, "completions": steps, "labels": [bool(x) for x in labels]}
+            yield row | _origin(episode, task)
+        elif kind != "stepwise":
+            for (before, step, _), result in zip(played, own, strict=True):
+                if kind == "unpaired" or result >= 0.5:
+                    row = {"prompt": episode.prompt.text + before, "completion": step}
+                    label = {"label": result == 1} if kind == "unpaired" else {}
+                    yield row | label | _origin(episode, task)
 
 
 def _pairs(episodes: Iterable[Episode], task: Task) -> Iterator[dict[str, Any]]:
