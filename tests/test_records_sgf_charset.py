@@ -75,6 +75,13 @@ def test_utf_8_under_another_name(claim: str) -> None:
     assert record.warnings == (f"CA[{claim}] does not fit: read as utf-8",)
 
 
+@pytest.mark.parametrize("claim", ["GBK", "Big5", "EUC-KR", "EUC-JP"])
+def test_shift_jis_under_another_name(claim: str) -> None:
+    record = read_one(file_in("cp932", f"CA[{claim}]"))
+    check(record, "cp932")
+    assert record.warnings == (f"CA[{claim}] does not fit: read as cp932",)
+
+
 @pytest.mark.parametrize(
     ("claim", "charset"),
     [
@@ -85,7 +92,9 @@ def test_utf_8_under_another_name(claim: str) -> None:
         ("CP932", "cp932"), ("Big5", "big5"), ("big-5", "big5"), ("x-x-big5", "big5"), ("Big5-HKSCS", "big5"),
         ("euc-kr", "cp949"), ("ks_c_5601-1987", "cp949"), ("KSC5601", "cp949"), ("windows-949", "cp949"),
         ("UHC", "cp949"), ("EUC-JP", "euc_jp"), ("x-euc-jp", "euc_jp"), ("ISO8859-1", "latin-1"),
-        ("ISO_8859-1:1987", "latin-1"), ("latin1", "latin-1"), ("l1", "latin-1"), ("iso-ir-100", "latin-1"),
+        ("ISO_8859-1:1987", "latin-1"), ("latin1", "latin-1"), ("l1", "latin-1"),
+        ("8859-1", "latin-1"), ("ISO88591", "latin-1"),
+        ("KS_C_5601-1989", "cp949"), ("win-1251", "cp1251"), ("iso-ir-100", "latin-1"),
         ("windows-1252", "cp1252"), ("cp-1252", "cp1252"), ("WINDOWS-1251", "cp1251"), ("KOI8-R", "koi8-r"),
         ("ISO-2022-JP", "iso2022_jp"), ("TIS-620", "tis-620"),
     ],

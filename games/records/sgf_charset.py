@@ -40,7 +40,11 @@ _ALIASES = {
     "eucpkdfmtjapanese": "euc_jp",
     "gb231280": "gb18030",
     "ksc56011987": "cp949",
+    "ksc56011989": "cp949",
     "isoir149": "cp949",
+    "koi8u": "koi8-u",
+    "mac": "mac-roman",
+    "utf8mb4": "utf-8",
     "cnbig5": "big5hkscs",
     "big5eten": "big5hkscs",
     "utf8n": "utf-8",
@@ -95,7 +99,8 @@ def find_charset(name: str) -> str:
     """Python's name of a charset by any of its names; "" for one that is not read."""
     plain = re.sub("^(x-)+", "", name.strip().lower())
     letters = re.sub("[^a-z0-9]", "", plain)
-    short = re.sub(r"^windows(?=\d+$)", "cp", letters.removeprefix("cs"))
+    short = re.sub(r"^win(dows)?(?=\d+$)", "cp", letters.removeprefix("cs"))
+    short = re.sub(r"^(iso)?8859(\d{1,2})[ie]?$", r"iso8859-\2", short)
     for spelling in (plain, letters, short, _ALIASES.get(letters, ""), _ALIASES.get(short, "")):
         try:
             found = codecs.lookup(spelling).name if spelling else ""
@@ -173,18 +178,21 @@ def _fits(data: bytes, encoding: str) -> bool:
 
 
 def _is_likely(part: bytes, claimed: str) -> bool:
-    """Whether it is no UTF-8 under a wrong name, nor characters of two bytes under the name of one byte."""
+    """Whether it is no UTF-8 under a wrong name, nor characters of two bytes under a name of others."""
     if claimed == "utf-8" or claimed in _STATEFUL:
         return True
-    if claimed in _DOUBLE:
-        # Two bytes may be either; three are hardly ever UTF-8 by chance.
-        return not _fits(part, "utf-8") or max(part.decode()) < "\u0800"
-    if _fits(part, "utf-8") or (claimed.startswith("iso8859") and re.search(rb"[\x80-\x9f]", part)):
+    is_utf8 = _fits(part, "utf-8")
+    if is_utf8 and (claimed not in _DOUBLE or max(part.decode()) >= "\u0800"):
+        return False  # two bytes may be either, three are hardly ever UTF-8 by chance
+    if claimed.startswith("iso8859") and re.search(rb"[\x80-\x9f]", part):
         return False
-    if claimed not in _WESTERN:
+    if claimed not in _WESTERN and claimed not in _COMMON:
         return True
     sample = _sample(part)
-    return all(_common_share(sample, name) < _COMMON_ENOUGH for name in _COMMON if _fits(part, name))
+    shares = {name: _common_share(sample, name) for name in _COMMON if _fits(part, name)}
+    if claimed in _WESTERN:
+        return max(shares.values(), default=0.0) < _COMMON_ENOUGH
+    return shares.get(claimed, 0.0) >= 0.3 or max(shares.values(), default=0.0) < 0.8
 
 
 def _detect(data: bytes) -> str:
