@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,9 @@ from engine.errors import UserError
 
 MAX_BYTES = 1 << 24
 """Of an opening file."""
+
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+"""Marks of charsets that are not read; that of UTF-32 begins as UTF-16's."""
 
 MAX_TRIES = 200
 """Draws in a row that bring nothing new before longer openings are tried."""
@@ -46,20 +51,22 @@ def random_openings(game: Game, count: int, max_plies: int, seed: int, min_plies
 def read_openings(game: Game, path: Path) -> list[State]:
     """Read one position a line, in the game's notation; blank lines and those that start with # are skipped.
 
-    Raise UserError naming the line where a position is illegal, over, or there twice.
+    The text is UTF-8, with or without a byte order mark, else ISO-8859-1. Raise UserError naming the line where
+    a position is illegal, over, or there twice.
     """
     openings: list[State] = []
     lines: dict[int, int] = {}
-    for number, text in enumerate(_read_text(path).splitlines(), start=1):
-        if not text.strip() or text.startswith("#"):
+    for number, line in enumerate(re.split("\r\n|\n|\r", _read_text(path)), start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
             continue
         where = f"openings '{path}', line {number}"
         try:
-            state = game.parse(text.strip())
+            state = game.parse(text)
         except (InputError, ValueError) as error:
             raise UserError(f"{where}: {error}") from error
         if state.outcome() is not None:
-            raise UserError(f"{where}: the game is over in position '{text.strip()[:60]}'")
+            raise UserError(f"{where}: the game is over in position '{text[:60]}'")
         first = lines.setdefault(state.key(), number)
         if first != number:
             raise UserError(f"{where}: the same position stands in line {first}; give distinct ones")
@@ -88,10 +95,14 @@ def _read_text(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UserError(f"openings '{path}' is larger than {MAX_BYTES} bytes")
-        return path.read_text(encoding="utf-8")
+        data = path.read_bytes()
     except OSError as error:
         raise UserError(
             f"openings '{path}': {error.strerror}; give a file with one position a line"
         ) from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"openings '{path}' is not a text file: {error}") from error
+    if data.startswith(_WIDE) or b"\0" in data:
+        raise UserError(f"openings '{path}' is not a text file in UTF-8; save it as one")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("iso8859-1")

@@ -26,7 +26,7 @@ class _Recorded(_core.Chess):
 
 
 class Chess(_Recorded):
-    """Chess; moves in UCI or SAN, positions in FEN.
+    """Chess; moves in UCI or SAN, positions in FEN or EPD.
 
     Args:
         draws: `threefold` ends the game at the third occurrence of a position and after 50 moves, `fide` at

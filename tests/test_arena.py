@@ -57,6 +57,35 @@ def test_opening_files(game: Game, tmp_path: Path) -> None:
     assert [position_text(game, state) for state in read_openings(game, path)] == ["44", "1234"]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", " \t\n"])
+@pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "iso8859-1"])
+def test_opening_files_of_chess(tmp_path: Path, charset: str, end: str) -> None:
+    epd = "4k3/8/8/8/8/8/P7/4K3 w - -"
+    lines = [
+        f'{epd} bm a4; hmvc 7; fmvn 30; id "Müller; # 1 \x85";',
+        f"{epd} 8 31",
+        f"{epd} 9 32 moves a2a4",
+        " # comment",
+        f"  {epd} hmvc 20;",
+        "e4 e5 Nf3",
+        "",
+        "moves d2d4",
+    ]
+    path = tmp_path / "openings.epd"
+    path.write_bytes(end.join(lines).encode(charset))
+    found = [
+        state.text().splitlines()[-1].split(maxsplit=1) for state in read_openings(load_game("chess"), path)
+    ]
+    assert [fields for _, fields in found[:4]] == ["w - - 7 30", "w - - 8 31", "b - - 0 32", "w - - 20 1"]
+    assert [placement for placement, _ in found[4:]] == [
+        "rnbqkbnr/pppp1ppp/8/4p3/4P3/5N2/PPPP1PPP/RNBQKB1R",
+        "rnbqkbnr/pppppppp/8/8/3P4/8/PPP1PPPP/RNBQKBNR",
+    ]
+    path.write_bytes(end.join([*lines, f"{epd} hmvc x;"]).encode(charset))
+    with pytest.raises(UserError, match="openings.epd', line 9: EPD .*: 'hmvc x' is not one number"):
+        read_openings(load_game("chess"), path)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -65,6 +94,10 @@ def test_opening_files(game: Game, tmp_path: Path) -> None:
         (b"4\n1\n4\n", "line 3: the same position stands in line 1"),
         (b"# nothing\n", "holds no position"),
         (b"\xff\xfe", "not a text file"),
+        ("44\n".encode("utf-16"), "not a text file in UTF-8; save it as one"),
+        ("44\n".encode("utf-16-le"), "not a text file"),
+        ("44\n".encode("utf-32-be"), "not a text file"),
+        (b"44\n\xe9\n", "line 2: .*'é'"),
     ],
 )
 def test_a_bad_opening_file_is_refused(game: Game, tmp_path: Path, content: bytes, message: str) -> None:

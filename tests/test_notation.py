@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from typing import Any
 
 import chess
 from hypothesis import given, settings
@@ -180,6 +181,39 @@ def test_fens_are_read_as_they_are_written(form: str, seed: int, shredder: bool)
     assert again.fen() == state.fen()
     board = chess.Board(fen, chess960=form == "chess960")
     assert (board.shredder_fen(en_passant="legal") if shredder else board.fen(en_passant="legal")) == fen
+
+
+OPERANDS = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12)
+
+
+@given(form=FORMS, seed=seeds, clock=st.integers(0, 99), comment=OPERANDS, names=st.data())
+@settings(max_examples=150)
+def test_epds_of_python_chess_are_read(
+    form: str, seed: int, clock: int, comment: str, names: st.DataObject
+) -> None:
+    state = random_position(form, seed)
+    assert isinstance(state, ChessState)
+    board = chess.Board(state.fen(), chess960=form == "chess960")
+    operations: dict[str, Any] = {"id": comment, "hmvc": clock, "fmvn": clock + 1, "D1": 20, "c0": "x; y"}
+    if state.outcome() is None:
+        operations["bm"] = list(board.legal_moves)[:3]
+    chosen = names.draw(st.permutations(sorted(operations)))
+    text = board.epd(en_passant="legal", **{name: operations[name] for name in chosen})
+    again = GAMES[form].parse(text)
+    assert isinstance(again, ChessState)
+    assert again.fen().split() == [*state.fen().split()[:4], str(clock), str(clock + 1)]
+    assert GAMES[form].parse(text.rstrip(";")).key() == again.key()
+
+
+@given(form=FORMS, seed=seeds, data=st.data())
+@settings(max_examples=150)
+def test_damaged_epds_are_refused_or_read(form: str, seed: int, data: st.DataObject) -> None:
+    state = random_position(form, seed)
+    assert isinstance(state, ChessState)
+    text = " ".join(state.fen().split()[:4]) + ' bm e4; hmvc 7; id "a; b"; fmvn 9;'
+    again = read(GAMES[form], data.draw(damaged(text)))
+    if isinstance(again, ChessState) and again.ply() == 0:
+        check_fixed_point(GAMES[form], again)
 
 
 @given(form=FORMS, seed=seeds, data=st.data())

@@ -7,6 +7,7 @@
 
 #include "core/quote.h"
 #include "core/random.h"
+#include "games/chess/epd.h"
 #include "games/chess/movegen.h"
 #include "games/chess/notation.h"
 #include "games/chess/planes.h"
@@ -223,7 +224,7 @@ int Chess::longest_game() const {
 std::unique_ptr<State> Chess::initial() const { return std::make_unique<ChessState>(*this, start_, ""); }
 
 std::unique_ptr<State> Chess::parse(const std::string& position) const {
-  const std::vector<std::string> words = words_of(position);
+  const std::vector<std::string> words = words_of(fen_of_epd(position).value_or(position));
   std::size_t next = count_start_words(words, options_.variant);
   const Setup setup = read_start(words, next, options_);
   const std::string fen = fen_text(setup);

@@ -89,7 +89,8 @@ class Chess : public Game {
   // the end as late as the draw by moves allows.
   int max_plies() const override { return max_plies_; }
   std::unique_ptr<State> initial() const override;
-  // "", a FEN, or in Chess960 the number of a start; then moves in UCI or SAN, after "moves" or at once.
+  // "", a FEN, or in Chess960 the number of a start; then moves in UCI or SAN, after "moves" or at once. Or
+  // an EPD.
   std::unique_ptr<State> parse(const std::string& position) const override;
   const std::vector<Symmetry>& symmetries() const override { return symmetries_; }
 
