@@ -51,8 +51,8 @@ def random_openings(game: Game, count: int, max_plies: int, seed: int, min_plies
 def read_openings(game: Game, path: Path) -> list[State]:
     """Read one position a line, in the game's notation; blank lines and those that start with # are skipped.
 
-    The text is UTF-8, with or without a byte order mark, else ISO-8859-1. Raise UserError naming the line where
-    a position is illegal, over, or there twice.
+    The text is UTF-8, with or without a byte order mark, else ISO-8859-1. Raise UserError naming the line
+    where a position is illegal, over, or there twice.
     """
     openings: list[State] = []
     lines: dict[int, int] = {}

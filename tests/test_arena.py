@@ -82,7 +82,7 @@ def test_opening_files_of_chess(tmp_path: Path, charset: str, end: str) -> None:
         "rnbqkbnr/pppppppp/8/8/3P4/8/PPP1PPPP/RNBQKBNR",
     ]
     path.write_bytes(end.join([*lines, f"{epd} hmvc x;"]).encode(charset))
-    with pytest.raises(UserError, match="openings.epd', line 9: EPD .*: 'hmvc x' is not one number"):
+    with pytest.raises(UserError, match=r"openings\.epd', line 9: EPD .*: 'hmvc x' is not one number"):
         read_openings(load_game("chess"), path)
 
 
