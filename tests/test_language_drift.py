@@ -96,6 +96,18 @@ def test_an_episode_has_the_tokens_that_its_likelihood_is_of(kind: str, draw: Dr
         assert float(row[:, 0].sum(dtype=float)) == pytest.approx(episode.logprob, abs=1e-3)
 
 
+def test_the_end_is_scored_as_it_was_drawn() -> None:
+    """A network may end a text with tokens that are not the tokenizer's end."""
+    model = model_with(KINDS["bytes"](TEXTS))
+    other = [token for token in range(10, 60) if token != model.codec.end]
+    model.network.generation_config.eos_token_id = [model.codec.end, *other]
+    model = LanguageModel(model.network, model.codec.tokenizer)
+    found = look(Sums(), model, model)
+    lasts = {drawn_tokens(each)[-1] for each in found.probe if each.ended}
+    assert lasts & set(other)
+    assert set(found.kl) == {0.0}
+
+
 def test_text_is_spelt_otherwise_than_it_was_drawn() -> None:
     """What made drift of nothing: tokens of a text that its tokenizer would not choose."""
     model = model_with(KINDS["bytes"](TEXTS))

@@ -27,6 +27,20 @@ def test_resume_goes_on_as_if_nothing_had_been() -> None:
     assert level_of([a for a in whole.alerts if a.iteration == 2], "hacking/gold") == Level.STOP
 
 
+def test_a_state_from_before_collapse_was_told_from_shape_is_read() -> None:
+    monitor, _ = watch(SMALL, [Health(), Health(nll=1.2)])
+    data = monitor.to_json()
+    for name in ("trained", "rare_right"):
+        del data[name]
+    for row in data["alerts"]:
+        del row["bars"]
+    old = Monitor.from_json(data, monitor.settings, monitor.tools)
+    assert old.alerts == monitor.alerts
+    assert old.rare_right == frozenset(old.rare)
+    last = SMALL.observe(2, Health(nll=1.2), 0)
+    assert level_of(old.update(last), "drift/bits_per_character") == Level.ALERT
+
+
 @pytest.mark.parametrize("damage", ["format", "first", "history", "alerts", "past"])
 def test_a_damaged_state_is_refused(damage: str) -> None:
     monitor, _ = watch(SMALL, [Health()])

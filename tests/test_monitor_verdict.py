@@ -14,7 +14,7 @@ from engine.language.monitor.gate import gate
 from engine.language.monitor.guard import Changes, Knobs, respond
 from engine.language.monitor.levels import Alert, Level
 from engine.language.monitor.monitor import Monitor
-from engine.language.monitor.observation import GateResult, Observation
+from engine.language.monitor.observation import GateResult, Items, Observation
 from engine.language.monitor.rules import RULES, nature_of
 
 KEYS = [f"k{number}" for number in range(100)]
@@ -77,6 +77,29 @@ def test_a_loss_that_only_warns_makes_shape_a_collapse() -> None:
     assert level_of(small, "drift/bits_per_character") == Level.WARN
     assert not rejects(small)
     assert rejects(seen(Health(nll=1.05, kl=40), EQUAL))
+
+
+@pytest.mark.parametrize("passed", [None, EQUAL], ids=["no gate", "equal"])
+def test_right_solutions_lost_at_equal_greedy_score_are_a_collapse(passed: GateResult | None) -> None:
+    alerts = seen(Health(sharpness=8), passed)
+    assert level_of(alerts, "accuracy/greedy") < Level.ALERT
+    assert level_of(alerts, "coverage/solutions") == Level.ALERT
+    assert rejects(alerts)
+
+
+def test_variations_that_are_harder_by_nature_bar_no_model() -> None:
+    keys = [str(number) for number in range(300)]
+    known, harder = Items(keys, [1.0] * 200 + [0.0] * 100), Items(keys, [1.0] * 120 + [0.0] * 180)
+    worse = Items(keys, [1.0] * 60 + [0.0] * 240)
+    monitor = monitor_of()
+    rows = [replace(SMALL.observe(n, Health(), 0), accuracy=known, variations=harder) for n in range(3)]
+    monitor.update(rows[0])
+    again = monitor.update(rows[1])
+    assert level_of(again, "accuracy/variation_gap") == Level.WARN
+    assert not rejects(again)
+    risen = monitor.update(replace(rows[2], variations=worse))
+    assert level_of(risen, "accuracy/variation_gap") == Level.ALERT
+    assert rejects(risen)
 
 
 def test_what_the_gate_calls_worse_is_rejected_whatever_its_shape() -> None:

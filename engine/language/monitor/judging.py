@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from engine.language.monitor.clustered import Clustered
 from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.levels import Alert, Compared, Level, Response, grade
-from engine.language.monitor.measure import Measured, alike, seed_of, values_of
+from engine.language.monitor.measure import (
+    VARIATION_GAP,
+    Measured,
+    alike,
+    seed_of,
+    values_of,
+    variation_gap,
+)
 from engine.language.monitor.rules import Rule, rule_of
 from engine.language.monitor.statistics import Floats, exact_interval, percentile_interval
 
@@ -71,7 +78,9 @@ class Judging:
         """A metric beside itself in a reference, or alone; None where one of them was not measured."""
         if metric in self._measured.loose:
             value, replicates = self._measured.loose[metric]
-            return Compared(value, replicates, len(replicates) if replicates is not None else 0)
+            before = self._gap(against) if against and metric == VARIATION_GAP else None
+            size = len(replicates) if replicates is not None else 0
+            return Compared(value, replicates, size, *(before or ()))
         if metric not in self._values:
             return None
         name, value = self._values[metric]
@@ -162,6 +171,13 @@ class Judging:
                 *exact_interval(round(value * alone.clusters), alone.clusters, self.settings.confidence),
             )
         return Reading(value, *percentile_interval(drawn, self.settings.confidence))
+
+    def _gap(self, against: str) -> tuple[float, Floats] | None:
+        """The gap to variations in a reference, None where it has none."""
+        tables = self.references.get(against, {})
+        if "accuracy" not in tables or "variations" not in tables:
+            return None
+        return variation_gap(tables, self.settings)
 
     def _draw(self, name: str) -> dict[str, Floats]:
         table = self._measured.tables[name]

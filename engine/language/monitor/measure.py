@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,7 @@ from engine.language.monitor.probe import Modes, Probe, Tokenize, shapes
 from engine.language.monitor.statistics import Floats, area_under_curve, areas_within
 
 BLEU_SEED = 20
+VARIATION_GAP = "accuracy/variation_gap"
 EVENTS = {"samples": (hacking.EXPLOIT, "_length.")}
 """Columns that are missing from a table where nothing of the kind happened."""
 
@@ -74,7 +75,7 @@ def measure(
     if counts := drift.kept_counts(observation.generated):
         loose |= drift.skew(counts, settings.replicates, seed_of("kept"))
     if "accuracy" in tables and "variations" in tables:
-        loose["accuracy/variation_gap"] = _variation_gap(tables, settings)
+        loose[VARIATION_GAP] = variation_gap(tables, settings)
     if observation.real_fraction is not None:
         loose["data/real_fraction"] = observation.real_fraction, None
     if (values := probe.arrange(observation.values)) is not None and right.any() and not right.all():
@@ -193,8 +194,11 @@ def _other_tables(observation: Observation, settings: MonitorConfig) -> dict[str
     return tables
 
 
-def _variation_gap(tables: dict[str, Clustered], settings: MonitorConfig) -> tuple[float, Floats]:
-    """Accuracy less accuracy on variations, and replicates that draw the two apart."""
+def variation_gap(tables: Mapping[str, Clustered], settings: MonitorConfig) -> tuple[float, Floats]:
+    """Accuracy less accuracy on variations, and replicates `[B]` that draw the two apart.
+
+    The replicates of two iterations on the same items are of the same draws.
+    """
     plain, drawn = [], []
     for name, metric in (("accuracy", "accuracy/greedy"), ("variations", "accuracy/variations")):
         table = tables[name]

@@ -15,7 +15,7 @@ _TITLES = {
     "coverage/unique": "distinct solutions a sample",
     "coverage/unique_right": "distinct right ones a sample",
     "coverage/solutions": "known solutions found",
-    "drift/kl": "KL from the first model",
+    "drift/kl": "KL on own samples",
     "drift/kl_real": "KL on real data, reverse",
     "hacking/gap": "proxy less gold",
     "hacking/exploits": "any sign of an exploit",

@@ -29,7 +29,7 @@ SECTIONS = (
     ("diversity", "Diversity", "read beside accuracy: errors look diverse too"),
     ("hacking", "Reward hacking", "a score won without the work"),
     ("judge", "Judge", "a learned judge asked twice"),
-    ("drift", "Drift", "from real data and from the first model"),
+    ("drift", "Drift", "from real data, and from the first model or the first trained"),
     ("length", "Length", "of samples, in tokens"),
     ("data", "Training data", "what was kept, and of what"),
     ("gate", "Gate", "the new model against the old"),
@@ -169,7 +169,7 @@ def _key_plots(page: RunPage) -> str:
         ("Known solutions found", "by iteration; other runs beside it", coverage(page.history, page.arms)),
         (
             "Gold and proxy",
-            "against the square root of KL from the first model",
+            "against the square root of KL",
             overoptimisation(page.history),
         ),
     ]
