@@ -14,7 +14,9 @@ from tokenizer_kinds import KINDS, model_with, word_piece
 from engine.cli.app import run as run_command
 from engine.errors import UserError
 from engine.language.model.model import LanguageModel
+from engine.language.record.episode import Episode
 from engine.language.round_trip import (
+    as_written,
     check_demonstrations,
     check_measured,
     check_prompts,
@@ -149,6 +151,23 @@ def test_what_cannot_be_spelt_is_left_out_and_shown_or_refused() -> None:
         without_misfits(model, problems, shown("é"), [], lines.append)
     with pytest.raises(UserError, match=r"1 of 2 problems of validation and test .* '2€'"):
         check_measured(model, problems)
+
+
+def test_a_completion_is_not_learnt_as_another_text_than_was_judged() -> None:
+    result = VerifyResult(1.0, "x")
+    episodes = [
+        Episode(each.prompt, each.completion, result, "model", 1, "0" * 64, n, 1.0, -1.0, 3)
+        for n, each in enumerate(shown("a1", "aB", "b"))
+    ]
+    lines: list[str] = []
+    assert as_written(changing("lower case"), episodes, lines.append) == [episodes[0], episodes[2]]
+    assert lines == [
+        "1 of 3 completions that passed are left out: the model's tokenizer gives them back as another text, "
+        "'aB' as 'ab'"
+    ]
+    assert as_written(model_with(KINDS["bytes"](TEXTS)), episodes, lines.append) == episodes
+    assert len(lines) == 1
+    assert as_written(changing("lower case"), [], lines.append) == []
 
 
 @pytest.mark.parametrize("loose", [True, False])

@@ -32,6 +32,7 @@ from engine.language.parts import (
     Parts,
     Progress,
     check_settings,
+    drift_base,
     evaluation_prompts,
     expected_real_share,
     first_model,
@@ -51,7 +52,7 @@ from engine.language.record.rundir import REPORT, TextRun, judged_iteration
 from engine.language.report.report import RunPage, write_report
 from engine.language.report.sample import draw_samples
 from engine.language.rollout import Policy, Verify, row_seed
-from engine.language.round_trip import check_demonstrations, check_measured, check_prompts, without_misfits
+from engine.language.round_trip import as_written, check_texts, without_misfits
 from engine.language.settings import TextConfig
 from engine.language.task import Demonstration, Prompt, Task
 from engine.language.watch import Look, Watch, observation
@@ -132,15 +133,13 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
     if slow := ability_of(base).slow:
         reporter.message(slow)
     prompts, real, holdout = without_misfits(base, prompts, real, holdout, reporter.message)
-    check_measured(base, measured)
     if not checkpoint:
-        check_prompts(base, [*prompts, *measured], reporter.message)
-        check_demonstrations(base, real, verify, reporter.message)
+        check_texts(base, prompts, measured, real, verify, reporter.message)
     if not checkpoint and config.update.loss == "visits" and model.value_head is None:
         started = time.monotonic()
         progress.tokens += first_value(task, config, model, prompts, verify, reporter)
         progress.seconds += time.monotonic() - started
-    watch = Watch(task, config, holdout, _drift_base(run, progress, base), verify)
+    watch = Watch(task, config, holdout, drift_base(run, progress, base), verify)
     parts = Parts(
         task,
         config,
@@ -171,13 +170,6 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
     return parts
 
 
-def _drift_base(run: TextRun, progress: Progress, base: LanguageModel) -> LanguageModel | None:
-    """The model that drift is measured from, None where it is yet to be trained."""
-    if progress.drift_base:
-        return run.model(progress.drift_base)
-    return base if run.config.monitor.drift_from == "first" else None
-
-
 def _iterate(parts: Parts) -> None:
     config, progress = turned(parts.config, parts.progress.knobs), parts.progress
     started, iteration = time.monotonic(), progress.iteration + 1
@@ -195,10 +187,8 @@ def _iterate(parts: Parts) -> None:
         leaked += met
         if config.update.loss == "text":
             seed = row_seed(config.seed, "mix", iteration)
-            examples = mix(
-                _learnable(parts, config, episodes), parts.real, config.mix, seed,
-                task=parts.task, threshold=threshold,
-            )  # fmt: skip
+            learnable = as_written(student, _learnable(parts, config, episodes), parts.reporter.message)
+            examples = mix(learnable, parts.real, config.mix, seed, task=parts.task, threshold=threshold)
             found = None
             if examples:
                 with parts.reporter.phase("training", steps, "steps") as move:

@@ -170,6 +170,13 @@ def named_model(config: TextConfig) -> LanguageModel | None:
     return model
 
 
+def drift_base(run: TextRun, progress: Progress, base: LanguageModel) -> LanguageModel | None:
+    """The model that drift is measured from, None where it is yet to be trained."""
+    if progress.drift_base:
+        return run.model(progress.drift_base)
+    return base if run.config.monitor.drift_from == "first" else None
+
+
 def new_model(task: Task, config: TextConfig, real: Sequence[Demonstration]) -> LanguageModel:
     """A model with fresh weights that can spell the task."""
     prompts = [d.prompt for d in real] + evaluation_prompts(task, config)

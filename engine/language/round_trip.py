@@ -8,6 +8,7 @@ from itertools import compress
 from engine.errors import UserError
 from engine.language.model.model import LanguageModel
 from engine.language.problem.problems import fits
+from engine.language.record.episode import Episode
 from engine.language.rollout import Verify
 from engine.language.task import Demonstration, Prompt, VerifyResult
 
@@ -61,6 +62,20 @@ def demonstrations_that_fit(model: LanguageModel, real: Sequence[Demonstration])
         ]
     # With the end token after it.
     return [len(head) + len(tail) < model.context for head, tail in zip(heads, tails, strict=True)]
+
+
+def check_texts(
+    model: LanguageModel,
+    prompts: Sequence[Prompt],
+    measured: Sequence[Prompt],
+    real: Sequence[Demonstration],
+    verify: Verify,
+    warn: Warn,
+) -> None:
+    """Look at all texts of a run before anything is learnt from them; UserError, or `warn` is told."""
+    check_measured(model, measured)
+    check_prompts(model, [*prompts, *measured], warn)
+    check_demonstrations(model, real, verify, warn)
 
 
 def check_measured(model: LanguageModel, measured: Sequence[Prompt]) -> None:
@@ -123,6 +138,23 @@ def check_prompts(model: LanguageModel, prompts: Sequence[Prompt], warn: Warn) -
         f"warning: the model's tokenizer gives {len(changed)} of {len(texts)} problems back as another text: "
         f"{_short(changed[0][0])} as {_short(changed[0][1])}{alike}"
     )
+
+
+def as_written(model: LanguageModel, episodes: Sequence[Episode], warn: Warn) -> list[Episode]:
+    """Completions that the tokenizer gives back as they are; `warn` is told of the rest.
+
+    What was drawn is learnt as its text is spelt: of another text no verifier has said that it is right.
+    """
+    back = model.codec.round_trip([e.prompt.text for e in episodes], [e.completion for e in episodes])
+    kept = [e for e, text in zip(episodes, back, strict=True) if e.completion == text]
+    if len(kept) < len(episodes):
+        first = next(pair for pair in zip(episodes, back, strict=True) if pair[0].completion != pair[1])
+        warn(
+            f"{len(episodes) - len(kept)} of {len(episodes)} completions that passed are left out: the "
+            "model's tokenizer gives them back as another text, "
+            f"{_short(first[0].completion)} as {_short(first[1])}"
+        )
+    return kept
 
 
 def _as_good(before: VerifyResult, after: VerifyResult) -> bool:
