@@ -150,6 +150,22 @@ def test_what_fits_nothing_is_replaced_and_told() -> None:
     assert "U+FFFD" in record.warnings[0]
 
 
+@pytest.mark.parametrize("claim", ["UTF-8", "GBK", "", "ISO-8859-1"])
+def test_damaged_utf_8_is_not_taken_for_another_charset(claim: str) -> None:
+    text = f"(;GM[1]{f'CA[{claim}]' if claim else ''}SZ[9]RU[AGA]PB[柯洁]PW[表能]KM[6.5];B[cc]C[本".encode()
+    record = read_one(text[:-1] + b"])")
+    assert (record.tags["PB"], record.tags["PW"]) == ("柯洁", "表能")
+    (warning,) = record.warnings
+    assert "damaged bytes replaced by U+FFFD" in warning
+
+
+def test_a_damaged_charset_that_is_named_is_kept() -> None:
+    text = f"(;GM[1]CA[EUC-KR]SZ[9]RU[AGA]PB[{'이세돌' * 10}]KM[6.5];B[cc]C[".encode("cp949")
+    record = read_one(text + b"\xff\xff])")
+    assert record.tags["PB"] == "이세돌" * 10
+    assert record.warnings == ("CA[EUC-KR], damaged bytes replaced by U+FFFD",)
+
+
 def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "charset_normalizer", None)
     with pytest.raises(UserError, match=r"line 1: .* extra 'go'"):

@@ -119,6 +119,8 @@ def test_the_handicap_game_of_a_chinese_server() -> None:
     ("written", "name"),
     [
         ("Japanese", "japanese"),
+        ("Area scoring", "chinese"),
+        ("Territory scoring", "japanese"),
         ("jp", "japanese"),
         ("JAPANESE RULES", "japanese"),
         ("日本規則", "japanese"),

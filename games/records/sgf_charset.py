@@ -134,11 +134,12 @@ class Charsets:
         """The text of a part, and a warning or "". Raise UserError where that takes the extra."""
         part = self._parts[number]
         data, found = part.data, part.charset
-        if not found:
-            found = self._found if self._found and _fits(data, self._found) else _detect(data)
         if found:
-            return data.decode(found), f"{part.misfit}: read as {found}" if part.misfit else ""
-        return data.decode("utf-8", "replace"), f"{part.misfit}: read as utf-8, the rest replaced by U+FFFD"
+            return data.decode(found, "replace"), part.warning
+        found = self._found if self._found and _fits(data, self._found) else _detect(data)
+        if found:
+            return data.decode(found), f"{part.warning}: read as {found}"
+        return data.decode("utf-8", "replace"), f"{part.warning}: read as utf-8, the rest replaced by U+FFFD"
 
     @cached_property
     def _found(self) -> str:
@@ -147,26 +148,41 @@ class Charsets:
 
 
 class _Claimed:
-    """A part of a file by its claim."""
+    """A part of a file: its charset where the claim or UTF-8 fits, and what is wrong with the claim."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         claim = _CLAIM.search(data)
         name = claim[1].decode("ascii", "replace").strip() if claim else ""
         claimed = find_charset(name)
-        self.charset = _WIDER.get(claimed, claimed)
-        self.misfit = ""
-        """What is wrong with the claim."""
-        if self.charset and (data.isascii() or _is_likely(data, self.charset)) and _fits(data, self.charset):
+        self.charset, self.warning = _WIDER.get(claimed, claimed), ""
+        is_likely = self.charset != "" and (data.isascii() or _is_likely(data, self.charset))
+        if is_likely and _fits(data, self.charset):
             return
-        self.charset = "utf-8" if _fits(data, "utf-8") else ""
         shown = f"CA[{shortened(name)[1:-1]}]"
-        if claimed:
-            self.misfit = f"{shown} does not fit"
-        elif name:
-            self.misfit = f"unknown charset {shown}"
-        elif not self.charset:
-            self.misfit = "no charset (CA), not UTF-8"
+        what = (
+            f"{shown} does not fit" if claimed else f"unknown charset {shown}" if name else "no charset (CA)"
+        )
+        nearly = ("utf-8", self.charset) if is_likely else ("utf-8",)
+        damaged = next((name for name in nearly if _nearly_fits(data, name)), "")
+        if _fits(data, "utf-8"):
+            self.charset, self.warning = "utf-8", f"{what}: read as utf-8" if name else ""
+        elif damaged:
+            known = shown if damaged == self.charset else f"{what}: read as {damaged}"
+            self.charset, self.warning = damaged, f"{known}, damaged bytes replaced by U+FFFD"
+        else:
+            self.charset, self.warning = "", what if name else f"{what}, not UTF-8"
+
+
+def _nearly_fits(data: bytes, encoding: str) -> bool:
+    """Whether a charset of characters of several bytes fits but for a few, such as one that is cut."""
+    if encoding != "utf-8" and encoding not in _COMMON:
+        return False
+    text = data.decode(encoding, "replace")
+    damaged = text.count("\ufffd")
+    letters = sum(map(len, re.findall("[^\0-\x7f]+", text))) - damaged
+    wide = sum(map(len, re.findall("[\u0800-\ufffc]+", text)))
+    return letters >= 10 * damaged or (encoding == "utf-8" and wide >= 3 * damaged)
 
 
 def _fits(data: bytes, encoding: str) -> bool:
@@ -181,9 +197,11 @@ def _is_likely(part: bytes, claimed: str) -> bool:
     """Whether it is no UTF-8 under a wrong name, nor characters of two bytes under a name of others."""
     if claimed == "utf-8" or claimed in _STATEFUL:
         return True
-    is_utf8 = _fits(part, "utf-8")
-    if is_utf8 and (claimed not in _DOUBLE or max(part.decode()) >= "\u0800"):
-        return False  # two bytes may be either, three are hardly ever UTF-8 by chance
+    if _fits(part, "utf-8"):
+        if claimed not in _DOUBLE or max(part.decode()) >= "\u0800":
+            return False  # two bytes may be either, three are hardly ever UTF-8 by chance
+    elif claimed in _DOUBLE and _nearly_fits(part, "utf-8"):
+        return False
     if claimed.startswith("iso8859") and re.search(rb"[\x80-\x9f]", part):
         return False
     if claimed not in _WESTERN and claimed not in _COMMON:
@@ -192,7 +210,7 @@ def _is_likely(part: bytes, claimed: str) -> bool:
     shares = {name: _common_share(sample, name) for name in _COMMON if _fits(part, name)}
     if claimed in _WESTERN:
         return max(shares.values(), default=0.0) < _COMMON_ENOUGH
-    return shares.get(claimed, 0.0) >= 0.3 or max(shares.values(), default=0.0) < 0.8
+    return _common_share(sample, claimed) >= 0.3 or max(shares.values(), default=0.0) < 0.8
 
 
 def _detect(data: bytes) -> str:

@@ -56,7 +56,7 @@ def rules_options(text: str) -> tuple[dict[str, Any], str]:
     if re.match(r"ko[A-Z]+\s*score", plain, re.IGNORECASE):
         return _of_parts(re.sub(r"[\s,;]", "", plain), shown)
     letters = "".join(letter for letter in text.lower() if letter.isalnum())
-    name = _RULES.get(letters) or _RULES.get(re.sub("(rule|rules|ruleset)$", "", letters))
+    name = _RULES.get(letters) or _RULES.get(re.sub("(rule|rules|ruleset|scoring)$", "", letters))
     if name is not None:
         return {"rules": name}, ""
     within = {_RULES[word] for word in _WORDS if word in letters}
