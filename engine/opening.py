@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -54,26 +55,38 @@ def read_openings(game: Game, path: Path) -> list[State]:
     The text is UTF-8, with or without a byte order mark, else ISO-8859-1. Raise UserError naming the line
     where a position is illegal, over, or there twice.
     """
+    return parse_openings(game, path, _read_lines(path))
+
+
+def parse_openings(game: Game, path: Path, positions: Iterable[tuple[str, str]]) -> list[State]:
+    """The positions of a file, each with its place there and as text in the game's notation.
+
+    Raise UserError naming the place where a position is illegal, over, or there twice.
+    """
     openings: list[State] = []
-    lines: dict[int, int] = {}
-    for number, line in enumerate(re.split("\r\n|\n|\r", _read_text(path)), start=1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        where = f"openings '{path}', line {number}"
+    places: dict[int, str] = {}
+    for place, text in positions:
+        where = f"openings '{path}', {place}"
         try:
             state = game.parse(text)
         except (InputError, ValueError) as error:
             raise UserError(f"{where}: {error}") from error
         if state.outcome() is not None:
             raise UserError(f"{where}: the game is over in position '{text[:60]}'")
-        first = lines.setdefault(state.key(), number)
-        if first != number:
-            raise UserError(f"{where}: the same position stands in line {first}; give distinct ones")
+        first = places.setdefault(state.key(), place)
+        if first != place:
+            raise UserError(f"{where}: the same position stands in {first}; give distinct ones")
         openings.append(state)
     if not openings:
         raise UserError(f"openings '{path}' holds no position; give one a line")
     return openings
+
+
+def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(re.split("\r\n|\n|\r", _read_text(path)), start=1):
+        text = line.strip()
+        if text and not text.startswith("#"):
+            yield f"line {number}", text
 
 
 def _draw_new(game: Game, plies: int, seen: set[int], generator: np.random.Generator) -> State | None:

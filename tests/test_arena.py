@@ -1,3 +1,4 @@
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 
 from engine._core import Game, State
 from engine.arena import Arena, ArenaGame, Pairing, rate
+from engine.cli.arena import choose_openings
 from engine.errors import UserError
 from engine.opening import random_openings, read_openings
 from engine.player import Mover, Player, load_player, mcts_player, random_player
@@ -84,6 +86,34 @@ def test_opening_files_of_chess(tmp_path: Path, charset: str, end: str) -> None:
     path.write_bytes(end.join([*lines, f"{epd} hmvc x;"]).encode(charset))
     with pytest.raises(UserError, match=r"openings\.epd', line 9: EPD .*: 'hmvc x' is not one number"):
         read_openings(load_game("chess"), path)
+
+
+def test_openings_of_recorded_games(tmp_path: Path) -> None:
+    game, path = load_game("chess"), tmp_path / "book.PGN"
+    path.write_text(
+        '[FEN "4k3/8/8/8/8/8/P7/4K3 w - - 7 30"]\n\n30. a4 (30. a3) *\n\n[Event "x"] 1. e4 {best} e5 1-0\n'
+    )
+    found = choose_openings(game, str(path), 2, (0, 4), 1)
+    assert [position_text(game, state) for state in found] == [
+        "4k3/8/8/8/8/8/P7/4K3 w - - 7 30 a2a4",
+        "e2e4 e7e5",
+    ]
+    for text, message in {
+        "1. e4 *\n\n1. d4 *\n\n1. e4 *": "book.PGN', game 3: the same position stands in game 1",
+        "1. e4 *\n\n1. d4 d5\n2. Ke3 *": "book.PGN', game 2: line 4, ply 3",
+        "1. f3 e5 2. g4 Qh4#": "game 1: the game is over",
+        '[Variant "Gardner"]\n1. b3 *': "game 1 is one of gardner:draws=fide and not of chess",
+        "prose": "book.PGN': no game: line 1: 'prose'",
+    }.items():
+        path.write_text(text)
+        with pytest.raises(UserError, match=re.escape(message)):
+            choose_openings(game, str(path), 2, (0, 4), 1)
+    path = tmp_path / "book.sgf"
+    path.write_text("(;SZ[9]RU[Chinese]KM[7];B[ee];W[cc])")
+    (state,) = choose_openings(load_game("go:size=9"), str(path), 1, (0, 4), 1)
+    assert state.text().count("X") == state.text().count("O") == 1
+    with pytest.raises(UserError, match="game 1 is one of go:"):
+        choose_openings(load_game("go:size=5"), str(path), 1, (0, 4), 1)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,8 @@ def arena(
     ] = 200,
     sims: Simulations = 100,
     openings: Annotated[
-        str | None, typer.Option("--openings", help="file with a position a line; else random plies")
+        str | None,
+        typer.Option("--openings", help="file with a position a line, or PGN, SGF; else random plies"),
     ] = None,
     opening_plies: Annotated[
         str | None,
@@ -150,11 +151,15 @@ def choose_openings(
     game: Game, path: str | None, pairs: int, plies: tuple[int, int], seed: int
 ) -> list[State]:
     """Openings of a match: the first of a file, or random ones."""
-    from engine.opening import random_openings, read_openings
+    from engine.cli.record import is_record, read_positions
+    from engine.opening import parse_openings, random_openings, read_openings
 
     if path is None:
         return random_openings(game, pairs, plies[1], seed, plies[0])
-    found = read_openings(game, Path(path))
+    if is_record(path):
+        found = parse_openings(game, Path(path), read_positions(path, game))
+    else:
+        found = read_openings(game, Path(path))
     if len(found) < pairs:
         most = 2 * len(found)
         raise UserError(f"openings '{path}' are enough for {most} games; give --games {most} or fewer")

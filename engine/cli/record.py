@@ -12,6 +12,7 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
+from engine._core import Game
 from engine.cli.stream import print_json
 from engine.errors import UserError
 
@@ -24,6 +25,10 @@ MAX_BYTES = 16 << 20
 
 class Record(Protocol):
     """What a reader makes of a legal game."""
+
+    @property
+    def game(self) -> Game:
+        """The rules that it was replayed under."""
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -79,10 +84,34 @@ def read_games(file: str) -> Iterator[tuple[int, Found]]:
         raise UserError(f"'{file}': {error}") from error
 
 
+def read_positions(file: str, game: Game) -> Iterator[tuple[str, str]]:
+    """The last position of every game of a file, with its place, in the notation of `game`.
+
+    Raise UserError for a game that is refused, and for one of another game or board than `game`.
+    """
+    for number, found in read_games(file):
+        if isinstance(found, UserError):
+            raise UserError(f"'{file}', game {number}: {found}")
+        theirs, names = found.game, [one.name.partition(":")[0] for one in (found.game, game)]
+        boards = [(one.num_actions, one.planes_shape[1:]) for one in (theirs, game)]
+        if names[0] != names[1] or boards[0] != boards[1]:
+            raise UserError(f"'{file}', game {number} is one of {theirs.name} and not of {game.name}")
+        yield f"game {number}", found.answer()["position"]
+
+
+def is_record(file: str) -> bool:
+    """Whether there is a reader of files with this suffix."""
+    return bool(entry_points(group=GROUP, name=_suffix(file)))
+
+
+def _suffix(file: str) -> str:
+    return Path(file).suffix.lower().removeprefix(".")
+
+
 def find_reader(file: str) -> Reader:
     """The reader of the files that have this one's suffix."""
     readers = {entry.name: entry for entry in entry_points(group=GROUP)}
-    suffix = Path(file).suffix.lower().removeprefix(".")
+    suffix = _suffix(file)
     if suffix not in readers:
         known = ", ".join(f".{name}" for name in sorted(readers))
         raise UserError(f"'{file}' is no record that can be read; known suffixes: {known or 'none'}")
