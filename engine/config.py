@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from engine.errors import UserError
 from engine.setting import explain
+
+MAX_TOML_BYTES = 1 << 20
+MAX_TOML_DEPTH = 32
+"""No settings file is as long, or as deep."""
 
 
 class Section(BaseModel):
@@ -19,6 +23,16 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", allow_inf_nan=False, frozen=True, use_attribute_docstrings=True, validate_default=True
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_no_booleans(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true for 1, which pydantic takes."""
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise ValueError("true and false are for switches; give a number or a word")
+        if isinstance(value, list | tuple) and any(isinstance(item, bool) for item in value):
+            raise ValueError("true and false are for switches; give numbers or words")
+        return value
 
 
 class SearchConfig(Section):
@@ -294,11 +308,37 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a settings file; raise UserError naming the file and line."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:  # may be a pipe
+            data = file.read(MAX_TOML_BYTES + 1)
     except OSError as error:
         raise UserError(f"settings file '{path}': {error.strerror}; give an existing TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    if len(data) > MAX_TOML_BYTES:
+        raise UserError(f"settings file '{path}' has more than {MAX_TOML_BYTES:,} bytes; give a shorter one")
+    try:
+        return _parse_toml(data.decode())
+    except ValueError as error:
         raise UserError(f"settings file '{path}' is not valid TOML: {error}") from error
+
+
+def _parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML; raise ValueError, whatever is wrong with it."""
+    try:
+        content = tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    if _depth(content) > MAX_TOML_DEPTH:
+        raise ValueError("nested too deep")
+    return content
+
+
+def _depth(content: Any) -> int:
+    """How deep tables and lists are nested, as far as it matters."""
+    depth, level = 0, [content]
+    while level and depth <= MAX_TOML_DEPTH:
+        depth += 1
+        values = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [inner for each in values for inner in each if isinstance(inner, dict | list)]
+    return depth
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
@@ -306,12 +346,14 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for text in assignments:
         key, separator, value = text.partition("=")
-        if not separator or not key.strip():
-            raise UserError(f"setting '{text}' is not of the form section.key=value")
+        if not separator or not key.strip() or key.count(".") > MAX_TOML_DEPTH:
+            raise UserError(f"setting '{text[:80]}' is not of the form section.key=value")
         try:
-            parsed = tomllib.loads(f"value = {value}")["value"]
+            parsed = _parse_toml(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             parsed = value
+        except ValueError as error:
+            raise UserError(f"setting '{key}' = {value[:80]}: {error}") from error
         nested: Any = parsed
         for part in reversed(key.strip().split(".")):
             nested = {part: nested}

@@ -30,6 +30,10 @@ class CorruptFileError(UserError):
     """A file of a run is damaged, of another format, or of another network or game."""
 
 
+class MissingFileError(CorruptFileError):
+    """A file of a run is not there."""
+
+
 def describe_error(error: BaseException) -> str:
     """What was raised and where in a user's own code, as `KeyError: 'x' in play (mygame.py:12)`."""
     place = place_of(error)

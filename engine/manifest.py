@@ -17,6 +17,7 @@ FORMAT = 1
 """Version of a run directory and of its checkpoints; a newer one is refused."""
 
 FOLDER = "manifest"
+BEGUN = ".begun"
 MAX_BYTES = 1 << 28
 """No sealed file is as large; what claims to be is refused unread."""
 
@@ -32,12 +33,14 @@ class Manifest:
         game: with its options.
         shards: all replay files, oldest first.
         checkpoints: digests of the files of every checkpoint kept, by iteration.
+        settings: what RUN/config.toml says; None in runs of older versions.
     """
 
     iteration: int
     game: str
     shards: tuple[Shard, ...]
     checkpoints: dict[int, dict[str, Digest]]
+    settings: dict[str, Any] | None = None
 
     def write(self, run_path: Path) -> None:
         """Commit: from the moment this returns, the files named exist."""
@@ -59,6 +62,7 @@ class Manifest:
             "game": self.game,
             "checkpoints": checkpoints,
             "shards": shards,
+            **({} if self.settings is None else {"settings": self.settings}),
         }
         write_sealed(manifest_path(run_path, self.iteration), content)
 
@@ -75,7 +79,8 @@ class Manifest:
                 int(iteration): {_plain(name): read_digest(row) for name, row in files.items()}
                 for iteration, files in content["checkpoints"].items()
             }
-            return cls(int(content["iteration"]), str(content["game"]), shards, checkpoints)
+            settings = None if content.get("settings") is None else dict(content["settings"])
+            return cls(int(content["iteration"]), str(content["game"]), shards, checkpoints, settings)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CorruptFileError(f"'{path}' is not a manifest: {error!r}") from error
 
@@ -88,6 +93,17 @@ def folder_name(iteration: int) -> str:
 def manifest_path(run_path: Path, iteration: int) -> Path:
     """RUN/manifest/000042.json."""
     return run_path / FOLDER / f"{folder_name(iteration)}.json"
+
+
+def begun_path(run_path: Path, iteration: int) -> Path:
+    """RUN/manifest/000042.begun: there while the files of a commit are written that no manifest names yet."""
+    return run_path / FOLDER / f"{folder_name(iteration)}{BEGUN}"
+
+
+def begun_iterations(run_path: Path) -> set[int]:
+    """Commits that were begun; those without a manifest were not brought to an end."""
+    paths = (run_path / FOLDER).glob(f"*{BEGUN}")
+    return {int(path.stem) for path in paths if path.stem.isdecimal()}
 
 
 def manifest_paths(run_path: Path) -> list[Path]:

@@ -35,6 +35,8 @@ and of a run on text:
 
 from __future__ import annotations
 
+import bisect
+import io
 import json
 import math
 import os
@@ -46,7 +48,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import CorruptFileError, UserError
+from engine.errors import UserError
 
 if TYPE_CHECKING:
     from engine._core import Game, State
@@ -113,9 +115,16 @@ class Metrics:
     `iteration` is the last one to keep: later lines, from before a resume, are cut off.
     """
 
-    def __init__(self, run_path: Path, iteration: int = 0, *, tensorboard: bool = True) -> None:
+    def __init__(
+        self,
+        run_path: Path,
+        iteration: int = 0,
+        *,
+        tensorboard: bool = True,
+        warn: Callable[[str], None] | None = None,
+    ) -> None:
         self.path = run_path / "metrics.jsonl"
-        cut_back(self.path, iteration)
+        cut_back(self.path, iteration, warn)
         try:
             self._file = self.path.open("ab")
         except OSError as error:
@@ -218,33 +227,95 @@ class EventFile:
             self._records.write(self._event(wall_time=time.time(), **event).SerializeToString())
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Read the lines of a metrics.jsonl; raise CorruptFileError naming a line that is not one."""
-    lines = []
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        parsed = _parse(line)
-        if parsed is None:
-            raise CorruptFileError(f"'{path}', line {number}: not a line of metrics; cut the file off there")
-        lines.append(parsed)
-    return lines
+def read_metrics(path: Path, warn: Callable[[str], None] | None = None) -> list[dict[str, Any]]:
+    """Read the lines of a metrics.jsonl; those that are damaged are passed over, and `warn` is told of them.
+
+    By default it is said on stderr. A last line without its end is one that is being written.
+    """
+    raw = _split(path)
+    lines = _fitting([_parse(line) for line in raw])
+    if raw and lines[-1] is None and not raw[-1].endswith(b"\n"):
+        lines.pop()
+    _tell(path, lines, warn)
+    return [line for line in lines if line is not None]
 
 
-def cut_back(path: Path, iteration: int) -> None:
-    """Cut off the lines after `iteration`, and a line torn by a kill."""
+def last_iteration(path: Path) -> int | None:
+    """The last iteration that a metrics.jsonl tells of; None where it is not there or tells of none."""
+    if not path.is_file():
+        return None
+    return max((line["iteration"] for line in read_metrics(path, lambda _: None)), default=None)
+
+
+def cut_back(path: Path, iteration: int, warn: Callable[[str], None] | None = None) -> None:
+    """Cut off the lines after `iteration`, and a line at the end that a kill has torn.
+
+    Damaged lines that others follow are kept as they are, and `warn` is told of them, by default stderr.
+    """
     if not path.exists():
         return
     try:
+        raw = _split(path)
+        lines = _fitting([_parse(line) if line.endswith(b"\n") else None for line in raw])
+        kept = _length_kept(lines, iteration, is_torn=bool(raw) and raw[-1].count(b'"iteration"') < 2)
         with path.open("r+b") as file:
-            kept = 0
-            for line in file:
-                parsed = _parse(line) if line.endswith(b"\n") else None
-                if parsed is None or parsed["iteration"] > iteration:
-                    break
-                kept += len(line)
-            file.truncate(kept)
+            file.truncate(sum(map(len, raw[:kept])))
             os.fsync(file.fileno())
     except OSError as error:
         raise _write_error(path, error) from error
+    _tell(path, lines[:kept], warn)
+
+
+def _split(path: Path) -> list[bytes]:
+    return io.BytesIO(path.read_bytes()).readlines()
+
+
+def _length_kept(lines: Sequence[dict[str, Any] | None], iteration: int, is_torn: bool) -> int:
+    """How many lines are not after `iteration`; a bad one at the end counts unless it is torn.
+
+    It is not where two lines have run together, as they do when the end of one is damaged.
+    """
+    kept, last = 0, 0
+    for number, line in enumerate(lines, start=1):
+        if line is not None and line["iteration"] <= iteration:
+            kept, last = number, line["iteration"]
+    while kept < len(lines) - is_torn and lines[kept] is None and last < iteration:  # an iteration a line
+        kept, last = kept + 1, last + 1
+    return kept
+
+
+def _fitting(lines: Sequence[dict[str, Any] | None]) -> list[dict[str, Any] | None]:
+    """The lines, None for as few as can be, so that the iterations of the others rise."""
+    ends: list[int] = []  # of the longest rising series of each length, the one whose last number is least
+    places: list[int] = []
+    before: dict[int, int | None] = {}
+    for place, line in enumerate(lines):
+        if line is None:
+            continue
+        length = bisect.bisect_left(ends, line["iteration"])
+        before[place] = places[length - 1] if length else None
+        ends[length:], places[length:] = (
+            [line["iteration"], *ends[length + 1 :]],
+            [place, *places[length + 1 :]],
+        )
+    fitting: set[int] = set()
+    place_or_none = places[-1] if places else None
+    while place_or_none is not None:
+        fitting.add(place_or_none)
+        place_or_none = before[place_or_none]
+    return [line if place in fitting else None for place, line in enumerate(lines)]
+
+
+def _tell(path: Path, lines: Sequence[Any], warn: Callable[[str], None] | None) -> None:
+    damaged = [number for number, line in enumerate(lines, start=1) if line is None]
+    if not damaged:
+        return
+    shown = ", ".join(map(str, damaged[:5])) + (f" and {len(damaged) - 5} more" if len(damaged) > 5 else "")
+    text = f"'{path}', line{'s' * (len(damaged) > 1)} {shown}: damaged, passed over"
+    if warn is not None:
+        warn(text)
+    else:
+        print(f"warning: {text}", file=sys.stderr)
 
 
 def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine import _core
 from engine.config import ReplayConfig
-from engine.errors import CorruptFileError, UserError
+from engine.errors import CorruptFileError, MissingFileError, UserError
 from engine.game_table import GAME_SCHEMA, Games, num_games, num_positions, read_games
 from engine.storage import Digest, move_aside
 
@@ -92,25 +92,28 @@ class Replay:
     def load(self, folder: Path, shards: Sequence[Shard], warn: Callable[[str], None] | None = None) -> None:
         """Fill the window as it was after the last of `shards`, all that the run has, oldest first.
 
-        A damaged one goes to `folder`/quarantine with a warning and is counted. Raises UserError where
-        more than `max_bad_fraction` of those in the window (and more than one, unless that is 0) are damaged.
+        A damaged one goes to `folder`/quarantine with a warning and is counted, as is one that is missing.
+        Raises UserError where more than `max_bad_fraction` of those in the window (and more than one, unless
+        that is 0) are bad.
         """
         say = warn or (lambda text: print(f"warning: {text}", file=sys.stderr))
         needed = shards[first_in_window(shards, self.config) :]
         for shard in needed:
             try:
                 self._append(folder / shard.name, shard.digest)
+            except MissingFileError as error:
+                self.bad_shards += 1
+                say(f"{error}; training goes on without its games until it is put back")
             except CorruptFileError as error:
                 self.bad_shards += 1
-                if (folder / shard.name).exists():
-                    move_aside(folder / shard.name, folder / "quarantine")
+                move_aside(folder / shard.name, folder / "quarantine")
                 say(f"{error}; set aside in '{folder / 'quarantine'}', training goes on without its games")
         self.played = sum(shard.positions for shard in shards)
         share = self.config.max_bad_fraction
         if self.bad_shards > (max(1.0, share * len(needed)) if share else 0):
             raise UserError(
-                f"{self.bad_shards} of {len(needed)} replay files in '{folder}' are damaged, more than "
-                f"replay.max_bad_fraction = {share:g} allows; put them back, or raise it"
+                f"{self.bad_shards} of {len(needed)} replay files in '{folder}' are damaged or missing, more "
+                f"than replay.max_bad_fraction = {share:g} allows; put them back, or raise it"
             )
 
     def _append(self, path: Path, digest: Digest) -> None:

@@ -1,22 +1,22 @@
 """The run directory: settings, commits, and what is left of them after a crash at any moment.
 
-    RUN/config.toml          settings and versions
-        manifest/000042.json the files that exist since this commit; written last
+    RUN/config.toml          settings and versions; config.original.toml is a copy, to put back
+        manifest/000042.json the files that exist since this commit, and the settings; written last
         checkpoints/000042/  see engine.checkpoint
         replay/000042.parquet
-        quarantine/          files of a damaged commit
+        quarantine/          files of a damaged commit, and of one whose manifest is missing
         LOCK                 held by the process that writes
 
-The newest manifest whose checkpoint is whole counts. What it does not name is swept when training goes on.
+The newest manifest whose checkpoint is whole counts; see engine.sweep for what it does not name.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from engine import _core
 from engine.checkpoint import (
@@ -32,15 +32,24 @@ from engine.config import Config, Section
 from engine.errors import CorruptFileError, UserError
 from engine.game_table import Games, num_games, num_positions, write_games
 from engine.manifest import FOLDER as MANIFEST
-from engine.manifest import Manifest, folder_name, manifest_path, manifest_paths, read_manifests
+from engine.manifest import Manifest, begun_path, folder_name, manifest_paths, read_manifests
 from engine.replay import Shard
-from engine.settings_file import CONFIG, read_config, write_config
-from engine.storage import TEMPORARY, Digest, Lock, make_folder, move_aside, remove
+from engine.settings_file import (
+    CONFIG,
+    COPY,
+    describe_difference,
+    read_config,
+    read_content,
+    write_config,
+    write_copy,
+)
+from engine.storage import Digest, Lock, atomic_write, make_folder
+from engine.sweep import REPLAY as REPLAY
+from engine.sweep import refuse_orphans, set_aside, sweep
 
 C = TypeVar("C")
 
 LOCK = "LOCK"
-REPLAY = "replay"
 QUARANTINE = "quarantine"
 
 RESUMABLE = 2
@@ -68,6 +77,7 @@ class RunFolder:
         self.subject = subject
         self.keep = keep
         self.manifest: Manifest | None = None
+        self._settings = read_content(path)
         self._is_swept = False
         self._lock = lock
         self._warn = warn or (lambda text: print(f"warning: {text}", file=sys.stderr))
@@ -92,16 +102,15 @@ class RunFolder:
     @staticmethod
     def lock_old(path: Path) -> Lock:
         """Lock a run directory; raise UserError where another process holds it."""
-        lock = Lock(path / LOCK)
-        _make_folders(path)
-        return lock
+        return Lock(path / LOCK)
 
     def newest(self, read: Callable[[Path, Mapping[str, Digest]], C]) -> C | None:
-        """What `read` makes of the newest checkpoint that is whole; sweeps what its manifest does not name.
+        """What `read` makes of the newest checkpoint that is whole; sweeps what a kill has left beside it.
 
         `read` is given its folder and the digests of its files. None before the first commit. Where a newer
-        commit is damaged, its files move to RUN/quarantine with a warning: what came since is done again.
-        Raises UserError where there were commits and none is whole.
+        commit is damaged, or its manifest is missing, its files move to RUN/quarantine with a warning: what
+        came since is done again. Raises UserError, with the run as it was, where there were commits and none
+        is whole, and where the settings are not those the run was begun with.
         """
         failures: list[CorruptFileError] = []
         for manifest in read_manifests(self.path):
@@ -112,30 +121,42 @@ class RunFolder:
             except CorruptFileError as error:
                 failures.append(error)
                 continue
+            if manifest.settings is None:
+                self.compare(checkpoint)
             for failure in failures:
                 self._warn(
                     f"{failure}; going back to iteration {manifest.iteration}, newer files are set aside"
                 )
-            self.manifest = manifest
-            self._sweep(aside=bool(failures))
+            self._take_up(manifest, is_told=bool(failures))
             return checkpoint
         if failures:
             raise UserError(
-                f"run '{self.path}' has no whole commit ({failures[0]}); start another with --run"
+                f"run '{self.path}' has no whole commit ({failures[0]}); "
+                "copy it here again, or start another with --run"
             )
-        self._sweep(aside=False)
+        refuse_orphans(self.path)
+        self._take_up(None, is_told=False)
         return None
+
+    def compare(self, checkpoint: Any) -> None:
+        """Raise UserError where the settings differ from those that come with a checkpoint, if any do."""
+
+    def begin_files(self, iteration: int) -> None:
+        """Announce a commit, before the first of its files is written."""
+        before = self.manifest
+        assert self._is_swept, "read the newest checkpoint before the first commit"
+        assert before is None or iteration > before.iteration, (iteration, before.iteration)
+        self._lock.check()
+        atomic_write(begun_path(self.path, iteration), b"")
 
     def commit_files(self, iteration: int, files: dict[str, Digest], shards: Sequence[Shard]) -> None:
         """Name the files of a checkpoint and of replay: from the moment this returns, they exist."""
         before = self.manifest
-        assert self._is_swept, "read the newest checkpoint before the first commit"
-        assert before is None or iteration > before.iteration, (iteration, before.iteration)
         kept = self._kept({**(before.checkpoints if before else {}), iteration: files})
-        manifest = Manifest(iteration, self.subject, (*self.shards(), *shards), kept)
+        manifest = Manifest(iteration, self.subject, (*self.shards(), *shards), kept, self._settings)
         manifest.write(self.path)
         self.manifest = manifest
-        self._sweep(aside=False)
+        sweep(self.path, manifest, RESUMABLE, self._warn)
 
     def shards(self) -> tuple[Shard, ...]:
         """All replay files, oldest first."""
@@ -175,45 +196,15 @@ class RunFolder:
         """Whether a file of a checkpoint stays when training will not go on from it."""
         return name in PLAY_FILES
 
-    def _sweep(self, aside: bool) -> None:
-        """Remove what the manifest does not name, or set what is newer than it aside."""
+    def _take_up(self, manifest: Manifest | None, is_told: bool) -> None:
+        """Go on from a commit, None for the start."""
+        self.manifest = manifest
+        _make_folders(self.path)
+        if not (self.path / COPY).exists():
+            write_copy(self.path, self._settings)
+        set_aside(self.path, manifest, self.path / QUARANTINE, None if is_told else self._warn)
+        sweep(self.path, manifest, RESUMABLE, self._warn)
         self._is_swept = True
-        named = set(self._named())
-        for path in list(self._present()):
-            if path in named:
-                continue
-            try:
-                if aside and path.suffix != TEMPORARY:
-                    move_aside(path, self.path / QUARANTINE / path.relative_to(self.path).parent)
-                else:
-                    remove(path)
-            except OSError as error:
-                self._warn(f"cannot remove '{path}': {error.strerror}")
-        for folder in (self.path / FOLDER).iterdir():
-            if folder.is_dir() and not any(folder.iterdir()):
-                remove(folder)
-
-    def _named(self) -> Iterator[Path]:
-        if self.manifest is None:
-            return
-        iteration = self.manifest.iteration
-        older = [path for path in manifest_paths(self.path) if int(path.stem) < iteration]
-        yield from (manifest_path(self.path, iteration), *older[: RESUMABLE - 1])
-        yield from (self.path / REPLAY / shard.name for shard in self.manifest.shards)
-        for number, files in self.manifest.checkpoints.items():
-            yield from (checkpoint_folder(self.path, number) / name for name in files)
-
-    def _present(self) -> Iterator[Path]:
-        """Files of commits, whole or not."""
-        for pattern in (
-            f"{MANIFEST}/*.json",
-            f"{REPLAY}/*.parquet",
-            f"{FOLDER}/*/*",
-            f"*{TEMPORARY}",
-            f"{MANIFEST}/*{TEMPORARY}",
-            f"{REPLAY}/*{TEMPORARY}",
-        ):
-            yield from self.path.glob(pattern)
 
 
 class Run(RunFolder):
@@ -242,12 +233,22 @@ class Run(RunFolder):
         """The newest commit that is whole, as `newest` finds it."""
         return self.newest(read_checkpoint)
 
+    def compare(self, checkpoint: Checkpoint) -> None:
+        """Raise UserError where the settings are not the checkpoint's."""
+        ours, theirs = (config.model_dump(mode="json") for config in (self.config, checkpoint.config))
+        if difference := describe_difference(ours, theirs):
+            raise UserError(
+                f"'{self.path / CONFIG}' {difference}; settings stay as they are in a run: put it back, "
+                f"or begin another run with --config {self.path / CONFIG}"
+            )
+
     def commit(self, checkpoint: Checkpoint, games: Games, game: _core.Game) -> None:
         """Write the games of an iteration and a checkpoint; both or neither exist after a crash.
 
         Raises UserError where the disk is full; the commit before it stands.
         """
         iteration = checkpoint.iteration
+        self.begin_files(iteration)
         shards = []
         if num_games(games):
             name = f"{folder_name(iteration)}.parquet"

@@ -59,11 +59,17 @@ def explain(model: type[BaseModel], error: ValidationError) -> str:
         return f"unknown setting '{_full_key(path, first['input'])}'{_suggest(model, path, first['input'])}"
     if first["type"] == "model_type":
         names = ", ".join(name for name in _section_at(model, first["loc"]).model_fields)
-        return f"'{path}' = {first['input']!r}: it is a section; give one of {path}.NAME: {names}"
+        return f"'{path}' = {_shown(first['input'])}: it is a section; give one of {path}.NAME: {names}"
     told = first["msg"].removeprefix("Value error, ")
     if isinstance(first["input"], Mapping | BaseModel):  # of several settings together
         return f"settings of '{path}': {told}" if path else told
-    return f"setting '{path}' = {first['input']!r}: {told[0].lower()}{told[1:]}"
+    return f"setting '{path}' = {_shown(first['input'])}: {told[0].lower()}{told[1:]}"
+
+
+def _shown(value: Any) -> str:
+    """A value as it was given, the start of a long one."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"
 
 
 def _settings(values: BaseModel, prefix: str, inherited: str) -> Iterator[Setting]:

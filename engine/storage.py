@@ -6,11 +6,12 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import CorruptFileError, UserError, WriteError
+from engine.errors import CorruptFileError, MissingFileError, UserError, WriteError
 
 TEMPORARY = ".tmp"
 """Ending of a file that is being written."""
@@ -84,11 +85,10 @@ def remove(path: Path) -> None:
 
 
 def move_aside(path: Path, folder: Path) -> None:
-    """Move a file or folder into `folder`, over what it holds by that name."""
+    """Move a file or folder into `folder`; what that holds by its name stays, the newcomer gets a number."""
     make_folder(folder)
-    target = folder / path.name
-    if target.exists():
-        remove(target)
+    names = (path.name, *(f"{path.name}.{number}" for number in range(2, 10**6)))
+    target = next(folder / name for name in names if not os.path.lexists(folder / name))
     _step("rename")
     path.rename(target)
     sync_folder(folder)
@@ -130,18 +130,34 @@ def sync_folder(path: Path) -> None:
 
 
 def read_checked(path: Path, digest: Digest | None = None, max_bytes: int | None = None) -> bytes:
-    """The content of a file; raise CorruptFileError where it is missing, too large or not as on record."""
+    """The content of a file; what its size rules out is not read.
+
+    Raises MissingFileError where it is not there, CorruptFileError where it is no file, too large or not as
+    on record, and UserError where the system does not let it be read, which says nothing about the file.
+    """
     try:
-        if max_bytes is not None and path.stat().st_size > max_bytes:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise CorruptFileError(f"'{path}' is no file")
+        if max_bytes is not None and found.st_size > max_bytes:
             raise CorruptFileError(f"'{path}' has more than {max_bytes} bytes; it is not a file of a run")
+        _check_size(path, found.st_size, digest)
         data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MissingFileError(f"'{path}' is missing") from error
     except OSError as error:
-        raise CorruptFileError(f"'{path}' cannot be read: {error.strerror}") from error
-    if digest is not None and len(data) != digest.num_bytes:
-        raise CorruptFileError(f"'{path}' is damaged: {len(data)} bytes instead of {digest.num_bytes}")
+        raise UserError(
+            f"'{path}' cannot be read: {error.strerror}; allow it, or take the file away"
+        ) from error
+    _check_size(path, len(data), digest)
     if digest is not None and Digest.of(data) != digest:
         raise CorruptFileError(f"'{path}' is damaged: its SHA-256 differs from the one on record")
     return data
+
+
+def _check_size(path: Path, num_bytes: int, digest: Digest | None) -> None:
+    if digest is not None and num_bytes != digest.num_bytes:
+        raise CorruptFileError(f"'{path}' is damaged: {num_bytes} bytes instead of {digest.num_bytes}")
 
 
 class Lock:
@@ -149,26 +165,52 @@ class Lock:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._file = path.open("a+", encoding="ascii")
+            self._file = path.open("a+", encoding="ascii", errors="replace")
         except OSError as error:
             raise UserError(f"cannot write '{path}': {error.strerror}; name another run directory") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             self._file.seek(0)
-            owner = self._file.read().strip() or "unknown"
+            owner = ascii(self._file.read(40).strip())[1:-1] or "unknown"
             self._file.close()
             raise UserError(
                 f"run directory '{path.parent}' is in use by process {owner}; "
                 "wait for it to end, or name another"
             ) from error
-        self._file.truncate(0)
-        self._file.write(f"{os.getpid()}\n")
-        self._file.flush()
+        except OSError as error:
+            self._file.close()
+            raise UserError(
+                f"'{path}' cannot be locked: {error.strerror}; name a run directory on another disk"
+            ) from error
+        self._path = path
+        try:
+            self._file.truncate(0)
+            self._file.write(f"{os.getpid()}\n")
+            self._file.flush()
+        except OSError as error:
+            self._give_up()
+            raise UserError(f"cannot write '{path}': {error.strerror}; make room, or name another") from error
+
+    def check(self) -> None:
+        """Raise UserError where what was locked is no longer at its place: nothing is to be written there."""
+        try:
+            is_there = os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
+        except OSError:
+            is_there = False
+        if not is_there:
+            raise UserError(
+                f"run directory '{self._path.parent}' has been moved or removed meanwhile; "
+                "put it back and resume"
+            )
 
     def release(self) -> None:
         """Let others write."""
-        self._file.close()
+        self._give_up()
+
+    def _give_up(self) -> None:
+        with contextlib.suppress(OSError):  # of what could not be written
+            self._file.close()
 
 
 def _sync_file(path: Path) -> None:

@@ -294,7 +294,7 @@ def _assemble(
     if checkpoint:
         actors.restore(InFlight(checkpoint.games, checkpoint.next_ids))
         actors.load(learner.playing_network(), progress.iteration, resignation.threshold)
-    metrics = stack.enter_context(Metrics(run.path, progress.iteration))
+    metrics = stack.enter_context(Metrics(run.path, progress.iteration, warn=reporter.message))
     settings = toml_text(config.model_dump(mode="json"))
     metrics.text(progress.iteration, "settings", textwrap.indent(settings, "    "))
     truth = TruthProbe(game, config)

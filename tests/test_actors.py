@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import resource
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,11 +54,35 @@ def actors() -> Iterator[ProcessActors]:
     running = ProcessActors(settings(), network(1))
     yield running
     running.close()
-    assert not multiprocessing.active_children()
+    assert not children()
 
 
-def expected(positions: list[int]) -> list[list[Games]]:
-    inline = InlineActors(load_game("connect4"), settings(), network(1))
+def children(of: int | None = None) -> list[int]:
+    """Processes that have this one for a parent, those included that nobody has waited for."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == (of or os.getpid()):
+            found.append(int(stat.parent.name))
+    return found
+
+
+@contextmanager
+def open_actors(network: PolicyValueNetwork, **loop: Any) -> Iterator[ProcessActors]:
+    """Actors that leave no process behind, whatever becomes of them."""
+    running = ProcessActors(settings(**loop), network)
+    try:
+        yield running
+    finally:
+        running.close()
+        assert not children()
+
+
+def expected(positions: list[int], callers: int = 2) -> list[list[Games]]:
+    inline = InlineActors(load_game("connect4"), settings(callers=callers), network(1))
     batches = []
     for number, count in enumerate(positions, start=1):
         batches.append(inline.play(count))
@@ -71,7 +99,9 @@ def assert_same(ours: list[Games], theirs: list[Games]) -> None:
 
 
 def disturb(actors: ProcessActors, number: int, what: signal.Signals, delay_s: float) -> threading.Thread:
-    pid = actors.actors[number].process.pid
+    started = actors.actors[number].process
+    assert started is not None
+    pid = started.pid
 
     def act() -> None:
         time.sleep(delay_s)
@@ -120,24 +150,23 @@ def test_a_stopped_actor_is_replaced() -> None:
         actors.close()
 
 
-def test_a_crash_loop_ends_with_the_last_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_actors_killed_again_and_again_end_the_run_with_the_last_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(process, "MAX_DEATHS", 1)
-    actors = ProcessActors(settings(), network(1))
-    try:
-        threads = [disturb(actors, 0, signal.SIGKILL, 0.0)]
-        restart = actors._restart
+    start = process._start
 
-        def restart_and_kill(actor: Any) -> None:
-            restart(actor)
-            os.kill(actor.process.pid, signal.SIGKILL)
+    def start_and_kill(actor: process.Actor) -> None:
+        start(actor)
+        assert actor.process is not None
+        actor.process.kill()
 
-        monkeypatch.setattr(actors, "_restart", restart_and_kill)
-        with pytest.raises(UserError, match=r"actor 0 died 2 times over one command; at last: .* code -9"):
-            actors.play(100)
-        for thread in threads:
-            thread.join()
-    finally:
-        actors.close()
+    monkeypatch.setattr(process, "_start", start_and_kill)
+    with (
+        open_actors(network(1)) as actors,
+        pytest.raises(UserError, match=r"actor \d died 2 times over one command; at last: .* code -9"),
+    ):
+        actors.play(100)
 
 
 def test_stop_ends_a_play_under_way(actors: ProcessActors) -> None:
@@ -187,3 +216,166 @@ def test_what_the_user_can_mend_is_said_at_once() -> None:
             actors.play(10)
     finally:
         actors.close()
+
+
+def boot_once(path: Path, code: str) -> str:
+    """What an actor's process runs: `code` the first time, and what it should from then on."""
+    first = f"import os; first = not os.path.exists({str(path)!r}); open({str(path)!r}, 'w').close()"
+    return f"{first}\nif first:\n    {code}\n{process._BOOT}"
+
+
+STOP = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
+HALF = "os.write(0, (100).to_bytes(8, 'little') + b'half'); " + STOP
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import os; os._exit(3)", "its process ended with code 3"),
+        ("os.write(0, (3).to_bytes(8, 'little') + b'???')", "it said what is no message"),
+        ("import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 27, 1 << 27))", ""),
+        (STOP, "it made no progress for 2 s"),
+        (HALF, "it made no progress for 2 s"),
+    ],
+    ids=["dies", "says nonsense", "has no memory", "stops", "stops in a message"],
+)
+def test_an_actor_that_fails_at_its_start_is_replaced(
+    code: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = expected([100], callers=1)[0]
+    reasons: list[str] = []
+    bury = ProcessActors._bury
+
+    def bury_and_note(self: ProcessActors, actor: process.Actor, why: str) -> None:
+        reasons.append(why)
+        bury(self, actor, why)
+
+    monkeypatch.setattr(ProcessActors, "_bury", bury_and_note)
+    monkeypatch.setattr(process, "_BOOT", boot_once(tmp_path / "first", code))
+    with open_actors(network(1), stall_s=2.0, callers=1) as actors:
+        assert_same(actors.play(100), wanted)
+        assert actors.stats()["restarts"] == 1
+    assert reason in reasons[0]
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_actors_that_never_start_end_the_run(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "MAX_DEATHS", 2)
+    monkeypatch.setattr(process, "_BOOT", "import os; os._exit(3)")
+    weights = network(1) if size == "small" else large()
+    with (
+        open_actors(weights) as actors,
+        pytest.raises(UserError, match=r"died 3 times over one command; at last: .* ended with code 3$"),
+    ):
+        actors.play(100)
+
+
+@pytest.mark.parametrize(("program", "reason"), [("/bin/false", "code 1"), ("/nosuch", "cannot be started")])
+def test_a_broken_interpreter_ends_the_run(
+    program: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "MAX_DEATHS", 1)
+    monkeypatch.setattr(sys, "executable", program)
+    with open_actors(network(1)) as actors, pytest.raises(UserError, match=f"at last: .*{reason}"):
+        actors.play(100)
+
+
+def test_without_file_handles_the_run_ends_and_goes_on_once_there_are_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process, "MAX_DEATHS", 1)
+    wanted, weights = expected([100], callers=1)[0], network(1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        actors = ProcessActors(settings(callers=1), weights)
+        with pytest.raises(UserError, match="cannot be started: Too many open files"):
+            actors.play(100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    try:
+        assert_same(actors.play(100), wanted)
+    finally:
+        actors.close()
+
+
+LARGE = build_config(
+    settings(stall_s=2.0).model_dump() | {"network": {"channels": 8, "blocks": 1, "value_hidden": 8192}}
+)
+"""Weights of 44 MB, more than any socket holds."""
+
+
+def large() -> PolicyValueNetwork:
+    game = load_game("connect4")
+    return PolicyValueNetwork(game.planes_shape, game.num_actions, LARGE.network).eval()
+
+
+def test_an_actor_that_stops_while_weights_are_sent_is_replaced() -> None:
+    actors = ProcessActors(LARGE, large())
+    try:
+        actors.snapshot()
+        stop(actors, 0)
+        actors.load(large(), 1)
+        assert actors.stats()["restarts"] == 1
+        stop(actors, 1)
+    finally:
+        actors.close()
+    assert not children()
+
+
+def stop(actors: ProcessActors, number: int) -> None:
+    running = actors.actors[number].process
+    assert running is not None
+    running.send_signal(signal.SIGSTOP)
+
+
+DRIVER = """
+import sys, time
+from test_actors import network, settings
+from engine.actors.process import ProcessActors
+
+actors = ProcessActors(settings(stall_s=1.5), network(1))
+actors.snapshot()
+print(*(actor.process.pid for actor in actors.actors), flush=True)
+actors.play(int(sys.argv[1]))
+print(actors.stats()["restarts"], flush=True)
+actors.close()
+"""
+
+
+def start_driver(positions: int) -> tuple[subprocess.Popen[str], list[int]]:
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(positions)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent,
+        start_new_session=True,
+    )
+    assert driver.stdout is not None
+    return driver, [int(word) for word in driver.stdout.readline().split()]
+
+
+def test_a_pause_of_the_whole_run_is_no_stall() -> None:
+    driver, _ = start_driver(20_000)
+    os.killpg(driver.pid, signal.SIGSTOP)
+    time.sleep(3)
+    os.killpg(driver.pid, signal.SIGCONT)
+    out, _ = driver.communicate(timeout=120)
+    assert out == "0\n"
+
+
+def test_actors_end_with_their_driver() -> None:
+    driver, pids = start_driver(10**9)
+    assert len(pids) == 2
+    driver.kill()
+    driver.communicate()
+    deadline = time.monotonic() + 60
+    while any(Path(f"/proc/{pid}/cmdline").exists() for pid in pids):
+        if all(
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+            for pid in pids
+            if Path(f"/proc/{pid}").exists()
+        ):
+            break  # nobody here waits for orphans
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

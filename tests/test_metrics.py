@@ -11,7 +11,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from engine._core import Connect4
-from engine.errors import CorruptFileError, UserError
+from engine.errors import UserError
 from engine.metrics import (
     GROUPS,
     Metrics,
@@ -84,11 +84,70 @@ def test_a_torn_line_is_cut_off(tmp_path: Path, torn: bytes) -> None:
     assert path.read_bytes() == b'{"iteration": 1}\n'
 
 
-def test_reading_names_the_bad_line(tmp_path: Path) -> None:
+def lines(*iterations: int) -> list[bytes]:
+    return [b'{"iteration": %d, "loss/policy": 1.5}\n' % iteration for iteration in iterations]
+
+
+def numbers(path: Path) -> list[int]:
+    return [line["iteration"] for line in read_metrics(path, lambda _: None)]
+
+
+def test_reading_names_the_bad_line_and_passes_over_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "metrics.jsonl"
-    path.write_text('{"iteration": 1}\nnonsense\n')
-    with pytest.raises(CorruptFileError, match="line 2"):
-        read_metrics(path)
+    path.write_text('{"iteration": 1}\nnonsense\n{"iteration": 3}\n{"iterat')
+    assert numbers(path) == [1, 3]
+    read_metrics(path)
+    assert capsys.readouterr().err == f"warning: '{path}', line 2: damaged, passed over\n"
+
+
+@pytest.mark.parametrize("limit", [5, 4])
+def test_one_damaged_byte_costs_its_own_line(tmp_path: Path, limit: int) -> None:
+    path = tmp_path / "metrics.jsonl"
+    whole = lines(1, 2, 3, 4, 5)
+    for place in range(len(b"".join(whole[:-1]))):
+        for bit in range(8):
+            data = bytearray(b"".join(whole))
+            data[place] ^= 1 << bit
+            path.write_bytes(data)
+            told: list[str] = []
+            cut_back(path, limit, told.append)
+            kept = path.read_bytes()
+            assert data.startswith(kept)
+            own = place // len(whole[0])
+            for number, line in enumerate(whole[:limit]):
+                beside = data[place] == 10 or whole[own][place % len(whole[0])] == 10  # an end of line
+                if abs(number - own) > beside:
+                    assert line in kept, (place, bit, number)
+            found = numbers(path)
+            assert found == sorted(set(found))
+            assert len(found) >= limit - 2
+            if limit == 5:
+                assert kept == data, (place, bit)
+                assert (len(told) == 1) == (len(found) < limit), (place, bit, told)
+
+
+def test_a_number_out_of_order_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    for damaged in (7, 0):
+        path.write_bytes(b"".join(lines(1, 2, damaged, 4, 5, 6)))
+        told: list[str] = []
+        cut_back(path, 6, told.append)
+        assert path.read_bytes().count(b"\n") == 6
+        assert told == [f"'{path}', line 3: damaged, passed over"]
+        assert numbers(path) == [1, 2, 4, 5, 6]
+
+
+def test_damage_before_what_is_cut_off_stays(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    one, _, three, four, _ = lines(1, 2, 3, 4, 5)
+    path.write_bytes(one + b"?\n" + b"?\n" + four)
+    cut_back(path, 2, lambda _: None)
+    assert path.read_bytes() == one + b"?\n"
+    path.write_bytes(one + b"?\n" + three + b"{")
+    cut_back(path, 3, lambda _: None)
+    assert path.read_bytes() == one + b"?\n" + three
 
 
 def test_without_tensorboard_the_run_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

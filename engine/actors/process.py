@@ -3,51 +3,51 @@
 The driver keeps each actor's games as they were when it last answered. An actor that dies or makes no
 progress is killed and started again from there, with the same weights and the same command, so that its
 games are the same as if nothing had happened.
+
+Nothing here waits for a process without a limit: it is started with nothing sent, and what it is sent and
+what it answers moves as far as it will each time round.
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import contextlib
 import os
+import select
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from engine.actors import InFlight
+from engine.actors.channel import Frame, Link, NoMessageError, frame
 from engine.actors.inline import num_callers
+from engine.actors.worker import BEAT_S, HEARD, Memory
 from engine.config import Config
-from engine.errors import InputError, UserError, describe_error
+from engine.errors import UserError
 from engine.network import PolicyValueNetwork
 from engine.resignation import NEVER
-from engine.selfplay import Caller, Games, StoppedError
-from engine.unraised import Unraised
+from engine.selfplay import Games, StoppedError
 
 MAX_DEATHS = 4
 """Deaths of one actor over one command after which the run ends."""
 
-BEAT_S = 0.2
-"""How often an actor tells how many batches it has had answered."""
+START_S = 300.0
+"""What starting may take, however busy the process is meanwhile."""
 
-_CONTEXT = multiprocessing.get_context("spawn")
+END_S = 2.0
+"""What processes may take to end by themselves."""
 
+KILL_S = 5.0
+"""What the system may take to end a process that is killed."""
 
-@dataclass
-class Memory:
-    """What an actor is started from: all that it knew when it last answered."""
-
-    settings: dict[str, Any]
-    architecture: tuple[tuple[int, int, int], int, bool]  # planes_shape, num_actions, has_score
-    place: tuple[int, int]  # its number among how many
-    weights: dict[str, Any]  # arrays by name
-    checkpoint: int = 0
-    resign_below: float = NEVER
-    games: Games | None = None
-    next_id: int = 0
+_BOOT = "from engine.actors.worker import main; main()"
 
 
 @dataclass
@@ -56,12 +56,23 @@ class Actor:
 
     index: int
     memory: Memory
-    process: Any = None
-    connection: Any = None
-    beat: Any = None  # shared counter of batches, one up for every answer to a command as well
-    moves: Any = None  # shared count of the searched moves of the play under way
+    process: subprocess.Popen[bytes] | None = None
+    link: Link | None = None
+    command: Frame | None = None  # to be answered
+    answer: Any = None
+    deaths: int = 0  # over this command
+    is_up: bool = False
+    started: float = 0.0
+    processor_s: float = 0.0  # that the process has used, while it starts
+    idle_s: float = 0.0  # waited for without any progress
+    moves: int = 0  # searched in the play under way or the last one
+    is_finishing: bool = False  # told to return from the play under way
     stats: Counter[str] = field(default_factory=Counter)  # of this process
     earlier: Counter[str] = field(default_factory=Counter)  # of the processes before it
+
+
+class _DiedError(Exception):
+    """A process ended, broke or made no progress; the message says which."""
 
 
 class ProcessActors:
@@ -75,14 +86,15 @@ class ProcessActors:
 
     def __init__(self, config: Config, network: PolicyValueNetwork) -> None:
         self.config = config
-        self._stop, self._finish = _CONTEXT.Event(), _CONTEXT.Event()
+        self._stop, self._finish = threading.Event(), threading.Event()
         count, settings, weights = num_callers(config), config.model_dump(mode="json"), _arrays(network)
         architecture = (network.planes_shape, network.num_actions, network.has_score)
         self.actors = [
             Actor(index, Memory(settings, architecture, (index, count), weights)) for index in range(count)
         ]
         for actor in self.actors:
-            self._start(actor)
+            with contextlib.suppress(OSError):  # tried again with the first command
+                _start(actor)
 
     def play(self, positions: int) -> list[Games]:
         """Share `positions` among the actors; the games that ended, a batch an actor.
@@ -91,7 +103,7 @@ class ProcessActors:
         """
         share, rest = divmod(positions, len(self.actors))
         self._finish.clear()
-        answers = self._all([("play", share + (actor.index < rest)) for actor in self.actors])
+        answers = self._all([frame(("play", share + (actor.index < rest))) for actor in self.actors])
         for actor, (_, memory, stats) in zip(self.actors, answers, strict=True):
             actor.memory.games, actor.memory.next_id = memory
             actor.stats = Counter(stats)
@@ -100,20 +112,20 @@ class ProcessActors:
     def load(self, network: PolicyValueNetwork, checkpoint: int, resign_below: float = NEVER) -> None:
         """Swap the weights of every actor, drop trees and caches, and resign below this root value."""
         weights = _arrays(network)
-        self._all([("load", weights, checkpoint, resign_below)] * len(self.actors))
+        self._all([frame(("load", weights, checkpoint, resign_below))] * len(self.actors))
         for actor in self.actors:
             actor.memory.weights = weights
             actor.memory.checkpoint, actor.memory.resign_below = checkpoint, resign_below
 
     def snapshot(self) -> InFlight:
         """The games under way."""
-        kept = self._all([("snapshot",)] * len(self.actors))
+        kept = self._all([frame(("snapshot",))] * len(self.actors))
         return InFlight([games for games, _ in kept], [next_id for _, next_id in kept])
 
     def restore(self, in_flight: InFlight) -> None:
         """Go on from a snapshot taken with as many actors."""
         kept = list(zip(in_flight.games, in_flight.next_ids, strict=True))
-        self._all([("restore", games, next_id) for games, next_id in kept])
+        self._all([frame(("restore", games, next_id)) for games, next_id in kept])
         for actor, (games, next_id) in zip(self.actors, kept, strict=True):
             actor.memory.games, actor.memory.next_id = games, next_id
 
@@ -127,205 +139,193 @@ class ProcessActors:
 
     def played(self) -> int:
         """Searched moves of the `play` under way or the last one, a moment ago."""
-        return sum(actor.moves.value for actor in self.actors)
+        return sum(actor.moves for actor in self.actors)
 
     def finish(self) -> None:
         """Make a `play` under way return after its current batch, with what it has played."""
         self._finish.set()
 
     def stop(self) -> None:
-        """Make a `play` under way raise StoppedError after its current batch."""
+        """Make a `play` under way raise StoppedError soon; what has been played of it is lost."""
         self._stop.set()
 
     def close(self) -> None:
         """End the processes."""
         self._stop.set()
         for actor in self.actors:
-            actor.connection.close()
+            if actor.link is not None:
+                actor.link.close()
+        end = time.monotonic() + END_S
         for actor in self.actors:
-            actor.process.join(timeout=5)
-            _end(actor)
+            _end(actor, end - time.monotonic())
 
-    def _all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        for actor, command in zip(self.actors, commands, strict=True):
-            _send(actor, command)
-        return [self._answer(actor, command) for actor, command in zip(self.actors, commands, strict=True)]
+    def _all(self, commands: Sequence[Frame]) -> list[Any]:
+        """The answers of all actors, each to its command; no process is left where that fails."""
+        try:
+            for actor, command in zip(self.actors, commands, strict=True):
+                actor.command, actor.answer, actor.deaths, actor.idle_s = command, None, 0, 0.0
+                if actor.link is not None:
+                    actor.link.post(command)
+                    actor.is_finishing = False
+            while waiting := [actor for actor in self.actors if actor.command is not None]:
+                if self._stop.is_set():
+                    raise StoppedError
+                self._turn(waiting)
+        except BaseException:
+            for actor in self.actors:
+                _end(actor)
+            raise
+        return [actor.answer for actor in self.actors]
 
-    def _answer(self, actor: Actor, command: tuple[Any, ...]) -> Any:
-        for death in range(MAX_DEATHS + 1):
-            kind, answer = self._wait(actor)
-            if kind == "done":
-                return answer
-            if kind == "stopped":
-                raise StoppedError
-            if kind == "refused":
-                raise UserError(answer)
-            if death == MAX_DEATHS:
-                raise UserError(
-                    f"actor {actor.index} died {death + 1} times over one command; at last: {answer}"
-                )
-            time.sleep(0.25 * 2**death)
-            self._restart(actor)
-            _send(actor, command)
-        raise AssertionError
-
-    def _wait(self, actor: Actor) -> tuple[str, Any]:
-        """(kind, answer); the kind is `died` for an actor that ended, broke or made no progress."""
-        beat, since = actor.beat.value, time.monotonic()
-        while True:
+    def _turn(self, waiting: Sequence[Actor]) -> None:
+        """Move what can be moved within a beat, and start anew who died or made no progress."""
+        for actor in waiting:
+            if actor.process is None:
+                try:
+                    _start(actor)
+                except OSError as error:
+                    self._bury(actor, f"its process cannot be started: {error.strerror}")
+        running = [actor for actor in waiting if actor.link is not None]
+        if self._finish.is_set():
+            _finish(running)
+        began = time.monotonic()
+        ready = _ready([actor.link for actor in running if actor.link is not None])
+        # While this process itself is stopped, nobody is waited for.
+        waited = min(time.monotonic() - began, 2 * BEAT_S)
+        for actor in running:
             try:
-                if actor.connection.poll(BEAT_S):
-                    kind, answer = actor.connection.recv()
-                    return kind, answer
-            except (EOFError, OSError):
-                actor.process.join(timeout=5)
-                return "died", f"its process ended with code {actor.process.exitcode}"
-            if actor.beat.value != beat:
-                beat, since = actor.beat.value, time.monotonic()
-            elif time.monotonic() - since > self.config.loop.stall_s:
-                return "died", f"it made no progress for {self.config.loop.stall_s:g} s"
+                self._attend(actor, waited, actor.link is not None and actor.link.fileno() in ready)
+            except _DiedError as error:
+                self._bury(actor, str(error))
 
-    def _restart(self, actor: Actor) -> None:
+    def _attend(self, actor: Actor, waited: float, is_ready: bool) -> None:
+        """Take what an actor says; raise _DiedError where it is to be given up."""
+        assert actor.link is not None
+        moved, messages = 0, list[Any]()
+        if is_ready:
+            try:
+                moved, messages = actor.link.move()
+            except EOFError as error:
+                raise _DiedError(_describe_end(actor)) from error
+            except NoMessageError as error:
+                raise _DiedError("it said what is no message") from error
+        for kind, value in messages:
+            if kind == "refused":
+                raise UserError(value)
+            if kind == "died":
+                raise _DiedError(value)
+            actor.is_up |= kind == "up"
+            if kind == "beat":
+                actor.moves = value
+            if kind == "done":
+                actor.command, actor.answer = None, value
+        actor.idle_s = 0.0 if moved or _is_starting(actor) else actor.idle_s + waited
+        if actor.command is not None and actor.idle_s > self.config.loop.stall_s:
+            raise _DiedError(f"it made no progress for {self.config.loop.stall_s:g} s")
+
+    def _bury(self, actor: Actor, reason: str) -> None:
+        """End what is left of an actor's process; another is started, the later the more have died."""
+        actor.deaths += 1
+        if actor.deaths > MAX_DEATHS:
+            raise UserError(
+                f"actor {actor.index} died {actor.deaths} times over one command; at last: {reason}"
+            )
         _end(actor)
         actor.earlier.update(actor.stats)
         actor.earlier["restarts"] += 1
         actor.stats = Counter()
-        self._start(actor)
+        self._stop.wait(0.25 * 2 ** (actor.deaths - 1))
 
-    def _start(self, actor: Actor) -> None:
-        ours, theirs = _CONTEXT.Pipe()
-        actor.connection = ours
-        actor.beat, actor.moves = (_CONTEXT.Value("Q", 0, lock=False) for _ in range(2))
-        actor.process = _CONTEXT.Process(
-            target=serve,
-            args=(theirs, actor.beat, actor.moves, self._stop, self._finish, actor.memory),
-            name=f"selfplay-actor-{actor.index}",
-            daemon=True,
-        )
-        actor.process.start()
+
+def _start(actor: Actor) -> None:
+    """Start an actor's process, with what it is to know and to do still to be sent; raise OSError."""
+    ours, theirs = socket.socketpair()
+    try:
+        # Ctrl-C on the way up would end it: a signal that is blocked here is blocked there.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+        try:
+            actor.process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _BOOT],
+                stdin=theirs.fileno(),
+                stdout=2,  # what a game prints is no part of this program's output
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                    "OMP_NUM_THREADS": "1",
+                },
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    except BaseException:
+        ours.close()
+        raise
+    finally:
         theirs.close()
+    actor.link, actor.is_up, actor.is_finishing = Link(ours), False, False
+    actor.started, actor.processor_s, actor.idle_s = time.monotonic(), 0.0, 0.0
+    actor.link.post(frame(sys.path))
+    actor.link.post(frame(actor.memory))
+    if actor.command is not None:
+        actor.link.post(actor.command)
 
 
-def serve(connection: Connection, beat: Any, moves: Any, stop: Any, finish: Any, memory: Memory) -> None:
-    """The life of an actor's process: commands come in, (kind, answer) goes out, until the pipe closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the driver decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        worker = Worker(memory, stop, finish)
-    except (UserError, InputError) as error:
-        _reply(connection, ("refused", str(error)))
-        return
-    threading.Thread(target=_tell, args=(beat, moves, worker), daemon=True).start()
-    while True:
-        try:
-            name, *arguments = connection.recv()
-        except (EOFError, OSError):
-            return
-        if not _reply(connection, worker.obey(name, arguments)):
-            return
+def _finish(running: Sequence[Actor]) -> None:
+    """Tell actors to return from a play; what else they may be at goes on."""
+    for actor in running:
+        if actor.link is not None and not actor.is_finishing:
+            actor.is_finishing = True
+            actor.link.post(frame(("finish",)))
 
 
-def _reply(connection: Connection, answer: tuple[str, Any]) -> bool:
-    """Whether the driver was there to take it."""
-    try:
-        connection.send(answer)
-    except OSError:
+def _end(actor: Actor, patience: float = 0.0) -> None:
+    """End an actor's process, which has `patience` seconds to do so by itself."""
+    if actor.link is not None:
+        actor.link.close()
+    if actor.process is not None:
+        for limit in (max(patience, 0.0), KILL_S):
+            try:
+                actor.process.wait(limit)
+                break
+            except subprocess.TimeoutExpired:
+                actor.process.kill()
+    actor.process = actor.link = None
+
+
+def _ready(links: Sequence[Link]) -> set[int]:
+    """Descriptors of the links that can send what they have, or have something to read, within a beat."""
+    poll = select.poll()
+    for link in links:
+        poll.register(link.fileno(), select.POLLIN | (select.POLLOUT if link.is_sending else 0))
+    return {descriptor for descriptor, _ in poll.poll(1000 * BEAT_S)}
+
+
+def _is_starting(actor: Actor) -> bool:
+    """Whether a process that is not up yet is at work; it has no batches to tell of by then."""
+    if actor.is_up or actor.process is None or time.monotonic() - actor.started > START_S:
         return False
-    return True
+    before, actor.processor_s = actor.processor_s, _processor_s(actor.process.pid)
+    return actor.processor_s > before
 
 
-class Worker:
-    """What an actor's process does: one caller with an evaluator of its own."""
+def _processor_s(pid: int) -> float:
+    """Seconds of processor time that a process has used; 0 where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
-    def __init__(self, memory: Memory, stop: Any, finish: Any) -> None:
-        import torch
 
-        from engine.config import build_config
-        from engine.evaluator import NetworkEvaluator
-        from engine.registry import load_game
-
-        torch.set_num_threads(1)
-        self.answers = 0
-        self._stop, self._finish = stop, finish
-        config = build_config(memory.settings)
-        planes_shape, num_actions, has_score = memory.architecture
-        network = PolicyValueNetwork(planes_shape, num_actions, config.network, has_score=has_score)
-        self.network = network.eval()
-        self._set_weights(memory.weights)
-        game = load_game(config.game)
-        self._unraised = Unraised(game)
-        self.evaluator = NetworkEvaluator(game, self.network, config.evaluator)
-        self.caller = Caller(game, config, self.evaluator, *memory.place)
-        self.caller.pool.new_weights(memory.checkpoint, memory.resign_below)
-        if memory.games is not None:
-            self.restore(memory.games, memory.next_id)
-        self._cpu_before = time.process_time()
-
-    def obey(self, name: str, arguments: list[Any]) -> tuple[str, Any]:
-        """(kind, answer) of one command."""
-        try:
-            answer = getattr(self, name)(*arguments)
-        except StoppedError:
-            return "stopped", None
-        except (UserError, InputError) as error:
-            return "refused", str(error)
-        except Exception as error:
-            return "died", describe_error(error)
-        self.answers += 1
-        return "done", answer
-
-    def play(self, positions: int) -> tuple[Games, tuple[Games, int], dict[str, float]]:
-        """(games that ended, snapshot, counters)."""
-        games = self.caller.play(positions, self._stop, self._finish)
-        self._unraised.check()
-        return (
-            games,
-            self.snapshot(),
-            {**self.caller.stats(), "cpu_s": time.process_time() - self._cpu_before},
-        )
-
-    def load(self, weights: dict[str, Any], checkpoint: int, resign_below: float) -> None:
-        """Play on with these weights and this threshold."""
-        self._set_weights(weights)
-        self.evaluator.load(self.network)
-        self.caller.pool.new_weights(checkpoint, resign_below)
-
-    def snapshot(self) -> tuple[Games, int]:
-        """The games under way and the id of the next."""
-        return self.caller.pool.snapshot(), self.caller.pool.next_id
-
-    def restore(self, games: Games, next_id: int) -> None:
-        """Go on from a snapshot."""
-        self.caller.pool.restore(games, next_id)
-
-    def _set_weights(self, weights: dict[str, Any]) -> None:
-        import torch
-
-        self.network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+def _describe_end(actor: Actor) -> str:
+    """How the process of an actor that has hung up ended."""
+    assert actor.process is not None
+    try:
+        code = actor.process.wait(KILL_S)
+    except subprocess.TimeoutExpired:
+        return "its process hung up"
+    ending = ", killed from outside, perhaps for want of memory" if code == -signal.SIGKILL else ""
+    return f"its process ended with code {code}{ending}"
 
 
 def _arrays(network: PolicyValueNetwork) -> dict[str, Any]:
     return {name: tensor.detach().cpu().numpy().copy() for name, tensor in network.state_dict().items()}
-
-
-def _send(actor: Actor, command: tuple[Any, ...]) -> None:
-    """A pipe that is broken shows when the answer is waited for."""
-    try:
-        actor.connection.send(command)
-    except OSError:
-        return
-
-
-def _end(actor: Actor) -> None:
-    if actor.process.is_alive():
-        actor.process.kill()
-    actor.process.join(timeout=5)
-    actor.connection.close()
-
-
-def _tell(beat: Any, moves: Any, worker: Worker) -> None:
-    while True:
-        moves.value = worker.caller.played
-        beat.value = worker.caller.batches + worker.answers + 1
-        time.sleep(BEAT_S)

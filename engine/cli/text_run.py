@@ -40,13 +40,14 @@ def run_method(
 ) -> None:
     """Run a method on a task, or say what it would take."""
     from engine.cli.run_path import new_run, run_to_resume
-    from engine.config import merge, parse_assignments, read_toml
+    from engine.config import merge, parse_assignments
     from engine.language.problem.task_registry import task_preset
     from engine.language.settings import build_text_config
+    from engine.settings_file import read_changes
 
     task = open_task(task_spec)
     task_spec = whole_name(task_spec)
-    written = merge(read_toml(Path(config_path)) if config_path else {}, parse_assignments(assignments))
+    written = merge(read_changes(Path(config_path)) if config_path else {}, parse_assignments(assignments))
     for name, given in (("method", method), ("task", task_spec), ("preset", options.get("preset"))):
         if given is not None and written.get(name, given) != given:
             raise UserError(f"setting '{name}' = {written[name]!r}, but the command says {given!r}; drop it")

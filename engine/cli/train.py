@@ -119,9 +119,10 @@ def _train(
 
 def read_changes(game: Game, preset: str | None, path: str | None, assignments: list[str]) -> dict[str, Any]:
     """What the settings file and `--set` ask for, the latter over the former."""
-    from engine.config import merge, parse_assignments, read_toml
+    from engine.config import merge, parse_assignments
+    from engine.settings_file import read_changes as read_file
 
-    changes = merge(read_toml(Path(path)) if path else {}, parse_assignments(assignments))
+    changes = merge(read_file(Path(path)) if path else {}, parse_assignments(assignments))
     for key, asked in (("game", game.name), ("preset", preset)):
         if key in changes and asked is not None and changes[key] != asked:
             raise UserError(f"setting '{key}' = {changes[key]!r}, but the command names '{asked}'; drop one")

@@ -116,7 +116,8 @@ def _assemble(stack: ExitStack, task: Task, run: TextRun, verify: Verify, report
     refuse_overlap([*real, *holdout], index)
     real, holdout = (_without_hits(part, index, reporter) for part in (real, holdout))
     real = without_losers(task, real, verify)
-    metrics = stack.enter_context(Metrics(run.path, checkpoint.iteration if checkpoint else -1))
+    last = checkpoint.iteration if checkpoint else -1
+    metrics = stack.enter_context(Metrics(run.path, last, warn=reporter.message))
     if checkpoint:
         progress = Progress.of(checkpoint.progress)
         if judged_iteration(run.path) == progress.iteration:

@@ -32,7 +32,7 @@ from engine.manifest import (
 )
 from engine.replay import Shard
 from engine.rundir import REPLAY, RunFolder
-from engine.settings_file import CONFIG, read_settings
+from engine.settings_file import CONFIG, COPY, OtherRunError, read_settings
 from engine.storage import Digest, Lock, read_checked
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class TextRun(RunFolder):
         """Write the episodes of an iteration and the model that came of them; both or neither exist."""
         from engine.language.model.model_folder import save_model
 
+        self.begin_files(iteration)
         shards = []
         if episodes:
             name = f"{folder_name(iteration)}.parquet"
@@ -114,6 +115,7 @@ class TextRun(RunFolder):
         """Take the settings of a run without a commit away, so that its folder takes another."""
         if not manifest_paths(self.path):
             (self.path / CONFIG).unlink(missing_ok=True)
+            (self.path / COPY).unlink(missing_ok=True)
 
     def is_lasting(self, name: str) -> bool:
         """Every file of a model's folder."""
@@ -151,14 +153,14 @@ def judged_iteration(path: Path) -> int | None:
 
 
 def read_text_config(path: Path) -> TextConfig:
-    """The settings of a run on text; raise UserError where there is none."""
-    content = read_settings(path)
-    if "method" not in content:
-        raise UserError(f"'{path}' is a run on a game; see 'selfplay --help'")
-    try:
+    """The settings of a run on text; raise UserError like `engine.settings_file.read_settings`."""
+
+    def build(content: Mapping[str, Any]) -> TextConfig:
+        if "method" not in content:
+            raise OtherRunError(f"'{path}' is a run on a game; see 'selfplay --help'")
         return build_section(TextConfig, content)
-    except UserError as error:
-        raise UserError(f"'{path / CONFIG}': {error}") from error
+
+    return read_settings(path, build)
 
 
 def _read_checkpoint(folder: Path, digests: Mapping[str, Digest]) -> TextCheckpoint:
