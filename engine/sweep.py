@@ -80,6 +80,7 @@ def _tell(run_path: Path, manifest: Manifest, late: list[int], folder: Path, war
             f"no manifest in '{run_path / MANIFEST}' names the files of iteration{_listed(late)}: going back "
             f"to iteration {manifest.iteration}, they are set aside in '{folder}'"
         )
+        return
     before = max((number for number in manifest.checkpoints if number < manifest.iteration), default=None)
     if before is not None and not manifest_path(run_path, before).exists():
         warn(f"manifest '{manifest_path(run_path, before)}' is missing; there is no commit to fall back on")
