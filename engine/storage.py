@@ -144,7 +144,7 @@ def read_checked(path: Path, digest: Digest | None = None, max_bytes: int | None
         _check_size(path, found.st_size, digest)
         data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise MissingFileError(f"'{path}' is missing") from error
+        raise MissingFileError(f"'{path}' cannot be read, it is missing: {error.strerror}") from error
     except OSError as error:
         raise UserError(
             f"'{path}' cannot be read: {error.strerror}; allow it, or take the file away"

@@ -47,7 +47,7 @@ def without(content: dict[str, bytes], *names: str) -> dict[str, bytes]:
         (["manifest", "replay"], "has files of iterations 2 to 3"),
         (["manifest", "checkpoints"], "has files of iterations 1 to 3"),
         (["manifest/*", "checkpoints/000001", "checkpoints/000002", "replay"], "files of iteration 3"),
-        (["checkpoints"], "no whole commit .*state.json' is missing"),
+        (["checkpoints"], "no whole commit .*state.json' .*is missing"),
         (["checkpoints/000002", "checkpoints/000003"], "no whole commit .*is missing"),
     ],
 )
@@ -302,7 +302,7 @@ def test_a_lock_that_holds_rubbish_is_told_in_one_line(tmp_path: Path) -> None:
 
 def test_missing_is_told_from_damaged(tmp_path: Path) -> None:
     digest = atomic_write(tmp_path / "a", b"abc")
-    with pytest.raises(MissingFileError, match=r"'.*b' is missing"):
+    with pytest.raises(MissingFileError, match=r"'.*b' cannot be read, it is missing"):
         read_checked(tmp_path / "b", digest)
     with pytest.raises(MissingFileError, match="is missing"):
         read_checked(tmp_path / "a" / "b", digest)

@@ -329,7 +329,7 @@ def test_damaged_and_newer_settings_are_refused(tmp_path: Path) -> None:
     text = path.read_text()
     for old, new, complaint in [
         ("format = 1", "format = 2", "format 2, newer than 1"),
-        ("[search]", "[serach]", r"config\.toml': unknown setting 'serach'"),
+        ("[search]", "[serach]", r"config\.toml': unknown setting 'serach\.rule'"),
         ("seed = 1", "seed = ", r"config\.toml' is not valid TOML"),
     ]:
         path.write_text(text.replace(old, new))
