@@ -185,7 +185,7 @@ def test_a_play_that_finishes_early_is_one_of_fewer_moves(actors: ProcessActors)
     def finish() -> None:
         while not stop.wait(0.05):
             seen.append(actors.played())
-            if all(actor.moves.value > 0 for actor in actors.actors):
+            if all(actor.moves > 0 for actor in actors.actors):
                 actors.finish()
 
     thread = threading.Thread(target=finish)

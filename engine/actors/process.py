@@ -103,6 +103,8 @@ class ProcessActors:
         """
         share, rest = divmod(positions, len(self.actors))
         self._finish.clear()
+        for actor in self.actors:
+            actor.moves = 0
         answers = self._all([frame(("play", share + (actor.index < rest))) for actor in self.actors])
         for actor, (_, memory, stats) in zip(self.actors, answers, strict=True):
             actor.memory.games, actor.memory.next_id = memory
