@@ -108,7 +108,8 @@ def compare_run(game: _core.Game, run_path: Path) -> Comparison | None:
     lines = read_metrics(path) if path.exists() else []
     if not lines or not _is_like_preset(game, config):
         return None
-    minutes, positions = lines[-1].get("minutes") or 0.0, lines[-1].get("replay/positions") or 0.0
+    minutes = lines[-1].get("minutes") or 0.0
+    positions = sum(line.get("selfplay/positions") or 0 for line in lines)
     if minutes < MIN_MINUTES:
         return None
     found = {

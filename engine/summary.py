@@ -73,6 +73,7 @@ def search_summary(stats: Mapping[str, float], seconds: float) -> dict[str, floa
     positions = max(stats["positions"], 1)
     simulations = max(stats["simulations"], 1)
     return {
+        "selfplay/positions": stats["positions"],
         "search/simulations_per_position": stats["simulations"] / positions,
         "search/evaluations_per_position": stats["evaluations"] / positions,
         "search/cache_hits": stats["cache_hits"] / simulations,

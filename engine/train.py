@@ -64,6 +64,7 @@ class Progress:
     iteration: int = 0
     seconds: float = 0.0  # of wall time, over all resumes
     truth_seconds: float = 0.0
+    ended_minutes: float = 0.0  # the largest limit at which the clock has cut an iteration short
     holdouts: list[list[float]] = field(default_factory=list)  # see engine.resignation
 
     @classmethod
@@ -76,6 +77,7 @@ class Progress:
         return {
             "seconds": self.seconds,
             "truth_seconds": self.truth_seconds,
+            "ended_minutes": self.ended_minutes,
             "holdouts": [list(row) for row in self.holdouts],
         }
 
@@ -131,7 +133,7 @@ def train(
             run = stack.enter_context(Run.create(run_path, resolved(game, config, reporter.message), warn))
         checkpoint = run.latest()
         progress = Progress.of(checkpoint)
-        if checkpoint and limit.reached(progress.iteration, progress.seconds):
+        if checkpoint and limit.reached(progress.iteration, progress.seconds, progress.ended_minutes):
             _tell_finished(run, game, progress, limit, score, reporter)
             return False
         parts = _assemble(stack, game, run, checkpoint, reporter)
@@ -231,18 +233,20 @@ def loop(parts: Parts, limit: Limit) -> None:
     progress, actors, config = parts.progress, parts.actors, parts.config.loop
     clock = time.monotonic() - progress.seconds  # when the run would have begun without its breaks
     pace, laps = Pace(), Laps()
-    while not limit.reached(progress.iteration, time.monotonic() - clock):
+    while not limit.reached(progress.iteration, time.monotonic() - clock, progress.ended_minutes):
         start, before = time.monotonic(), actors.stats()
         deadline = limit.deadline(start - clock, pace, config.max_weight_lag)
         turn = take_turn(actors, parts.learner, parts.replay, config, deadline, parts.reporter.phase)
         laps.mark("turn")
         laps.split("turn", {"play": turn.play_s, "learn": turn.values["speed/actors_wait_s"]}, "replay")
-        _commit(parts, turn, before, laps, clock)
+        _commit(parts, turn, limit, before, laps, clock)
         rest_s = time.monotonic() - start - turn.play_s - turn.learn_s
         pace = Pace(turn.play_s, turn.learn_s, max(rest_s, 0.0))
 
 
-def _commit(parts: Parts, turn: Turn, before: Mapping[str, float], laps: Laps, clock: float) -> None:
+def _commit(
+    parts: Parts, turn: Turn, limit: Limit, before: Mapping[str, float], laps: Laps, clock: float
+) -> None:
     """Swap the weights, measure and write down what a turn has brought; `clock` is when the run began."""
     progress, actors = parts.progress, parts.actors
     progress.iteration += 1
@@ -257,13 +261,16 @@ def _commit(parts: Parts, turn: Turn, before: Mapping[str, float], laps: Laps, c
     values |= search_summary(stats, turn.play_s)
     values |= time_summary(laps, stats, parts.config.loop.callers)
     progress.seconds = time.monotonic() - clock
+    cut = cut_short(parts, turn, int(stats["positions"]))
+    if cut and limit.is_near(progress.seconds):
+        progress.ended_minutes = limit.minutes or 0.0
     values |= {"machine/memory_mb": resident_mb(), "minutes": progress.seconds / 60}
     _write(parts, values, turn.games)
     parts.run.commit(_checkpoint(parts), turn.games, parts.game)
     parts.reporter.iteration({"iteration": progress.iteration, **values})
-    for warning in (cut_short(parts, turn, int(stats["positions"])), parts.duplicates.check(values)):
-        if warning:
-            parts.reporter.message(warning)
+    for said in (cut, parts.duplicates.check(values)):
+        if said:
+            parts.reporter.message(said)
     laps.mark("commit")
 
 
@@ -273,8 +280,8 @@ def cut_short(parts: Parts, turn: Turn, played: int) -> str | None:
     if played >= wanted and turn.steps >= turn.planned:
         return None
     return (
-        f"time is up in iteration {parts.progress.iteration}: {played:,} of {wanted:,} positions played, "
-        f"{turn.steps:,} of {turn.planned:,} steps learnt; all of it is kept, and a resume goes on from there"
+        f"the clock has cut iteration {parts.progress.iteration} short: {played:,} of {wanted:,} positions "
+        f"played, {turn.steps:,} of {turn.planned:,} steps learnt; that is kept to go on from"
     )
 
 

@@ -25,6 +25,9 @@ SPARE_SHARE, SPARE_S = 0.05, 10.0
 """A run counts as finished once this share of its minutes is left, or so many seconds if that is less: no
 turn would be worth its commit."""
 
+NEAR_SHARE = 0.1
+"""Of the minutes: what may be left after an iteration that the clock has cut short."""
+
 POLL_S = 0.2
 """How often the clock is looked at, and the moves of a turn under way are counted."""
 
@@ -68,13 +71,22 @@ class Limit:
     minutes: float | None
     iterations: int | None
 
-    def reached(self, iteration: int, seconds: float) -> bool:
-        """Whether a run is done after `iteration` of them, `seconds` in all."""
+    def reached(self, iteration: int, seconds: float, ended_minutes: float = 0.0) -> bool:
+        """Whether a run is done after `iteration` of them, `seconds` in all.
+
+        Also where the clock has ended it at so many minutes before: their last seconds went on the commit.
+        """
         if self.iterations is not None:
             return iteration >= self.iterations
         if self.minutes is None:
             return False
+        if ended_minutes >= self.minutes:
+            return True
         return seconds >= 60 * self.minutes - min(SPARE_S, SPARE_SHARE * 60 * self.minutes)
+
+    def is_near(self, seconds: float) -> bool:
+        """Whether what is left of the minutes would not be worth an iteration after one that was cut."""
+        return self.minutes is not None and seconds >= (1 - NEAR_SHARE) * 60 * self.minutes
 
     def deadline(self, seconds: float, pace: Pace, lag: int = 0) -> Deadline:
         """By when a turn that begins now, `seconds` into the run, must have played and learnt.

@@ -144,7 +144,7 @@ def test_a_slow_game_has_short_iterations_and_ends_in_time(tmp_path: Path) -> No
     assert config["selfplay"]["games"] <= config["loop"]["positions"] // 8
     assert f"iterations of {config['loop']['positions']} (loop.positions)" in done.stderr
     assert newest(tmp_path / "run") >= 1
-    assert "time is up in iteration" in done.stderr
+    assert "the clock has cut iteration" in done.stderr
     first = next(line for line in done.stderr.splitlines())
     assert first.startswith("run run: ")
     assert "0.1 minutes of training in all" in first

@@ -30,8 +30,9 @@ def write_run(path: Path, positions: float, minutes: float = 12.0, **sections: A
     path.mkdir()
     config: Config = build_config(preset(GAME, "default"), {"selfplay": {"games": 64}}, sections)
     write_config(path, config)
-    line = {"iteration": 9, "minutes": minutes, "replay/positions": positions, "machine/cores_taken": 0.7}
-    (path / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    line = {"minutes": minutes, "selfplay/positions": positions / 2, "machine/cores_taken": 0.7}
+    lines = [json.dumps({"iteration": number, **line}) + "\n" for number in (1, 2)]
+    (path / "metrics.jsonl").write_text("".join(lines))
     return path
 
 

@@ -138,6 +138,18 @@ def test_when_a_run_is_finished(limit: Limit, iteration: int, seconds: float, re
     assert limit.reached(iteration, seconds) is reached
 
 
+def test_minutes_that_the_clock_has_ended_are_over() -> None:
+    assert Limit(5, None).reached(3, 270, ended_minutes=5)
+    assert not Limit(6, None).reached(3, 270, ended_minutes=5)
+    assert not Limit(None, 4).reached(3, 270, ended_minutes=5)
+
+
+def test_a_cut_ends_a_run_only_near_its_end() -> None:
+    assert Limit(1, None).is_near(54)
+    assert not Limit(1, None).is_near(53)
+    assert not Limit(None, 3).is_near(1e9)
+
+
 def test_the_time_left_is_shared_between_play_and_learning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turn.time, "monotonic", lambda: 1000.0)
     pace = Pace(play_s=30, learn_s=10, rest_s=4)
@@ -207,8 +219,13 @@ def test_a_run_that_the_clock_has_cut_goes_on_bit_equal(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     done = newest(cut)
     assert done >= 1
-    assert f"time is up in iteration {done}: " in result.stderr
+    assert f"the clock has cut iteration {done} short: " in result.stderr
     assert " of 600 positions played" in result.stderr
+    assert result.stderr.count("the clock has cut") >= 1
+    words = command(cut, "--minutes", "0.02", "--resume")
+    again = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+    assert f"run {cut} is finished: iteration {done} after " in again.stderr
+    assert newest(cut) == done
     whole, torn = (Path(shutil.copytree(cut, tmp_path / name)) for name in ("whole", "torn"))
     train(whole, "--iterations", str(done + 3), "--resume")
     assert kill_and_resume(torn, done + 3, 2, 6.0, random.Random(3)) >= 1
