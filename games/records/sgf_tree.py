@@ -30,26 +30,7 @@ TAGS = (
 """Properties of a game that a record keeps as it finds them."""
 
 READ = frozenset(
-    (
-        *TAGS,
-        "AP",
-        "FF",
-        "GM",
-        "SZ",
-        "RU",
-        "KM",
-        "HA",
-        "RE",
-        "PL",
-        "AB",
-        "AW",
-        "AE",
-        "B",
-        "W",
-        "KO",
-        "TB",
-        "TW",
-    )
+    (*TAGS, "AP", "GM", "SZ", "RU", "KM", "HA", "RE", "PL", "AB", "AW", "AE", "B", "W", "KO", "TB", "TW")
 )
 """Properties that are read."""
 
