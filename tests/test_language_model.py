@@ -20,6 +20,7 @@ from tiny_models import (
 
 from engine import storage
 from engine.errors import UserError
+from engine.language.conversation import conversation_text
 from engine.language.model.codec import Codec
 from engine.language.model.model import LanguageModel
 from engine.language.model.model_folder import VALUE_HEAD, add_adapter, load_model, save_model
@@ -380,3 +381,15 @@ def test_characters_are_spelt_as_their_tokenizer_does(does: str) -> None:
     anchor = [codec._anchor]
     whole = backend.decode_batch([[*anchor, *row] for row in rows], skip_special_tokens=True)
     assert codec.decode(rows) == [text[len(codec._anchor_text) :] for text in whole]
+
+
+def test_a_conversation_is_wrapped_message_by_message(copy: Path) -> None:
+    template = "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{% endfor %}"
+    (copy / "chat_template.jinja").write_text(template)
+    codec = load_model(copy, chat=True).codec
+    codec.tokenizer.apply_chat_template = lambda messages, **_: {
+        "input_ids": [(m["role"], m["content"]) for m in messages]
+    }
+    talk = [("system", "1"), ("user", "2")]
+    text = conversation_text([{"role": role, "content": content} for role, content in talk])
+    assert codec.encode_prompts([text, "2+2"]) == [talk, [("user", "2+2")]]

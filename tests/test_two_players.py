@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_models import byte_tokenizer, plain_tokenizer, word_start_tokenizer
+from tokenizer_kinds import model_with
 
 from engine.errors import UserError
 from engine.language.evaluation import majority
@@ -122,6 +124,27 @@ def test_the_gradient_is_of_the_winners_moves_and_the_end_alone() -> None:
     own = [nats[i] for i in (0, 1, 4, 5, 8, 9, 10)]
     assert losses[0] == pytest.approx(sum(own) / 7, rel=1e-4)
     assert losses[1] == pytest.approx(sum(nats) / 11, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "word starts", "letters"])
+def test_no_token_that_shows_a_losers_move_is_learnt(kind: str) -> None:
+    corpus = [">" + FIRST, ">" + SECOND, ">" + DRAWN, "4 2 ", " 5 3"] * 3
+    make = {"bytes": byte_tokenizer, "word starts": word_start_tokenizer}.get(kind)
+    model = model_with(make(corpus) if make else plain_tokenizer(TASK.alphabet))
+    spans = spans_of(TASK, START, SECOND, (1,))
+    (row,) = texts(model, [">"], [SECOND], spans=[spans])
+    assert row.learnt is not None
+    assert len(row.learnt) == len(row.response)
+    assert row.learnt[-1]
+    shown = [
+        model.codec.decode([row.response[: i + 1]])[0][len(model.codec.decode([row.response[:i]])[0]) :]
+        for i in range(len(row.response) - 1)
+    ]
+    assert "".join(shown) == SECOND
+    learnt = {each.strip() for each, counts in zip(shown, row.learnt, strict=False) if counts}
+    assert learnt <= {"4", "5", "6", ""}
+    if kind == "letters":
+        assert learnt == {"4", "5", "6", ""}
 
 
 def test_forfeits_label_no_position_and_count_nothing_where_models_are_measured() -> None:

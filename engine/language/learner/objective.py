@@ -115,7 +115,7 @@ def texts(
 ) -> list[Text]:
     """Examples from text; the end token follows each completion where `ended`.
 
-    With `spans` of characters tokens count that end in one of them, and the end token.
+    With `spans` of characters tokens count that show nothing but what is in them, and the end token.
 
     Of a completion that a model drew its text is learnt as the tokenizer spells it, not the tokens drawn: so
     it is spelt as real data is, kept in the replay, and judged. Ratios (`Sampled`) are of the tokens drawn.
@@ -125,7 +125,7 @@ def texts(
     scale = weights or [1.0] * len(heads)
     end = [model.codec.end] * ended
     learnt = [
-        None if own is None else (*_within(model.codec.ends(tail, text), own), *[True] * ended)
+        None if own is None else (*_within(text, model.codec.ends(tail, text), own), *[True] * ended)
         for tail, text, own in zip(tails, completions, spans or [None] * len(tails), strict=True)
     ]
     rows = zip(heads, tails, scale, learnt, strict=True)
@@ -310,9 +310,17 @@ def response_logprobs(model: LanguageModel, rows: Sequence[tuple[Tokens, Tokens]
     return token_logprobs(logits, ids), mask[:, 1:].float()
 
 
-def _within(ends: Sequence[int], spans: Spans) -> list[bool]:
-    """Which tokens have their last character, before `ends`, in one of the spans."""
-    return [any(start < end <= stop for start, stop in spans) for end in ends]
+def _within(text: str, ends: Sequence[int], spans: Spans) -> list[bool]:
+    """Which tokens of a text, cut at `ends`, have all they show in the spans, and their last character."""
+    inside = np.zeros(len(text), bool)
+    for start, stop in spans:
+        inside[start:stop] = True
+    shown = ~inside & np.array([not letter.isspace() for letter in text], bool)
+    begins = [0, *ends[:-1]]
+    return [
+        bool(stop > 0 and inside[stop - 1] and not shown[start:stop].any())
+        for start, stop in zip(begins, ends, strict=True)
+    ]
 
 
 def _placed(examples: Sequence[Sampled | Text], known: Sequence[NDArray[np.float32]], mask: Tensor) -> Tensor:
