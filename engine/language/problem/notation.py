@@ -33,7 +33,10 @@ _REWRITES = [
         (r"!=|/=", "<"),
         (r"\([A-Za-z](?:\s?,\s?[A-Za-z])+\)\s?=", "="),
         (r"(?<![\w'])'([-+]?[0-9.,]+)'(?!\w)", r"\1"),
-        (r"\\(?:approx|simeq|cong|sim)(?![a-z])|[\u2248\u2245\u223c]|~(?=\s?[0-9])", "="),
+        (
+            r"\\(?:approx|simeq|cong|sim)(?![a-z])|[\u2248\u2245\u223c]|(?<![0-9])(?<![0-9]\s)~(?=\s?[0-9])",
+            "=",
+        ),
         (r"\\(?:implies|Rightarrow|therefore|Longrightarrow)(?![a-zA-Z])|[\u21d2\u27f9\u2234]|=>", "; "),
         (r"\\(?:rightarrow|to)(?![a-zA-Z])|\u2192|->", "="),
         (r"\\in(?![a-zA-Z])|\u2208", "="),

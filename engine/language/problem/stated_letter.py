@@ -28,7 +28,9 @@ _REWRITES = [
         ),
         (r"\\[()\[\]]|\\[,;: !]|\$", " "),
         (r"\\(?:left|right)(?![a-z])", ""),
-        (r"\*+|__|`|~~", ""),
+        (r"\*+|__|`|~~|</?(?:b|i|em|strong|p|br)\s?/?>", ""),
+        (r"(?:^|(?<=\n))[ \t]*[-#>=:\u2022]+[ \t]*(?=\S)", ""),
+        (r"\u2192|->|=>", ": "),
         (r"(?<![\w])_(?=\w)|(?<=\w)_(?!\w)", ""),
         (r"(?<!box)(?<!boxed)\{([A-Z])\}", r"\1"),
         (r"(?<![\w'])'([A-Za-z])'(?!\w)", r"\1"),
@@ -41,19 +43,25 @@ _ONE = re.compile(_LETTER)
 _LEAD = re.compile(
     r"[\s\"'>:]*(?:(?:is|the|are|be|to|option|options|choice|letter|answer|statement|number|probably|definitely"
     r"|clearly|most likely|likely|simply|just|therefore|thus|hence|so|then|indeed|actually|correct|right|best"
-    r"|one|it's|it|is:)\b[\s:,\"']*)*"
+    r"|one|it's|it|is:)\b[\s:,\"']*)*",
+    re.IGNORECASE,
 )
 _CHOSEN = re.compile(
     r"\b(?:i|we|you)(?:'d|'ll| would| will| should| must)?\s+"
     r"(?:choose|pick|select|go with|chose|picked|selected)\b"
     r"|\b(?:correct|right|best)\s+(?:option|choice|one|letter|statement)\b[^\n.:=?!]{0,40}?(?:\bis\b|[:=])"
-    r"|\b(?:final|my)\s+(?:choice|option)\b(?:\s+is\b|\s?[:=])?",
-    re.IGNORECASE,
+    r"|\b(?:final|my)\s+(?:choice|option)\b(?:\s+is\b|\s?[:=])?"
+    r"|\blet's\s+(?:go with|choose|pick|select)\b"
+    r"|^[ \t]*(?:(?:choose|pick|select|letter)\b|(?:selected|choice|option)\s?:)"
+    r"|\b(?:it|this|that)(?:'s|\s+is|\s+must be|\s+has to be|\s+should be|\s+would be)"
+    rf"(?=\s+(?:option\s+)?{_LETTER})"
+    rf"|^[ \t]*(?:so|thus|therefore|hence)\b[,:]?(?=\s+{_LETTER}[\s.!)]*$)",
+    re.IGNORECASE | re.MULTILINE,
 )
 _NAMED = re.compile(
     rf"{_LETTER}[^\n.?!;]{{0,60}}?\b(?:is|would be|must be|seems)\s+"
     r"(?:clearly\s+|definitely\s+|thus\s+|therefore\s+)?"
-    r"(?:the\s+)?(?:only\s+)?(?:correct|right|best|answer)\b",
+    r"(?:(?:the|my)\s+)?(?:only\s+)?(?:correct|right|best|answer)\b",
 )
 _OPTION = re.compile(rf"\b(?:option|choice|answer)\s+{_LETTER}", re.IGNORECASE)
 _LISTED = re.compile(
@@ -68,7 +76,7 @@ _WHY = re.compile(
     r"\b(?:because|since|as|so|for|when|if|where|which|given|that|due|whereas|while)\b", re.IGNORECASE
 )
 _FOLLOWED = re.compile(
-    r"\s+(?:because|since|as|for|with|which|given|due|is|was|would|and|or|not|but|rather|that|instead)\b"
+    r"\s+(?:because|since|as|for|with|which|given|due|and|or|not|but|rather|that|instead)\b"
 )
 
 
@@ -123,11 +131,12 @@ def _read_statement(statement: Statement) -> str:
     if statement.is_denied:
         return ""
     if statement.is_whole:
-        match = _ALONE.fullmatch(statement.value) or _LISTED.match(statement.value)
+        value = re.sub(r"^\s*(?:option|choice|answer)\b:?", "", statement.value, flags=re.IGNORECASE)
+        match = _ALONE.fullmatch(value) or _LISTED.match(value)
         rest = first_sentence(statement.after)
         joined = re.match(r"[\s).\]}]*(?:or|and|,|/|;|&)\s*\(?\s*(?:\\boxed|[A-Za-z]\b)", rest)
-        earlier = re.search(r"\\boxed\s*\{[^{}]*\}\s*(?:,|/|&|or|and|,?\s*(?:or|and))\s*$", statement.before)
-        return "" if joined or earlier or not match or _others(statement.value, match) else _letter(match)
+        earlier = re.search(r"\\boxed\s*\{[^{}]*\}\s*(?:,|/|&|or|and|,?\s*(?:or|and))?\s*$", statement.before)
+        return "" if joined or earlier or not match or _others(value, match) else _letter(match)
     return _first_letter(statement.value)
 
 
@@ -168,7 +177,7 @@ def _read_named(text: str, match: re.Match[str]) -> str:
     bare = match[3]
     if bare and bare.islower():
         return ""
-    if re.search(r"\b(?:or|and)\s+(?:option\s+|choice\s+)?$|[/&,|]\s?$", before, re.IGNORECASE):
+    if re.search(r"\b(?:or|and)\s+(?:option\s+|choice\s+)?$|\b[A-Z]\)?\s?[/&,|]\s?$", before, re.IGNORECASE):
         return ""
     statement = Statement(match[0], False, before, after)
     inner = match[0][len(match[0]) - len(match[0].lstrip()) :]
@@ -220,7 +229,7 @@ def _read_unstated(text: str) -> str:
 
 def _is_named_option(text: str, match: re.Match[str]) -> bool:
     """Whether `option B` is neither denied nor asked about, nor the start of something else."""
-    rest = first_sentence(text[match.end() :])
+    rest = first_sentence(text[match.end() : match.end() + 200])
     if denies(rest) or text[match.end() + len(rest) :][:1] == "?":
         return False
     return not (match[3] and match[3].islower()) or not rest.strip(" .)")
@@ -232,7 +241,9 @@ def _is_word(match: re.Match[str], text: str) -> bool:
     if not bare or bare.islower():
         return bool(bare)
     return bare in "AI" and bool(
-        re.match(r"\s+(?!(?:is|was|would|must|seems|or|and|but|not|because|since)\b)[a-z]|'", text[end:])
+        re.match(
+            r"\s+(?!(?:is|was|would|must|seems|or|and|but|not|because|since)\b)[a-z]|'", text[end : end + 12]
+        )
     )
 
 

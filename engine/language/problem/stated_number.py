@@ -25,6 +25,7 @@ from engine.language.problem.statement import (
 from engine.language.problem.unit import (
     BEFORE_SPOILED,
     COMPOUND,
+    JOINED,
     LONE_UNITS,
     PERCENT,
     SCALE,
@@ -45,7 +46,7 @@ _SIGNS = (
     rf"[-+*/^!()\[\]{{}}{SET_OPEN}{SET_CLOSE}=<>|\u00b1\u221e\u222a\u00b0%\u00d7\u00b7\u00f7\u221a\u03c0]"
 )
 _COMMA = r",(?=\s?[-+(\\]?[0-9\\\u221e])"
-_EULER = r"(?<=[0-9 {(])e(?![A-Za-z])|\be(?=\s?[\^/])"
+_EULER = r"(?<=[0-9 {(])e(?![A-Za-z])|\be(?=\s?[\^/]|\s\\)"
 _ATOM = rf"(?:{_DIGITS}|{_COMMANDS}|{_SIGNS}|{_COMMA}|{_EULER})"
 _RUN = re.compile(rf"{_ATOM}(?:[ \t]{{0,2}}{_ATOM})*")
 _HAS_NUMBER = re.compile(r"[0-9\u03c0\u221a\u221e]|\\(?:pi|sqrt)|\be\s?\^")
@@ -63,6 +64,12 @@ _TERM = re.compile(
 )
 _ASSIGNED = re.compile(r"\s*(?:,|;|&|and|,\s*and)\s*\\?[A-Za-z]{1,6}(?:_\{?\w+\}?)?\s*")
 """Between two values of two variables."""
+
+_OTHER_IN_BRACKETS = re.compile(
+    r"^[^(]*\((?:\s*(?:or|and)\b|(?![^()]*(?:=|because|since|as|so|for|from|given|that|by))[^()]*[0-9])",
+    re.IGNORECASE,
+)
+"""A number in brackets that is neither explained nor an equation."""
 
 _LINK = re.compile(r"\b(?:or|and|to|through|vs|versus)\s*$", re.IGNORECASE)
 
@@ -129,7 +136,7 @@ def _read_sentence(text: str, *, is_stated: bool = True) -> Quantity | None:
         return None
     if is_stated and _begins(text, runs[0]):
         found, rest = _quantity_at(text, runs[0])
-        return None if _HAS_NUMBER.search(claim(rest)) or re.match(r"\s*\((?:or|and)\b", rest) else found
+        return None if _HAS_NUMBER.search(claim(rest)) or _OTHER_IN_BRACKETS.search(rest) else found
     last = runs[-1]
     if len(runs) > 1:
         between = text[runs[-2].end() : last.start()]
@@ -172,8 +179,11 @@ def _quantity_at(text: str, run: re.Match[str]) -> tuple[Quantity | None, str]:
         return None, rest
     if rest.startswith("..") and "." in body:  # decimals that go on
         return None, rest
+    if rest.startswith("s") and body.endswith("0"):  # the 1900s
+        return None, rest
     unit = UNIT.match(rest)
-    if rest[:1].isalpha() and not unit and not SCALE.match(rest) and not PERCENT.match(rest):
+    is_joined = rest[:1].isalpha() and (rest[0].isascii() or rest[0] in JOINED)
+    if is_joined and not unit and not SCALE.match(rest) and not PERCENT.match(rest):
         return None, rest
     percent, scale = PERCENT.match(rest), SCALE.match(rest)
     found = read_quantity(body.replace("\u00b0", " ").strip())
@@ -241,4 +251,4 @@ def _is_list_of_boxes(statement: Statement) -> bool:
     joined = r"[\s)\].}]*(?:or|and|,|/|;|to)\s*(?:\(?\s*(?:\\boxed|[-0-9\\])|either|maybe|perhaps)"
     if re.match(joined, first_sentence(statement.after), re.IGNORECASE):
         return True
-    return bool(re.search(r"\\boxed\s*\{[^{}]*\}\s*(?:,|/|or|and|,?\s*(?:or|and))\s*$", statement.before))
+    return bool(re.search(r"\\boxed\s*\{[^{}]*\}\s*(?:,|/|or|and|,?\s*(?:or|and))?\s*$", statement.before))

@@ -18,7 +18,7 @@ _SHORT_BOX = re.compile(r"\\boxed\s+([A-Za-z0-9]+)")
 _ANSWER_TAG = re.compile(r"<\s*answer\s*>", re.IGNORECASE)
 _ANSWER_TAG_END = re.compile(r"<\s*/\s*answer\s*>", re.IGNORECASE)
 _MARK = re.compile(
-    r"####|\b(?:answer|ans)\b(?:[ \t]*(?=[-+]?[ \t]*[$\\(]*[0-9])"
+    r"####|\b(?:answers?|ans)\b(?:[ \t]*(?=[-+]?[ \t]*[$\\(]*[0-9])"
     r"|(?P<between>[^\n.:=?!]{0,60}?)(?:\b(?:is|are|was|equals|be|becomes|comes to)\b(?:[ \t]*:)?|[:=]))",
     re.IGNORECASE,
 )

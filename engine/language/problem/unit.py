@@ -38,14 +38,14 @@ _COUNTS = "dozens?|pairs?|score|percentile|point|st|nd|rd|th"
 _TIMES = r"am|pm|a\.m|p\.m|o'clock|bc|ad"
 SPOILED = re.compile(
     rf"\s?(?:(?:{_RANGES}|{_OPERATIONS}|{_COUNTS}|{_PARTS}|{_TIMES}|{_MONTHS})\b"
-    r"|[A-Za-z](?![A-Za-z'])|[_^#@&\\:'\u2030]|-\w|/(?!\s?[A-Za-z]{2})|\([A-Za-z](?![A-Za-z])"
+    r"|[A-Za-z](?![A-Za-z'])|[_^#@&\\:~'\u2030\u2308-\u230b]|-\w|/(?!\s?[A-Za-z]{2})|\([A-Za-z](?![A-Za-z])"
     r"|(?<!\s)\()",
     re.IGNORECASE,
 )
 """Behind a number: it is part of something else."""
 
 _LIMITS = "at least|at most|up to|over|under|below|above|beyond|exceeds?|nearly|almost|than|between|from"
-_DENIALS = "not|no|never|[a-z]+n't|cannot"
+_DENIALS = "or|not|no|never|[a-z]+n't|cannot"
 _FACTORS = "plus|point|times|by|divided|twice|half|double|triple|thrice"
 _LABELS = (
     "version|step|page|chapter|section|figure|table|equation|eq|problem|question|exercise|line|room|lemma|theorem"
@@ -60,11 +60,14 @@ _OF = (
     "|multiple|percent|percentage|product|difference|order|%"
 )
 BEFORE_SPOILED = re.compile(
-    rf"(?:[A-Za-z_#@\\&]|\\[A-Za-z]+\s*|(?<![A-Za-z'])[b-zB-HJ-Z]\s|[0-9]\s?[A-Za-z]\s?|\b(?:{_DENIALS})(?:\s+[A-Za-z]+){{1,2}}\s+"
+    rf"(?:[A-Za-z_#@\\&~\u2308-\u230b]|\\[A-Za-z]+\s*|(?<![A-Za-z'])[b-zB-HJ-Z]\s|[0-9]\s?[A-Za-z]\s?|\b(?:{_DENIALS})(?:\s+[A-Za-z]+){{1,2}}\s+"
     rf"|\b(?:{_LIMITS}|{_DENIALS}|{_FACTORS}|{_LABELS}|{_FUNCTIONS}|{_MONTHS}|(?:{_OF})s? of)\s*\(?\s*)$",
     re.IGNORECASE,
 )
 """In front of a number: it is part of something else, or is not meant."""
+
+JOINED = "万萬千百亿億十兆分多余折成倍点點月日号號年时時бм"
+"""Letters of other scripts that make another number, a date or a time of it; others are units."""
 
 COMPOUND = re.compile(
     r"\s*(?:feet|foot|ft|h|hrs?|hours?|m|mins?|minutes?|days?|weeks?|years?|months?|pounds?|lbs?|dollars?)\s*,?\s*"
