@@ -75,6 +75,7 @@ GAMES = {
     "a small tag name": (f'[fen "{NO_QUEEN}"]\n[setup "1"]\n1. e4 *', [f"{NO_QUEEN} e2e4 *"]),
     "Chess960": (f'[Variant "Chess960"][FEN "{NINE}"] 1. d4 *', [f"{NINE} d2d4 *"]),
     "old line ends": ("[Event \"a\"]\r\r1. e4\re5 *\r%x\r[Event \"b\"]\r*", ["a e2e4 e7e5 *", "b *"]),
+    "an end of DOS": ("1. e4 1-0\x1a", ["e2e4 1-0"]),
     "a mark in the middle": ('1. e4 *\n\ufeff[Event "b"]\n1. d4 *\ufeff', ["e2e4 *", "b d2d4 *"]),
 }  # fmt: skip
 
@@ -139,6 +140,9 @@ def test_a_bad_game_ends_with_its_marker() -> None:
         (f'[SetUp "0"][FEN "{NO_QUEEN}"] 1. e4 *', "the tag SetUp '0' and a FEN do not fit"),
         ('[Result "1-0"]\n1. e4 1/2', "the tag Result '1-0' and the end of the moves, 1/2-1/2, differ"),
         ('[Result "1:0"]\n1. e4 *', "the tag Result '1:0' is none of"),
+        ('[Result "1-0"]\n1. e4 *', "the tag Result '1-0' and the end of the moves, *, differ"),
+        ('[Result "*"]\n1. e4 1-0', "the tag Result '*' and the end of the moves, 1-0, differ"),
+        ("1. f3 e5 2. g4 Qh4 1-0", "the moves end in 0-1, by checkmate, and 1-0 is written"),
         ("1. e4 e5 2. Nf3+ Nc6 3. Bb5# *", "line 1, ply 3 (2. Nf3+): the move gives no check"),
         ("1. e4 e5\n2. Qh5 Nc6 3. Qxf7# *", "line 2, ply 5 (3. Qxf7#): the move gives no mate"),
     ],
@@ -320,6 +324,8 @@ def test_a_cut_or_changed_file_is_read_or_refused(
 
 
 LONG = {
+    "repeated tags": ("".join(f'[White "{n}"]\n' for n in range(20_000)), 0),
+    "wrong marks": ("{" + "x" * 4_000_000 + "}\n1. " + "Nf3+ Nf6+ Ng1+ Ng8+ " * 4, 0),
     "opened": ("1. e4 " + "(" * 4_000_000, 1),
     "opened apart": ("1. e4 " + "( a" * 100_000, 1),
     "braces": ("1. e4 " + "{" * 4_000_000, 1),

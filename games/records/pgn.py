@@ -10,6 +10,7 @@ import functools
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from engine._core import ChessState, Game, InputError, State
@@ -117,12 +118,17 @@ def _read_game(text: GameText) -> Record:
         raise UserError(f"line {text.first_line}: {error}") from error
     moves, odd_mark = [], ""
     for at, word in text.words:
-        action, remark = _play(state, word, functools.partial(text.line, at))
+        move = _Word(state, word, functools.partial(text.line, at))
+        action = move.action()
+        odd_mark = odd_mark or move.odd_mark(action)
         moves.append(Move(action))
-        odd_mark = odd_mark or remark
+        state.play(action)
     if text.fault:
         raise UserError(text.fault)
     result, note = _written_result(text)
+    found = _result(state)
+    if found and result and found != result:
+        warnings.append(f"the moves end in {found}, by {_ending(state)}, and {result} is written")
     kept = {
         name: value for name, value in text.tags.items() if name not in DERIVED and ROSTER.get(name) != value
     }
@@ -134,12 +140,12 @@ def _written_result(text: GameText) -> tuple[str, str]:
     """The result, empty where it is not known, and a warning or ""."""
     tag, end, note = text.tags.get("Result", ""), text.marker, ""
     result = canonical_marker(tag)
-    if result not in _RESULTS.values():
-        if result not in ("", "?", "*"):
-            note = f"the tag Result {shortened(tag)} is none of {', '.join(_RESULTS.values())}"
-        result = end
-    elif end not in ("", "*", result):
+    known = result in _RESULTS.values()
+    if not known and result not in ("", "?", "*"):
+        note = f"the tag Result {shortened(tag)} is none of {', '.join(_RESULTS.values())}, *"
+    elif end not in ("", result) and result not in ("", "?"):
         note = f"the tag Result '{result}' and the end of the moves, {end}, differ"
+    result = result if known else end
     return "" if result == "*" else result, note
 
 
@@ -183,31 +189,38 @@ def _game(make: Callable[..., Game]) -> Game:
     return make(draws="fide")
 
 
-def _play(state: ChessState, word: str, line: Callable[[], int]) -> tuple[int, str]:
-    """Play a move; its action, and a warning where its mark of check or mate is wrong."""
+@dataclass(frozen=True)
+class _Word:
+    """A word for a move in the position where it is played."""
 
-    def where() -> str:
-        number = state.fen().rsplit(" ", 1)[1]
-        shown = word if len(word) <= 40 else word[:40] + "…"
-        return (
-            f"line {line()}, ply {state.ply() + 1} ({number}{'.' if state.player() == 0 else '...'} {shown})"
-        )
+    state: ChessState
+    text: str
+    line: Callable[[], int]
 
-    if state.outcome() is not None:
-        raise UserError(
-            f"{where()}: move {shortened(word)} comes after the end of the game, by {_ending(state)}"
-        )
-    try:
-        action = state.parse_action(word)
-    except InputError as error:
-        raise UserError(f"{where()}: {error}") from error
-    marks, remark = word[len(word.rstrip("+#!?")) :], ""
-    if "+" in marks or "#" in marks:
-        san = state.san(action)
-        if san[-1] not in "+#" or ("#" in marks and san[-1] == "+"):
-            remark = f"{where()}: the move gives no {'mate' if '#' in marks else 'check'}"
-    state.play(action)
-    return action, remark
+    def action(self) -> int:
+        if self.state.outcome() is not None:
+            reason = f"comes after the end of the game, by {_ending(self.state)}"
+            raise UserError(f"{self._place()}: move {shortened(self.text)} {reason}")
+        try:
+            return self.state.parse_action(self.text)
+        except InputError as error:
+            raise UserError(f"{self._place()}: {error}") from error
+
+    def odd_mark(self, action: int) -> str:
+        """What is wrong with its mark of check or mate; empty where nothing is."""
+        marks = self.text[len(self.text.rstrip("+#!?")) :]
+        if not set(marks) & {"+", "#"}:
+            return ""
+        mark = self.state.san(action)[-1]
+        if mark == "#" or (mark == "+" and "#" not in marks):
+            return ""
+        return f"{self._place()}: the move gives no {'mate' if '#' in marks else 'check'}"
+
+    def _place(self) -> str:
+        state = self.state
+        number = state.fen().rsplit(" ", 1)[1] + ("." if state.player() == 0 else "...")
+        shown = self.text if len(self.text) <= 40 else self.text[:40] + "…"
+        return f"line {self.line()}, ply {state.ply() + 1} ({number} {shown})"
 
 
 def _ending(state: ChessState) -> str | None:

@@ -37,6 +37,9 @@ from games.records.pgn_token import (
 )
 from games.records.record import MAX_PLIES, shortened
 
+MAX_WARNINGS = 10
+"""Of the tags of one game."""
+
 _NAMES = {name.lower(): name for name in ("Event", "FEN", "Result", "SetUp", "Variant")}
 """Tags that are known in any case, since they decide what a game is."""
 
@@ -69,6 +72,13 @@ class GameText:
     def refuse(self, at: int, fault: str) -> None:
         """Keep the first fault; what follows it is read for the game's end alone."""
         self.fault = self.fault or f"line {self.line(at)}: {fault}"
+
+    def warn(self, at: int, warning: str) -> None:
+        """Keep a warning, of which there are at most MAX_WARNINGS."""
+        if len(self.warnings) < MAX_WARNINGS:
+            self.warnings.append(f"line {self.line(at)}: {warning}")
+        elif len(self.warnings) == MAX_WARNINGS:
+            self.warnings.append("more of the kind are left out")
 
 
 def read_games(text: str) -> Iterator[GameText]:
@@ -202,7 +212,7 @@ class _Reader:
             if name in ("FEN", "Variant"):
                 game.refuse(part.start(), twice)
                 return True
-            game.warnings.append(f"line {game.line(part.start())}: {twice}")
+            game.warn(part.start(), twice)
         game.tags[name] = value[:MAX_TAG]
         return True
 

@@ -14,6 +14,9 @@ _MARKED = (
 )
 """Byte order marks, the longer ones first."""
 
+_DOS_END = "\x1a"
+"""Ends text files of old systems."""
+
 
 def decode(data: bytes) -> str:
     """The text with line feeds for line ends and without byte order marks.
@@ -27,7 +30,7 @@ def decode(data: bytes) -> str:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
             text = "".join(map(_decode_line, data.splitlines(keepends=True)))
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", "")
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", "").rstrip(_DOS_END + "\n")
 
 
 def _decode_wide(data: bytes) -> str | None:
