@@ -154,6 +154,12 @@ def test_what_is_passed_over_is_told(text: str, warning: str) -> None:
     assert warning in found.warnings[0]
 
 
+def test_what_is_passed_over_before_a_bad_game_is_told() -> None:
+    first, bad = read_all("1. c4 *\nSf3 d5 *\n1. Ke3 *")
+    assert shown(first) == "c2c4 *"
+    assert str(bad).endswith("illegal here; line 2: 'Sf3 d5 *' is neither a tag nor a move, and passed over")
+
+
 @pytest.mark.parametrize(
     ("line", "value"),
     [

@@ -47,7 +47,7 @@ def read(data: bytes) -> Iterator[Record | UserError]:
         try:
             yield _read_game(text)
         except (UserError, InputError) as error:
-            yield UserError(str(error))
+            yield UserError("; ".join((str(error), *text.passed_over)))
 
 
 def write(
@@ -132,7 +132,7 @@ def _read_game(text: GameText) -> Record:
     kept = {
         name: value for name, value in text.tags.items() if name not in DERIVED and ROSTER.get(name) != value
     }
-    notes = (*text.warnings, *warnings, *filter(None, (note, odd_mark)))
+    notes = (*text.passed_over, *text.warnings, *warnings, *filter(None, (note, odd_mark)))
     return Record(game, game.name, start, tuple(moves), kept, result, _describe, notes)
 
 

@@ -59,6 +59,8 @@ class GameText:
     fault: str = ""
     """What is wrong after these tags and words, the line first; empty where nothing is."""
     warnings: list[str] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)
+    """Warnings of text before it, and after the last game."""
     begun: bool = False
     """Whether there is movetext."""
     tags_end: int = 0
@@ -112,7 +114,7 @@ class _Reader:
 
     def _warn_of_stray(self, game: GameText) -> None:
         if self._stray:
-            game.warnings.append(self._stray + ", and passed over")
+            game.passed_over.append(self._stray + ", and passed over")
         self._stray = ""
 
     def _find_start(self) -> bool:
