@@ -1,4 +1,4 @@
-"""Ending on a signal: SIGTERM is heard as Ctrl-C is."""
+"""Ending on a signal: SIGTERM and SIGHUP are heard as Ctrl-C is."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ import signal
 import threading
 from collections.abc import Iterator
 
+HEARD = (signal.SIGTERM, signal.SIGHUP)
+
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """Turn SIGTERM into KeyboardInterrupt, so that a run ends the same way on both."""
+    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, so that a run ends the same way on all three.
+
+    One that whoever started this process wants ignored, as `nohup` does, stays so.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -18,8 +23,12 @@ def terminable() -> Iterator[None]:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    previous = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.getsignal(number) for number in HEARD}
+    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number in heard:
+            signal.signal(number, before[number])

@@ -92,6 +92,7 @@ class RunFolder:
                 raise UserError(
                     f"'{path}' holds a run already; go on with --resume, or name another with --run"
                 )
+            refuse_orphans(path)
             _make_folders(path)
             write_config(path, config)
         except BaseException:

@@ -62,6 +62,16 @@ def test_a_partial_copy_is_refused_and_left_as_it_is(run: Path, gone: list[str],
         assert content(run) == before
 
 
+def test_no_run_is_begun_over_the_files_of_another(run: Path) -> None:
+    shutil.rmtree(run / "manifest")
+    for name in ("config.toml", COPY):
+        (run / name).unlink()
+    before = content(run)
+    with pytest.raises(UserError, match="files of iterations 1 to 3"):
+        Run.create(run, CONFIG)
+    assert content(run) == before
+
+
 def test_metrics_alone_tell_of_a_run(run: Path) -> None:
     for name in ("manifest", "checkpoints", "replay"):
         shutil.rmtree(run / name)

@@ -161,7 +161,7 @@ def test_a_run_of_go_leaves_its_sample_games_as_sgf(tmp_path: Path) -> None:
     assert found.name.startswith("go:size=3,komi=0.5")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_run_soon_and_keeps_its_commits(tmp_path: Path, number: int) -> None:
     run = tmp_path / "run"
     process = subprocess.Popen(command(run, "--iterations", "1000"), stderr=subprocess.PIPE, text=True)
@@ -173,8 +173,37 @@ def test_a_signal_ends_a_run_soon_and_keeps_its_commits(tmp_path: Path, number: 
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     done = newest(run)
+    assert errors.splitlines()[-1] == (
+        f"stopped: all up to iteration {done} is kept in '{run}'; go on with: "
+        f"selfplay train connect4 --iterations 1000 --run {run} --resume"
+    )
     train(run, "--iterations", str(done + 1), "--resume")
     assert newest(run) == done + 1
+
+
+def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = ["nohup", *command(run, "--iterations", "3")]
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: newest(run) >= 1, process)
+    process.send_signal(signal.SIGHUP)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert newest(run) == 3
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&- <&-"])
+def test_closed_streams_are_no_files_of_a_run(tmp_path: Path, closed: str) -> None:
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    words = ["bash", "-c", f'"$@" {closed}', "bash", *command(run, "--iterations", "1")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    train(whole, "--iterations", "1")
+    assert fingerprint(run, 1) == fingerprint(whole, 1)
+    again = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+    assert again.returncode == 2
+    assert fingerprint(run, 1) == fingerprint(whole, 1)
 
 
 def test_two_runs_cannot_share_a_directory(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +32,29 @@ def run_to_resume(run: str | None) -> Path:
     if run is None:
         raise UserError("--resume: name the run with --run DIR")
     path = Path(run)
-    if not (path / "config.toml").is_file():
+    if not (path / "config.toml").is_file() and not (path / "manifest").is_dir():
         raise UserError(f"--resume: '{run}' is no run directory (no config.toml); drop --resume to start one")
     return path
+
+
+@contextmanager
+def resumable(path: Path, words: Sequence[str], say: Callable[[str], None]) -> Iterator[None]:
+    """On Ctrl-C and its like, say what is kept of the run at `path` and which command goes on with it.
+
+    words: of that command, but for those that name the run.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if (path / "config.toml").exists():
+            from engine.manifest import manifest_paths
+
+            newest = next(iter(manifest_paths(path)), None)
+            kept = f"all up to iteration {int(newest.stem)} is kept" if newest else "there is no commit yet"
+            command = shlex.join(["selfplay", *words, "--run", str(path), "--resume"])
+            with suppress(OSError):  # where the terminal has gone
+                say(f"stopped: {kept} in '{path}'; go on with: {command}")
+        raise
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -39,13 +39,13 @@ def run_method(
     json: bool,
 ) -> None:
     """Run a method on a task, or say what it would take."""
-    from engine.cli.run_path import new_run, run_to_resume
+    from engine.cli.run_path import new_run, resumable, run_to_resume
     from engine.config import merge, parse_assignments
     from engine.language.problem.task_registry import task_preset
     from engine.language.settings import build_text_config
     from engine.settings_file import read_changes
 
-    task = open_task(task_spec)
+    task, given_task = open_task(task_spec), task_spec
     task_spec = whole_name(task_spec)
     written = merge(read_changes(Path(config_path)) if config_path else {}, parse_assignments(assignments))
     for name, given in (("method", method), ("task", task_spec), ("preset", options.get("preset"))):
@@ -68,7 +68,11 @@ def run_method(
 
     reporter = Reporter(quiet=json)
     try:
-        with open_verifier(task_spec, task) as verify, prints_aside() if json else nullcontext():
+        with (
+            resumable(path, ["text", method, given_task], reporter.message),
+            open_verifier(task_spec, task) as verify,
+            prints_aside() if json else nullcontext(),
+        ):
             improve(task, config, path, verify, resume=resume, reporter=reporter)
     finally:
         reporter.close()

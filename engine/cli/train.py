@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.option import GameArgument, JsonOption, finite_above
-from engine.cli.run_path import flatten, new_run, run_to_resume
+from engine.cli.run_path import flatten, new_run, resumable, run_to_resume
 from engine.cli.stream import print_json
 from engine.errors import UserError
 
@@ -59,7 +59,8 @@ def train(
     else:
         path = new_run(run, rules.name)
         settings = resolve(rules, located_game(game), preset or "default", changes)
-    _train(rules, settings, path, minutes, iterations, resume, not no_final, json)
+    words = ["train", game, *limit_words(minutes, iterations)]
+    _train(rules, settings, path, words, minutes, iterations, resume, not no_final, json)
 
 
 def _require_lawful(game: Game) -> None:
@@ -82,6 +83,7 @@ def _train(
     game: Game,
     config: Config,
     path: Path,
+    words: list[str],
     minutes: float | None,
     iterations: int | None,
     resume: bool,
@@ -95,16 +97,17 @@ def _train(
 
     reporter = Reporter(quiet=json)
     try:
-        trained = run_loop(
-            game,
-            config,
-            path,
-            minutes=minutes,
-            iterations=iterations,
-            resume=resume,
-            reporter=reporter,
-            score=score,
-        )
+        with resumable(path, words, reporter.message):
+            trained = run_loop(
+                game,
+                config,
+                path,
+                minutes=minutes,
+                iterations=iterations,
+                resume=resume,
+                reporter=reporter,
+                score=score,
+            )
         comparison = compare_run(game, path)
         for line in comparison.lines() if comparison else ():
             reporter.message(line)
@@ -115,6 +118,12 @@ def _train(
     if json:
         advice = [line.to_json() for line in reporter.advice]
         print_json({"run": str(path), "game": game.name, "result": reporter.table, "advice": advice})
+
+
+def limit_words(minutes: float | None, iterations: int | None) -> list[str]:
+    """The options that say when a run ends, as they were given."""
+    limits = (("--minutes", minutes), ("--iterations", iterations))
+    return [word for name, value in limits if value is not None for word in (name, f"{value:.10g}")]
 
 
 def read_changes(game: Game, preset: str | None, path: str | None, assignments: list[str]) -> dict[str, Any]:
