@@ -2,6 +2,12 @@
 
 Shapes: B requests in a batch, A actions of the game, C x H x W planes, M plies, G games.
 Every value is for the player to move at its position unless a docstring says otherwise.
+
+Whatever the core is given, it answers or raises: TypeError for a wrong type and for an object whose __init__
+has not run, ValueError (InputError is one) or IndexError for a wrong value, MemoryError. One call at a time
+may use trees, a pool, a window or a solver, with the requests that came from it: InputError for another
+thread's, and for the rules of a game in the middle of its own search. Where rules in Python fail in a search,
+the trees forget their nodes and can go on; a pool that they stop in the middle of a move refuses to.
 """
 
 from collections.abc import Sequence
@@ -185,7 +191,7 @@ class PythonGame(CustomGame):
 class FunctionGame(CustomGame):
     """Rules as C functions; engine.numba_game.NumbaGame is what users derive from.
 
-    addresses: of the functions of `Functions` in cpp/games/custom/function_game.h, by name.
+    addresses: in code, of the functions of `Functions` in cpp/games/custom/function_game.h, by name.
     text: a weak reference to what draws the bytes of a state, uint8 [state_bytes].
     """
 
@@ -283,7 +289,10 @@ class Requests:
         """Actions from the root to the node of one request."""
 
 class SearchParams:
-    """Settings of a search; every field is a keyword argument and an attribute."""
+    """Settings of a search; every field is a keyword argument and an attribute.
+
+    Trees and Pool raise InputError for a field out of range.
+    """
 
     def __init__(self, **fields: Any) -> None: ...
     rule: str  # "puct", "uct", "gumbel" or "gumbel-full"
@@ -314,6 +323,7 @@ class SearchParams:
     widening_factor: float
     widening_exponent: float
     max_proposals: int
+    fruitless_requests: int
     max_step_tokens: int
 
 class Trees:
@@ -322,7 +332,7 @@ class Trees:
     def __init__(self, game: Game | None, params: SearchParams, seed: int = 0, cache_mb: float = 0) -> None:
         """`game` None: proposed trees. `cache_mb` 0: no evaluation cache."""
     def add(self, state: State) -> int:
-        """Root a new tree at a copy of `state`; its index."""
+        """Root a new tree at a copy of `state`, of a game with the same name and sizes; its index."""
     def add_proposed(self, player: int = 0, tokens: int | None = None) -> int:
         """A new proposed tree whose root `player` (0 or 1) moves at; its index.
 
@@ -349,7 +359,8 @@ class Trees:
         With `endings_first` a batch has VALUE requests alone as long as there are any; what else comes up
         meanwhile is in the batch after them.
         """
-    def backup(self, requests: Requests, reply: DenseReply | ProposalReply) -> None: ...
+    def backup(self, requests: Requests, reply: DenseReply | ProposalReply) -> None:
+        """Take the answers to a batch that `select` of these trees gave; ValueError where they do not fit."""
     def root(self, tree: int) -> dict[str, Any]:
         """What the search found at a root.
 
@@ -390,7 +401,10 @@ def rollout(requests: Requests, seed: int) -> DenseReply:
     """Equal priors and the result of one uniformly random game from each position."""
 
 class PlayParams:
-    """Settings of self-play; every field is a keyword argument and an attribute."""
+    """Settings of self-play; every field is a keyword argument and an attribute.
+
+    Pool raises InputError for a field out of range.
+    """
 
     def __init__(self, **fields: Any) -> None: ...
     simulations: int
@@ -426,7 +440,7 @@ class Pool:
         cache_mb: float = 64,
         checkpoint: int = 0,
     ) -> None:
-        """Raise InputError for a game that is over before it starts."""
+        """`slots` games side by side, 1 to 65536. InputError for a game that is over before it starts."""
     def start(self, positions: int) -> None:
         """Play until `positions` more searched moves have been made; `select` is empty from then on.
 
@@ -443,7 +457,9 @@ class Pool:
         """Finished games since the last call as columns (see engine.game_table), then forget them."""
     def snapshot(self) -> dict[str, Any]:
         """Games under way, in the columns of take_games."""
-    def restore(self, games: dict[str, Any], next_id: int) -> None: ...
+    def restore(self, games: dict[str, Any], next_id: int) -> None:
+        """Go on with the games of a snapshot; ValueError or TypeError as ReplayWindow.append, and for a game
+        that is over."""
     @property
     def next_id(self) -> int: ...
     def new_weights(self, checkpoint: int, resign_below: float = -1) -> None:
@@ -467,7 +483,8 @@ class ReplayWindow:
         """Add a batch of games, columns as Pool.take_games gives them.
 
         Returns how many positions with weight above zero are distinct in it (by key). Raises ValueError for
-        columns that do not fit together or a game.
+        columns that do not fit together or a game, hold an outcome or a probability that is none, or a weight
+        below 0, TypeError for what is no array of numbers; nothing is added then.
         """
     def trim(self, positions: int) -> None:
         """Drop the oldest whole batches as long as at least `positions` samples remain."""
@@ -501,7 +518,7 @@ class Connect4Solver:
     def clear(self) -> None: ...
 
 def playouts(game: Game, seed: int, games: int) -> int:
-    """Play random games to their ends; the plies of all of them."""
+    """Play random games to their ends; the plies of all of them. InputError for one beyond max_plies."""
 
 def rollout_moves(game: Game, seed: int, plies: int) -> Sequence[int]:
     """Actions of a uniformly random game, at most `plies` of them."""

@@ -1,4 +1,7 @@
 // Games of users: rules in Python, or as C functions that Numba has compiled.
+#include <cstdio>
+#include <fstream>
+
 #include "bindings/python_game.h"
 #include "games/custom/function_game.h"
 
@@ -25,10 +28,33 @@ Description description(std::string name, int num_actions, const std::array<int,
   return result;
 }
 
+// Whether the system may execute what is there; true where it does not tell.
+bool is_code(std::uintptr_t address) {
+  std::ifstream maps("/proc/self/maps");
+  if (!maps) return true;
+  for (std::string line; std::getline(maps, line);) {
+    unsigned long long start = 0, end = 0;
+    char rights[5] = {};
+    if (std::sscanf(line.c_str(), "%llx-%llx %4s", &start, &end, rights) != 3) continue;
+    if (start <= address && address < end) return rights[2] == 'x';
+  }
+  return false;
+}
+
 template <typename Pointer>
 void take(const py::dict& addresses, const char* name, Pointer& pointer) {
   if (!addresses.contains(name)) return;
-  pointer = reinterpret_cast<Pointer>(addresses[name].cast<std::uintptr_t>());
+  const py::object given = addresses[name];
+  if (!py::isinstance<py::int_>(given)) {
+    throw py::type_error("address of " + std::string(name) + " is a " + Py_TYPE(given.ptr())->tp_name);
+  }
+  const std::uintptr_t address = PyLong_AsSize_t(given.ptr());
+  if (PyErr_Occurred()) throw py::error_already_set();
+  if (!is_code(address)) {
+    throw InputError("address " + py::str(given).cast<std::string>() + " of " + name +
+                     " is that of no function");
+  }
+  pointer = reinterpret_cast<Pointer>(address);
 }
 
 custom::Functions functions(const py::dict& addresses) {

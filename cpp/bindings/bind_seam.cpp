@@ -8,6 +8,8 @@ namespace {
 
 using DenseArray = py::array_t<float, py::array::c_style>;
 
+constexpr int kPollGames = 64;  // playouts between two looks at signals
+
 // The game whose positions ask; ValueError where moves are proposed.
 const Game& game_of(const Batch& batch) {
   const Game* game = batch.forest().context().game;
@@ -96,6 +98,7 @@ std::int64_t playouts(const Game& game, std::uint64_t seed, int games) {
   Random random(seed);
   std::int64_t plies = 0;
   for (int i = 0; i < games; ++i) {
+    if (i % kPollGames == 0) check_signals();
     state->assign(*start);
     plies += play_out(*state, legal, random);
   }

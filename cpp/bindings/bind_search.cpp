@@ -15,6 +15,7 @@ class Trees : public Exclusive {
   Trees(const Game* game, const SearchParams& params, std::uint64_t seed, double cache_mb)
       : Exclusive("these trees are"), forest_(game, params, cache_mb), batches_(*this, forest_), seed_(seed) {
     if (!game) check_proposed(params);
+    forest_.on_poll(check_signals);
   }
 
   std::size_t add(const State& state) {

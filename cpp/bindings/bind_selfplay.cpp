@@ -25,7 +25,9 @@ struct PyPool : Exclusive {
       : Exclusive("this pool is"),
         game(rules),
         pool(rules, search, play, seed, slots, first_id, stride, cache_mb, checkpoint),
-        batches(*this, pool.forest()) {}
+        batches(*this, pool.forest()) {
+    pool.forest().on_poll(check_signals);
+  }
 
   Batch& select(std::size_t most) {
     RequestList* list;

@@ -12,10 +12,7 @@ using connect4::Solver;
 // A solver as Python holds it.
 struct PySolver : Exclusive {
   explicit PySolver(int table_mb) : Exclusive("this solver is"), solver(table_mb) {
-    solver.on_poll([] {
-      const py::gil_scoped_acquire acquire;
-      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-    });
+    solver.on_poll(check_signals);
   }
   Solver solver;
 };

@@ -31,6 +31,12 @@ inline void require_value(py::handle source, const py::detail::type_info* type) 
   }
 }
 
+// Runs the handlers of signals that have come, Ctrl-C's among them, and throws what they raise.
+inline void check_signals() {
+  const py::gil_scoped_acquire lock;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
 void register_game(py::module_& module);
 void register_chess(py::module_& module);
 void register_go(py::module_& module);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <vector>
@@ -45,6 +46,9 @@ class Forest {
     return unless_broken([&]() -> RequestList& { return walk(limit, idle, most); });
   }
 
+  // What a long walk calls now and then; it may throw.
+  void on_poll(std::function<void()> poll) { poll_ = std::move(poll); }
+
   // As `gather`, but batches are of one kind: as long as any tree has an ended node to be judged, those
   // alone; then all else that has come up. So trees whose last descent met an end go on before the others'
   // answers.
@@ -86,6 +90,7 @@ class Forest {
     std::size_t group[kGroup];
     std::size_t next = 0, active = 0;
     while (active > 0 || (next < trees_.size() && batch.size() < most)) {
+      if (poll_ && ++rounds_ % kPollRounds == 0) poll_();
       // Every walk under way may end in a request.
       while (active < kGroup && next < trees_.size() && batch.size() + active < most)
         group[active++] = next++;
@@ -126,7 +131,11 @@ class Forest {
   void forget_batches();
   void turn(Leaf& leaf);
 
+  static constexpr std::uint64_t kPollRounds = 1 << 16;  // tens of milliseconds
+
   SearchContext context_;
+  std::function<void()> poll_;
+  std::uint64_t rounds_ = 0;
   std::vector<Tree> trees_;
   std::deque<RequestList> batches_;  // as many as have ever waited side by side
   RequestList* held_ = nullptr;      // one of those, which has not been given out yet and is not empty

@@ -158,8 +158,10 @@ void Tree::advance(Action action, NoiseSeed noise_seed) {
   assert(waiting_ == 0);
   NodeRef child = root_ ? child_of_root(action) : 0;
   if (context_->game) {
-    root_state_->play(action);
-    if (is_graph()) child = positions_.find(root_state_->key());
+    std::unique_ptr<State> next = root_state_->clone();  // the rules may fail, and leave all as it was
+    next->play(action);
+    if (is_graph()) child = positions_.find(next->key());
+    root_state_ = std::move(next);
   } else {
     assert(child);
     const NodeStatus status = arena_.node(child).status;
