@@ -143,6 +143,19 @@ def test_games_of_one_file_may_have_different_charsets() -> None:
     assert found[-1].tags["PB"] == "é"
 
 
+@pytest.mark.parametrize("name", ["é", "José", "Å", "Müller", "Blå", "Café à"])
+def test_short_names_in_latin_letters(name: str) -> None:
+    assert read_one(f"(;GM[1]PB[{name}];B[dd])".encode("iso8859-1")).tags["PB"] == name
+
+
+@pytest.mark.parametrize("name", ["表", "ソ", "予", "山田 表", "名人能"])
+def test_a_second_byte_that_is_a_backslash_ends_no_value(name: str) -> None:
+    for rest in ("]KM[6.5];B[dd])", "]PW[ソ]KM[6.5];B[dd]C[予])"):
+        record = read_one(f"(;RU[AGA]PB[{name}{rest}".encode("shift_jis"))
+        assert (record.answer()["komi"], len(record.moves)) == (6.5, 1)
+        assert record.tags["PB"] == name or len(name) == 1  # one letter may be of any charset
+
+
 def test_what_fits_nothing_is_replaced_and_told() -> None:
     record = read_one(b"(;GM[1]SZ[9]RU[AGA]PB[\xff\xff\x81\x00\x98\x90]KM[6.5];B[cc])")
     assert "\ufffd" in record.tags["PB"]

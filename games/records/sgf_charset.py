@@ -91,6 +91,14 @@ _WORDS = re.compile(rb"(?:[\x20-\x5a\x5e-\x7e]|[\x80-\xff][\x00-\xff])++")
 _SAMPLE = 20_000
 """Bytes of the text that a charset is found by."""
 
+_START = 1 << 20
+"""Bytes of a file whose values are compared under one charset and another."""
+
+_VALUE = re.compile(r"\[(?:[^\\\]]++|\\.)*+", re.DOTALL)
+_PROPERTY = re.compile(r"(?<![A-Za-z])[A-Z]{1,2}\[")
+_WORD = 3
+"""Bytes that are not ASCII in the shortest word of another alphabet."""
+
 _ENOUGH = 400
 """Bytes from which on languages are told apart; a shorter text is repeated."""
 
@@ -220,11 +228,18 @@ def _detect(data: bytes) -> str:
     """
     sample = _sample(data)
     likely = [name for name in _CANDIDATES if _fits(data, name)]
+    swallowed = {name: _swallowed(data, name) for name in likely}
+    likely = [name for name in likely if swallowed[name] == min(swallowed.values())]
     shares = {name: _common_share(sample, name) for name in likely if name in _COMMON}
     most = max(shares.values(), default=0.0)
     likely = [
         name for name in likely if shares.get(name, 1.0 if most < _COMMON_ENOUGH else 0.0) >= most - 0.05
     ]
+    if sum(byte > 127 for byte in sample) < _WORD:
+        likely = [name for name in likely if name != "cp1251"]
+        # A letter or two with accents among others; ISO-8859-1 is the charset of the standard.
+        if "cp1252" in likely and not re.search(rb"[\x80-\xbf]|[\x80-\xff]{2}", sample):
+            return "cp1252"
     if len(likely) > 1 and sample:
         text = (sample + b" ") * -(-_ENOUGH // (len(sample) + 1))
         matches = _load_detector().from_bytes(text, cp_isolation=likely, threshold=1.0)
@@ -232,6 +247,12 @@ def _detect(data: bytes) -> str:
     if likely:
         return likely[0]
     return "" if re.search(rb"[\x80-\x9f]", data) else "iso8859-1"
+
+
+def _swallowed(data: bytes, encoding: str) -> int:
+    """How many values hold what looks like a property, as where their end is taken for part of a letter."""
+    text = data[:_START].decode(encoding, "replace")
+    return sum(_PROPERTY.search(value[0], 1) is not None for value in _VALUE.finditer(text))
 
 
 def _sample(data: bytes) -> bytes:
