@@ -14,7 +14,7 @@ from engine.language.conversation import conversation, conversation_text
 from engine.language.problem import row_file
 from engine.language.problem.jsonl_task import JsonlTask
 from engine.language.problem.task_laws import check_task
-from engine.language.problem.verifier import VerifierPool
+from engine.language.problem.verifier import VerifierPool, open_verifier
 from engine.language.task import Prompt, split_of
 
 ROWS = [{"prompt": f"{i}+{i}=", "answer": 2 * i} for i in range(60)]
@@ -297,3 +297,16 @@ def test_messages_that_are_no_prompt_are_refused(tmp_path: Path, messages: Any, 
         JsonlTask(write(tmp_path / "x", [{"prompt": messages, "answer": "1"}]))
     assert ":1: 'prompt': " in str(caught.value)
     assert complaint in str(caught.value)
+
+
+def test_numbers_are_judged_in_processes_that_can_be_killed(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.jsonl", [{"prompt": "p", "answer": "\\frac{\\pi}{2}"}])
+    task = JsonlTask(path, verifier="numeric")
+    (prompt,) = [p for split in ("train", "validation", "test") for p in task.prompts(split, 1, 0)]
+    with open_verifier(
+        task, "engine.language.problem.jsonl_task:JsonlTask:verifier=numeric", {"path": path}
+    ) as pool:
+        found = pool([(prompt, text) for text in ("\\boxed{\\pi/2}", "1.5707963", "9^{9^{9^9}}", "1.57")])
+    assert isinstance(pool, VerifierPool)
+    assert [each.score for each in found] == [1, 1, 0, 0]
+    assert found[0].parsed == "\\frac{\\pi}{2}"

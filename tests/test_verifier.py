@@ -236,3 +236,26 @@ def test_other_tasks_are_verified_in_processes(spec: str) -> None:
     with open_verifier(task, spec, deadline_s=3, workers=1) as verifier:
         assert isinstance(verifier, VerifierPool)
         assert verifier([(PROMPT, "score 0.5")])[0].score == 0.5
+
+
+def test_what_a_task_needs_is_loaded_before_it_is_timed(tmp_path: Path) -> None:
+    text = (
+        "from engine.language.task import Task, VerifyResult\n"
+        "class Slow(Task):\n"
+        "    name = 'slow'\n"
+        "    ready = False\n"
+        "    def prompts(self, split, count, seed): return []\n"
+        "    def prepare(self):\n"
+        "        self.ready = True\n"
+        "    def verify(self, prompt, completion): return VerifyResult(float(self.ready))\n"
+        "class Broken(Slow):\n"
+        "    def prepare(self): raise RuntimeError('no data')\n"
+    )
+    (tmp_path / "own.py").write_text(text)
+    with VerifierPool(f"{tmp_path / 'own.py'}:Slow", workers=1) as pool:
+        assert pool([(Prompt("", "", ""), "x")])[0].score == 1
+    with (
+        VerifierPool(f"{tmp_path / 'own.py'}:Broken", workers=1) as pool,
+        pytest.raises(UserError, match="`prepare` raised RuntimeError: no data"),
+    ):
+        pool([(Prompt("", "", ""), "x")])

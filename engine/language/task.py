@@ -100,6 +100,10 @@ class Task(ABC):
     def verify(self, prompt: Prompt, completion: str) -> VerifyResult:
         """Judge one completion, whatever text it is."""
 
+    def prepare(self) -> None:
+        """Load what `verify` needs, in the process that will call it and before it is timed."""
+        return
+
     def verify_all(self, pairs: Sequence[tuple[Prompt, str]]) -> list[VerifyResult]:
         """Judge many completions; for tasks that can do so faster than one by one."""
         return [self.verify(prompt, completion) for prompt, completion in pairs]

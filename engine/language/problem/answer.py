@@ -6,12 +6,13 @@ stands in a closed thought (`<think>…</think>`) is no answer, and while a thou
 
 from __future__ import annotations
 
+import contextlib
 import re
 from abc import ABC, abstractmethod
 from functools import lru_cache
 
 from engine.errors import UserError
-from engine.language.problem.expression import MissingJudgeError
+from engine.language.problem.expression import MissingJudgeError, read_constant
 from engine.language.problem.quantity import Quantity
 from engine.language.problem.stated_letter import read_gold_letter, read_letter
 from engine.language.problem.stated_number import read_gold, read_stated
@@ -31,6 +32,10 @@ class Answer(ABC):
     @abstractmethod
     def read(self, text: str) -> str:
         """The canonical form of the answer in a text; empty where there is none."""
+
+    def prepare(self) -> None:
+        """Load what takes long to load."""
+        return
 
     def check(self, expected: str) -> str:
         """Why an answer of the file cannot be compared with; empty where it can."""
@@ -96,6 +101,11 @@ class Numeric(Answer):
         if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not 0 <= tolerance <= 1:
             raise UserError(f"tolerance is {tolerance!r}; give a number from 0 to 1")
         self.tolerance = float(tolerance)
+
+    def prepare(self) -> None:
+        """Have math-verify read something, whose first time takes seconds."""
+        with contextlib.suppress(MissingJudgeError):
+            read_constant(r"\frac{\sqrt{8}}{2}")
 
     def read(self, text: str) -> str:
         """A fraction in lowest terms, or LaTeX."""

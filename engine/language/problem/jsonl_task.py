@@ -95,6 +95,10 @@ class JsonlTask(Task):
             Demonstration(row.prompt, row.completion or row.answer) for row in itertools.islice(rows, count)
         ]
 
+    def prepare(self) -> None:
+        """Of the verifier."""
+        self._answer.prepare()
+
     def verify(self, prompt: Prompt, completion: str) -> VerifyResult:
         """Compare with the answer of the prompt's row, which its text names as well."""
         expected = self._answers.get(prompt.id) or self._answers.get(_identity(prompt.text))

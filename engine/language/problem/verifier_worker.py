@@ -36,8 +36,13 @@ def main() -> None:
     sys.path[:] = setup["path"]
     try:
         task = load_task(setup["spec"], **setup["options"])
+        task.prepare()
     except UserError as error:
         wire.send_document(control, {"unloadable": str(error)})
+        return
+    except (Exception, SystemExit) as error:
+        told = f"task '{setup['spec']}': `prepare` raised {describe_failure(error)}"
+        wire.send_document(control, {"unloadable": told})
         return
     wire.send_document(control, {"unloadable": ""})
     try:
