@@ -116,15 +116,7 @@ def _read_game(text: GameText) -> Record:
         state = _chess(game.parse(start))
     except (UserError, InputError) as error:
         raise UserError(f"line {text.first_line}: {error}") from error
-    moves, odd_mark = [], ""
-    for at, word in text.words:
-        move = _Word(state, word, functools.partial(text.line, at))
-        action = move.action()
-        odd_mark = odd_mark or move.odd_mark(action)
-        moves.append(Move(action))
-        state.play(action)
-    if text.fault:
-        raise UserError(text.fault)
+    moves, odd = _replay(text, state, None if start else 0)
     result, note = _written_result(text)
     found = _result(state)
     if found and result and found != result:
@@ -132,8 +124,28 @@ def _read_game(text: GameText) -> Record:
     kept = {
         name: value for name, value in text.tags.items() if name not in DERIVED and ROSTER.get(name) != value
     }
-    notes = (*text.passed_over, *text.warnings, *warnings, *filter(None, (note, odd_mark)))
+    notes = (*text.passed_over, *text.warnings, *warnings, *filter(None, (note, *odd)))
     return Record(game, game.name, start, tuple(moves), kept, result, _describe, notes)
+
+
+def _replay(text: GameText, state: ChessState, shift: int | None) -> tuple[list[Move], tuple[str, str]]:
+    """Play the game's words; its moves, and the first wrong mark and number, each a warning or "".
+
+    shift: how far its numbers are above those of the position; None where the first of them says.
+    """
+    moves, odd_mark, odd_number = [], "", ""
+    for at, text_of_move, number in text.words:
+        word = _Word(state, text_of_move, functools.partial(text.line, at))
+        if number:
+            shift = number - word.number() if shift is None else shift
+            odd_number = odd_number or word.odd_number(number, shift)
+        action = word.action()
+        odd_mark = odd_mark or word.odd_mark(action)
+        moves.append(Move(action))
+        state.play(action)
+    if text.fault:
+        raise UserError(text.fault)
+    return moves, (odd_mark, odd_number)
 
 
 def _written_result(text: GameText) -> tuple[str, str]:
@@ -206,6 +218,14 @@ class _Word:
         except InputError as error:
             raise UserError(f"{self._place()}: {error}") from error
 
+    def number(self) -> int:
+        return int(self.state.fen().rsplit(" ", 1)[1])
+
+    def odd_number(self, number: int, shift: int) -> str:
+        """What is wrong with the number before it, where the game's are `shift` above those of the FEN."""
+        expected = self.number() + shift
+        return "" if number == expected else f"{self._place()}: the move has number {number}, not {expected}"
+
     def odd_mark(self, action: int) -> str:
         """What is wrong with its mark of check or mate; empty where nothing is."""
         marks = self.text[len(self.text.rstrip("+#!?")) :]
@@ -218,7 +238,7 @@ class _Word:
 
     def _place(self) -> str:
         state = self.state
-        number = state.fen().rsplit(" ", 1)[1] + ("." if state.player() == 0 else "...")
+        number = f"{self.number()}{'.' if state.player() == 0 else '...'}"
         shown = self.text if len(self.text) <= 40 else self.text[:40] + "…"
         return f"line {self.line()}, ply {state.ply() + 1} ({number} {shown})"
 

@@ -52,8 +52,8 @@ class GameText:
     start: int
     first_line: int
     tags: dict[str, str] = field(default_factory=dict)
-    words: list[tuple[int, str]] = field(default_factory=list)
-    """Where in the text, and a move without its number."""
+    words: list[tuple[int, str, int]] = field(default_factory=list)
+    """Where in the text, a move, and the number before it, 0 where none is."""
     marker: str = ""
     """1-0, 0-1, 1/2-1/2 or *; empty where there is none."""
     fault: str = ""
@@ -64,6 +64,8 @@ class GameText:
     begun: bool = False
     """Whether there is movetext."""
     tags_end: int = 0
+    number: int = 0
+    """Of the move to come."""
     unclosed: bool = False
     """Whether one of its variations has no end."""
 
@@ -294,14 +296,18 @@ def _add_word(game: GameText, at: int, word: str) -> None:
     move = "" if part is None else part["move"]
     if part is None:
         game.refuse(at, f"{shortened(word)} is neither a move nor a result")
-    elif not move or SIGN.fullmatch(move):
         return
-    elif SCORE.fullmatch(move):
+    game.number = int(part["number"] or game.number)
+    if not move or SIGN.fullmatch(move):
+        return
+    if SCORE.fullmatch(move):
         game.refuse(at, f"{shortened(move)} is none of the results 1-0, 0-1, 1/2-1/2, *")
     elif PASSANT.fullmatch(move) and game.words and not game.words[-1][1].endswith(("p", ".")):
-        game.words[-1] = (game.words[-1][0], game.words[-1][1] + move)
+        last, text, number = game.words[-1]
+        game.words[-1] = (last, text + move, number)
     elif len(game.words) == MAX_PLIES:
         game.refuse(at, f"a game of more than {MAX_PLIES} moves")
         game.words.clear()
     else:
-        game.words.append((at, move))
+        game.words.append((at, move, game.number))
+        game.number = 0
