@@ -98,6 +98,7 @@ class Parts:
     progress: Progress
     resignation: Resignation
     duplicates: DuplicateWatch
+    pace: Pace = field(default_factory=Pace)
 
 
 def train(
@@ -232,16 +233,17 @@ def loop(parts: Parts, limit: Limit) -> None:
     """Play, learn, measure and commit until `limit`."""
     progress, actors, config = parts.progress, parts.actors, parts.config.loop
     clock = time.monotonic() - progress.seconds  # when the run would have begun without its breaks
-    pace, laps = Pace(), Laps()
-    while not limit.reached(progress.iteration, time.monotonic() - clock, progress.ended_minutes):
+    laps = Laps()
+    while not limit.reached(progress.iteration, progress.seconds, progress.ended_minutes):
         start, before = time.monotonic(), actors.stats()
-        deadline = limit.deadline(start - clock, pace, config.max_weight_lag)
+        deadline = limit.deadline(start - clock, parts.pace, config.max_weight_lag)
         turn = take_turn(actors, parts.learner, parts.replay, config, deadline, parts.reporter.phase)
         laps.mark("turn")
         laps.split("turn", {"play": turn.play_s, "learn": turn.values["speed/actors_wait_s"]}, "replay")
         _commit(parts, turn, limit, before, laps, clock)
-        rest_s = time.monotonic() - start - turn.play_s - turn.learn_s
-        pace = Pace(turn.play_s, turn.learn_s, max(rest_s, 0.0))
+        end = time.monotonic()
+        rest_s = max(end - start - turn.play_s - turn.learn_s, 0.0)
+        parts.pace = Pace(turn.play_s, turn.learn_s, rest_s, end - clock - progress.seconds)
 
 
 def _commit(
@@ -262,7 +264,7 @@ def _commit(
     values |= time_summary(laps, stats, parts.config.loop.callers)
     progress.seconds = time.monotonic() - clock
     cut = cut_short(parts, turn, int(stats["positions"]))
-    if cut and limit.is_near(progress.seconds):
+    if limit.is_over(progress.seconds, parts.pace, bool(cut)):
         progress.ended_minutes = limit.minutes or 0.0
     values |= {"machine/memory_mb": resident_mb(), "minutes": progress.seconds / 60}
     _write(parts, values, turn.games)

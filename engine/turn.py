@@ -57,11 +57,15 @@ class Deadline:
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds that the parts of a turn take; before the first one is known, two thirds of it are play."""
+    """Seconds that the parts of an iteration take; before one is known, two thirds of its turn are play.
+
+    commit_s: of the rest, what comes after the run's time is written down.
+    """
 
     play_s: float = 2.0
     learn_s: float = 1.0
     rest_s: float = 0.0
+    commit_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -84,9 +88,15 @@ class Limit:
             return True
         return seconds >= 60 * self.minutes - min(SPARE_S, SPARE_SHARE * 60 * self.minutes)
 
-    def is_near(self, seconds: float) -> bool:
-        """Whether what is left of the minutes would not be worth an iteration after one that was cut."""
-        return self.minutes is not None and seconds >= (1 - NEAR_SHARE) * 60 * self.minutes
+    def is_over(self, seconds: float, pace: Pace, is_cut: bool) -> bool:
+        """Whether the minutes will be over once an iteration is committed, `seconds` into the run.
+
+        After one that the clock has cut, what is left would not be worth another.
+        """
+        if self.minutes is None or self.iterations is not None:
+            return False
+        near = is_cut and seconds >= (1 - NEAR_SHARE) * 60 * self.minutes
+        return near or self.reached(0, seconds + pace.commit_s)
 
     def deadline(self, seconds: float, pace: Pace, lag: int = 0) -> Deadline:
         """By when a turn that begins now, `seconds` into the run, must have played and learnt.

@@ -144,10 +144,13 @@ def test_minutes_that_the_clock_has_ended_are_over() -> None:
     assert not Limit(None, 4).reached(3, 270, ended_minutes=5)
 
 
-def test_a_cut_ends_a_run_only_near_its_end() -> None:
-    assert Limit(1, None).is_near(54)
-    assert not Limit(1, None).is_near(53)
-    assert not Limit(None, 3).is_near(1e9)
+def test_when_the_minutes_will_be_over() -> None:
+    assert Limit(1, None).is_over(54, Pace(), is_cut=True)
+    assert not Limit(1, None).is_over(54, Pace(), is_cut=False)
+    assert not Limit(1, None).is_over(53, Pace(), is_cut=True)
+    assert Limit(1, None).is_over(54, Pace(commit_s=3), is_cut=False)
+    assert not Limit(1, None).is_over(54, Pace(commit_s=2.9), is_cut=False)
+    assert not Limit(None, 3).is_over(1e9, Pace(), is_cut=True)
 
 
 def test_the_time_left_is_shared_between_play_and_learning(monkeypatch: pytest.MonkeyPatch) -> None:
