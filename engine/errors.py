@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import sysconfig
 import traceback
 from pathlib import Path
@@ -32,6 +34,21 @@ class CorruptFileError(UserError):
 
 class MissingFileError(CorruptFileError):
     """A file of a run is not there."""
+
+
+_MEMORY = re.compile(
+    r"bad_alloc|bad array|out of memory|not enough memory|failed to map segment|"
+    r"(can't|cannot|could not|unable to|failed to) alloc",
+    re.IGNORECASE,
+)
+"""What libraries say where memory is short; each has a class of its own, or none."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory was short, whichever library has met it."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    return isinstance(error, RuntimeError | ImportError | OSError) and bool(_MEMORY.search(str(error)))
 
 
 def describe_error(error: BaseException) -> str:

@@ -7,7 +7,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.connection import Connection
 
 from engine import _core
 from engine.actors.inline import InlineActors
@@ -16,18 +16,44 @@ from engine.bench.network import SETTINGS, playing_network
 from engine.bench.row import Row, make_row
 from engine.bench.tree import measure_tree
 from engine.config import Config, build_config, merge
+from engine.errors import UserError
 from engine.network import PolicyValueNetwork
 from engine.registry import load_game, preset
 
 CORES = 2
+START_S = 300.0
+"""What the process may take beside what is measured."""
+
+KILL_S = 5.0
+"""What the system may take to end a process that is killed."""
 
 
 def measure_cores(spec: str, seconds: float) -> list[Row]:
     """How much faster two callers play than one, and all cores search one tree; nothing on one core."""
     if len(os.sched_getaffinity(0)) < CORES:
         return []
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
-        return executor.submit(_measure, spec, SETTINGS, seconds).result()
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_measure_into, args=(theirs, spec, seconds), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        if ours.poll(START_S + 20 * seconds):
+            rows: list[Row] = ours.recv()
+            return rows
+        raise EOFError
+    except EOFError as error:
+        raise UserError(
+            f"the speed of {CORES} cores cannot be measured on {spec}: the process that does it has ended or "
+            "hangs; measure other games, or end other programs"
+        ) from error
+    finally:
+        process.kill()
+        process.join(KILL_S)
+
+
+def _measure_into(connection: Connection, spec: str, seconds: float) -> None:
+    connection.send(_measure(spec, SETTINGS, seconds))
 
 
 def _measure(spec: str, settings: dict[str, object], seconds: float) -> list[Row]:

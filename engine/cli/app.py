@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.cli import analyze, arena, evaluate, machine, play, record, replay, rules, settings, text, train
-from engine.errors import InputError, UserError, describe_error, place_of
+from engine.errors import InputError, UserError, describe_error, is_out_of_memory, place_of
 
 app = typer.Typer(
     name="selfplay",
@@ -113,12 +113,20 @@ def _unheard() -> int:
     return 141
 
 
+_MEMORY_TEXT = (
+    "memory is short: end other programs, raise a limit (ulimit -v, the container's), or ask for less "
+    "(selfplay.games, loop.callers, learner.batch_size, network.channels, a smaller model)"
+)
+
+
 def _report(error: BaseException) -> int:
     """Print one line that says what was wrong; the exit code."""
     if isinstance(error, (UserError, InputError)):
         text, code = str(error), 2
     elif hasattr(error, "format_message"):
         text, code = _usage_text(error), 2
+    elif is_out_of_memory(error):
+        text, code = _MEMORY_TEXT, 2
     elif isinstance(error, OSError) and isinstance(error.filename, str | bytes | os.PathLike):
         text, code = f"'{os.fsdecode(error.filename)}': {error.strerror}; name another, or allow it", 2
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

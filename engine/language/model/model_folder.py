@@ -21,6 +21,15 @@ from engine.storage import TEMPORARY, make_folder, publish_folder, read_checked,
 VALUE_HEAD = "value_head.safetensors"
 ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_LAYERS = {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers", "num_blocks"}
+_WIDTHS = {
+    "vocab_size", "hidden_size", "n_embd", "d_model", "embed_dim", "embedding_size", "word_embed_proj_dim",
+    "intermediate_size", "n_inner", "ffn_dim", "d_ff", "head_dim", "num_attention_heads", "n_head",
+    "num_heads", "num_key_value_heads", "num_experts", "num_local_experts", "n_routed_experts", "n_positions",
+    "n_ctx",
+}  # fmt: skip
+"""Settings of which there are as many tensors, and as many numbers, at least."""
+
 _MAX_BYTES = 1 << 24
 """No settings file is as large."""
 
@@ -50,8 +59,9 @@ def load_model(
         CorruptFileError: where a file is damaged or weights are missing.
     """
     folder = _existing(Path(path), "model")
-    _read_settings(folder / "config.json", "model")
+    settings = _read_settings(folder / "config.json", "model")
     _check_weights(folder, "model.safetensors")
+    _check_size(folder, settings)
     target = torch.device(resolve_device(device))
     with _quiet(), _explained(folder):
         tokenizer = _load_tokenizer(folder)
@@ -167,6 +177,35 @@ def _check_weights(folder: Path, name: str) -> None:
             f"'{folder}' has pickled weights, which are never loaded; convert them to safetensors"
         )
     raise UserError(f"'{folder}' has no {name}; give a folder with weights in safetensors")
+
+
+def _check_size(folder: Path, settings: dict[str, Any]) -> None:
+    """Refuse settings that the weights cannot be of before a network is built, which might never end."""
+    tensors = values = 0
+    for path in folder.glob("*.safetensors"):
+        if path.name in (VALUE_HEAD, ADAPTER):
+            continue
+        values += path.stat().st_size
+        try:
+            with safetensors.safe_open(path, framework="pt") as file:
+                tensors += len(file.keys())
+        except (safetensors.SafetensorError, OSError) as error:
+            raise CorruptFileError(f"weights in '{path}' are damaged: {_line(error)}") from error
+    for name, value in _whole_numbers(settings):
+        most = tensors if name in _LAYERS else values
+        if name in _LAYERS | _WIDTHS and value > most:
+            raise CorruptFileError(
+                f"'{folder / 'config.json'}' says {name} = {value:,}, but its weights have {tensors:,} "
+                f"tensors in {values:,} bytes; give the config.json that they were saved with"
+            )
+
+
+def _whole_numbers(settings: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _whole_numbers(value)
+        elif isinstance(value, int):
+            yield name, value
 
 
 def _is_inside(folder: Path, file: str) -> bool:

@@ -28,6 +28,9 @@ CHUNK = 32
 START_S = 120.0
 """What loading a task may take."""
 
+KILL_S = 5.0
+"""What the system may take to end a process that is killed."""
+
 FEW = 10
 """Failures that are borne whatever their share."""
 
@@ -179,6 +182,27 @@ class VerifierPool(Verifier):
             _kill(self._processes.pop())
 
     def _start(self) -> Process:
+        try:
+            stream, popen = self._open()
+        except OSError as error:
+            raise UserError(
+                f"task '{self.name}': its verifier's process cannot be started: {error.strerror}; end other "
+                "programs, or raise the limits (ulimit -a)"
+            ) from error
+        process = Process(stream, popen)
+        try:
+            stream.settimeout(START_S)
+            wire.send_document(stream, {**self._setup, "path": sys.path})
+            unloadable = wire.receive_document(stream)["unloadable"]
+        except (EOFError, OSError) as error:
+            _kill(process)
+            raise UserError(f"task '{self.name}': its verifier's process did not start") from error
+        if unloadable:
+            _kill(process)
+            raise UserError(unloadable)
+        return process
+
+    def _open(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
         stream, theirs = socket.socketpair()
         with theirs:
             popen = subprocess.Popen(
@@ -192,18 +216,7 @@ class VerifierPool(Verifier):
                     "OMP_NUM_THREADS": "1",
                 },
             )
-        process = Process(stream, popen)
-        try:
-            stream.settimeout(START_S)
-            wire.send_document(stream, {**self._setup, "path": sys.path})
-            unloadable = wire.receive_document(stream)["unloadable"]
-        except (EOFError, OSError) as error:
-            _kill(process)
-            raise UserError(f"task '{self.name}': its verifier's process did not start") from error
-        if unloadable:
-            _kill(process)
-            raise UserError(unloadable)
-        return process
+        return stream, popen
 
     def _give(self, place: int, waiting: deque[int], pairs: Sequence[Pair]) -> None:
         process = self._processes[place]
@@ -289,5 +302,6 @@ def _kill(process: Process) -> None:
     time.sleep(0.05 if process.dead else 0)  # that it may end by itself, and its code be its own
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.popen.pid, signal.SIGKILL)
-    process.popen.wait()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.popen.wait(KILL_S)
     process.stream.close()

@@ -18,6 +18,9 @@ from engine.errors import UserError
 from engine.language.sandbox.cell import wire
 
 START_S = 20.0
+KILL_S = 5.0
+"""What the system may take to end a process that is killed."""
+
 GRACE_S = 0.7
 """What an answer may take beyond the program's wall clock."""
 
@@ -127,4 +130,5 @@ def _end(stream: socket.socket, process: subprocess.Popen[bytes]) -> None:
         process.wait(timeout=2)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=KILL_S)
