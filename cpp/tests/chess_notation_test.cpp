@@ -256,8 +256,15 @@ TEST(chess_notation_of_pieces) {
               {"pass", kNoMove},
               {"@@@@", kNoMove},
               {"bc4", "is illegal here"},
+              {"b5", "is illegal here"},
               {"Nbf3", "is illegal here"},
               {"N2f3", "is illegal here"}});
+  check_rows("4k3/8/8/1p6/2p5/1P6/8/4KB2 w - - 0 1", {{"bc4", "bxc4"},
+                                                      {"bxc4", "bxc4"},
+                                                      {"Bxc4", "Bxc4"},
+                                                      {"bd3", "is illegal here for a pawn; a bishop is B"},
+                                                      {"bxh3", "is illegal here for a pawn; a bishop is B"},
+                                                      {"bxa8", "is illegal here"}});
   // Of two knights one is pinned: the other needs no file, and may have one.
   check_rows(
       "4k3/8/8/8/1b6/2N5/8/4K1N1 w - - 0 1",

@@ -215,7 +215,9 @@ Move match_squares(const Board& board, const MoveList& legal, const Pattern& pat
 
 Move match_san(const Board& board, const MoveList& legal, const Pattern& pattern, const std::string& text) {
   std::vector<Move> moves, unnamed;
+  bool fits_bishop = false;
   for (const Move move : legal) {
+    fits_bishop |= board.piece_at(move.from()) == kBishop && board.white_view(move.to()) == pattern.to;
     if (board.piece_at(move.from()) != pattern.piece || is_castling(board, move)) continue;
     if (!fits_squares(board, move, pattern)) continue;
     const bool needs_file = *pattern.piece == kPawn && pattern.from_file < 0 && is_capture(board, move);
@@ -223,6 +225,9 @@ Move match_san(const Board& board, const MoveList& legal, const Pattern& pattern
   }
   if (moves.empty() && !unnamed.empty()) {
     refuse(text, "is a pawn's capture, which names its file: " + listed(board, unnamed, san_text));
+  }
+  if (moves.empty() && *pattern.piece == kPawn && text[0] == 'b' && fits_bishop) {
+    refuse(text, "is illegal here for a pawn; a bishop is B");
   }
   return only_move(board, moves, pattern, text);
 }
