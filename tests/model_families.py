@@ -112,6 +112,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "rembert": ("rembert", {**SIZES, "input_embedding_size": 24, "output_embedding_size": 40}),
     "bart": ("bart", SEQ2SEQ),
     "marian": ("marian", {**SEQ2SEQ, "max_position_embeddings": 64}),
+    "whisper": ("whisper", {**SEQ2SEQ, "max_target_positions": 64, "max_source_positions": 8}),
     "xlnet": ("xlnet", {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 48, "initializer_range": 0.3}),
     "rwkv": (
         "rwkv",

@@ -16,6 +16,7 @@ from engine.language.model import ability as ability_module
 from engine.language.model.ability import ability_of, check_learning
 from engine.language.model.generation import generate
 from engine.language.model.model import Ability, LanguageModel
+from engine.language.model.model_folder import add_adapter
 
 GOOD = Ability(caches=True, has_trunk=True, has_states=True)
 
@@ -140,8 +141,8 @@ def halve(model: LanguageModel) -> None:
     weight = model.network.transformer.h[0].mlp.c_fc.weight
 
     def change(*_: Any) -> None:
-        weight.div_(2)
-        weight.mul_(2)
+        with torch.no_grad():
+            weight.div_(2)
 
     model.network.register_forward_hook(change)
 
@@ -173,6 +174,36 @@ def test_what_no_batch_can_make_right_is_refused(damage: Callable[[LanguageModel
     damage(model)
     with pytest.raises(UserError, match=words):
         ability_of(model)
+
+
+def test_a_change_that_is_taken_back_is_none() -> None:
+    """As where an adapter over experts joins their weights for a moment."""
+    model = family("gpt2")
+    weight = model.network.transformer.h[0].mlp.c_fc.weight
+
+    def change(*_: Any) -> None:
+        with torch.no_grad():
+            weight.div_(2)
+            weight.mul_(2)
+
+    model.network.register_forward_hook(change)
+    assert ability_of(model) == GOOD
+
+
+@pytest.mark.parametrize("name", ["opt-350m", "rwkv", "openai-gpt", "mixtral"])
+@pytest.mark.filterwarnings("ignore")
+def test_an_adapter_is_written_with_as_it_is_alone(name: str) -> None:
+    model = add_adapter(family(name), rank=2, alpha=4, dropout=0.0, seed=1)
+    for at, (_, weight) in enumerate(model.parameters()):
+        torch.nn.init.normal_(weight, std=0.1, generator=torch.Generator().manual_seed(at))
+    check_learning(model, values=True)
+    greedy = generate(model, PROMPTS, seeds=[0] * 5, temperature=0, max_tokens=6)
+    assert [each.ids.tolist() for each in greedy] == [alone(model, prompt, 6) for prompt in PROMPTS]
+
+
+def test_what_takes_no_adapter_is_refused() -> None:
+    with pytest.raises(UserError, match=r"MambaForCausalLM takes no LoRA adapter: .*; set model.lora"):
+        add_adapter(family("mamba"), rank=2, alpha=4, dropout=0.0, seed=1)
 
 
 def test_an_encoder_is_told_how_it_becomes_a_decoder() -> None:

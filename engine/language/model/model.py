@@ -181,9 +181,13 @@ def end_tokens(network: Any, end: int) -> tuple[int, ...]:
     return tuple(sorted({end, *(more if isinstance(more, list) else [more] if more is not None else [])}))
 
 
+_CONTEXTS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_target_positions")
+"""What configurations of transformers call the tokens that a network takes."""
+
+
 def context_size(network: Any, config: Any) -> int:
     """Tokens that a network of transformers takes; a large number where it sets no limit."""
-    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
+    for name in _CONTEXTS:
         size = getattr(config, name, None)
         if isinstance(size, int):
             return size - skipped_positions(network, size)

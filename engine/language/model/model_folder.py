@@ -120,7 +120,8 @@ def save_model(model: LanguageModel, path: Path | str) -> None:
 def add_adapter(model: LanguageModel, rank: int, alpha: int, dropout: float, seed: int) -> LanguageModel:
     """The model with a fresh LoRA adapter on every linear layer of its blocks (Hu et al. 2021).
 
-    Training then changes the adapter alone; it starts out as no change at all.
+    Training then changes the adapter alone; it starts out as no change at all. UserError where peft knows no
+    adapter for the network.
     """
     import peft
 
@@ -133,7 +134,12 @@ def add_adapter(model: LanguageModel, rank: int, alpha: int, dropout: float, see
     )
     with torch.random.fork_rng(devices=[]), _quiet():
         torch.manual_seed(seed)
-        network = peft.get_peft_model(model.network, settings)
+        try:
+            network = peft.get_peft_model(model.network, settings)
+        except ValueError as error:
+            raise UserError(
+                f"{model.kind} takes no LoRA adapter: {_line(error)}; set model.lora.rank to 0"
+            ) from error
     return LanguageModel(network, model.codec.tokenizer, chat=model.codec.chat, value_head=model.value_head)
 
 
