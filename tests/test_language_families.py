@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 import torch
 from model_families import FAMILIES, family
+from test_text_loop import command
+from tiny_models import save_plain
 
+from engine.cli.app import run as run_command
 from engine.errors import UserError
 from engine.language.config import TextLearnerConfig
 from engine.language.learner.objective import Judged, Supervised, Text, Values
@@ -121,3 +125,34 @@ def test_what_cannot_be_made_right_is_refused(name: str) -> None:
     with pytest.raises(UserError, match=REFUSED[name]) as caught:
         check_learning(family(name), values=False)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "told"),
+    [
+        ("opt-350m", "orm", ""),
+        pytest.param("rwkv", "alphazero", "RwkvForCausalLM has no cache", marks=pytest.mark.slow),
+        pytest.param("openai-gpt", "rest-em", "OpenAIGPTLMHeadModel has no cache", marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_starts_from_any_family(
+    name: str, method: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_model(family(name), tmp_path / "model")
+    words = ["--model", str(tmp_path / "model"), "--json"]
+    small = {"loop__iterations": 1, "sample__prompts": 10, "measure__test": 10, "monitor__prompts": 4}
+    line = command(method, tmp_path / "run", *words, task="addition:digits=2", **small)
+    assert run_command(line) == 0
+    shown = capsys.readouterr()
+    assert len(json.loads(shown.out)["result"]) >= 1
+    assert told in shown.err
+    assert ("anew at every token" in shown.err) == bool(told)
+
+
+def test_a_run_is_refused_before_it_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = family("xlm")
+    save_plain(model, tmp_path / "model")
+    line = command("orm", tmp_path / "run", "--model", str(tmp_path / "model"), task="addition:digits=2")
+    assert run_command(line) == 2
+    assert "XLMWithLMHeadModel looks ahead at the text" in capsys.readouterr().err.splitlines()[-1]
+    assert not list(tmp_path.glob("run/*"))

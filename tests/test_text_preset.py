@@ -58,7 +58,8 @@ def test_another_preset_does_not_resume_a_run(
     ("lines", "words", "complaint"),
     [
         (PRESETS, ["--preset", "quik"], "task 'sums' has no preset 'quik'; did you mean 'quick'"),
-        ("", ["--preset", "demo"], "task 'sums' has no preset 'demo'; its presets: default"),
+        ("", ["--preset", "large"], "task 'sums' has no preset 'large'; its presets: default"),
+        ("", ["--preset", "demo"], "task 'sums' has no preset 'demo', addition has; take that"),
         ("presets = 7", [], "its presets is 7; give settings by name, each a table"),
         ("presets = {'a': 7}", [], "its presets is {'a': 7}; give settings by name, each a table"),
         ("presets = {'a': {'update': {'stps': 1}}}", ["--preset", "a"], "stps"),

@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any, ClassVar
 
 from engine.errors import UserError
 from engine.language.task import Demonstration, Prompt, Split, Task, VerifyResult, split_of, text_flags
@@ -34,6 +35,18 @@ class Addition(Task):
 
     inline = True
     alphabet = "\n()+0123456789;="
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        # Improves visibly in two minutes of one core: few demonstrations, which verified samples add to.
+        "demo": {
+            "model": {"size": "0.1M", "demonstrations": 500, "steps": 750},
+            "sample": {"prompts": 800},
+            "update": {"steps": 300},
+            "value": {"steps": 200},
+            "learner": {"batch_tokens": 2048, "learning_rate": 5e-3},
+            "measure": {"validation": 200, "test": 500, "holdout": 64},
+            "monitor": {"prompts": 64, "samples": 8},
+        },
+    }
 
     def __init__(
         self,

@@ -64,9 +64,11 @@ def task_preset(task: Task, name: str) -> dict[str, Any]:
         return dict(presets[name])
     if name == "default":
         return {}
-    raise UserError(
-        f"task '{task.name}' has no preset '{name}'; {suggest(name, {*presets, 'default'}, 'its presets')}"
-    )
+    others = [other for other in task_names() if name in load_task(other).presets]
+    if others:
+        raise UserError(f"task '{task.name}' has no preset '{name}', {' and '.join(others)} has; take that")
+    known = suggest(name, {*presets, "default"}, "its presets")
+    raise UserError(f"task '{task.name}' has no preset '{name}'; {known}")
 
 
 def _check_attributes(spec: str, task: Task) -> None:
