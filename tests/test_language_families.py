@@ -155,4 +155,4 @@ def test_a_run_is_refused_before_it_starts(tmp_path: Path, capsys: pytest.Captur
     line = command("orm", tmp_path / "run", "--model", str(tmp_path / "model"), task="addition:digits=2")
     assert run_command(line) == 2
     assert "XLMWithLMHeadModel looks ahead at the text" in capsys.readouterr().err.splitlines()[-1]
-    assert not list(tmp_path.glob("run/*"))
+    assert not (tmp_path / "run" / "config.toml").exists()  # another run may have the folder
