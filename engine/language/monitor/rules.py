@@ -76,7 +76,7 @@ RULES = (
     Rule("coverage/solutions", "shrink", "coverage", "loss", ("real-fraction", "accumulate", "cap"),
          "fewer of the known solutions are found"),
     Rule("coverage/effective", "shrink", "coverage", "loss", ("real-fraction", "accumulate", "cap"),
-         "the right samples of a problem are of fewer solutions"),
+         "a problem has fewer right solutions in effect"),
     Rule("coverage/share.", "shrink", "rare", "shape", ("real-fraction", "accumulate", "curriculum"),
          "fewer of the right samples are of this kind of problem"),
     Rule("drift/bits_per_character", "grow", "holdout", "loss", ("real-fraction", "roll-back"),
