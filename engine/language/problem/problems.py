@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.errors import UserError, describe_error
 from engine.language.sandbox.value import printable
+from engine.language.spelling import spaced_once
 from engine.language.task import Demonstration, Prompt, Split, Task
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def variations(task: Task, prompts: Sequence[Prompt], seed: int) -> list[Prompt]
 
 def refuse_shared(task: Task, practised: Sequence[Prompt], measured: Sequence[Prompt]) -> None:
     """UserError, naming them, where problems to practise on are among those to measure on, by id or key."""
-    names, keys = {prompt.id for prompt in measured}, {prompt.key for prompt in measured}
-    shared = [prompt for prompt in practised if prompt.id in names or prompt.key in keys]
+    names, keys = {prompt.id for prompt in measured}, {spaced_once(prompt.key) for prompt in measured}
+    shared = [prompt for prompt in practised if prompt.id in names or spaced_once(prompt.key) in keys]
     if shared:
         shown = ", ".join(_shown(prompt.id) for prompt in shared[:3]) + (", …" if len(shared) > 3 else "")
         raise UserError(

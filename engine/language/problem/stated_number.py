@@ -71,6 +71,16 @@ _OTHER_IN_BRACKETS = re.compile(
 )
 """A number in brackets that is neither explained nor an equation."""
 
+_BOX_BEFORE = re.compile(r"\\boxed\s*\{[^{}]*\}\s*(?:,|/|or|and|,?\s*(?:or|and))?\s*$")
+_OPERATION_BEHIND = re.compile(
+    r"[\s)\]}]*(?:[+^!_\u00d7\u00b7\u00f7]|\\(?:times|cdot|div|frac|sqrt)|[-*/]\s*[0-9\\(])"
+)
+_OPERATION_BEFORE = re.compile(r"(?:[-+^]|[+*/^\u00d7\u00b7\u00f7]\s*|\\(?:times|cdot|div|frac|sqrt)\s*)$")
+_CASES = re.compile(
+    r"\b(?:otherwise|else)\b|\b(?:for|if|when|where|unless)\b.*\b(?:and|or|but)\s+[-+]?[0-9]", re.IGNORECASE
+)
+"""What a value holds in one case alone is followed by, where another is named for the rest."""
+
 _LINK = re.compile(r"\b(?:or|and|to|through|vs|versus)\s*$", re.IGNORECASE)
 
 
@@ -103,7 +113,7 @@ def _read_prose(text: str) -> Quantity | None:
         return None
     if not statement.is_whole:
         return _read_sentence(statement.value)
-    if _is_list_of_boxes(statement):
+    if _is_part(statement):
         return None
     found = _read_whole(statement.value)
     if found is None and last_statement(statement.value) is not None:
@@ -136,7 +146,9 @@ def _read_sentence(text: str, *, is_stated: bool = True) -> Quantity | None:
         return None
     if is_stated and _begins(text, runs[0]):
         found, rest = _quantity_at(text, runs[0])
-        return None if _HAS_NUMBER.search(claim(rest)) or _OTHER_IN_BRACKETS.search(rest) else found
+        if _HAS_NUMBER.search(claim(rest)) or _OTHER_IN_BRACKETS.search(rest) or _CASES.search(rest):
+            return None
+        return found
     last = runs[-1]
     if len(runs) > 1:
         between = text[runs[-2].end() : last.start()]
@@ -246,9 +258,10 @@ def _scaled(found: Quantity | None, power: int, sign: int = 1) -> Quantity | Non
     return Quantity(number_text(number), number)
 
 
-def _is_list_of_boxes(statement: Statement) -> bool:
-    """Whether a box is one of several that are joined, or is said to be one of two."""
+def _is_part(statement: Statement) -> bool:
+    """Whether a box is one of several that are joined, is said to be one of two, or belongs to a formula."""
     joined = r"[\s)\].}]*(?:or|and|,|/|;|to)\s*(?:\(?\s*(?:\\boxed|[-0-9\\])|either|maybe|perhaps)"
-    if re.match(joined, first_sentence(statement.after), re.IGNORECASE):
+    rest = first_sentence(statement.after)
+    if re.match(joined, rest, re.IGNORECASE) or _OPERATION_BEHIND.match(rest):
         return True
-    return bool(re.search(r"\\boxed\s*\{[^{}]*\}\s*(?:,|/|or|and|,?\s*(?:or|and))?\s*$", statement.before))
+    return bool(_BOX_BEFORE.search(statement.before) or _OPERATION_BEFORE.search(statement.before))

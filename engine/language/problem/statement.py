@@ -18,7 +18,7 @@ _SHORT_BOX = re.compile(r"\\boxed\s+([A-Za-z0-9]+)")
 _ANSWER_TAG = re.compile(r"<\s*answer\s*>", re.IGNORECASE)
 _ANSWER_TAG_END = re.compile(r"<\s*/\s*answer\s*>", re.IGNORECASE)
 _MARK = re.compile(
-    r"####|\b(?:answers?|ans)\b(?:[ \t]*(?=[-+]?[ \t]*[$\\(]*[0-9])"
+    r"####|\b(?:answers?|ans)\b(?:[ \t]*\]?[ \t]*(?=[-+]?[ \t]*[$\\(]*[0-9])"
     r"|(?P<between>[^\n.:=?!]{0,60}?)(?:\b(?:is|are|was|equals|be|becomes|comes to)\b(?:[ \t]*:)?|[:=]))",
     re.IGNORECASE,
 )
@@ -118,8 +118,12 @@ def last_statement(text: str) -> Statement | None:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences and lines of a text, without their ends."""
-    return [part for part in _SENTENCE_END.split(text) if part.strip()]
+    """The sentences and lines of a text, without their ends but for a question's."""
+    found, start = [], 0
+    for match in _SENTENCE_END.finditer(text):
+        found.append(text[start : match.end() if match[0] == "?" else match.start()])
+        start = match.end()
+    return [part for part in (*found, text[start:]) if part.strip()]
 
 
 def first_sentence(text: str) -> str:
