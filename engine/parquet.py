@@ -35,7 +35,9 @@ def column_rows(schema: pa.Schema) -> list[dict[str, str]]:
 def _type_name(kind: pa.DataType) -> str:
     if pa.types.is_fixed_size_list(kind):
         return f"{kind.list_size} x {_type_name(kind.value_type)}"
-    return f"list of {_type_name(kind.value_type)}" if pa.types.is_list(kind) else str(kind)
+    if pa.types.is_list(kind):
+        return f"list of {_type_name(kind.value_type)}"
+    return "struct" if pa.types.is_struct(kind) else str(kind)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from engine.language.record.episode_table import (
     write_episodes,
 )
 from engine.language.task import Kind, Prompt, VerifyResult
+from engine.parquet import column_rows
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 FLOAT = st.floats(allow_nan=False, allow_infinity=False)
@@ -137,6 +138,7 @@ def test_usual_tools_read_them(tmp_path: Path) -> None:
     assert frame["seed"].tolist() == [2**64 - 1] * 2
     loaded = load_dataset("parquet", data_files=str(path), cache_dir=str(tmp_path / "cache"))["train"]
     assert set(loaded.column_names) == set(EPISODE_SCHEMA.names)
+    assert all(len(row["holds"]) > 10 for row in column_rows(EPISODE_SCHEMA))
     assert loaded[0]["steps"][0]["visits"] == [5, 0]
 
 

@@ -23,7 +23,9 @@ SHOWN_MOVES = 5
 def replay(
     run: Annotated[str, typer.Argument(metavar="RUN", help="a run directory")],
     game: Annotated[int | None, typer.Option("--game", min=0, metavar="ID", help="show one game")] = None,
-    columns: Annotated[bool, typer.Option("--columns", help="say what RUN/replay holds, by column")] = False,
+    columns: Annotated[
+        bool, typer.Option("--columns", help="say what RUN/replay holds, by column, also of a run on text")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Look into a run's games.
@@ -31,11 +33,9 @@ def replay(
     How many there are, how long, how they end and how many are alike; or one of them, move by move.
     """
     from engine.registry import load_game
-    from engine.rundir import read_run
 
     if columns:
-        read_run(Path(run))
-        _show_columns(json)
+        _show_columns(Path(run), json)
         return
     rules, batches, damaged = read_run_games(Path(run))
     for line in damaged:
@@ -58,11 +58,14 @@ def replay(
     raise UserError(f"run '{run}' has no game {game}; {known}")
 
 
-def _show_columns(json: bool) -> None:
+def _show_columns(run: Path, json: bool) -> None:
     from engine.game_table import GAME_SCHEMA
+    from engine.language.record.episode_table import EPISODE_SCHEMA
     from engine.parquet import column_rows
+    from engine.settings_file import read_settings
 
-    rows = column_rows(GAME_SCHEMA)
+    is_text = "task" in read_settings(run)
+    rows = column_rows(EPISODE_SCHEMA if is_text else GAME_SCHEMA)
     if json:
         print_json({"columns": rows})
         return

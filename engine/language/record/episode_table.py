@@ -13,7 +13,7 @@ import pyarrow as pa
 from engine.errors import UserError
 from engine.language.record.episode import Episode, Source, Step
 from engine.language.task import Kind, Prompt, VerifyResult
-from engine.parquet import TableFormat
+from engine.parquet import TableFormat, described
 from engine.storage import Digest
 
 FORMAT = 2
@@ -39,29 +39,33 @@ _STEP = pa.struct(
 
 EPISODE_SCHEMA = pa.schema(
     [
-        pa.field("task", pa.string(), nullable=False),
-        pa.field("prompt_id", pa.string(), nullable=False),
-        pa.field("prompt", pa.string(), nullable=False),
-        pa.field("key", pa.string(), nullable=False),
-        pa.field("stratum", pa.string(), nullable=False),
-        pa.field("completion", pa.string(), nullable=False),
-        pa.field("score", pa.float64(), nullable=False),
-        pa.field("parsed", pa.string(), nullable=False),
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("reason", pa.string(), nullable=False),
-        pa.field("flags", _TEXTS, nullable=False),
-        pa.field("kind", pa.string(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("iteration", pa.int32(), nullable=False),
-        pa.field("model", pa.string(), nullable=False),
-        pa.field("seed", pa.uint64(), nullable=False),
-        pa.field("temperature", pa.float64(), nullable=False),
-        pa.field("logprob", pa.float64(), nullable=False),
-        pa.field("tokens", pa.int64(), nullable=False),
-        pa.field("ended", pa.bool_(), nullable=False),
-        pa.field("kept", pa.bool_(), nullable=False),
-        pa.field("weight", pa.float64(), nullable=False),
-        pa.field("steps", pa.list_(pa.field("element", _STEP, nullable=False)), nullable=False),
+        described("task", pa.string(), "the task with its options"),
+        described("prompt_id", pa.string(), "of the problem, the same in every run of the task"),
+        described("prompt", pa.string(), "text that the model continues"),
+        described("key", pa.string(), "of the problem behind it; no key is in two splits"),
+        described("stratum", pa.string(), "kind of problem, as the task names them"),
+        described("completion", pa.string(), "what was written after the prompt, with its end"),
+        described("score", pa.float64(), "of the verifier, from 0 to 1"),
+        described("parsed", pa.string(), "the answer that was read in it, which votes; empty: none"),
+        described("path", pa.string(), "the way to the answer, spelt canonically: equal ones count once"),
+        described("reason", pa.string(), "why the score is what it is, in a word or a line"),
+        described("flags", _TEXTS, "signs of exploits and of degenerate text"),
+        described("kind", pa.string(), "of the verdict: exact, learned or self"),
+        described("source", pa.string(), "real, model, hint (written with the answer given away) or search"),
+        described("iteration", pa.int32(), "of the loop; 0 before the first"),
+        described("model", pa.string(), "SHA-256 of the weights that wrote it; empty for real data"),
+        described("seed", pa.uint64(), "of its sampling"),
+        described("temperature", pa.float64(), "of its sampling; 0 is greedy"),
+        described("logprob", pa.float64(), "sum of ln p of its tokens under the model, at temperature 1"),
+        described("tokens", pa.int64(), "generated for it; in a search all of the tree's"),
+        described("ended", pa.bool_(), "false: cut at the limit of tokens"),
+        described("kept", pa.bool_(), "passed the filter, and was learnt from"),
+        described("weight", pa.float64(), "in the loss"),
+        described(
+            "steps",
+            pa.list_(pa.field("element", _STEP, nullable=False)),
+            "of a search, else empty: text, player, proposals with visits, prior and q, value of the node",
+        ),
     ]
 )
 """A row an episode; columns are the fields of Episode, Prompt and VerifyResult."""
