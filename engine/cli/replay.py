@@ -62,9 +62,9 @@ def _show_columns(run: Path, json: bool) -> None:
     from engine.game_table import GAME_SCHEMA
     from engine.language.record.episode_table import EPISODE_SCHEMA
     from engine.parquet import column_rows
-    from engine.settings_file import read_settings
+    from engine.settings_file import read_content
 
-    is_text = "task" in read_settings(run)
+    is_text = "method" in read_content(run)
     rows = column_rows(EPISODE_SCHEMA if is_text else GAME_SCHEMA)
     if json:
         print_json({"columns": rows})
