@@ -6,11 +6,12 @@ import os
 import pty
 import subprocess
 import sys
+import time
 
 import pytest
 
 from engine.cli import progress
-from engine.cli.progress import Reporter
+from engine.cli.progress import Reporter, told_if_slow
 
 PHASES = """
 import time
@@ -62,6 +63,37 @@ def test_what_is_short_says_nothing(clock: list[float], capsys: pytest.CaptureFi
         with reporter.phase("sampling", 10) as move:
             clock[0] += 9
             move(10)
+    assert capsys.readouterr().err == ""
+
+
+def test_minutes_pass_within_a_part(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    reporter = Reporter()
+    reporter.start(10, None, done=2)
+    stood: list[float] = []
+    monkeypatch.setattr(reporter._bar, "move", stood.append)
+    with reporter.phase("playing", 100, "positions") as move:
+        for count in (1, 2):
+            clock[0] += 90
+            move(count)
+        clock[0] += 3600
+        move(3)
+    assert stood == [3.5, 5.0, 10.0]
+    reporter = Reporter()
+    reporter.start(None, 7)
+    monkeypatch.setattr(reporter._bar, "move", stood.append)
+    with reporter.phase("playing", 100, "positions") as move:
+        move(1)
+    assert len(stood) == 3
+
+
+def test_a_start_that_takes_long_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    with told_if_slow("quick", 3600):
+        pass
+    with told_if_slow("loading", 0.01):
+        deadline = time.monotonic() + 30
+        while not (said := capsys.readouterr().err) and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert said == "loading\n"
     assert capsys.readouterr().err == ""
 
 

@@ -142,8 +142,14 @@ class Reporter:
         part = Bar(title)
         part.open(total, unit, beneath=self._bar)
         self._part = part
+
+        def reach(count: float) -> None:
+            part.reach(count)
+            if self._minutes is not None:  # they pass meanwhile
+                self._bar.move(min((time.monotonic() - self._started) / 60, self._minutes))
+
         try:
-            yield part.reach
+            yield reach
         finally:
             part.close()
             self._part = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -117,7 +118,15 @@ def _train(
         reporter.close()
     if json:
         advice = [line.to_json() for line in reporter.advice]
-        print_json({"run": str(path), "game": game.name, "result": reporter.table, "advice": advice})
+        document: dict[str, Any] = {
+            "run": str(path),
+            "game": game.name,
+            "result": reporter.table,
+            "advice": advice,
+        }
+        if comparison:
+            document["reference"] = asdict(comparison)
+        print_json(document)
 
 
 def limit_words(minutes: float | None, iterations: int | None) -> list[str]:
