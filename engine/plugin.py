@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import importlib
 import importlib.util
 import inspect
 import json
+import operator
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -186,6 +188,7 @@ def import_file(path: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    vars(module)["__build__"] = functools.partial(build_from_file, str(path))
     _append_to_path(path.parent)
     sys.modules[name] = module
     try:
@@ -195,6 +198,14 @@ def import_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def build_from_file(path: str, name: str, /, *arguments: Any, **keywords: Any) -> Any:
+    """Call the class `name` of a user's file: how a game of a file comes out of a pickle.
+
+    Raises UserError where the file is gone.
+    """
+    return operator.attrgetter(name)(import_file(Path(path)))(*arguments, **keywords)
 
 
 _MODULES_OF_USERS: dict[str, Path] = {}

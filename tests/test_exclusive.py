@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -282,3 +284,59 @@ def test_signals_come_through_to_long_calls(work: str) -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+class Functions:
+    """A game of one position, as C functions that Python answers for: each as wrong as wanted."""
+
+    RIGHT: ClassVar[dict[str, Any]] = {"player": 0, "legal_actions": list(range(9)), "outcome": math.nan}
+
+    def __init__(self, **wrong: Any) -> None:
+        answers = self.RIGHT | wrong
+
+        def legal_actions(_: Any, out: Any) -> int:
+            actions = answers["legal_actions"]
+            for index, action in enumerate(actions[:9]):
+                out[index] = action
+            return len(actions)
+
+        state, out = ctypes.c_void_p, ctypes.POINTER(ctypes.c_int32)
+        self.functions = {
+            "start": ctypes.CFUNCTYPE(None, state)(lambda _: None),
+            "legal_actions": ctypes.CFUNCTYPE(ctypes.c_int32, state, out)(legal_actions),
+            "play": ctypes.CFUNCTYPE(None, state, ctypes.c_int32)(lambda *_: None),
+            "player": ctypes.CFUNCTYPE(ctypes.c_int32, state)(lambda _: answers["player"]),
+            "outcome": ctypes.CFUNCTYPE(ctypes.c_float, state)(lambda _: answers["outcome"]),
+            "encode": ctypes.CFUNCTYPE(None, state, state)(lambda *_: None),
+        }
+
+    def game(self) -> _core.FunctionGame:
+        identity = (list(range(9)), list(range(9)))
+        pointers = {name: ctypes.cast(call, ctypes.c_void_p) for name, call in self.functions.items()}
+        return _core.FunctionGame(
+            name="functions", num_actions=9, planes_shape=(1, 3, 3), max_plies=9,
+            action_names=[str(cell) for cell in range(9)], symmetries=[identity], has_score=False,
+            state_bytes=8, addresses={name: at.value or 0 for name, at in pointers.items()}, text=None,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"player": 7}, r"player\(\) gives 7; expected 0 or 1"),
+        ({"legal_actions": [3, 1]}, r"legal_actions\(\) gives 2 actions, not ascending or out of range"),
+        ({"legal_actions": [0, 9]}, "ascending actions from 0 to 8"),
+        ({"legal_actions": [-1]}, "ascending actions from 0 to 8"),
+        ({"legal_actions": [0] * 12}, r"legal_actions\(\) gives 12 actions; expected"),
+        ({"outcome": 2.0}, r"outcome\(\) gives 2; expected -1 to 1"),
+        ({"outcome": math.inf}, r"outcome\(\) gives inf"),
+        ({"legal_actions": []}, "has a position with neither a legal action nor an outcome"),
+    ],
+)
+def test_wrong_answers_of_compiled_rules_are_named(wrong: dict[str, Any], message: str) -> None:
+    functions = Functions(**wrong)
+    game = functions.game()
+    trees = _core.Trees(game, _core.SearchParams())
+    trees.add(game.initial())
+    with pytest.raises(InputError, match=message):
+        search(trees, 20)

@@ -17,6 +17,7 @@ from custom_connect4 import PythonConnect4
 
 from engine import _core
 from engine.errors import InputError
+from engine.plugin import import_file
 from engine.registry import load_game
 from games.othello import Othello
 from games.tictactoe import TicTacToe
@@ -136,6 +137,30 @@ def test_a_class_that_nobody_could_import_is_refused() -> None:
     assert_same(copy.deepcopy(state), state)
     with pytest.raises(InputError, match=r"Local of .* cannot be pickled.*define it at the top of a module"):
         pickle.dumps(state)
+
+
+FILED = """
+from games.tictactoe import TicTacToe
+
+class Filed(TicTacToe):
+    def __init__(self, handicap=0):
+        super().__init__()
+        self.handicap = handicap
+"""
+
+
+def test_a_game_of_a_file_comes_back_where_the_file_is(tmp_path: Path) -> None:
+    path = tmp_path / "filed.py"
+    path.write_text(FILED, encoding="utf-8")
+    game = vars(import_file(path))["Filed"](handicap=3)
+    (tmp_path / "states").write_bytes(pickle.dumps([game.parse("159")]))
+    command = [sys.executable, "-c", CHILD, tmp_path / "states"]
+    there = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert there.stdout.strip() == str([game.parse("159").key()]), there.stderr
+    assert pickled(game).handicap == 3
+    path.unlink()
+    gone = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert f"UserError: there is no file '{path}'" in gone.stderr
 
 
 MAIN = """

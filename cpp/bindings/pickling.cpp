@@ -10,15 +10,20 @@ py::object new_game(const py::type& type, const py::args& arguments, const py::k
   return game;
 }
 
-// InputError unless another process finds the class under its name, as pickle has it do.
-void require_importable(const py::type& type) {
+// What makes a game of this class in any process: the class, as pickle finds it under its name, or what a
+// module without a name for others says with `__build__`. InputError where there is neither.
+py::object builder_of(const py::type& type) {
   const auto module_name = type.attr("__module__").cast<std::string>();
   const auto name = type.attr("__qualname__").cast<std::string>();
   const py::object missing = py::none();
   const py::object module = py::module_::import("sys").attr("modules").attr("get")(module_name, missing);
   const bool is_interactive = module_name == "__main__" && !py::hasattr(module, "__file__");
   const py::object found = is_interactive ? missing : py::getattr(module, name.c_str(), missing);
-  if (found.is(type)) return;
+  const py::object partial = py::module_::import("functools").attr("partial");
+  if (found.is(type)) {
+    if (py::hasattr(module, "__build__")) return partial(module.attr("__build__"), name);
+    return type;
+  }
   throw InputError("game class " + name + " of " + module_name +
                    " cannot be pickled: no other process could import it; define it at the top of a module");
 }
@@ -26,12 +31,12 @@ void require_importable(const py::type& type) {
 // As pickle wants it: what to call, and its arguments.
 py::tuple reduce_game(const py::object& game) {
   const py::type type = py::type::of(game);
-  require_importable(type);
+  const py::object builder = builder_of(type);
   // Connect4 is one for all positions, which nobody in Python has made.
-  if (!py::hasattr(game, "_arguments")) return py::make_tuple(type, py::tuple());
+  if (!py::hasattr(game, "_arguments")) return py::make_tuple(builder, py::tuple());
   const auto [arguments, keywords] = game.attr("_arguments").cast<std::pair<py::tuple, py::dict>>();
-  if (keywords.empty()) return py::make_tuple(type, arguments);
-  return py::make_tuple(py::module_::import("functools").attr("partial")(type, **keywords), arguments);
+  if (keywords.empty()) return py::make_tuple(builder, arguments);
+  return py::make_tuple(py::module_::import("functools").attr("partial")(builder, **keywords), arguments);
 }
 
 py::tuple reduce_state(const State& state) {
