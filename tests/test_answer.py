@@ -82,6 +82,9 @@ def test_thoughts_count_for_no_verifier() -> None:
     for answer, right in ((Exact(), "yes"), (Choice(), "B"), (Numeric(), "7"), (Regex(r"(\w+)$"), "yes")):
         assert answer.verify(f"<think>no A 3</think>\n{right}", right).score == 1
         assert answer.verify(f"<think>{right}", right).score == 0
+        long = "so on " * 9000
+        assert answer.verify(f"<think>{long}{right}", right).score == 0
+        assert answer.verify(f"<think>{long}</think>{right}", right).score == 1
         assert answer.verify(f"{right}</think>", right).score == 0
     assert Regex(r"<think>(\w+)").verify("<think>yes", "yes").score == 1
 

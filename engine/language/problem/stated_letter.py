@@ -82,8 +82,8 @@ _FOLLOWED = re.compile(
 
 def read_letter(text: str) -> str:
     """The letter that a completion states last, upper case; empty where it does not choose just one."""
-    rest = after_thought(end_of(text, MAX_CHARS))
-    return "" if rest is None else _read(clean(rest))
+    rest = after_thought(text)
+    return "" if rest is None else _read(clean(end_of(rest, MAX_CHARS)))
 
 
 def read_gold_letter(text: str) -> str:

@@ -90,8 +90,8 @@ def read_stated(text: str) -> Quantity | None:
     A box, `<answer>`, `####` or `Answer:` states one. A hedge (`5 or 6`), a list, a denial and a question
     state none, and a correction takes back what was said before it.
     """
-    rest = after_thought(end_of(text, MAX_CHARS))
-    return None if rest is None else _read_prose(clean(rest))
+    rest = after_thought(text)
+    return None if rest is None else _read_prose(clean(end_of(rest, MAX_CHARS)))
 
 
 def read_gold(text: str) -> Quantity | None:
