@@ -153,6 +153,18 @@ def test_what_cannot_be_spelt_is_left_out_and_shown_or_refused() -> None:
         check_measured(model, problems)
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "named"),
+    [("characters", "1+€2", "'€'"), ("word pieces", "1+½", "'½'"), ("words", "1 + 77", "'77'")],
+)
+def test_what_cannot_be_spelt_is_named(kind: str, text: str, named: str) -> None:
+    codec = model_with(KINDS[kind]([*TEXTS, "1 + 2"])).codec
+    with pytest.raises(UserError, match=f"cannot spell {named} in "):
+        codec.encode_prompts([text])
+    with pytest.raises(UserError, match=f"cannot spell {named} in "):
+        codec.encode_completions(["1 "], [text])
+
+
 def test_a_completion_is_not_learnt_as_another_text_than_was_judged() -> None:
     result = VerifyResult(1.0, "x")
     episodes = [

@@ -160,11 +160,12 @@ class Codec:
             raise self._unspelt(text) from None
 
     def _unspelt(self, text: str) -> UserError:
-        parts = (*text, *text.split())
         if self._letters:
             strange = next(letter for letter in text if letter not in self._letters)
         else:
-            strange = next((part for part in parts if self._unknown in self._rows([part])[0]), "")
+            parts = list(dict.fromkeys((*text, *text.split())))
+            found = zip(parts, self._rows(parts), strict=True)
+            strange = next((part for part, row in found if self._unknown in row), "")
         what = repr(strange[:60]) if strange else "a word"
         return UserError(f"the model's tokenizer cannot spell {what} in {text[:60]!r}")
 
