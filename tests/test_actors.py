@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.actors import process
+from engine.actors import channel, process
 from engine.actors.inline import InlineActors
 from engine.actors.process import ProcessActors
 from engine.config import Config, build_config
@@ -327,6 +328,20 @@ def stop(actors: ProcessActors, number: int) -> None:
     running = actors.actors[number].process
     assert running is not None
     running.send_signal(signal.SIGSTOP)
+
+
+def test_last_words_are_heard() -> None:
+    ours, theirs = socket.socketpair()
+    link = channel.Link(ours)
+    link.post(channel.frame(("play", 1)))
+    link.move()
+    channel.send(theirs, ("refused", "unknown game"))
+    theirs.close()  # with a command unread, which resets the connection
+    link.post(channel.frame(("play", 2)))
+    assert link.move()[1] == [("refused", "unknown game")]
+    with pytest.raises(EOFError):
+        link.move()
+    link.close()
 
 
 DRIVER = """

@@ -192,7 +192,7 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
     assert newest(run) == 3
 
 
-@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&- <&-"])
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&- <&-", "2>/dev/full"])
 def test_closed_streams_are_no_files_of_a_run(tmp_path: Path, closed: str) -> None:
     run, whole = tmp_path / "run", tmp_path / "whole"
     words = ["bash", "-c", f'"$@" {closed}', "bash", *command(run, "--iterations", "1")]

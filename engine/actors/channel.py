@@ -100,13 +100,14 @@ class Link:
             while received < 64 * _BLOCK:
                 block = self._stream.recv(_BLOCK)
                 if not block:
-                    if received:
-                        break  # the end shows again once this is read
                     raise EOFError
                 self._received += block
                 received += len(block)
         except BlockingIOError:
             pass
+        except (EOFError, OSError):
+            if not received:  # the end shows again once what came before is taken
+                raise
         return received
 
     def _take(self) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import sys
 from typing import Annotated, Any
@@ -78,9 +79,23 @@ def _open_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    encoding = sys.stderr.encoding if sys.stderr else "utf-8"
+    raw = io.BufferedWriter(_Unheeded(2, "w", closefd=False))
+    sys.stderr = io.TextIOWrapper(raw, encoding, errors="backslashreplace", line_buffering=True)
+
+
+class _Unheeded(io.FileIO):
+    """A terminal that has gone or a full disk behind a log is no reason to end: what it refuses is lost."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            return memoryview(data).nbytes
 
 
 def run(arguments: list[str]) -> int:
@@ -136,7 +151,8 @@ def _report(error: BaseException) -> int:
     else:
         text, code = f"{type(error).__name__}: {error}; --debug shows where", 1
     line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-    print(f"selfplay: error: {line}", file=sys.stderr)
+    with contextlib.suppress(BrokenPipeError):
+        print(f"selfplay: error: {line}", file=sys.stderr)
     return code
 
 
