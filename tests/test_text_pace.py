@@ -40,7 +40,7 @@ def test_a_free_machine_is_measured_in_full_bursts(monkeypatch: pytest.MonkeyPat
     found = machine.measured(monkeypatch)
     assert (found.free_s, found.now_s, found.share) == pytest.approx((0.02, 0.02, 1.0))
     assert not found.is_busy
-    assert machine.sizes == [1, 4, 8, 8, 8, 8, 8]
+    assert machine.sizes == [1, 4, 8, 8, 8, 8]
 
 
 def test_small_bursts_that_cost_their_start_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +49,7 @@ def test_small_bursts_that_cost_their_start_do_not_count(monkeypatch: pytest.Mon
 
 
 def test_a_busy_moment_is_told_from_a_slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = Machine([1.0, 1.0, 0.1, 1.0, 1.0, 1.0])  # one burst of five
+    machine = Machine([1.0, 1.0, 0.2, 1.0, 1.0, 1.0])  # one burst of four
     found = machine.measured(monkeypatch)
     assert (found.free_s, found.now_s) == pytest.approx((0.02, 0.02))
     busy = Machine([0.25]).measured(monkeypatch)
@@ -64,7 +64,7 @@ def test_it_ends_soon_however_slow_a_burst_is(monkeypatch: pytest.MonkeyPatch) -
     assert (found.free_s, found.now_s) == pytest.approx((0.1, 10.0))
     slow = Machine([1.0], unit_s=0.6)
     assert slow.measured(monkeypatch, largest=4).now_s == pytest.approx(0.6)
-    assert len(slow.sizes) == 4
+    assert len(slow.sizes) == 3
     assert slow.clock <= pace.MOST_S + 0.6
 
 

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-BURSTS = 5
+BURSTS = 4
 """Of one kind, unless MOST_S are over."""
 
 BURST_S = 0.15
 """Of processor time, up to which bursts are made larger."""
 
-MOST_S = 2.0
+MOST_S = 1.5
 """By the clock, of all bursts of one kind; one is made at least."""
 
 BUSY = 0.8
