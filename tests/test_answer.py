@@ -29,6 +29,7 @@ def test_a_number_is_right_or_not_read(score: str, gold: str, completion: str) -
     assert Numeric().check(gold) == ""
     result = Numeric().verify(completion, gold)
     assert result.score == int(score), result
+    assert Numeric().verify(gold, gold).score == 1
 
 
 @pytest.mark.parametrize(("letter", "completion"), rows("choice.tsv"))

@@ -95,15 +95,20 @@ def teach(
         return None
     seed = row_seed(config.seed, "mix", iteration)
     if config.value.likelihood:
-        won = [each for each in kept if best_result(parts.task, each.result) >= 1]
-        right = {(each.prompt.id, each.completion): each for each in won}
-        written = real_lessons(student, mix(right.values(), parts.real, config.mix, seed, task=parts.task))
+        right = _right(parts.task, kept)
+        written = real_lessons(student, mix(right, parts.real, config.mix, seed, task=parts.task))
         lessons += shared(written, len(lessons), config.value.likelihood, seed)
     elif config.mix.real:
         mixed = mix(kept, parts.real, config.mix, seed, task=parts.task)
         lessons += real_lessons(student, mixed[len(kept) :])
     with parts.reporter.phase("training", steps, "steps") as move:
         return fit(student, config, lessons, anchor, steps, (iteration, 0), move)
+
+
+def _right(task: Task, kept: Sequence[Episode]) -> list[Episode]:
+    """The right ones, in a game of two the won ones, each text of a problem once."""
+    won = [each for each in kept if best_result(task, each.result) >= 1]
+    return list({(each.prompt.id, each.completion): each for each in won}.values())
 
 
 def first_value(

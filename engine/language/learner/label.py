@@ -82,8 +82,7 @@ def rollout_labels(
         task, policy, [(label.prompt, label.text) for label in asked], samples, draw, verify,
         seed=seed, iteration=iteration,
     )  # fmt: skip
-    grouped = [made[place : place + samples] for place in range(0, len(made), samples)]
-    played = [[each.result.score for each in group if not each.result.is_forfeit] for group in grouped]
+    played = _played_scores(made, samples)
     first = {episode.prompt.id: episode.prompt for episode in episodes}
     roots = [Label(first[name], "", "", float(np.mean(found))) for name, found in scores.items()]
     finished = [
@@ -92,6 +91,12 @@ def rollout_labels(
         if found
     ]
     return roots + finished + list(whole.values()), sum(episode.tokens for episode in made)
+
+
+def _played_scores(made: Sequence[Episode], samples: int) -> list[list[float]]:
+    """The scores of each `samples` episodes, without those of forfeits."""
+    groups = [made[place : place + samples] for place in range(0, len(made), samples)]
+    return [[each.result.score for each in group if not each.result.is_forfeit] for group in groups]
 
 
 def search_labels(episodes: Iterable[Episode], mix: float) -> list[Label]:

@@ -7,7 +7,7 @@ import re
 from engine.language.problem.statement import (
     Statement,
     after_thought,
-    claim,
+    contradicts,
     denies,
     end_of,
     first_sentence,
@@ -203,11 +203,7 @@ def _read_unstated(text: str) -> str:
     if len(lines) == 1 and (first := _ONE.match(text.lstrip())):
         rest = text.lstrip()[first.end() :]
         if first[3] is None or _FOLLOWED.match(rest) or re.match(r"\s*[,;(\u2014]", rest):
-            return (
-                _first_letter(text.lstrip())
-                if "?" not in text and not denies(claim(rest).replace("not", ""))
-                else ""
-            )
+            return "" if "?" in text or contradicts(rest) else _first_letter(text.lstrip())
     options = [_letter(match) for match in _OPTION.finditer(text) if _is_named_option(text, match)]
     if options:
         return options[-1] if len({*options, *listed}) == 1 else ""

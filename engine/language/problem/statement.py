@@ -143,9 +143,14 @@ def claim(sentence: str) -> str:
     return sentence[: match.start()] if match else sentence
 
 
+def contradicts(text: str) -> bool:
+    """Whether what follows an answer says that it is none."""
+    return bool(_DENIAL.search(claim(text)))
+
+
 def denies(text: str) -> bool:
-    """Whether what follows an answer takes it back."""
-    return bool(_DENIAL.search(claim(text)) or _NEGATION.search(text))
+    """Whether what follows an answer says that it is none, or has any negation in it."""
+    return contradicts(text) or bool(_NEGATION.search(text))
 
 
 def _sentence_before(text: str, place: int) -> str:
