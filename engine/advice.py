@@ -283,8 +283,8 @@ def short_batches(evidence: Evidence) -> Advice | None:
     games = config.selfplay.games * max(config.loop.callers, 1)
     return Advice(
         "short_batches",
-        f"batches are {fill:.0%} full: iterations of {config.loop.positions} moves end before {games} games "
-        "side by side have made theirs",
+        f"batches are {fill:.0%} full: iterations of {config.loop.turn_positions} moves end before {games} "
+        "games side by side have made theirs",
         f"raise loop.positions (to {16 * games} or more), or lower selfplay.games",
     )
 
@@ -302,7 +302,7 @@ def waiting_callers(evidence: Evidence) -> Advice | None:
     share = evidence.share("wait")
     if share <= MAX_WAIT_SHARE:
         return None
-    positions = evidence.config.loop.positions
+    positions = evidence.config.loop.turn_positions
     text = f"callers wait {share:.0%} of the time for the last of an iteration"
     return Advice("waiting_callers", text, f"raise loop.positions from {positions} to {4 * positions}")
 
@@ -312,7 +312,7 @@ def long_breaks(evidence: Evidence) -> Advice | None:
     share = evidence.share("swap", "commit", "replay")
     if share <= MAX_BREAK_SHARE:
         return None
-    positions = evidence.config.loop.positions
+    positions = evidence.config.loop.turn_positions
     text = f"commits and new weights take {share:.0%} of the time"
     return Advice("long_breaks", text, f"raise loop.positions from {positions} to {4 * positions}")
 

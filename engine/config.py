@@ -254,6 +254,10 @@ class TruthConfig(Section):
     """At the end of the run, on whole sets."""
 
 
+POSITIONS = 8192
+"""Moves of an iteration where `loop.positions` leaves them to the machine and the game is not slow."""
+
+
 class LoopConfig(Section):
     """The outer loop."""
 
@@ -274,6 +278,11 @@ class LoopConfig(Section):
     `loop.callers` below the number of cores), of no use where both share the same cores."""
     checkpoints: int = Field(20, ge=1)
     """Checkpoints kept on disk beside every tenth."""
+
+    @property
+    def turn_positions(self) -> int:
+        """`positions`, or what stands for 0 where nothing was measured."""
+        return self.positions or POSITIONS
 
 
 class Config(Section):

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from engine import _core
 from engine.actors.inline import num_callers
-from engine.bench.batch import POSITIONS, choose_games
+from engine.bench.batch import choose_games
 from engine.bench.iteration import choose_games_beside, choose_positions, play_rate
-from engine.config import Config
+from engine.config import POSITIONS, Config
 from engine.learner import num_threads
 
 

@@ -44,7 +44,7 @@ def games_summary(batches: Sequence[Games]) -> dict[str, float]:
 class DuplicateWatch:
     """Says when an iteration's games repeat each other: once, and again after they clearly did not.
 
-    Never of a game that is small, so that they cannot but repeat; `is_small` is asked the first time.
+    Only once of a game so small that they cannot but repeat; `is_small` is asked the first time.
     """
 
     def __init__(self, is_small: Callable[[], bool] = lambda: False) -> None:
@@ -60,12 +60,11 @@ class DuplicateWatch:
         if share >= MIN_DISTINCT or self._is_warned or self._is_idle:
             return None
         self._is_warned, self._is_idle = True, self._is_small()
-        if self._is_idle:
-            return None
-        return (
+        warning = (
             f"warning: only {100 * share:.0f} % of this iteration's {values['selfplay/games']:.0f} games are "
             "distinct; raise selfplay.max_opening_plies, selfplay.temperature or search.noise_fraction"
         )
+        return warning + " (so small a game repeats itself; not said again)" * self._is_idle
 
 
 def search_summary(stats: Mapping[str, float], seconds: float) -> dict[str, float]:

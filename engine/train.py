@@ -221,7 +221,7 @@ def check_trainable(game: _core.Game, config: Config) -> None:
 def pool_warning(config: Config) -> str | None:
     """What to say where an iteration ends before every game has made a move: the others begin theirs anew."""
     games = num_callers(config) * config.selfplay.games
-    if config.loop.positions >= games:
+    if config.loop.turn_positions >= games:
         return None
     return (
         f"warning: loop.positions = {config.loop.positions} is less than a move for each of {games} games "
@@ -231,7 +231,8 @@ def pool_warning(config: Config) -> str | None:
 
 def loop(parts: Parts, limit: Limit) -> None:
     """Play, learn, measure and commit until `limit`."""
-    progress, actors, config = parts.progress, parts.actors, parts.config.loop
+    progress, actors = parts.progress, parts.actors
+    config = parts.config.loop.model_copy(update={"positions": parts.config.loop.turn_positions})
     clock = time.monotonic() - progress.seconds  # when the run would have begun without its breaks
     laps = Laps()
     while not limit.reached(progress.iteration, progress.seconds, progress.ended_minutes):
@@ -278,7 +279,7 @@ def _commit(
 
 def cut_short(parts: Parts, turn: Turn, played: int) -> str | None:
     """What to say of a turn that the clock has ended before it was done."""
-    wanted = parts.config.loop.positions
+    wanted = parts.config.loop.turn_positions
     if played >= wanted and turn.steps >= turn.planned:
         return None
     return (

@@ -39,7 +39,7 @@ def evidence(
     **machine: Any,
 ) -> Evidence:
     return Evidence(
-        build_config({"loop": {"callers": 2, "positions": 8192}}, settings or {}),
+        build_config({"loop": {"callers": 2}}, settings or {}),
         Machine(**{"cores": 2, "choice": CPU} | machine),
         {**SOUND, **(metrics or {})},
         python,

@@ -169,7 +169,7 @@ def test_a_game_that_is_too_slow_to_tell_is_large() -> None:
     assert has_few_positions(load_game("tictactoe"), few=5478, seconds=60)
 
 
-def test_a_small_game_is_never_warned_of() -> None:
+def test_a_small_game_is_warned_of_once() -> None:
     asked = []
 
     def is_small() -> bool:
@@ -177,10 +177,11 @@ def test_a_small_game_is_never_warned_of() -> None:
         return True
 
     watch = DuplicateWatch(is_small)
-    shares = [1.0, 0.8, 1.0, 0.7, 1.0, 0.9]
-    assert all(
-        watch.check({"selfplay/distinct_games": share, "selfplay/games": 9.0}) is None for share in shares
-    )
+    shares = (1.0, 0.8, 1.0, 0.7, 1.0, 0.9)
+    said = [watch.check({"selfplay/distinct_games": share, "selfplay/games": 9.0}) for share in shares]
+    assert [text is not None for text in said] == [False, True, False, False, False, False]
+    assert "80 % of this iteration's 9 games are distinct; raise" in str(said[1])
+    assert str(said[1]).endswith("(so small a game repeats itself; not said again)")
     assert asked == [1]
 
 

@@ -19,9 +19,6 @@ ENOUGH = 0.95
 
 MEASURE_S = 2.0
 
-POSITIONS = 8192
-"""Moves of an iteration where `loop.positions` leaves them to the machine and the game is not slow."""
-
 MIN_MOVES = 8
 """Moves of a game in an iteration: with more games than that leaves, most of them span many iterations."""
 
@@ -39,8 +36,7 @@ def choose_games(game: _core.Game, config: Config) -> int:
     callers = max(config.loop.callers, 1)
     room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MEMORY_SHARE
     fitting = int(room / callers / _tree_bytes(game, config))
-    positions = config.loop.positions or POSITIONS
-    return max(1, min(wanted, positions // callers // MIN_MOVES, fitting))
+    return max(1, min(wanted, config.loop.turn_positions // callers // MIN_MOVES, fitting))
 
 
 def choose_batch(rates: Mapping[int, float]) -> int:

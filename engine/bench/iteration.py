@@ -9,8 +9,8 @@ from engine import _core
 from engine.actors import Actors
 from engine.actors.inline import InlineActors
 from engine.backends import resolve_backend
-from engine.bench.batch import MIN_MOVES, POSITIONS
-from engine.config import Config, SelfplayConfig, build_config, merge
+from engine.bench.batch import MIN_MOVES
+from engine.config import POSITIONS, Config, SelfplayConfig, build_config, merge
 from engine.network import PolicyValueNetwork
 from engine.processor import waited_s
 
