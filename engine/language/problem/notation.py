@@ -11,6 +11,11 @@ SET_OPEN, SET_CLOSE = "\u2983", "\u2984"
 
 _LONG_UNITS = "kg|mg|km|cm|mm|nm|mi|ft|in|yd|units?|inch(?:es)?|met(?:er|re)s?|feet|miles?"
 _CURRENCIES = "$\u20ac\u00a3\u00a5\u20b9\u20a9\u20bd\u20ab\u20aa"
+_ALIGNED = re.compile(
+    r"\\begin\{(align|aligned|equation|gather|gathered|split|eqnarray)\*?\}(.*?)\\end\{\1\*?\}", re.DOTALL
+)
+"""Lines of formulas under each other, which are read as lines."""
+
 _REWRITES = [
     (re.compile(pattern), new)
     for pattern, new in (
@@ -65,7 +70,7 @@ _REWRITES = [
 
 def clean(text: str) -> str:
     """A text in plain marks without Markdown, currencies and what LaTeX has for looks alone."""
-    text = plain(text)
+    text = _ALIGNED.sub(lambda match: match[2].replace("\\\\", "\n").replace("&", " "), plain(text))
     for pattern, new in _REWRITES:
         text = pattern.sub(new, text)
     return text

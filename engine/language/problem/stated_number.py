@@ -189,6 +189,8 @@ def _quantity_at(text: str, run: re.Match[str]) -> tuple[Quantity | None, str]:
         return None, rest
     if re.match(r"[-+] ", body) and re.search(r"\w\s*$", before):  # a dash, a bullet, or a sign
         return None, rest
+    if rest.startswith("]") and "[" not in before:  # the end of a list
+        return None, rest
     if rest.startswith("..") and "." in body:  # decimals that go on
         return None, rest
     if rest.startswith("s") and body.endswith("0"):  # the 1900s

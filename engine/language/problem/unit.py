@@ -60,7 +60,7 @@ _OF = (
     "|multiple|percent|percentage|product|difference|order|%"
 )
 BEFORE_SPOILED = re.compile(
-    rf"(?:[A-Za-z_#@\\&~\u2308-\u230b]|\\[A-Za-z]+\s*|(?<![A-Za-z'])[b-zB-HJ-Z]\s|[0-9]\s?[A-Za-z]\s?|\b(?:{_DENIALS})(?:\s+[A-Za-z]+){{1,2}}\s+"
+    rf"(?:[A-Za-z_#@\\&~\u2308-\u230b]|\\[A-Za-z]+\s*|(?<![A-Za-z'])[b-zB-HJ-Z]\s|[0-9]\s?[A-Za-z]\s?|[0-9]\s:\s?|\b(?:{_DENIALS})(?:\s+[A-Za-z]+){{1,2}}\s+"
     rf"|\b(?:{_LIMITS}|{_DENIALS}|{_FACTORS}|{_LABELS}|{_FUNCTIONS}|{_MONTHS}|(?:{_OF})s? of)\s*\(?\s*)$",
     re.IGNORECASE,
 )
