@@ -5,9 +5,9 @@ Every value is for the player to move at its position unless a docstring says ot
 
 Whatever the core is given, it answers or raises: TypeError for a wrong type and for an object whose __init__
 has not run, ValueError (InputError is one) or IndexError for a wrong value, MemoryError. One call at a time
-may use trees, a pool, a window or a solver, with the requests that came from it: InputError for another
-thread's, and for the rules of a game in the middle of its own search. Where rules in Python fail in a search,
-the trees forget their nodes and can go on; a pool that they stop in the middle of a move refuses to.
+may use trees, a pool or a window, with the requests that came from it: InputError for another thread's, and
+for the rules of a game in the middle of its own search. Where rules in Python fail in a search, the trees
+forget their nodes and can go on; a pool that they stop in the middle of a move refuses to.
 """
 
 from collections.abc import Sequence

@@ -158,7 +158,7 @@ def test_a_game_that_is_used_before_its_own_constructor_says_so() -> None:
         (lambda: pool_of(temperature_half_life=0), "temperature_half_life is 0"),
         (lambda: pool_of(max_opening_plies=2**31 - 1), "max_opening_plies is 2147483647"),
         (lambda: pool_of().new_weights(1, np.nan), "resign_below is -?nan"),
-        (lambda: _core.Connect4Solver(2**31 - 1), "table_mb is 2147483647 MB"),
+        (lambda: _core.Connect4Solver(2**31 - 1), "table of 2147483647 MB: give 1 to 65536"),
         (lambda: _core.ReplayWindow(CONNECT4).sample(2**31 - 1, 1), "count is 2147483647"),
         (lambda: _core.ReplayWindow(CONNECT4).sample(-1, 1), "count is -1"),
         (lambda: CONNECT4.initial().perft(10**6), "depth is 1000000; give 0 to 42"),

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "core/memory.h"
+
 namespace selfplay::connect4 {
 
 namespace {
@@ -17,6 +19,7 @@ TranspositionTable::TranspositionTable(int megabytes) {
   if (megabytes < 1 || megabytes > 65536) {
     throw std::invalid_argument("table of " + std::to_string(megabytes) + " MB: give 1 to 65536");
   }
+  check_memory("table_mb", megabytes);
   size_ = std::bit_floor((static_cast<std::size_t>(megabytes) << 20) / sizeof(std::uint64_t));
   hash_shift_ = 64 - std::countr_zero(size_ / kWays);
   clear();
