@@ -117,7 +117,8 @@ def _worth(spelt: str) -> Fraction | Constant | None:
         value = sympy.simplify(value)
     if value.is_Rational:
         return Fraction(int(value.p), int(value.q))
-    return Constant(sympy.latex(value, ln_notation=True), value)
+    text = sympy.latex(value, ln_notation=True).replace(r" \left(", r"\left(")
+    return None if text.strip("- ") == "e" else Constant(text, value)  # a letter by itself is no number
 
 
 class _Unreadable(Exception):  # noqa: N818 - never leaves this file

@@ -46,7 +46,7 @@ _SIGNS = (
     rf"[-+*/^!()\[\]{{}}{SET_OPEN}{SET_CLOSE}=<>|\u00b1\u221e\u222a\u00b0%\u00d7\u00b7\u00f7\u221a\u03c0]"
 )
 _COMMA = r",(?=\s?[-+(\\]?[0-9\\\u221e])"
-_EULER = r"(?<=[0-9 {(])e(?![A-Za-z])|\be(?=\s?[\^/]|\s\\)"
+_EULER = r"(?<=[ {(])e(?![A-Za-z])|\be(?=\s?[\^/]|\s\\)"
 _ATOM = rf"(?:{_DIGITS}|{_COMMANDS}|{_SIGNS}|{_COMMA}|{_EULER})"
 _RUN = re.compile(rf"{_ATOM}(?:[ \t]{{0,2}}{_ATOM})*")
 _HAS_NUMBER = re.compile(r"[0-9\u03c0\u221a\u221e]|\\(?:pi|sqrt)|\be\s?\^")
