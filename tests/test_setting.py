@@ -12,6 +12,7 @@ from engine.config import Config, build_config, parse_assignments
 from engine.errors import UserError
 from engine.language.settings import METHODS, TextConfig, build_text_config
 from engine.setting import section_docs, settings_of
+from games.text.addition import Addition
 
 TEXT = TextConfig(task="countdown", method="rft")
 
@@ -111,14 +112,25 @@ def test_the_command_shows_what_a_method_sets(method: str) -> None:
     assert changed <= {row.key for row in settings_of(build_text_config(method, "TASK"))}
 
 
+def test_the_command_shows_what_a_tasks_preset_sets() -> None:
+    document = json.loads(invoke("addition", "--method", "rest-em", "--preset", "demo", "--json"))
+    rows = {row["key"]: row for row in document["settings"]}
+    for key, value in {**Addition.presets["demo"]["sample"]}.items():
+        assert rows[f"sample.{key}"]["default"] == value
+    assert (rows["task"]["default"], rows["preset"]["default"]) == ("addition", "demo")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--preset", "large"], "name the game that has it"),
+        (["--preset", "large"], "settings GAME --preset large"),
+        (["--method", "rft"], "settings text --method rft"),
         (["connect4", "--preset", "huge"], "no preset 'huge'"),
-        (["connect4", "--method", "rft"], "goes with text"),
+        (["connect4", "--method", "rft"], "unknown task 'connect4'"),
         (["text", "--method", "rtf"], "did you mean 'rft'"),
-        (["text", "--preset", "x"], "--method NAME"),
+        (["text", "--preset", "x"], "settings TASK --method M --preset x"),
+        (["text", "--method", "rft", "--preset", "demo"], "settings TASK --method rft --preset demo"),
+        (["countdown", "--method", "rest-em", "--preset", "huge"], "no preset 'huge'"),
         (["conect4"], "did you mean 'connect4'"),
     ],
 )

@@ -23,10 +23,13 @@ def settings(
     game: Annotated[
         str | None,
         typer.Argument(
-            metavar="[GAME|text]", help="a game, for the values of its preset; text: the loop on text"
+            metavar="[GAME|TASK|text]",
+            help="a game, or with --method a text task, for the values of its preset; text: the loop on text",
         ),
     ] = None,
-    preset: Annotated[str | None, typer.Option("--preset", help="of the game; default: default")] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", help="of the game or task; default: default")
+    ] = None,
     method: Annotated[
         str | None, typer.Option("--method", help="with text, for what the method sets")
     ] = None,
@@ -39,13 +42,13 @@ def settings(
     """
     from engine.setting import section_docs, settings_of
 
-    if game is None and preset is not None:
+    if game is None and (preset or method):
+        option = f"--preset {preset}" if preset else f"--method {method}"
         raise UserError(
-            f"--preset {preset}: name the game that has it: selfplay settings GAME --preset {preset}"
+            f"{option}: name what has it: selfplay settings {'GAME' if preset else 'text'} {option}"
         )
-    if game != TEXT and method is not None:
-        raise UserError(f"--method {method} goes with text: selfplay settings text --method {method}")
-    plain, chosen = _text_values(method, preset) if game == TEXT else _game_values(game, preset)
+    is_text = game == TEXT or method is not None
+    plain, chosen = _text_values(game, method, preset) if is_text else _game_values(game, preset)
     rows, usual = settings_of(chosen), {row.key: row.default for row in settings_of(plain)}
     changed = {row.key for row in rows if row.default != usual[row.key]}
     docs = section_docs(type(plain))
@@ -69,13 +72,24 @@ def _game_values(game: str | None, preset: str | None) -> tuple[Any, Any]:
     return Config(game=game, preset=name), chosen
 
 
-def _text_values(method: str | None, preset: str | None) -> tuple[Any, Any]:
+def _text_values(task: str | None, method: str | None, preset: str | None) -> tuple[Any, Any]:
+    """(settings as they are for any task and method, settings of the method and of the task's preset)."""
+    from engine.cli.text_run import open_task
+    from engine.language.problem.task_registry import task_preset
     from engine.language.settings import TextConfig, build_text_config
 
-    if preset is not None:
-        raise UserError(f"--preset {preset} goes with a game; text has methods: --method NAME")
-    plain = TextConfig(task="TASK", method=method or "METHOD")
-    return plain, build_text_config(method, "TASK") if method else plain
+    name = preset or "default"
+    plain = TextConfig(task=task if task and task != TEXT else "TASK", method=method or "METHOD", preset=name)
+    if method is None:
+        if preset is not None:
+            raise UserError(
+                f"--preset {preset}: name its task and a method: settings TASK --method M --preset {preset}"
+            )
+        return plain, plain
+    if task == TEXT and preset is not None:
+        raise UserError(f"--preset {preset} is a task's: settings TASK --method {method} --preset {preset}")
+    layer = {} if task in (None, TEXT) else task_preset(open_task(str(task)), name)
+    return plain, build_text_config(method, plain.task, layer, {"preset": name})
 
 
 def _print(rows: Sequence[Setting], docs: dict[str, str], changed: set[str]) -> None:
