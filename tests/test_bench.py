@@ -15,6 +15,7 @@ from engine import _core
 from engine.bench import core, cores, network, program, tree
 from engine.bench.rate import median_rate, rate
 from engine.bench.row import make_row
+from engine.errors import UserError
 from engine.registry import load_game
 
 GAME = load_game("connect4")
@@ -241,3 +242,16 @@ def test_one_core_is_left_again() -> None:
 def test_startup_is_the_median_of_real_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "STARTS", 1)
     assert 0.02 < program.measure_startup()["ours"] < 60
+
+
+def test_what_the_process_of_cores_refuses_is_told_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    with pytest.raises(UserError, match="unknown game 'nosuch'"):
+        cores.measure_cores("nosuch", 0.1)
+
+
+def test_a_process_of_cores_that_dies_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(cores, "_measure_into", print)  # says nothing to the driver and ends
+    with pytest.raises(UserError, match="has ended or hangs"):
+        cores.measure_cores("connect4", 0.1)

@@ -38,7 +38,7 @@ from engine.selfplay import Games, StoppedError
 MAX_DEATHS = 4
 """Deaths of one actor over one command after which the run ends."""
 
-START_S = 300.0
+START_S = 120.0
 """What starting may take, however busy the process is meanwhile."""
 
 END_S = 2.0

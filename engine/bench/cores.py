@@ -39,7 +39,9 @@ def measure_cores(spec: str, seconds: float) -> list[Row]:
     theirs.close()
     try:
         if ours.poll(START_S + 20 * seconds):
-            rows: list[Row] = ours.recv()
+            rows: list[Row] | str = ours.recv()
+            if isinstance(rows, str):
+                raise UserError(rows)
             return rows
         raise EOFError
     except EOFError as error:
@@ -53,7 +55,11 @@ def measure_cores(spec: str, seconds: float) -> list[Row]:
 
 
 def _measure_into(connection: Connection, spec: str, seconds: float) -> None:
-    connection.send(_measure(spec, SETTINGS, seconds))
+    """Send the rows, or what the user has to mend."""
+    try:
+        connection.send(_measure(spec, SETTINGS, seconds))
+    except UserError as error:
+        connection.send(str(error))
 
 
 def _measure(spec: str, settings: dict[str, object], seconds: float) -> list[Row]:
