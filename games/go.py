@@ -9,6 +9,8 @@ from typing import Any
 from engine import _core
 from engine.errors import InputError
 
+_HANDICAP = re.compile(r"[0-9]*|[A-Za-z][0-9]{1,2}(\+[A-Za-z][0-9]{1,2})*")
+
 
 class Go(_core.Go):
     """Go; a move is a point such as D4, or pass.
@@ -45,6 +47,12 @@ class Go(_core.Go):
     ) -> None:
         self._options = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         columns, rows = _sides(size)
+        for name in ("komi", "max_plies", "resumptions"):
+            if isinstance(self._options[name], bool):
+                raise InputError(f"{name} {self._options[name]} is not a number")
+        if isinstance(handicap, bool) or not _HANDICAP.fullmatch(str(handicap)):
+            shown = str(handicap)[:60]
+            raise InputError(f"handicap '{shown}' is neither a number of stones nor points such as C3+G7")
         over: dict[str, Any] = {"ko": ko, "suicide": suicide, "scoring": scoring}
         if isinstance(rules, dict):
             unknown = sorted(rules.keys() - over.keys())

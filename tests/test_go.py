@@ -49,7 +49,10 @@ def test_a_games_name_gives_the_game(spec: str) -> None:
         ("go:ko=super", "'super'"),
         ("go:size=9,handicap=99", "99|handicap"),
         ("go:resumptions=-1", "resumptions -1"),
-        ("go:size=9,handicap=C3+pass", "pass"),
+        ("go:size=9,handicap=C3+pass", "handicap 'C3.pass' is neither a number of stones nor points such as"),
+        ("go:size=9,handicap=-2", "handicap '-2' is neither a number of stones nor points such as"),
+        ("go:size=9,handicap=C3", "handicap of 1 stones: give two or more"),
+        ("go:size=9,handicap=true", "handicap 'True' is neither"),
         ("go:colour=blue", "no option 'colour'"),
     ],
 )
@@ -81,12 +84,16 @@ def test_the_rules_service_answers_for_go(ask: Any) -> None:
             {"id": 2, "size": 3, "rules": {"ko": "simple", "suicide": False}, "moves": ["B2"], "perft": 1},
             {"id": 3, "size": 5, "position": "C3 C3"},
             {"id": 4, "size": 5, "rules": {"kou": "simple"}, "position": ""},
+            *({"id": 5, "size": 5, name: True} for name in ("komi", "resumptions", "max_plies", "handicap")),
         ],
     )  # fmt: skip
     assert (answers[0]["terminal"], answers[0]["outcome"], answers[0]["score"]) == (True, 1, 24.5)
     assert answers[1]["nodes"] == len(answers[1]["legal"])
     assert "C3" in answers[2]["error"]
     assert "kou" in answers[3]["error"]
+    for name, refused in zip(("komi", "resumptions", "max_plies", "handicap"), answers[4:], strict=True):
+        assert name in refused["error"]
+        assert "True" in refused["error"]
 
 
 @pytest.mark.parametrize("rules", ["tromp-taylor", "chinese", "aga", "new-zealand", "japanese"])

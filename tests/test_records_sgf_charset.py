@@ -156,6 +156,16 @@ def test_a_second_byte_that_is_a_backslash_ends_no_value(name: str) -> None:
         assert record.tags["PB"] == name or len(name) == 1  # one letter may be of any charset
 
 
+@pytest.mark.parametrize("claim", ["", "CA[UTF-8]", "CA[Shift_JIS]"])
+def test_escape_sequences_tell_the_charset(claim: str) -> None:
+    # Of these letters bytes are brackets and backslashes.
+    record = read_one(f"(;GM[1]{claim}RU[AGA]PB[本因坊]PW[十段]EV[純碁]KM[6.5];B[dd])".encode("iso2022_jp"))
+    assert (record.tags["PB"], record.tags["PW"], record.tags["EV"]) == ("本因坊", "十段", "純碁")
+    assert record.answer()["komi"] == 6.5
+    (warning,) = record.warnings
+    assert warning.endswith(": read as iso2022_jp")
+
+
 def test_what_fits_nothing_is_replaced_and_told() -> None:
     record = read_one(b"(;GM[1]SZ[9]RU[AGA]PB[\xff\xff\x81\x00\x98\x90]KM[6.5];B[cc])")
     assert "\ufffd" in record.tags["PB"]

@@ -45,6 +45,13 @@ read_one = Reader(sgf).one
         ("150.0", 150),
         ("50.0", 50),
         ("24", 24),
+        ("6目半", 6.5),
+        ("コミ6目半", 6.5),
+        ("半目", 0.5),
+        ("6집반", 6.5),
+        ("黑贴6.5目", 6.5),
+        ("Komi: 7.5", 7.5),
+        ("6.5 Points", 6.5),
     ],
 )
 def test_komi_in_points(written: str, komi: float) -> None:
@@ -74,6 +81,8 @@ def test_komi_in_points(written: str, komi: float) -> None:
         ("65", [], "japanese", 65),
         ("123", [], "japanese", 123),
         ("6.5 by agreement", [], "japanese", 6.5),
+        ("黑贴3又3/4子", [], "chinese", 7.5),
+        ("贴3.75子", [], "chinese", 7.5),
     ],
 )
 def test_a_komi_that_is_not_plainly_points_is_told(
@@ -89,7 +98,8 @@ def test_fox_writes_no_warning_for_an_even_game() -> None:
 @pytest.mark.parametrize(
     "written",
     ["six", "6.3", "6.25", "625.5", "700.5", "1e2", "6.5x", "6.5 1/2", "5 1/3", "51/2", "5 /", "1/2/4", "nan",
-     "inf", "6..5", "--6", "6.5 or 7.5", "$5", "65"],
+     "inf", "6..5", "--6", "6.5 or 7.5", "$5", "65",
+     "7²", "6.5目半", "6.5 komi, reverse", "5 for Black", "逆コミ5目", "Komi", "半"],
 )  # fmt: skip
 def test_what_is_no_komi_is_named(written: str) -> None:
     with pytest.raises(UserError, match=r"KM\["):
@@ -143,6 +153,8 @@ def test_the_handicap_game_of_a_chinese_server() -> None:
         ("Ing", "tromp-taylor"),
         ("Chinese-KGS", "chinese-kgs"),
         ("chinese-ogs", "chinese-ogs"),
+        ("数子", "chinese"),
+        ("日韩规则", "japanese"),
     ],
 )
 def test_rules(written: str, name: str) -> None:
@@ -151,13 +163,23 @@ def test_rules(written: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("written", "name"),
-    [("Japanese 1989", "japanese"), ("Chinese (2002)", "chinese"), ("Nihon Ki-in, 1989", "japanese")],
+    [
+        ("Japanese 1989", "japanese"),
+        ("Chinese (2002)", "chinese"),
+        ("Nihon Ki-in, 1989", "japanese"),
+        ("AGA (area)", "aga"),
+        ("AGA 2012", "aga"),
+        ("Chinese area scoring", "chinese"),
+        ("Ing1996", "tromp-taylor"),
+        ("Ing's SST", "tromp-taylor"),
+        ("中国规则(黑贴3.75子)", "chinese"),
+    ],
 )
 def test_rules_within_a_text_are_told(written: str, name: str) -> None:
     assert rules_options(written) == ({"rules": name}, f"rules RU[{written}]: read as {name}")
 
 
-@pytest.mark.parametrize("written", ["Stone scoring", "Tibetan", "house", "?", "Japanese or Chinese"])
+@pytest.mark.parametrize("written", ["Tibetan", "house", "?", "Japanese or Chinese", "EGF", "let us play"])
 def test_unknown_rules_are_told(written: str) -> None:
     assert rules_options(written) == ({"rules": "japanese"}, f"unknown rules RU[{written}]: read as japanese")
 
@@ -172,6 +194,13 @@ def test_unknown_rules_are_told(written: str) -> None:
         ("koSITUATIONALscoreAREAtaxNONEsui1", ",rules=new-zealand"),
         ("koSIMPLEscoreTERRITORYtaxNONEsui0", ",rules=japanese"),
         ("kosimplescoreareasui0whbn", ",rules=chinese"),
+        ("scoreAREA koSIMPLE sui0 whbN tax:NONE", ",rules=chinese"),
+        ('{"ko":"SIMPLE","scoring":"AREA","suicide":false,"whiteHandicapBonus":"N"}', ",rules=chinese"),
+        (
+            '{"hasButton": false, "ko": "SITUATIONAL", "scoring": "AREA", "suicide": true, "tax": "NONE",'
+            ' "whiteHandicapBonus": "0", "friendlyPassOk": false}',
+            ",rules=new-zealand",
+        ),
     ],
 )
 def test_rules_by_their_parts(written: str, game: str) -> None:
@@ -192,6 +221,18 @@ def test_rules_by_their_parts(written: str, game: str) -> None:
         ("koSIMPLEscoreAREAsui0sui1", "suicide twice"),
         ("koSIMPLEscoreAREAwhbN-2", "'-2'"),
         ("koSIMPLEscoreOTHER", "'scoreOTHER'"),
+        ("aga-button", "a button"),
+        ("AGA with button", "a button"),
+        ("stone-scoring", "a group tax"),
+        ("Ancient Territory", "a group tax"),
+        ("chinese ancient", "a group tax"),
+        ('{"ko":"SIMPLE","scoring":"AREA","hasButton":true,"suicide":false}', "button1"),
+        ('{"ko":"SIMPLE","scoring":"TERRITORY","tax":"ALL","suicide":false}', "taxALL"),
+        ('{"ko":"SIMPLE","scoring":"AREA","suicide":false,"mine":1}', "'mine1'"),
+        ('{"ko":"SIMPLE","ko":"POSITIONAL","suicide":false}', "ko twice"),
+        ('{"ko":["SIMPLE"\\]}', "is not understood"),
+        ('{"ko":"SIMPLE"', "is no JSON"),
+        ('{"ko":' * 1500, "is no JSON"),
     ],
 )
 def test_parts_that_are_not_played_are_refused_by_name(written: str, name: str) -> None:
@@ -206,3 +247,34 @@ def test_parts_that_are_not_played_are_refused_by_name(written: str, name: str) 
 def test_parts_that_rest_on_an_agreement_are_told(written: str, name: str) -> None:
     (warning,) = read_one(f"(;SZ[9]KM[6]RU[{written}])").warnings
     assert name in warning
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "taken"),
+    [
+        ("koSIMPLEscoreAREA", "go:size=9,ko=simple,komi=6", "sui1"),
+        ("koSIMPLE", "go:size=9,ko=simple,komi=6", "scoreAREA, sui1"),
+        ('{"suicide":true}', "go:size=9,komi=6", "koPOSITIONAL, scoreAREA"),
+    ],
+)
+def test_parts_that_are_left_out_are_told(written: str, name: str, taken: str) -> None:
+    record = read_one(f"(;SZ[9]KM[6]RU[{written}])")
+    assert record.name == name
+    assert record.warnings == (f"rules RU[{written}]: read with {taken}",)
+
+
+@pytest.mark.parametrize(
+    ("komi", "wanted", "warnings"),
+    [
+        ("", 7.5, ()),
+        ("KM[7.5]", 7.5, ()),
+        ("KM[6.5]", 6.5, ("komi 7.5 in RU differs from KM[6.5], which is taken",)),
+    ],
+)
+def test_a_komi_among_the_rules(komi: str, wanted: float, warnings: tuple[str, ...]) -> None:
+    for rules in (
+        "koSIMPLEscoreAREAtaxNONEsui0komi7.5",
+        '{"ko":"SIMPLE","scoring":"AREA","suicide":false,"komi":7.5}',
+    ):
+        record = read_one(f"(;SZ[9]RU[{rules}]{komi})")
+        assert (record.answer()["komi"], record.warnings) == (wanted, warnings)

@@ -142,6 +142,9 @@ def test_properties_of_the_game_in_any_node(text: str, name: str, start: str) ->
         ("HA[7]PL[B];B[cc]", "HA[7] with Black to move first: no bonus for White"),
         ("HA[3]AB[cc][gg];W[dd]", "HA[3] with 2 stones (AB): read as 2"),
         ("AB[cc][gg];W[dd]", "black stones set up without HA: White gets no bonus of 1 points"),
+        ("PL[W];B[cc]", "B moves first where W is to: a pass is put before"),
+        (";B[cc](;W[dd]);B[ee]", "line 1: the main line is read, variations are left out"),
+        (";B[cc]();W[dd]", "line 1: the main line is read, variations are left out"),
     ],
 )  # fmt: skip
 def test_what_is_not_taken_as_written_is_told(rest: str, warning: str) -> None:
@@ -151,7 +154,14 @@ def test_what_is_not_taken_as_written_is_told(rest: str, warning: str) -> None:
 
 @pytest.mark.parametrize(
     "rest",
-    [";B[cc];PL[W];W[dd]", ";B[cc];AB[cc];W[dd]", "AB[aa]PL[1];B[cc];AE[dd]AB[aa];PL[2]", ";B[cc]PL[white]"],
+    [
+        ";B[cc];PL[W];W[dd]",
+        ";B[cc];AB[cc];W[dd]",
+        "AB[aa]PL[1];B[cc];AE[dd]AB[aa];PL[2]",
+        ";B[cc]PL[white]",
+        "AB[]PL[]AE[];B[cc];AW[]PL[];W[dd]",
+        "AB[aa][aa]AB[aa];B[cc]",
+    ],
 )
 def test_what_stands_as_the_moves_left_it_is_no_change(rest: str) -> None:
     assert read_one(f"(;{HEAD}{rest})").warnings == ()
@@ -162,6 +172,48 @@ def test_a_captured_stone_may_be_taken_off_beside_the_capture() -> None:
     assert moves_of(record) == ["A8", "J1", "B9", "H2"]
     with pytest.raises(UserError, match=r"AW\[aa\]: stones are set up after move 3"):
         read_one(f"(;{HEAD}AW[aa];B[ab];W[ii];B[ba];AW[aa])")
+
+
+def test_the_node_of_the_first_move_may_set_up_stones() -> None:
+    record = read_one(f"(;{HEAD};AW[aa]AB[ba]B[ab];W[cc])")
+    assert record.answer()["position"] == "B:B9 W:A9; A8 C7"
+    assert record.answer()["captures"] == {"black": 1, "white": 0}
+    assert moves_of(read_one(f"(;{HEAD}AB[dd];AE[dd]B[dd];W[cc])")) == ["D6", "C7"]
+
+
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [
+        ("AB[cc]AE[cc];W[dd]", r"AE\[cc\]: the point has a stone, and is to be empty"),
+        ("AE[aa:ii]AB[cc];W[dd]", r"AE\[aa:ii\]: the point has a stone"),
+        ("PL[W][B];B[cc]", r"PL\[B\]\[W\]: one player moves next"),
+        (";B[cc];PL[W]PL[B]", r"PL\[B\]\[W\]: one player moves next"),
+        ("HA[10];W[dd]", "HA, AB and AW: handicap of 10 on a 9x9 board: give 2 to 9 "),
+        (";B[D4]", "ply 1: move 'D4' is off the 9x9 board, whose points are aa to ii; a pass is empty"),
+    ],
+)
+def test_what_cannot_be_set_up_or_played_is_told_with_the_remedy(rest: str, message: str) -> None:
+    with pytest.raises(UserError, match=rf"^{message}.*\(the game of line 2\)$"):
+        read_one(f"\n(;{HEAD}{rest})")
+
+
+def test_many_rectangles_take_no_longer_than_one() -> None:
+    # Seconds; minutes if each set up its points one by one.
+    assert len(read_one(f"(;{HEAD}AB[aa:hi]{'[aa:hi]' * 300_000};W[ii])").moves) == 1
+
+
+@pytest.mark.parametrize("lost", ["(GM[1]SZ[9];B[cc];W[dd])", "B[aa];W[bb]"])
+def test_moves_before_the_first_game_are_a_bad_game(lost: str) -> None:
+    bad, good = read_all(f"\n{lost}\n(;{HEAD};B[cc])")
+    assert str(bad) == "line 2: moves before the first '(;' are of no game"
+    assert moves_of(good) == ["C7"]
+    with pytest.raises(UserError, match=r"no game: there is no '\(;'"):
+        read_all(lost)
+
+
+def test_one_warning_tells_of_a_property_with_many_values() -> None:
+    many = "".join(f"KM[{komi}]" for komi in range(1, 1000))
+    assert read_one(f"(;{HEAD}{many};B[cc])").warnings == ("KM[1] differs from KM[0], which is taken",)
 
 
 def test_a_later_player_to_move_does_not_begin() -> None:

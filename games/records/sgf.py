@@ -17,7 +17,7 @@ from engine._core import Game, InputError, State
 from engine.errors import UserError
 from games.go import Go
 from games.records.record import Move, Record, shortened
-from games.records.sgf_info import board_size, game_info
+from games.records.sgf_info import Info, board_size, game_info
 from games.records.sgf_komi import komi_option, komi_text
 from games.records.sgf_replay import Replay, main_line_plays, territory_marks
 from games.records.sgf_result import agree, parse_result, score_text
@@ -29,10 +29,13 @@ from games.records.sgf_tree import TAGS, Node, main_lines
 def read(data: bytes) -> Iterator[Record | UserError]:
     """The games of a file in order, or what is wrong with one. Raise UserError where there is none."""
     for line in main_lines(data):
+        if isinstance(line, UserError):
+            yield line
+            continue
         try:
-            yield line if isinstance(line, UserError) else _read_game(line.nodes, line.warnings)
+            yield _read_game(line.nodes, line.warnings)
         except (UserError, InputError) as error:
-            yield UserError(str(error))
+            yield UserError(f"{error} (the game of line {line.line})")
 
 
 def write(game: Game, state: State, tags: Mapping[str, str] | None = None) -> str:
@@ -81,7 +84,7 @@ def _read_game(nodes: Sequence[Node], warnings: Sequence[str]) -> Record:
     info = game_info(nodes)
     columns, rows = board_size(info.value("SZ"))
     rules, rules_warning = rules_options(info.value("RU"))
-    komi, komi_warning = komi_option(info.value("KM"), info.programs, rules["rules"])
+    komi, *komi_warnings = _komi(info, rules)
     plays = main_line_plays(nodes)
     first = plays[0].color if plays else ""
     opening = nodes[: plays[0].node + 1] if plays else nodes
@@ -101,11 +104,24 @@ def _read_game(nodes: Sequence[Node], warnings: Sequence[str]) -> Record:
     marks, marks_warning = territory_marks(nodes, plays, columns, rows)
     record = Record(game, game.name, start, moves, info.tags(), info.value("RE"), _describe, (), marks)
     notes = (
-        *warnings, *info.warnings, rules_warning, komi_warning, start_warning, *replay.warnings,
+        *warnings, *info.warnings, rules_warning, *komi_warnings, start_warning, *replay.warnings,
         marks_warning, _passes_warning(filled), _bonus_warning(game, start),
         _result_warning(record, replay.state), _draw_warning(info.value("RU"), replay.state),
     )  # fmt: skip
     return dataclasses.replace(record, warnings=tuple(note for note in notes if note))
+
+
+def _komi(info: Info, rules: dict[str, Any]) -> tuple[float, str, str]:
+    """By KM or, where there is none, by the rules, which lose it; and two warnings or ""."""
+    written, within = info.value("KM"), rules.pop("komi", "")
+    komi, warning = komi_option(written or within, info.programs, rules["rules"])
+    if written and within and komi != float(within):
+        return (
+            komi,
+            warning,
+            f"komi {within} in RU differs from KM[{shortened(written)[1:-1]}], which is taken",
+        )
+    return komi, warning, ""
 
 
 @functools.lru_cache(maxsize=64)
@@ -117,7 +133,8 @@ def _begin(game: Go, start: str) -> State:
     try:
         return game.parse(start)
     except InputError as error:
-        raise UserError(f"HA, AB and AW: {error}") from error
+        reason = str(error).rpartition("': ")[2]  # without the position, of which the file has no word
+        raise UserError(f"HA, AB and AW: {reason}") from error
 
 
 def _gtp_move(raw: str, columns: int, rows: int, number: int) -> str:
@@ -125,7 +142,11 @@ def _gtp_move(raw: str, columns: int, rows: int, number: int) -> str:
         return "pass"
     point = point_of(raw, columns, rows)
     if point is None:
-        raise UserError(f"ply {number}: move '{shortened(raw)[1:-1]}' is off the {columns}x{rows} board")
+        last = sgf_point(gtp_point((columns - 1, rows - 1), rows), rows)
+        raise UserError(
+            f"ply {number}: move '{shortened(raw)[1:-1]}' is off the {columns}x{rows} board, "
+            f"whose points are aa to {last}; a pass is empty"
+        )
     return gtp_point(point, rows)
 
 
@@ -147,6 +168,8 @@ def _count_resumptions(moves: Sequence[str]) -> int:
 
 def _passes_warning(filled: Sequence[tuple[str, str, bool]]) -> str:
     passes = sum(implied for _, _, implied in filled)
+    if passes == 1 and filled[0][2]:
+        return f"{filled[1][0]} moves first where {filled[0][0]} is to: a pass is put before"
     return f"moves of one color in a row: {passes} times the other's pass is put between" if passes else ""
 
 

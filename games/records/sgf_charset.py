@@ -34,6 +34,9 @@ _WIDER = {
 _STATEFUL = {"iso2022_jp", "iso2022_kr", "hz"}
 """Charsets that are written in the bytes of ASCII."""
 
+_ESCAPE = re.compile(rb"\x1b\$[@B)]")
+"""What announces characters of two bytes in ISO-2022."""
+
 _ALIASES = {
     "windows31j": "cp932",
     "extendedunixcodepackedformatforjapanese": "euc_jp",
@@ -164,13 +167,17 @@ class _Claimed:
         name = claim[1].decode("ascii", "replace").strip() if claim else ""
         claimed = find_charset(name)
         self.charset, self.warning = _WIDER.get(claimed, claimed), ""
-        is_likely = self.charset != "" and (data.isascii() or _is_likely(data, self.charset))
-        if is_likely and _fits(data, self.charset):
-            return
         shown = f"CA[{shortened(name)[1:-1]}]"
         what = (
             f"{shown} does not fit" if claimed else f"unknown charset {shown}" if name else "no charset (CA)"
         )
+        escaped = _escaped_charset(data) if claimed not in _STATEFUL else ""
+        if escaped:
+            self.charset, self.warning = escaped, f"{what}: read as {escaped}"
+            return
+        is_likely = self.charset != "" and (data.isascii() or _is_likely(data, self.charset))
+        if is_likely and _fits(data, self.charset):
+            return
         nearly = ("utf-8", self.charset) if is_likely else ("utf-8",)
         damaged = next((name for name in nearly if _nearly_fits(data, name)), "")
         if _fits(data, "utf-8"):
@@ -180,6 +187,13 @@ class _Claimed:
             self.charset, self.warning = damaged, f"{known}, damaged bytes replaced by U+FFFD"
         else:
             self.charset, self.warning = "", what if name else f"{what}, not UTF-8"
+
+
+def _escaped_charset(data: bytes) -> str:
+    """The charset whose escape sequences a text has; "" for one that has none."""
+    if not _ESCAPE.search(data):
+        return ""
+    return next((name for name in ("iso2022_jp", "iso2022_kr") if _fits(data, name)), "")
 
 
 def _nearly_fits(data: bytes, encoding: str) -> bool:

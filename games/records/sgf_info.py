@@ -36,22 +36,22 @@ class Info:
 def game_info(nodes: Sequence[Node]) -> Info:
     """Raise UserError for a file of another game than Go."""
     values: dict[str, str] = {}
-    warnings: list[str] = []
+    warnings: dict[tuple[str, bool], str] = {}
     moves = 0
     for node in nodes:
         for name in (name for name in (*TAGS, *_DECISIVE) if name in node):
             for value in filter(None, (text.strip() for text in node[name])):
                 shown = f"{name}[{shortened(value)[1:-1]}]"
                 if name not in values and moves and name != "RE" and name in _DECISIVE:
-                    warnings.append(f"{shown} stands after move {moves}: taken for the whole game")
+                    warnings[name, True] = f"{shown} stands after move {moves}: taken for the whole game"
                 if values.setdefault(name, value) != value and name in _DECISIVE:
                     first = f"{name}[{shortened(values[name])[1:-1]}]"
-                    warnings.append(f"{shown} differs from {first}, which is taken")
+                    warnings.setdefault((name, False), f"{shown} differs from {first}, which is taken")
         moves += sum(color in node for color in COLORS)
     if values.get("GM", "1") != "1":
         raise UserError(f"GM[{shortened(values['GM'])[1:-1]}] is not Go, which is GM[1]")
     programs = [value.strip() for node in nodes for value in node.get("AP", ())]
-    return Info(values, programs, warnings)
+    return Info(values, programs, tuple(warnings.values()))
 
 
 def board_size(text: str) -> tuple[int, int]:

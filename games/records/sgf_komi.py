@@ -33,6 +33,9 @@ _DECIMAL = re.compile(
 _MIXED = re.compile(
     "(?P<sign>[+-]?) ?(?:(?P<whole>[0-9]{1,9})(?: |-| - ))?(?P<over>[13]) ?/ ?(?P<under>[24])(?P<rest>.*)"
 )
+_NAME = re.compile("(?:komi|コミ|덤|[黑黒]?[贴貼]) ?:? ?")
+_HALF = re.compile("(?<![0-9.,])(?P<whole>[0-9]{0,9}) ?(?P<unit>目|点|點|집) ?[半반]|[半반] ?(?:目|点|點|집)")
+_REVERSED = re.compile(r"\b(?:reverse|black)\b|逆|[黑黒흑]")
 _POINTS = {"", "p", "pt", "pts", "point", "points", "moku", "目", "点", "點", "집"}
 _STONES = {"子", "zi", "stone", "stones"}
 
@@ -69,15 +72,19 @@ def komi_option(text: str, programs: Sequence[str] = (), rules: str = "") -> tup
 
 def _parse(text: str, shown: str) -> tuple[float, bool, str]:
     """The number, whether it is written without decimals and fraction, and the word after it."""
-    plain = unicodedata.normalize("NFKC", "".join(_REPLACED.get(letter, letter) for letter in text))
-    plain = " ".join("".join(_REPLACED.get(letter, letter) for letter in plain).split())
+    replaced = "".join(_REPLACED.get(letter, letter) for letter in text)
+    plain = unicodedata.normalize("NFKC", replaced)
+    plain = " ".join("".join(_REPLACED.get(letter, letter) for letter in plain).split()).lower()
+    plain = plain[match.end() :] if (match := _NAME.match(plain)) else plain
+    plain = _HALF.sub(lambda half: f"{half['whole'] or 0}.5", plain)
     mixed = _MIXED.fullmatch(plain)
     match = mixed or _DECIMAL.fullmatch(plain)
     rest = match["rest"] if match else ""
     unit = rest.strip(" .").lower()
     glued = rest[:1] not in ("", " ") and unit not in _POINTS | _STONES
-    if match is None or glued or re.search(r"[0-9/]", rest):
-        raise UserError(f"KM[{shown}] is not a number of points")
+    raised = any(unicodedata.category(letter) == "No" for letter in replaced)
+    if match is None or glued or raised or re.search(r"[0-9/]", rest) or _REVERSED.search(rest):
+        raise UserError(f"KM[{shown}] is not a number of points such as 6.5")
     if mixed:
         number = int(mixed["whole"] or 0) + int(mixed["over"]) / int(mixed["under"])
     else:
@@ -95,5 +102,5 @@ def _of_hundredths(count: float, shown: str, rules: str) -> float:
 
 def _of_stones(count: float, shown: str) -> float:
     if abs(count) > MOST_STONES:
-        raise UserError(f"KM[{shown}] is a komi in neither points nor stones")
+        raise UserError(f"KM[{shown}] is a komi in neither points nor stones: write points such as 6.5")
     return 2 * count

@@ -10,7 +10,7 @@ from engine.errors import UserError
 from games.go import Go
 from games.records.record import MAX_PLIES, Move, play_move, shortened
 from games.records.sgf_result import board_cells
-from games.records.sgf_start import COLORS, SETUP, gtp_point, player_of, points_of, setup_points
+from games.records.sgf_start import COLORS, SETUP, gtp_point, next_player, points_of, setup_points
 from games.records.sgf_tree import Node
 
 
@@ -73,21 +73,25 @@ class Replay:
         if following is not None and following.node == play.node:
             self.warnings.append(f"moves {number} and {number + 1} share a node: played in its order")
             return
-        later = [
-            node for node in self._nodes[play.node : end] if any(name in node for name in (*SETUP, "PL"))
-        ]
-        if not later:
-            return
+        # What the node of the first move sets up is in the start.
+        later = self._nodes[play.node + (number == 1) : end]
+        if any(name in node for node in later for name in SETUP):
+            self._check_stones(later, number)
+        for node in self._nodes[play.node : end]:
+            self._check_player(next_player(node), number, following)
+
+    def _check_stones(self, nodes: Sequence[Node], number: int) -> None:
         cells = board_cells(self.state)
-        for node in later:
-            for name, value, point in setup_points(node, self._columns, self._rows):
-                if cells[point] != name[1]:
+        stands = {f"A{cell}": {point for point in cells if cells[point] == cell} for cell in "BWE"}
+        for node in nodes:
+            for name, value, points in setup_points(node, self._columns, self._rows):
+                if not points <= stands[name]:
                     shown = f"{name}[{shortened(value)[1:-1]}]"
                     raise UserError(f"{shown}: stones are set up after move {number}, which is no game")
-            if "PL" in node:
-                self._check_player(player_of(node["PL"][0]), number, following)
 
     def _check_player(self, player: str, number: int, following: Play | None) -> None:
+        if not player:
+            return
         expected = following.color if following else COLORS[self.state.player()]
         if player != expected and self.state.outcome() is None:
             self.warnings.append(f"PL[{player}] after move {number} is left out: {expected} moves next")
@@ -117,6 +121,5 @@ def territory_marks(
 
 def _marked(nodes: Sequence[Node], name: str, columns: int, rows: int) -> Iterator[tuple[int, int]]:
     for node in nodes:
-        for value in node.get(name, ()):
-            if value.strip():
-                yield from points_of(name, value.strip(), columns, rows)
+        for value in filter(None, dict.fromkeys(map(str.strip, node.get(name, ())))):
+            yield from points_of(name, value, columns, rows)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from engine.errors import UserError
 from games.records.record import shortened
@@ -29,8 +31,8 @@ def start_text(nodes: Sequence[Node], handicap: str, first: str, columns: int, r
         color: sorted((p for p in board if board[p] == color), key=lambda p: (p[1], p[0])) for color in COLORS
     }
     # Beside a move PL is the next player.
-    turns = [player_of(node["PL"][0]) for node in nodes if "PL" in node and not node.keys() & set(COLORS)]
-    turn = turns[-1] if turns else ""
+    turns = [next_player(node) for node in nodes if not node.keys() & set(COLORS)]
+    turn = next(filter(None, reversed(turns)), "")
     count = _handicap(handicap)
     points = {color: ",".join(gtp_point(point, rows) for point in stones[color]) for color in COLORS}
     if count >= 2 and (turn or first) in ("W", ""):
@@ -58,40 +60,46 @@ def _ignored(handicap: int, turn: str, black: int, white: int) -> str:
 
 def _handicap(text: str) -> int:
     if text and not re.fullmatch(r"[0-9]{1,3}", text):
-        raise UserError(f"HA[{shortened(text)[1:-1]}] is not a number of stones")
+        raise UserError(f"HA[{shortened(text)[1:-1]}] is not a number of stones such as 2")
     return int(text or 0)
 
 
-def player_of(text: str) -> str:
-    """B or W, from PL."""
-    player = _PLAYERS.get(text.strip().lower())
-    if player is None:
-        raise UserError(f"PL[{shortened(text.strip().upper())[1:-1]}] is neither B nor W")
-    return player
+def next_player(node: Node) -> str:
+    """B or W, from PL; empty where a node does not say."""
+    players = set()
+    for text in filter(None, map(str.strip, node.get("PL", ()))):
+        if text.lower() not in _PLAYERS:
+            raise UserError(f"PL[{shortened(text.upper())[1:-1]}] is neither B nor W")
+        players.add(_PLAYERS[text.lower()])
+    if len(players) > 1:
+        raise UserError("PL[B][W]: one player moves next, leave B or W")
+    return "".join(players)
 
 
 def _setup(nodes: Sequence[Node], columns: int, rows: int) -> dict[Point, str]:
     """The stones of a position that is set up."""
     board: dict[Point, str] = {}
     for node in nodes:
-        placed: dict[Point, str] = {}
-        for name, value, point in setup_points(node, columns, rows):
-            if placed.get(point, name[1]) != name[1]:
-                raise UserError(f"{name}[{value}]: the point has a stone of the other color")
-            placed[point] = name[1]
-        board |= placed
+        placed: dict[str, set[Point]] = {name: set() for name in SETUP}
+        for name, value, points in setup_points(node, columns, rows):
+            if any(not points.isdisjoint(placed[other]) for other in SETUP if other != name):
+                what = "stone of the other color" if name != "AE" else "stone, and is to be empty"
+                raise UserError(f"{name}[{value}]: the point has a {what}")
+            placed[name] |= points
+        for name in SETUP:
+            board |= dict.fromkeys(placed[name], name[1])
     return {point: color for point, color in board.items() if color in COLORS}
 
 
-def setup_points(node: Node, columns: int, rows: int) -> Iterator[tuple[str, str, Point]]:
-    """Of every point that a node sets up: the property, its value and the point."""
+def setup_points(node: Node, columns: int, rows: int) -> Iterator[tuple[str, str, Set[Point]]]:
+    """Of all that a node sets up: the property, its value and the points."""
     for name in SETUP:
-        for value in node.get(name, ()):
-            for point in points_of(name, value.strip(), columns, rows):
-                yield name, value, point
+        for value in filter(None, dict.fromkeys(map(str.strip, node.get(name, ())))):
+            yield name, value, points_of(name, value, columns, rows)
 
 
-def points_of(name: str, value: str, columns: int, rows: int) -> list[Point]:
+@functools.lru_cache(maxsize=1024)
+def points_of(name: str, value: str, columns: int, rows: int) -> frozenset[Point]:
     """A point such as `dd`, or a rectangle such as `aa:cc`."""
     first, _, last = value.partition(":")
     ends = [point_of(text, columns, rows) for text in (first, last or first)]
@@ -99,7 +107,7 @@ def points_of(name: str, value: str, columns: int, rows: int) -> list[Point]:
         raise UserError(f"{name}[{shortened(value)[1:-1]}] is not a point of the {columns}x{rows} board")
     left, right = sorted(end[0] for end in ends if end)
     top, bottom = sorted(end[1] for end in ends if end)
-    return [(column, row) for row in range(top, bottom + 1) for column in range(left, right + 1)]
+    return frozenset(itertools.product(range(left, right + 1), range(top, bottom + 1)))
 
 
 def point_of(text: str, columns: int, rows: int) -> Point | None:

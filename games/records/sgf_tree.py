@@ -54,7 +54,7 @@ _SWALLOWED = re.compile(rf"(?P<game>\(\s*;\s*)?\b(?:{'|'.join(sorted(READ))})\s*
 
 _MOVE = re.compile(r";\s*(?:B|W|Black|White)\s*\[")
 _TOKEN = re.compile(
-    r"[\s\ufeff\0]*+(?:(?P<value>\[(?:[^\\\]]++|\\.)*+(?P<closed>\])?+)|(?P<bracket>[()])|(?P<node>;)"
+    r"[\s\ufeff\0\x1a]*+(?:(?P<value>\[(?:[^\\\]]++|\\.)*+(?P<closed>\])?+)|(?P<bracket>[()])|(?P<node>;)"
     r"|(?P<name>[A-Za-z][A-Za-z0-9]*+)|(?P<other>.))",
     re.DOTALL,
 )
@@ -66,6 +66,8 @@ class MainLine:
 
     nodes: Sequence[Node]
     warnings: Sequence[str]
+    line: int
+    """Of the file, where the game begins."""
 
 
 def main_lines(data: bytes) -> Iterator[MainLine | UserError]:
@@ -79,6 +81,8 @@ def main_lines(data: bytes) -> Iterator[MainLine | UserError]:
     charsets = Charsets(parts)
     line, found = 1, False
     for number, part in enumerate(parts):
+        if number == 0 and (lost := _moves_before(part, len(parts) > 1)):
+            yield UserError(lost)
         try:
             text, warning = charsets.decode(number)
         except UserError as error:
@@ -92,6 +96,16 @@ def main_lines(data: bytes) -> Iterator[MainLine | UserError]:
     if not found:
         shown = data[:80].decode("utf-8", "replace")
         raise UserError(f"no game: there is no '(;' in {shortened(shown)}")
+
+
+def _moves_before(part: bytes, has_games: bool) -> str:
+    """What is wrong where there are moves before the first game of a file, or ""."""
+    text = part.decode("latin-1")
+    start = _START.search(text)
+    moves = _MOVE.search(text, 0, start.start() if start else len(text))
+    if moves is None or not (start or has_games):
+        return ""
+    return f"line {text.count(chr(10), 0, moves.start()) + 1}: moves before the first '(;' are of no game"
 
 
 class _Part:
@@ -113,7 +127,8 @@ class _Part:
                 yield UserError(f"line {self._line_of(tree.wrong_at)}: {tree.wrong}")
             else:
                 notes = self._notes(tree, start, end, following.start() if following else len(self._text))
-                yield MainLine(tree.nodes, [*self._warnings, *(f"line {line}: {note}" for note in notes)])
+                told = [*self._warnings, *(f"line {line}: {note}" for note in notes)]
+                yield MainLine(tree.nodes, told, line)
             start = following
 
     def _notes(self, tree: _Tree, start: re.Match[str], end: int, following: int) -> Iterator[str]:
@@ -188,6 +203,8 @@ class _Tree:
                     self._take(kind, token[kind])
                 except UserError as error:
                     self.fail(token.start(kind), str(error))
+            elif kind == "node":
+                self.variations += 1
             if kind == "bracket":
                 self._nest(token["bracket"])
                 if self.depth == 0:

@@ -150,7 +150,9 @@ Start handicap_start(const Geometry& geometry, const std::vector<int>& points) {
     }
     start.stones[kBlack].set(point);
   }
-  if (points.size() < 2) throw InputError("a handicap takes two stones or more");
+  if (points.size() < 2) {
+    throw InputError("handicap of " + std::to_string(points.size()) + " stones: give two or more");
+  }
   start.to_move = kWhite;
   start.is_handicap = true;
   return start;
