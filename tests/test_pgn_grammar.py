@@ -65,9 +65,31 @@ GAMES = {
     "move numbers": ("1 . e4 1 ... e5 2. ... 2 Nf3 3.\n.. 3…\n3.Nc6 *", ["e2e4 e7e5 g1f3 b8c6 *"]),
     "no numbers": ("e4 e5\nNf3 *", ["e2e4 e7e5 g1f3 *"]),
     "signs": ("1. e4! $14 e5!?$2$3 2. Nf3 ?? += Nc6 +- *", ["e2e4 e7e5 g1f3 b8c6 *"]),
+    "symbols": ("1. e4 ⇄ e5 ⌓ 2. Nf3 +\u2212 Nc6 --+ 3. d4 -> d6 /\\ *", ["e2e4 e7e5 g1f3 b8c6 d2d4 d7d6 *"]),
+    "notes": ("1. e4 N 1... e6 TN! 2. d4 D d5 RR 3. Nc3 N $14 3... Nf6 N *",
+        ["e2e4 e7e6 d2d4 d7d5 b1c3 g8f6 *"]),
+    "checks in words": ("1. e4 f6 2. Qh5 ch g6 3. Qxg6 dis. ch. hxg6 4. Nf3 (4. f4 ch) *",
+        ["e2e4 f7f6 d1h5 g7g6 h5g6 h7g6 g1f3 *"]),
+    "checks in words at their moves": ("1. f3 d6 2. g4 e5 3. d3 Qh4ch. 4. Kd2 Bxg4dis.ch *",
+        ["f2f3 d7d6 g2g4 e7e5 d2d3 d8h4 e1d2 c8g4 *"]),
+    "mate in words": ("1. f3 e5 2. g4 Qh4 mate 0-1\n1. f3 e5 2. g4 Qh4Mate! 0-1",
+        ["f2f3 e7e5 g2g4 d8h4 0-1"] * 2),
+    "captures with colons": ("1. e4 d5 2. e:d5 Qd5: 3. Nc3 Q:g2 4. Bg2: *",
+        ["e2e4 d7d5 e4d5 d8d5 b1c3 d5g2 f1g2 *"]),
+    "en passant in capitals": ("1. e4 a6 2. e5 d5 3. exd6 EP! cxd6 *", ["e2e4 a7a6 e4e5 d7d5 e5d6 c7d6 *"]),
     "en passant": ("1. e4 a6 2. e5 d5 3. exd6 e.p. cxd6 *", ["e2e4 a7a6 e4e5 d7d5 e5d6 c7d6 *"]),
     "promotion in brackets": ('[FEN "7k/P7/8/8/8/8/8/K7 w - - 0 1"]\n\n1. a8(Q)+! Kg7 *',
         ["7k/P7/8/8/8/8/8/K7 w - - 0 1 a7a8q h8g7 *"]),
+    "a promotion apart": ('[FEN "7k/P7/8/8/8/8/8/K7 w - - 0 1"]\n\n1. a8 =Q+ Kg7 *',
+        ["7k/P7/8/8/8/8/8/K7 w - - 0 1 a7a8q h8g7 *"]),
+    "castling with dashes": ("1. Nf3 Nf6 2. g3 g6 3. Bg2 Bg7 4. O\u2013O O\u2212O *",
+        ["g1f3 g8f6 g2g3 g7g6 f1g2 f8g7 e1g1 e8g8 *"]),
+    "a number that touches the marker": (
+        "1. e4 e5 2.1/2-1/2\n1. d4 2.*\n1. c4 c5 2.1-0", ["e2e4 e7e5 1/2-1/2", "d2d4 *", "c2c4 c7c5 1-0"]),
+    "no markers and no tags": ("1. e4 e5 2. Nf3\n\n1. d4 d5\n \n1 c4 c5 +-", ["e2e4 e7e5 g1f3 *",
+        "d2d4 d7d5 *", "c2c4 c7c5 *"]),
+    "a variation after the marker": ("1. e4 e5 1-0 (1... c5 2. Nf3)\n\n1. d4 *", ["e2e4 e7e5 1-0", "d2d4 *"]),
+    "invisible signs": ("\u200e1.\u200b e4\u00ad e5\u2060 1-0\u200b", ["e2e4 e7e5 1-0"]),
     "halves": ("1. e4 1/2\n1. d4 ½-½\n1. c4 1/2 - 1/2", ["e2e4 1/2-1/2", "d2d4 1/2-1/2", "c2c4 1/2-1/2"]),
     "dashes": ("1. e4 1 - 0\n1. d4 0\u20131", ["e2e4 1-0", "d2d4 0-1"]),
     "text around games": (
@@ -75,7 +97,8 @@ GAMES = {
     "a small tag name": (f'[fen "{NO_QUEEN}"]\n[setup "1"]\n1. e4 *', [f"{NO_QUEEN} e2e4 *"]),
     "Chess960": (f'[Variant "Chess960"][FEN "{NINE}"] 1. d4 *', [f"{NINE} d2d4 *"]),
     "old line ends": ("[Event \"a\"]\r\r1. e4\re5 *\r%x\r[Event \"b\"]\r*", ["a e2e4 e7e5 *", "b *"]),
-    "an end of DOS": ("1. e4 1-0\x1a", ["e2e4 1-0"]),
+    "an end of DOS": ("1. e4 1-0\x1a\0\0", ["e2e4 1-0"]),
+    "joined files of DOS": ('1. e4 1-0\n\x1a[Event "b"]\n1. d4 *\n\x1a', ["e2e4 1-0", "b d2d4 *"]),
     "a mark in the middle": ('1. e4 *\n\ufeff[Event "b"]\n1. d4 *\ufeff', ["e2e4 *", "b d2d4 *"]),
 }  # fmt: skip
 
@@ -108,6 +131,12 @@ BAD = {
     f'[FEN "{NO_QUEEN} e2e4"] 1. e5 *': "has moves after it",
     f'[FEN "{NO_QUEEN}"]\n[FEN "{NINE}"]\n1. e4 *': "line 2: tag FEN is given twice",
     "1. e4 $1234 *": "line 1: '$1234' is neither a move nor a result",
+    "1. 5254 5755 *": "line 1: no move stands between the numbers 1 and 5254",
+    "1. e4 2. 3. d4 *": "line 1: no move stands between the numbers 2 and 3",
+    "1. e4 e5 2. N f3 *": "line 1: 'N' is a novelty or a knight without its square",
+    "1. e4 N f6 *": "line 1: 'N' is a novelty or a knight without its square",
+    "1. e4 — 2. d4 *": "line 1, ply 2 (1... —): move '—' is neither UCI",
+    "1. �f3 � *": "line 1, ply 1 (1. �f3): move '�f3' is neither UCI",
 }
 
 
@@ -129,6 +158,13 @@ def test_a_bad_game_ends_with_its_marker() -> None:
     assert "line 5: the variation has no end" in found[2]
 
 
+@pytest.mark.parametrize("bad", ["1:0", "1-0.", "0.5-0.5", "½:½", "resigns", "White wins", "(1. d4"])
+def test_a_bad_end_does_not_cost_the_next(bad: str) -> None:
+    first, second = (shown(one) for one in read_all(f"1. e4 e5 {bad}\n\n1. d4 d5 0-1"))
+    assert first.startswith("! line 1")
+    assert second == "d2d4 d7d5 0-1"
+
+
 @pytest.mark.parametrize(
     ("text", "warning"),
     [
@@ -147,6 +183,9 @@ def test_a_bad_game_ends_with_its_marker() -> None:
         ("2. Nf3 Nc6 *", "line 1, ply 1 (1. Nf3): the move has number 2, not 1"),
         ('[FEN "4k3/8/8/8/8/8/P7/4K3 b - - 0 1"] 9... Kd7 10. a4 10... Kd6 12. a5 *',
          "ply 4 (3. a5): the move has number 12, not 11"),
+        ("1. e4 e5 2. Nf3 ch Nc6 3. Bb5mate *", "line 1, ply 3 (2. Nf3+): the move gives no check"),
+        ("1. e4 e5 7. 1-0", "line 1: the number 7 before the end of the game is not 2"),
+        ('<pre>[White "a"]\n1. e4 *', "line 1: '<pre>' is neither a tag nor a move, and passed over"),
         ("1. e4 e5 2. Nf3+ Nc6 3. Bb5# *", "line 1, ply 3 (2. Nf3+): the move gives no check"),
         ("1. e4 e5\n2. Qh5 Nc6 3. Qxf7# *", "line 2, ply 5 (3. Qxf7#): the move gives no mate"),
     ],
@@ -348,6 +387,8 @@ LONG = {
     "escaped quotes": ('[a "' + '\\"' * 2_000_000, 1),
     "lines": ("1. e4" + "\n;\n%" * 1_000_000, 0),
     "en passant": ("1. e4" + " ep" * 100_000, 1),
+    "notes": ("1. e4" + " TN + ch mate" * 30_000 + " =Q" * 30_000, 1),
+    "first numbers": ("1. e4 e5" + "\n\n\n1." * 100_000, 0),
     "a word": ("1. " + "e" * 4_000_000, 1),
     "open comments": ('[Event "x"]\n\n1. e4 {\n' * 3_000, 3_000),
     "open comments and one end": ('[Event "x"]\n\n1. e4 {\n' * 3_000 + "}" + "(a)" * 100_000 + " Ke5", 3_000),

@@ -38,6 +38,8 @@ TEST(chess_epd_sets_the_clocks) {
         "0 1 bm e4;", "0 1;bm e4", "rc 1;", "hmvc 0; fmvn 1;;", R"(c0 "moves";)"}) {
     CHECK_EQ(clocks(text), std::string("0 1"));
   }
+  CHECK_EQ(clocks(R"(c9 "1/2-1/2")"), std::string("0 1"));
+  CHECK_EQ(clocks(R"(0 1 v1 "a" "b")"), std::string("0 1"));
   CHECK_EQ(clocks("3 7 bm Nf3; hmvc 3; fmvn 7;"), std::string("3 7"));
   CHECK_EQ(clocks("5 am Nf3;"), std::string("5 1"));
 }
@@ -52,6 +54,8 @@ TEST(chess_epd_errors_name_the_operation) {
   CHECK_EQ(clocks("rc 3;"), std::string("rc 3 asks for earlier occurrences; give the moves"));
   CHECK_EQ(clocks("id \"x"), std::string("string '\"x' has no end"));
   CHECK_EQ(clocks("bm e4; 12;"), std::string("operation '12' has no name"));
+  CHECK_EQ(clocks("c4 e5;"), std::string("'c4' is a move and no operation; write moves after a FEN"));
+  CHECK_EQ(clocks("0 1; Nf3 d5"), std::string("'Nf3' is a move and no operation; write moves after a FEN"));
   CHECK_EQ(clocks("0 1 e2e4;"), std::string("'e2e4' is a move and no operation; write moves after a FEN"));
 }
 

@@ -16,7 +16,8 @@ from typing import Any
 from engine._core import ChessState, Game, InputError, State
 from engine.errors import UserError
 from games.chess import Chess, Chess960, Gardner
-from games.records.pgn_grammar import GameText, read_games
+from games.records.pgn_grammar import read_games
+from games.records.pgn_movetext import GameText
 from games.records.pgn_text import decode
 from games.records.pgn_token import TAG_NAME, canonical_marker
 from games.records.record import Move, Record, shortened
@@ -137,7 +138,7 @@ def _replay(text: GameText, state: ChessState, shift: int | None) -> tuple[list[
     for at, text_of_move, number in text.words:
         word = _Word(state, text_of_move, functools.partial(text.line, at))
         if number:
-            shift = number - word.number() if shift is None else shift
+            shift = number - _move_number(state) if shift is None else shift
             odd_number = odd_number or word.odd_number(number, shift)
         action = word.action()
         odd_mark = odd_mark or word.odd_mark(action)
@@ -145,7 +146,20 @@ def _replay(text: GameText, state: ChessState, shift: int | None) -> tuple[list[
         state.play(action)
     if text.fault:
         raise UserError(text.fault)
-    return moves, (odd_mark, odd_number)
+    return moves, (odd_mark, odd_number or _odd_last_number(text, state, shift or 0))
+
+
+def _odd_last_number(text: GameText, state: ChessState, shift: int) -> str:
+    """What is wrong with a number that no move follows."""
+    expected = _move_number(state) + shift
+    if text.number in (0, expected):
+        return ""
+    line = text.line(text.number_at)
+    return f"line {line}: the number {text.number} before the end of the game is not {expected}"
+
+
+def _move_number(state: ChessState) -> int:
+    return int(state.fen().rsplit(" ", 1)[1])
 
 
 def _written_result(text: GameText) -> tuple[str, str]:
@@ -218,12 +232,9 @@ class _Word:
         except InputError as error:
             raise UserError(f"{self._place()}: {error}") from error
 
-    def number(self) -> int:
-        return int(self.state.fen().rsplit(" ", 1)[1])
-
     def odd_number(self, number: int, shift: int) -> str:
         """What is wrong with the number before it, where the game's are `shift` above those of the FEN."""
-        expected = self.number() + shift
+        expected = _move_number(self.state) + shift
         return "" if number == expected else f"{self._place()}: the move has number {number}, not {expected}"
 
     def odd_mark(self, action: int) -> str:
@@ -238,7 +249,7 @@ class _Word:
 
     def _place(self) -> str:
         state = self.state
-        number = f"{self.number()}{'.' if state.player() == 0 else '...'}"
+        number = f"{_move_number(state)}{'.' if state.player() == 0 else '...'}"
         shown = self.text if len(self.text) <= 40 else self.text[:40] + "…"
         return f"line {self.line()}, ply {state.ply() + 1} ({number} {shown})"
 

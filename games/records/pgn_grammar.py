@@ -7,8 +7,9 @@
     variation = ( any of a game's )        of any depth; passed over
 
 Between all of them may stand white space, comments, `{ … }` over any number of lines and `;` to the end of
-the line, and lines that begin with `%`. A game ends with its marker, with a tag after its moves, and with the
-text. It is read in one pass without recursion, but for games whose variations do not close: those take two.
+the line, and lines that begin with `%`. A game ends with its marker, with a tag after its moves, with an
+empty line before White's first number, and with the text. It is read in one pass without recursion, but for
+games whose variations do not close: those take two.
 """
 
 from __future__ import annotations
@@ -17,72 +18,24 @@ import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from engine.errors import UserError
+from games.records.pgn_movetext import GameText
 from games.records.pgn_token import (
     BETWEEN,
     BLANK,
     INSIDE,
     LINE_END,
     MAX_TAG,
-    PASSANT,
-    SCORE,
-    SIGN,
     TAG,
     TAG_LINE,
     TOKEN,
-    WORD,
     canonical_marker,
 )
-from games.records.record import MAX_PLIES, shortened
-
-MAX_WARNINGS = 10
-"""Of the tags of one game."""
+from games.records.record import shortened
 
 _NAMES = {name.lower(): name for name in ("Event", "FEN", "Result", "SetUp", "Variant")}
 """Tags that are known in any case, since they decide what a game is."""
-
-
-@dataclass
-class GameText:
-    """A game as it is written: its words are not compared with any rules."""
-
-    text: str = field(repr=False)
-    start: int
-    first_line: int
-    tags: dict[str, str] = field(default_factory=dict)
-    words: list[tuple[int, str, int]] = field(default_factory=list)
-    """Where in the text, a move, and the number before it, 0 where none is."""
-    marker: str = ""
-    """1-0, 0-1, 1/2-1/2 or *; empty where there is none."""
-    fault: str = ""
-    """What is wrong after these tags and words, the line first; empty where nothing is."""
-    warnings: list[str] = field(default_factory=list)
-    passed_over: list[str] = field(default_factory=list)
-    """Warnings of text before it, and after the last game."""
-    begun: bool = False
-    """Whether there is movetext."""
-    tags_end: int = 0
-    number: int = 0
-    """Of the move to come."""
-    unclosed: bool = False
-    """Whether one of its variations has no end."""
-
-    def line(self, at: int) -> int:
-        """The number of the line in the file."""
-        return self.first_line + self.text.count("\n", self.start, at)
-
-    def refuse(self, at: int, fault: str) -> None:
-        """Keep the first fault; what follows it is read for the game's end alone."""
-        self.fault = self.fault or f"line {self.line(at)}: {fault}"
-
-    def warn(self, at: int, warning: str) -> None:
-        """Keep a warning, of which there are at most MAX_WARNINGS."""
-        if len(self.warnings) < MAX_WARNINGS:
-            self.warnings.append(f"line {self.line(at)}: {warning}")
-        elif len(self.warnings) == MAX_WARNINGS:
-            self.warnings.append("more of the kind are left out")
 
 
 def read_games(text: str) -> Iterator[GameText]:
@@ -126,13 +79,15 @@ class _Reader:
             if part is None or part.lastgroup == "start":
                 return part is not None
             end = self._comment_end(self._at) if part.lastgroup == "brace" else part.end()
-            if part.lastgroup == "text" or end < 0:
-                self._note_stray("is neither a tag nor a move" if end >= 0 else "is a comment without end")
+            if part.lastgroup == "text":
+                self._note_stray(end, "is neither a tag nor a move")
+            elif end < 0:
+                self._note_stray(len(self._text), "is a comment without end")
             self._at = end if end >= 0 else self._tag_line
         return False
 
-    def _note_stray(self, reason: str) -> None:
-        shown = shortened(self._text[self._at : self._at + 80].splitlines()[0].rstrip())
+    def _note_stray(self, end: int, reason: str) -> None:
+        shown = shortened(self._text[self._at : min(end, self._at + 80)].splitlines()[0].rstrip())
         self._stray = self._stray or f"line {self._count_lines()}: {shown} {reason}"
 
     def _read_game(self) -> GameText:
@@ -154,18 +109,24 @@ class _Reader:
                 if not self._read_tag(game):
                     return True
                 continue
+            if part.lastgroup == "word" and game.is_next(part.start(), part[0]):
+                return True
             self._at = part.end()
-            if part.lastgroup == "word":
-                _add_word(game, part.start(), part[0])
-            elif part.lastgroup == "space":
-                pass
-            elif part.lastgroup == "marker":
-                # In a variation without end, only one at the end of a line can be the game's own.
-                if not game.unclosed or LINE_END.match(self._text, self._at):
-                    game.marker = canonical_marker(part[0])
+            if part.lastgroup in ("word", "marker"):
+                if self._ends_game(game, part):
                     return True
-            elif not self._read_bracket(game, part):
+            elif part.lastgroup != "space" and not self._read_bracket(game, part):
                 return False
+
+    def _ends_game(self, game: GameText, part: re.Match[str]) -> bool:
+        """Read a word or a marker; whether it ends the game."""
+        is_word = part.lastgroup == "word"
+        marker = game.add_word(part.start(), part[0]) if is_word else canonical_marker(part[0])
+        # In a variation without end, only one at the end of a line can be the game's own.
+        if not marker or (game.unclosed and LINE_END.match(self._text, self._at) is None):
+            return False
+        game.marker = marker
+        return True
 
     def _read_bracket(self, game: GameText, part: re.Match[str]) -> bool:
         """Read on from any other part; False where the game is to be read again."""
@@ -286,28 +247,3 @@ class _Reader:
         self._line += self._text.count("\n", self._counted, self._at)
         self._counted = self._at
         return self._line
-
-
-def _add_word(game: GameText, at: int, word: str) -> None:
-    game.begun = True
-    if game.fault:
-        return
-    part = WORD.fullmatch(word)
-    move = "" if part is None else part["move"]
-    if part is None:
-        game.refuse(at, f"{shortened(word)} is neither a move nor a result")
-        return
-    game.number = int(part["number"] or game.number)
-    if not move or SIGN.fullmatch(move):
-        return
-    if SCORE.fullmatch(move):
-        game.refuse(at, f"{shortened(move)} is none of the results 1-0, 0-1, 1/2-1/2, *")
-    elif PASSANT.fullmatch(move) and game.words and not game.words[-1][1].endswith(("p", ".")):
-        last, text, number = game.words[-1]
-        game.words[-1] = (last, text + move, number)
-    elif len(game.words) == MAX_PLIES:
-        game.refuse(at, f"a game of more than {MAX_PLIES} moves")
-        game.words.clear()
-    else:
-        game.words.append((at, move, game.number))
-        game.number = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 from engine.errors import UserError
 
@@ -15,11 +16,14 @@ _MARKED = (
 """Byte order marks, the longer ones first."""
 
 _DOS_END = "\x1a"
-"""Ends text files of old systems."""
+"""Ends text files of old systems; where such files were joined it stands between them."""
+
+_INVISIBLE = re.compile("[\ufeff\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069]")
+"""Byte order marks, and what pages put between letters for their layout."""
 
 
 def decode(data: bytes) -> str:
-    """The text with line feeds for line ends and without byte order marks.
+    """The text with line feeds for line ends and without byte order marks and invisible signs.
 
     UTF-16 and UTF-32 where a mark or four ASCII characters at the start say so; of any other each line is
     UTF-8 where that fits, else Windows-1252, else ISO-8859-1, the charset of the standard.
@@ -30,7 +34,8 @@ def decode(data: bytes) -> str:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
             text = "".join(map(_decode_line, data.splitlines(keepends=True)))
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", "").rstrip(_DOS_END + "\n")
+    text = _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return text.rstrip(_DOS_END + "\n\0").replace(_DOS_END, " ")
 
 
 def _decode_wide(data: bytes) -> str | None:

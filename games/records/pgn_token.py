@@ -6,6 +6,7 @@ Repetitions are possessive or bounded, so that no text is costly to read, in tim
 from __future__ import annotations
 
 import re
+import unicodedata
 
 MAX_TAG = 10_000
 """Characters of the longest tag that is read."""
@@ -48,18 +49,19 @@ INSIDE = _compile(rf"""
 """In a variation; nothing of it matches at a tag and at the end of the text."""
 
 _MOVE = rf"""
-    (?: [PNBRQK\u2654-\u265f]? \ufe0e? [a-h]? [1-8]? [{_DASHES}x\u00d7]? [a-h][1-8]
-        (?= [\s+\#!?=/(){{}};$nbrqNBRQe] | \Z )
+    (?: [PNBRQK\u2654-\u265f]? \ufe0e? [a-h]? [1-8]? [{_DASHES}x:\u00d7]? [a-h][1-8]
+        (?= [\s+\#!?=/(){{}};:$nbrqNBRQe] | \Z )
       | [0Oo] [{_DASHES}] [0Oo] )"""
 
 BETWEEN = _compile(rf"""
       (?P<space>  {_SPACE} )
     | (?P<start>  (?= \[ {_IN_TAG}
                     | \[ [ \t]*+ {_NAME} [ \t]++ [^\n\]]*+ \] [ \t]*+ $
-                    | [( \t]*+ (?: [0-9]{{1,5}} [ \t]*+ [.…] | (?: [0-9]{{1,5}} [ \t]++ )? {_MOVE} ) ) )
+                    | (?: ^ \( [( \t]*+ )?
+                      (?: [0-9]{{1,5}} [ \t]*+ [.…] | (?: [0-9]{{1,5}} [ \t]++ )? {_MOVE} ) ) )
     | (?P<marker> \*++ | {_MARKER} )
     | (?P<brace>  \{{ )
-    | (?P<text>   (?: [^\n{{;\[]++ | \[ (?! {_IN_TAG} ) ){{1,1000}}+ | \[ )
+    | (?P<text>   \( [^(){{}};\[\n]*+ \) | (?: [^\n{{;\[]++ | \[ (?! {_IN_TAG} ) ){{1,1000}}+ | \[ )
     """)
 """Outside of games. A tag that is none begins a game too, which is refused then."""
 
@@ -79,16 +81,54 @@ WORD = _compile(r"""
     """)
 """A number, a move or a sign, and numbers of annotation glyphs, each of them or none."""
 
-SIGN = re.compile(r"[!?]{1,6}|(?!--)[-+=/~#±∓⩲⩱∞□]{1,3}")
-PASSANT = re.compile(r"e\.?p\.?")
-SCORE = re.compile(rf"(?![0Oo](?:-[0Oo]){{1,2}}\Z)[0-9½OLo]++(?:[{_DASHES}:/.,]++[0-9½OLo]++)++")
+FIRST = re.compile(r"1(?:\.(?![.…])|\Z)")
+"""White's first number."""
+
+_CHECK = r"(?i: (?: dis | disc | dbl | double )? \.? ch (?: eck )? \.? )"
+_MATE = r"(?P<mate> \# | (?i: check )?+ (?i: mate ) \.? )"
+CHECK = _compile(rf"(?: {_MATE} | \+{{1,2}} | {_CHECK} ) [!?]*+")
+"""Check and mate, apart from their move."""
+CHECK_AT_END = _compile(rf"(?<=[1-8NBRQO0]) (?: {_MATE} | {_CHECK} ) [!?]*+ \Z")
+"""The same in words and at the end of a move."""
+PASSANT = _compile(r"(?i: e\.?p\.? ) [!?+\#]*+ \Z")
+PROMOTION = _compile(r"=[QRBNqrbn] [!?+\#]*+")
+NOTE = _compile(r"""
+    (?: (?: TN | D | RR | (?i: dis | disc | dbl | double ) \.? ) [!?]*+ (?! [^\s(){};\[\]$] )
+      | N [!?]*+ (?! [^\s(){};\[\]$] ) (?! \s++ [a-hx] ) )
+    """)
+"""A word that stands after a move and is none: a novelty, a diagram, an editor, a kind of check."""
+
+_SIGNS = frozenset(r"!?+-=/\~#<>^|∆Δ")
+_DASH_SIGNS = re.compile(f"[{_DASHES}]")
+
+SCORE = re.compile(rf"(?![0Oo](?:[{_DASHES}][0Oo]){{1,2}}\Z)[0-9½OLo]++(?:[{_DASHES}:/.,]++[0-9½OLo]++)++\.?")
 """What looks like a result."""
+
+_IS_MARKER = _compile(_MARKER)
+
+
+def is_sign(word: str) -> bool:
+    """Whether a word judges a move or a position: `!?`, `+-`, `±`, `⇄`; dashes alone are a move left out."""
+    plain = _DASH_SIGNS.sub("-", word)
+    return len(word) <= 6 and not set(plain) <= {"-"} and all(_is_sign(letter) for letter in plain)
+
+
+def _is_sign(letter: str) -> bool:
+    if letter in _SIGNS:
+        return True
+    is_symbol = letter > "\x7f" and unicodedata.category(letter) in ("Sm", "So")
+    return is_symbol and not "\u2654" <= letter <= "\u265f" and letter != "\ufffd"
+
+
+def is_marker(word: str) -> bool:
+    """Whether a word is a game's end, in the standard's spelling or another."""
+    return _IS_MARKER.fullmatch(word) is not None
 
 
 def canonical_marker(text: str) -> str:
     """A marker or the tag Result as the standard has it, where it is one in another spelling."""
     text = text.strip()
-    if not re.fullmatch(_MARKER, text, re.VERBOSE):
+    if not is_marker(text):
         return text
     ends = text[0] + text[-1]
     return {"**": "*", "10": "1-0", "01": "0-1"}.get(ends, "1/2-1/2")

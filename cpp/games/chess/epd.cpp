@@ -32,7 +32,7 @@ bool is_opcode(const std::string& word) {
   return !word.empty() && is_letter(word[0]) && std::all_of(word.begin(), word.end(), fits);
 }
 
-// As e4, e2e4 and Nf3 do, and c4, which may be an operation.
+// As e4, e2e4 and Nf3 do, and c4, which is an operation where a text in quotes follows.
 bool ends_with_square(const std::string& word) {
   const std::size_t size = word.size();
   return size >= 2 && word[size - 2] >= 'a' && word[size - 2] <= 'h' && is_digit(word[size - 1]);
@@ -41,6 +41,7 @@ bool ends_with_square(const std::string& word) {
 struct Operation {
   std::string opcode;
   std::vector<std::string> operands;
+  bool is_quoted = false;  // its first operand
 };
 
 // Reads the fields of a FEN, as many as are there, and then the operations.
@@ -84,8 +85,8 @@ class EpdReader {
     return text_.substr(start, at_ - start);
   }
 
-  // A list of moves has no semicolon; without one, only an opcode of the standard makes it an EPD. Some put
-  // the semicolon before an operation: `;D1 20 ;D2 400`.
+  // A list of moves has no semicolon and no quote; without one, only an opcode of the standard makes it an
+  // EPD. Some put the semicolon before an operation: `;D1 20 ;D2 400`.
   bool has_operations() {
     const std::size_t start = at_;
     if (at_ < text_.size() && text_[at_] == ';') return true;
@@ -93,7 +94,7 @@ class EpdReader {
     at_ = start;
     if (!is_opcode(first) || first == "moves") return false;
     const bool known = std::find(std::begin(kKnown), std::end(kKnown), first) != std::end(kKnown);
-    return known || text_.find(';', at_) != std::string::npos;
+    return known || text_.find_first_of(";\"", at_) != std::string::npos;
   }
 
   Operation operation() {
@@ -104,7 +105,9 @@ class EpdReader {
       fail("operation " + quoted(shown.empty() ? text_.substr(at_) : shown), "has no name");
     }
     while (skip_space() < text_.size() && text_[at_] != ';') {
-      operation.operands.push_back(text_[at_] == '"' ? string_operand() : word());
+      const bool quotes = text_[at_] == '"';
+      if (operation.operands.empty()) operation.is_quoted = quotes;
+      operation.operands.push_back(quotes ? string_operand() : word());
     }
     if (at_ < text_.size()) ++at_;
     return operation;
@@ -127,7 +130,7 @@ class EpdReader {
 
   void use(const Operation& operation) {
     const std::string& opcode = operation.opcode;
-    if (operation.operands.empty() && ends_with_square(opcode)) {
+    if (!operation.is_quoted && ends_with_square(opcode)) {
       fail(quoted(opcode), "is a move and no operation; write moves after a FEN");
     }
     if (opcode == "hmvc") set(clock_, operation);

@@ -21,8 +21,9 @@ std::string uci_text(const Board& board, Move move, bool takes_rook);
 std::string san_text(const Board& board, Move move);
 
 // A legal move in UCI, castling in either form, in SAN, or in long algebraic notation (Ng1-f3, e2-e4), also
-// with figurines and other dashes. A pawn's capture names its file, and x stands only where something is
-// captured; marks of check, mate and judgement are not compared with the board. Throws InputError.
+// with figurines and other dashes. A pawn's capture names its file, and x or a colon stands only where
+// something is captured; marks of check, mate and judgement are not compared with the board. Throws
+// InputError.
 Move parse_move(const Board& board, const std::string& text);
 
 }  // namespace selfplay::chess

@@ -93,12 +93,17 @@ bool take_marks(std::string& text) {
   return false;
 }
 
-// What a pawn becomes: Q, =Q, /Q or (Q), also in small letters. False where a sign has no letter.
-bool read_promotion(Reader& reader, Pattern& pattern) {
+bool is_capture_sign(char sign) { return sign == 'x' || sign == ':'; }
+
+// Reads what stands behind the target to the end of the text: a capture's colon (ed5:), and what a pawn
+// becomes: Q, =Q, /Q or (Q), also in small letters. False where it is anything else.
+bool read_end(Reader& reader, Pattern& pattern) {
+  pattern.captures |= reader.skip(":") != 0;
   const char sign = reader.skip("=/(");
   pattern.promotion = reader.piece();
   if (!pattern.promotion) pattern.promotion = reader.piece("pnbrqk");
-  return !sign || (pattern.promotion && (sign != '(' || reader.skip(")")));
+  const bool is_whole = !sign || (pattern.promotion && (sign != '(' || reader.skip(")")));
+  return is_whole && reader.done();
 }
 
 // UCI, and two squares joined by - or x.
@@ -107,12 +112,11 @@ std::optional<Pattern> read_squares(const std::string& text) {
   Pattern pattern;
   pattern.from_file = reader.file();
   pattern.from_rank = reader.rank();
-  pattern.captures = reader.skip("x-") == 'x';
+  pattern.captures = is_capture_sign(reader.skip("x:-"));
   const int file = reader.file(), rank = reader.rank();
   if (pattern.from_file < 0 || pattern.from_rank < 0 || file < 0 || rank < 0) return std::nullopt;
   pattern.to = square_at(file, rank);
-  const bool fits = read_promotion(reader, pattern) && reader.done();
-  return fits ? std::optional<Pattern>(pattern) : std::nullopt;
+  return read_end(reader, pattern) ? std::optional<Pattern>(pattern) : std::nullopt;
 }
 
 // Short or long algebraic notation without castling and without the marks at the end.
@@ -122,18 +126,17 @@ std::optional<Pattern> read_san(const std::string& text) {
   pattern.piece = reader.piece().value_or(kPawn);
   pattern.from_file = reader.file();
   pattern.from_rank = reader.rank();
-  const char joint = reader.skip("x-");
-  pattern.captures = joint == 'x';
+  const char joint = reader.skip("x:-");
+  pattern.captures = is_capture_sign(joint);
   int file = reader.file();
   int rank = file < 0 ? -1 : reader.rank();
-  if (file < 0 && !joint) {  // only the target was there
+  if (file < 0 && (!joint || joint == ':')) {  // only the target was there
     file = std::exchange(pattern.from_file, -1);
     rank = std::exchange(pattern.from_rank, -1);
   }
   if (file < 0 || rank < 0) return std::nullopt;
   pattern.to = square_at(file, rank);
-  const bool fits = read_promotion(reader, pattern) && reader.done();
-  return fits ? std::optional<Pattern>(pattern) : std::nullopt;
+  return read_end(reader, pattern) ? std::optional<Pattern>(pattern) : std::nullopt;
 }
 
 // 0 for the queen's side, 1 for the king's side, nothing where the text is not castling.
