@@ -305,12 +305,17 @@ class Config(Section):
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Join nested settings, later layers over earlier ones."""
+    """Join nested settings, later layers over earlier ones.
+
+    A value in the place of a section stays, to be refused.
+    """
     result: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
             old = result.get(key)
-            result[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+            if isinstance(value, Mapping) and key in result:
+                value = merge(old, value) if isinstance(old, dict) else old
+            result[key] = value
     return result
 
 

@@ -131,10 +131,11 @@ class Plugins:
             raise UserError(f"{self.what} '{spec}': {error}") from error
         except (Exception, SystemExit) as error:
             reason = describe_error(error).splitlines()[0]
+            if isinstance(error, ModuleNotFoundError) and not is_file and error.name == _top(module_name):
+                reason = "neither installed nor in this folder; start where it lies, or give file.py:Name"
             raise UserError(f"{self.what} '{spec}': cannot import '{module_name}': {reason}") from error
         if not callable(getattr(module, attribute, None)):
-            names = [name for name, value in vars(module).items() if inspect.isclass(value)]
-            known = suggest(attribute, names, "there")
+            known = suggest(attribute, _class_names(module), "there")
             raise UserError(f"{self.what} '{spec}': '{module_name}' has no '{attribute}'; {known}")
         return getattr(module, attribute)
 
@@ -169,6 +170,13 @@ class Plugins:
                 f"it must be a subclass of {self.base_name}"
             )
         return built
+
+
+def _class_names(module: ModuleType) -> list[str]:
+    """Of the classes that a module defines, or where it defines none, of those that it imports."""
+    classes = {name: value for name, value in vars(module).items() if inspect.isclass(value)}
+    own = [name for name, value in classes.items() if value.__module__ == module.__name__]
+    return own or list(classes)
 
 
 def import_file(path: Path) -> ModuleType:
@@ -211,13 +219,15 @@ def build_from_file(path: str, name: str, /, *arguments: Any, **keywords: Any) -
 _MODULES_OF_USERS: dict[str, Path] = {}
 """Folders of modules that are not installed, by dotted name."""
 
+_FOLDERS_OF_USERS: set[str] = set()
+"""What has been added to the import path."""
+
 
 def _import_module(path: str) -> ModuleType:
     """The module `package.module` or `folder/package.module`."""
-    name = Path(path).name
+    name, top = Path(path).name, _top(path)
     if name in sys.modules:
         return sys.modules[name]
-    top = name.partition(".")[0]
     if top not in sys.modules and (name != path or not _is_installed(top)):
         folder = _find_module(Path(path).parent, top)
         _require_code_folder(folder / name)
@@ -228,10 +238,17 @@ def _import_module(path: str) -> ModuleType:
         return importlib.import_module(name)
 
 
+def _top(path: str) -> str:
+    """The package that `folder/package.module` lies in."""
+    return Path(path).name.partition(".")[0]
+
+
 def _is_installed(top: str) -> bool:
-    """Whether a module is found without the working directory, which Python itself may search first."""
+    """Whether a module is found without the working directory, which Python itself may search first, and
+    without the folders of users' files.
+    """
     first, here = sys.path[:1], str(Path.cwd())
-    path = [each for each in sys.path if each not in ("", ".")]
+    path = [each for each in sys.path if each not in ("", ".", *_FOLDERS_OF_USERS)]
     if first == [here]:
         path.remove(here)
     finders = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
@@ -242,6 +259,8 @@ def _is_installed(top: str) -> bool:
 
 def _find_file(path: Path) -> Path:
     """A user's file by its whole path: where it is said to lie, else in the working directory."""
+    with contextlib.suppress(RuntimeError):  # a user who has no home
+        path = path.expanduser()
     whole = path.absolute()
     if whole.is_file() or not path.is_absolute():
         return whole
@@ -278,15 +297,17 @@ def _without_folder(spec: str) -> str:
 def _append_to_path(folder: Path) -> None:
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
+        _FOLDERS_OF_USERS.add(str(folder))
 
 
 def _parse_value(text: str) -> Any:
     """A number, true or false; anything else stays a string."""
-    if text in ("true", "false") or re.fullmatch(r"-?\d{1,18}(\.\d{1,18})?(e-?\d{1,2})?", text):
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
+    if text in ("true", "True", "false", "False"):
+        return text.lower() == "true"
+    if re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        return int(text)
+    if re.fullmatch(r"[+-]?([0-9]{1,18}\.?[0-9]{0,18}|\.[0-9]{1,18})(e[+-]?[0-9]{1,2})?", text):
+        return float(text)
     return text
 
 

@@ -61,7 +61,7 @@ def explain(model: type[BaseModel], error: ValidationError) -> str:
         names = ", ".join(name for name in _section_at(model, first["loc"]).model_fields)
         return f"'{path}' = {_shown(first['input'])}: it is a section; give one of {path}.NAME: {names}"
     told = first["msg"].removeprefix("Value error, ")
-    if isinstance(first["input"], Mapping | BaseModel):  # of several settings together
+    if first["type"] == "value_error" and isinstance(first["input"], Mapping | BaseModel):  # of several
         return f"settings of '{path}': {told}" if path else told
     return f"setting '{path}' = {_shown(first['input'])}: {told[0].lower()}{told[1:]}"
 
@@ -186,8 +186,11 @@ def _suggest(model: type[BaseModel], path: str, given: Any) -> str:
 
 def _closest(name: str, keys: list[str]) -> list[str]:
     names = [key.rpartition(".")[2] for key in keys]
-    best = difflib.get_close_matches(name, names, n=1)
-    best = best or [own for own in names if "".join(word[0] for word in own.split("_")) == name]  # lr
+    name = name.lower().replace("-", "_")
+    best = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
+    best = best or [own for own in names if own in name.split("_")]  # num_res_blocks
+    if len(name) > 1:
+        best = best or [own for own in names if "".join(word[0] for word in own.split("_")) == name]  # lr
     return [key for key, own in zip(keys, names, strict=True) if own in best][:3]
 
 

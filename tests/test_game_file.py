@@ -103,6 +103,19 @@ def test_a_module_that_is_not_installed_is_located_by_its_folder(here: Path) -> 
     assert not is_same_game(whole, "own/row.py:TwoInARow")
 
 
+def test_a_module_beside_a_loaded_file_is_located_too(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load_game("own/row.py:TwoInARow")
+    monkeypatch.chdir(here / "own")
+    assert located_game("row:TwoInARow") == f"{here}/own/row:TwoInARow"
+
+
+def test_a_file_in_the_home_folder(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(here))
+    assert located_game("~/own/row.py:TwoInARow") == f"{here}/own/row.py:TwoInARow"
+    with pytest.raises(UserError, match=r"there is no file '.*/~nobody-of-that-name/row\.py'"):
+        located_game("~nobody-of-that-name/row.py:TwoInARow")
+
+
 def test_names_and_installed_modules_stay_as_they_are() -> None:
     for spec in ("connect4", "go:size=9,komi=7", "games.tictactoe:TicTacToe"):
         assert located_game(spec) == spec
@@ -116,6 +129,8 @@ def test_names_and_installed_modules_stay_as_they_are() -> None:
         ("/nowhere/gone.py:TwoInARow", "put it back, or start this in the folder that holds it"),
         ("/nowhere/gone:TwoInARow", "there is no 'gone' in '/nowhere'; put it back"),
         ("own/row.py:TwoInARw", "did you mean 'TwoInARow'"),
+        ("own/row.py:Nothing", r"has no 'Nothing'; there: Row, TwoInARow$"),
+        ("gone:TwoInARow", "neither installed nor in this folder; start where it lies, or give file.py:Name"),
         ("own/cells.py:CELLS", "has no 'CELLS'"),
     ],
 )

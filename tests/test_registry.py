@@ -74,6 +74,9 @@ def test_a_stranger_s_game_in_the_current_directory_loads_with_options(stranger:
     assert options(load_game(stranger)) == (7, 0.5, False, "area")
     game = load_game(stranger + ":size=9,komi=7.5,suicide=true,rules=NaN")
     assert options(game) == (9, 7.5, True, "NaN")
+    game = load_game(stranger + ":size=+9,komi=.5,suicide=False,rules=1e400")
+    assert options(game) == (9, 0.5, False, "1e400")
+    assert options(load_game(stranger + ":komi=-1e+1,suicide=True"))[1:3] == (-10.0, True)
     assert options(load_game(stranger + ":size=9", size=13)) == (13, 0.5, False, "area")
 
 

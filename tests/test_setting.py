@@ -60,10 +60,13 @@ def test_lists_of_bounded_numbers() -> None:
         ("selfplay.c_puct=3", ["did you mean 'search.c_puct'?"]),
         ("search.c_pcut=1", ["did you mean 'search.c_puct'?"]),
         ("train.batch_size=3", ["unknown setting 'train.batch_size'", "'learner.batch_size'"]),
+        ("learner.BATCH_SIZE=3", ["did you mean 'learner.batch_size'?"]),
+        ("network.num_res_blocks=3", ["did you mean 'network.blocks'?"]),
+        ("iterations=3", ["unknown setting 'iterations'; sections: search"]),
         ("network.filters=3", ["known in network: channels, blocks"]),
         ("train.epochs=3", ["sections: search, selfplay", "lists all"]),
         ("loop=3", ["'loop' = 3", "section", "loop.NAME: positions, callers"]),
-        ("search.c_puct.x=3", ["'search.c_puct'", "number"]),
+        ("search.c_puct.x=3", ["setting 'search.c_puct' = {'x': 3}: input should be a valid number"]),
     ],
 )
 def test_a_wrong_key_is_told_where_its_like_lives(assignment: str, words: list[str]) -> None:
@@ -72,6 +75,12 @@ def test_a_wrong_key_is_told_where_its_like_lives(assignment: str, words: list[s
     assert "\n" not in str(caught.value)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_a_value_in_the_place_of_a_section_is_not_lost() -> None:
+    for layers in (parse_assignments(["search=1", "search.c_puct=2"]), {"search": None}):
+        with pytest.raises(UserError, match=r"'search' = (1|None): it is a section"):
+            build_config(layers, {"search": {"c_puct": 2}})
 
 
 def test_a_wrong_key_of_the_loop_on_text_too() -> None:
