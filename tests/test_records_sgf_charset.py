@@ -96,7 +96,8 @@ def test_shift_jis_under_another_name(claim: str) -> None:
         ("8859-1", "latin-1"), ("ISO88591", "latin-1"),
         ("KS_C_5601-1989", "cp949"), ("win-1251", "cp1251"), ("iso-ir-100", "latin-1"),
         ("windows-1252", "cp1252"), ("cp-1252", "cp1252"), ("WINDOWS-1251", "cp1251"), ("KOI8-R", "koi8-r"),
-        ("ISO-2022-JP", "iso2022_jp"), ("TIS-620", "tis-620"),
+        ("ISO-2022-JP", "iso2022_jp"), ("ISO-2022-JP-2", "iso2022_jp"), ("utf-8-sig", "utf-8"),
+        ("TIS-620", "tis-620"),
     ],
 )  # fmt: skip
 def test_a_charset_by_its_names(claim: str, charset: str) -> None:
@@ -131,6 +132,7 @@ def test_unicode_is_recognized(encoding: str, claim: str) -> None:
     record = read_one(text.encode(encoding))
     assert (record.tags["PB"], record.tags["PW"]) == ("表能", "é")
     assert record.answer()["komi"] == 6.5
+    assert (claim == "CA[GBK]") == bool(record.warnings)
 
 
 def test_games_of_one_file_may_have_different_charsets() -> None:
@@ -164,6 +166,12 @@ def test_escape_sequences_tell_the_charset(claim: str) -> None:
     assert record.answer()["komi"] == 6.5
     (warning,) = record.warnings
     assert warning.endswith(": read as iso2022_jp")
+
+
+@pytest.mark.parametrize("text", ["\x1b$B", "\x1b$Bab", "\x1b$B\x1b(B", "\x1b(B", "é\x1b$Bab\x1b(B"])
+def test_escape_sequences_that_are_none(text: str) -> None:
+    record = read_one(f"(;GM[1]CA[UTF-8]RU[AGA]PB[{text}]KM[6.5];B[dd])")
+    assert (record.tags["PB"], record.warnings) == (text, ())
 
 
 def test_what_fits_nothing_is_replaced_and_told() -> None:

@@ -19,7 +19,8 @@ from games.records.record import shortened
 CHARSETS = {
     "ascii", "utf-8", "shift_jis", "cp932", "shift_jis_2004", "shift_jisx0213", "euc_jp", "gb2312", "gbk",
     "gb18030", "big5", "cp950", "big5hkscs", "euc_kr", "cp949", "johab", "koi8-r", "koi8-u", "cp437", "cp850",
-    "cp852", "cp866", "cp874", "tis-620", "mac-roman", "iso2022_jp", "iso2022_kr", "hz",
+    "cp852", "cp866", "cp874", "tis-620", "mac-roman", "iso2022_jp", "iso2022_jp_2", "iso2022_kr",
+    "hz",
     *(f"iso8859-{number}" for number in range(1, 17) if number != 12),
     *(f"cp{number}" for number in range(1250, 1259)),
 }  # fmt: skip
@@ -31,11 +32,11 @@ _WIDER = {
 }  # fmt: skip
 """Charsets that hold another; files often claim the smaller."""
 
-_STATEFUL = {"iso2022_jp", "iso2022_kr", "hz"}
+_STATEFUL = {"iso2022_jp", "iso2022_jp_2", "iso2022_kr", "hz"}
 """Charsets that are written in the bytes of ASCII."""
 
-_ESCAPE = re.compile(rb"\x1b\$[@B)]")
-"""What announces characters of two bytes in ISO-2022."""
+_ESCAPED = re.compile(rb"\x1b\$[@B](?:[\x21-\x7e]{2})++(?:\x1b\([BJ])?+")
+"""Characters of two bytes in ISO-2022-JP, with the escape sequences around them."""
 
 _ALIASES = {
     "windows31j": "cp932",
@@ -52,12 +53,19 @@ _ALIASES = {
     "big5eten": "big5hkscs",
     "utf8n": "utf-8",
     "utf8bom": "utf-8",
+    "utf8sig": "utf-8",
+    "utf16": "utf-8",
+    "utf16le": "utf-8",
+    "utf16be": "utf-8",
+    "utf32": "utf-8",
+    "sjiswin": "cp932",
+    "eucjpwin": "euc_jp",
     "unicode11utf8": "utf-8",
     "hzgb2312": "hz",
     "ansix341968": "ascii",
     "iso646us": "ascii",
 }
-"""By letters and digits: names that Python's codecs do not go by."""
+"""By letters and digits: names that Python's codecs do not go by, and those that `unify` makes UTF-8."""
 
 _COMMON = {
     "cp932": (0x81, 0x97),
@@ -171,9 +179,8 @@ class _Claimed:
         what = (
             f"{shown} does not fit" if claimed else f"unknown charset {shown}" if name else "no charset (CA)"
         )
-        escaped = _escaped_charset(data) if claimed not in _STATEFUL else ""
-        if escaped:
-            self.charset, self.warning = escaped, f"{what}: read as {escaped}"
+        if claimed not in _STATEFUL and _is_escaped(data):
+            self.charset, self.warning = "iso2022_jp", f"{what}: read as iso2022_jp"
             return
         is_likely = self.charset != "" and (data.isascii() or _is_likely(data, self.charset))
         if is_likely and _fits(data, self.charset):
@@ -189,11 +196,11 @@ class _Claimed:
             self.charset, self.warning = "", what if name else f"{what}, not UTF-8"
 
 
-def _escaped_charset(data: bytes) -> str:
-    """The charset whose escape sequences a text has; "" for one that has none."""
-    if not _ESCAPE.search(data):
-        return ""
-    return next((name for name in ("iso2022_jp", "iso2022_kr") if _fits(data, name)), "")
+def _is_escaped(data: bytes) -> bool:
+    """Whether a text has escape sequences of ISO-2022-JP that come in pairs."""
+    found = _ESCAPED.findall(data)
+    ended = all(text.endswith((b"\x1b(B", b"\x1b(J")) for text in found)
+    return bool(found) and ended and data.isascii() and _fits(data, "iso2022_jp")
 
 
 def _nearly_fits(data: bytes, encoding: str) -> bool:
