@@ -41,6 +41,8 @@ def moves_of(found: Any) -> list[str]:
         (f"(;{HEAD};Black[cc];White[dd])", ""),
         ("(;GaMe[1]SiZe[9]RUles[AGA]KoMi[0];Black[cc];White[dd])", ""),
         (f"\ufeff( ;\0{HEAD};B[cc]\r\n;W[dd]\n)", ""),
+        (rf"(;\r\n{HEAD}\r\nGN[]\r\n;B[cc];W[dd]\n)", ""),
+        (f"(;{HEAD};B[cc];W[dd]\x1a", "line 1: the game has no end, 1 times ')' is missing"),
         (
             f"(;{HEAD}C[x;PB[y];B[cc];W[dd])",
             "line 1: a value of C ends in 'PB[y]': is a ']' missing before it?",

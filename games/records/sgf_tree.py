@@ -53,8 +53,9 @@ _SWALLOWED = re.compile(rf"(?P<game>\(\s*;\s*)?\b(?:{'|'.join(sorted(READ))})\s*
 """Before the last '[' of a value, where the ']' of the value is missing."""
 
 _MOVE = re.compile(r";\s*(?:B|W|Black|White)\s*\[")
+# Between tokens some servers spell line breaks out, as a backslash and a letter.
 _TOKEN = re.compile(
-    r"[\s\ufeff\0\x1a]*+(?:(?P<value>\[(?:[^\\\]]++|\\.)*+(?P<closed>\])?+)|(?P<bracket>[()])|(?P<node>;)"
+    r"(?:[\s\ufeff\0\x1a]|\\[rn])*+(?:(?P<value>\[(?:[^\\\]]++|\\.)*+(?P<closed>\])?+)|(?P<bracket>[()])|(?P<node>;)"
     r"|(?P<name>[A-Za-z][A-Za-z0-9]*+)|(?P<other>.))",
     re.DOTALL,
 )
