@@ -68,11 +68,16 @@ GAMES = {
     "symbols": ("1. e4 ⇄ e5 ⌓ 2. Nf3 +\u2212 Nc6 --+ 3. d4 -> d6 /\\ *", ["e2e4 e7e5 g1f3 b8c6 d2d4 d7d6 *"]),
     "notes": ("1. e4 N 1... e6 TN! 2. d4 D d5 RR 3. Nc3 N $14 3... Nf6 N *",
         ["e2e4 e7e6 d2d4 d7d5 b1c3 g8f6 *"]),
+    "signs at their moves": (
+        "1.e4= e5± 2.Nf3+/= Nc6!?+- 3.Bb5⩲ a6\u2212+ 4.Bxc6+!= dxc6∞ 5.O-O?!= Bg4!N 6.h3TN h5\\ *",
+        ["e2e4 e7e5 g1f3 b8c6 f1b5 a7a6 b5c6 d7c6 e1g1 c8g4 h2h3 h7h5 *"]),
+    "a knight of a pawn and a novelty": ('[FEN "7k/P7/8/8/8/8/7P/K7 w - - 0 1"] 1.a8N Kg7N *',
+        ["7k/P7/8/8/8/8/7P/K7 w - - 0 1 a7a8n h8g7 *"]),
     "checks in words": ("1. e4 f6 2. Qh5 ch g6 3. Qxg6 dis. ch. hxg6 4. Nf3 (4. f4 ch) *",
         ["e2e4 f7f6 d1h5 g7g6 h5g6 h7g6 g1f3 *"]),
     "checks in words at their moves": ("1. f3 d6 2. g4 e5 3. d3 Qh4ch. 4. Kd2 Bxg4dis.ch *",
         ["f2f3 d7d6 g2g4 e7e5 d2d3 d8h4 e1d2 c8g4 *"]),
-    "mate in words": ("1. f3 e5 2. g4 Qh4 mate 0-1\n1. f3 e5 2. g4 Qh4Mate! 0-1",
+    "mate in words": ("1. f3 e5 2. g4 Qh4 mate 0-1\n1. f3 e5 2. g4 Qh4+Mate! 0-1",
         ["f2f3 e7e5 g2g4 d8h4 0-1"] * 2),
     "captures with colons": ("1. e4 d5 2. e:d5 Qd5: 3. Nc3 Q:g2 4. Bg2: *",
         ["e2e4 d7d5 e4d5 d8d5 b1c3 d5g2 f1g2 *"]),
@@ -86,8 +91,8 @@ GAMES = {
         ["g1f3 g8f6 g2g3 g7g6 f1g2 f8g7 e1g1 e8g8 *"]),
     "a number that touches the marker": (
         "1. e4 e5 2.1/2-1/2\n1. d4 2.*\n1. c4 c5 2.1-0", ["e2e4 e7e5 1/2-1/2", "d2d4 *", "c2c4 c7c5 1-0"]),
-    "no markers and no tags": ("1. e4 e5 2. Nf3\n\n1. d4 d5\n \n1 c4 c5 +-", ["e2e4 e7e5 g1f3 *",
-        "d2d4 d7d5 *", "c2c4 c7c5 *"]),
+    "no markers and no tags": ("1. e4 e5 2. Nf3\n\n1. d4\n \n{c}1 c4 c5 +-", ["e2e4 e7e5 g1f3 *",
+        "d2d4 *", "c2c4 c7c5 *"]),
     "a variation after the marker": ("1. e4 e5 1-0 (1... c5 2. Nf3)\n\n1. d4 *", ["e2e4 e7e5 1-0", "d2d4 *"]),
     "invisible signs": ("\u200e1.\u200b e4\u00ad e5\u2060 1-0\u200b", ["e2e4 e7e5 1-0"]),
     "halves": ("1. e4 1/2\n1. d4 ½-½\n1. c4 1/2 - 1/2", ["e2e4 1/2-1/2", "d2d4 1/2-1/2", "c2c4 1/2-1/2"]),
@@ -135,6 +140,7 @@ BAD = {
     "1. e4 2. 3. d4 *": "line 1: no move stands between the numbers 2 and 3",
     "1. e4 e5 2. N f3 *": "line 1: 'N' is a novelty or a knight without its square",
     "1. e4 N f6 *": "line 1: 'N' is a novelty or a knight without its square",
+    "1. e4- e5 *": "line 1, ply 1 (1. e4-): move 'e4-' is neither UCI",
     "1. e4 — 2. d4 *": "line 1, ply 2 (1... —): move '—' is neither UCI",
     "1. �f3 � *": "line 1, ply 1 (1. �f3): move '�f3' is neither UCI",
 }
@@ -158,7 +164,9 @@ def test_a_bad_game_ends_with_its_marker() -> None:
     assert "line 5: the variation has no end" in found[2]
 
 
-@pytest.mark.parametrize("bad", ["1:0", "1-0.", "0.5-0.5", "½:½", "resigns", "White wins", "(1. d4"])
+@pytest.mark.parametrize(
+    "bad", ["1:0", "1-0.", "0.5-0.5", "½:½", "resigns", "White wins", "(1. d4", "Ke3 Kd7"]
+)
 def test_a_bad_end_does_not_cost_the_next(bad: str) -> None:
     first, second = (shown(one) for one in read_all(f"1. e4 e5 {bad}\n\n1. d4 d5 0-1"))
     assert first.startswith("! line 1")
@@ -184,6 +192,8 @@ def test_a_bad_end_does_not_cost_the_next(bad: str) -> None:
         ('[FEN "4k3/8/8/8/8/8/P7/4K3 b - - 0 1"] 9... Kd7 10. a4 10... Kd6 12. a5 *',
          "ply 4 (3. a5): the move has number 12, not 11"),
         ("1. e4 e5 2. Nf3 ch Nc6 3. Bb5mate *", "line 1, ply 3 (2. Nf3+): the move gives no check"),
+        ("1. e4 {a { b} e5 *", "line 1: a comment holds another '{'; it ends with the first '}'"),
+        ("1. e4 {a\n\n1. d4 {b} e5 *", "line 1: a comment holds another '{'"),
         ("1. e4 e5 7. 1-0", "line 1: the number 7 before the end of the game is not 2"),
         ('<pre>[White "a"]\n1. e4 *', "line 1: '<pre>' is neither a tag nor a move, and passed over"),
         ("1. e4 e5 2. Nf3+ Nc6 3. Bb5# *", "line 1, ply 3 (2. Nf3+): the move gives no check"),

@@ -146,13 +146,12 @@ def _replay(text: GameText, state: ChessState, shift: int | None) -> tuple[list[
         state.play(action)
     if text.fault:
         raise UserError(text.fault)
-    return moves, (odd_mark, odd_number or _odd_last_number(text, state, shift or 0))
+    return moves, (odd_mark, odd_number or _odd_last_number(text, state, shift))
 
 
-def _odd_last_number(text: GameText, state: ChessState, shift: int) -> str:
+def _odd_last_number(text: GameText, state: ChessState, shift: int | None) -> str:
     """What is wrong with a number that no move follows."""
-    expected = _move_number(state) + shift
-    if text.number in (0, expected):
+    if shift is None or text.number in (0, expected := _move_number(state) + shift):
         return ""
     line = text.line(text.number_at)
     return f"line {line}: the number {text.number} before the end of the game is not {expected}"

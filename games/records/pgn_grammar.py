@@ -109,7 +109,7 @@ class _Reader:
                 if not self._read_tag(game):
                     return True
                 continue
-            if part.lastgroup == "word" and game.is_next(part.start(), part[0]):
+            if part.lastgroup == "word" and game.is_next(part.start()):
                 return True
             self._at = part.end()
             if part.lastgroup in ("word", "marker"):
@@ -187,6 +187,8 @@ class _Reader:
             shown = shortened(self._text[at : at + 80])
             before = f" before the tags of line {game.line(self._tag_line)}" if self._has_tag_line() else ""
             game.refuse(at, f"the comment {shown} has no end{before}")
+        elif self._text.find("{", at + 1, end) >= 0:
+            game.warn(at, "a comment holds another '{'; it ends with the first '}'")
         self._at = self._tag_line if end < 0 else end
 
     def _comment_end(self, at: int) -> int:

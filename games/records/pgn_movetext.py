@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from games.records.pgn_token import (
+    BLANK,
     CHECK,
-    CHECK_AT_END,
     FIRST,
     LINE_END,
     NOTE,
@@ -17,6 +17,7 @@ from games.records.pgn_token import (
     canonical_marker,
     is_marker,
     is_sign,
+    without_notes,
 )
 from games.records.record import MAX_PLIES, shortened
 
@@ -50,6 +51,8 @@ class GameText:
     number: int = 0
     """Of the move to come; 0 where none is written."""
     number_at: int = 0
+    word_end: int = 0
+    """Of the last word of its main line."""
     unclosed: bool = False
     """Whether one of its variations has no end."""
 
@@ -68,16 +71,15 @@ class GameText:
         elif len(self.warnings) == MAX_WARNINGS:
             self.warnings.append("more of the kind are left out")
 
-    def is_next(self, at: int, word: str) -> bool:
-        """Whether a word begins another game: White's first number again, after an empty line."""
-        if not (FIRST.match(word) and self.begun and (self.fault or len(self.words) >= 2)):
+    def is_next(self, at: int) -> bool:
+        """Whether the word here begins another game: White's first number again, after an empty line."""
+        if not (FIRST.match(self.text, at) and self.begun and (self.fault or self.words)):
             return False
-        before = self.text[max(self.start, at - 80) : at]
-        return before.count("\n", len(before.rstrip(" \t\n"))) >= 2
+        return BLANK.search(self.text, self.word_end, at) is not None
 
     def add_word(self, at: int, word: str) -> str:
         """Add a move, or what is said of one; the marker where the word ends the game, else empty."""
-        self.begun = True
+        self.begun, self.word_end = True, at + len(word)
         part = WORD.fullmatch(word)
         move = "" if part is None else part["move"]
         if is_marker(move):  # behind a number, without a space
@@ -125,9 +127,7 @@ class GameText:
         if move.rstrip("!?") == "N":
             self.refuse(at, "'N' is a novelty or a knight without its square; write a novelty as $146")
             return
-        glued = CHECK_AT_END.search(move)
-        if glued is not None:
-            move = move[: glued.start()] + ("#" if glued["mate"] else "+")
+        move = without_notes(move)
         if len(self.words) == MAX_PLIES:
             self.refuse(at, f"a game of more than {MAX_PLIES} moves")
             self.words.clear()

@@ -81,15 +81,15 @@ WORD = _compile(r"""
     """)
 """A number, a move or a sign, and numbers of annotation glyphs, each of them or none."""
 
-FIRST = re.compile(r"1(?:\.(?![.…])|\Z)")
+FIRST = re.compile(r"1(?:\s*+\.(?!\s*+[.…])|\s++(?=[A-Za-z]))")
 """White's first number."""
 
 _CHECK = r"(?i: (?: dis | disc | dbl | double )? \.? ch (?: eck )? \.? )"
 _MATE = r"(?P<mate> \# | (?i: check )?+ (?i: mate ) \.? )"
 CHECK = _compile(rf"(?: {_MATE} | \+{{1,2}} | {_CHECK} ) [!?]*+")
 """Check and mate, apart from their move."""
-CHECK_AT_END = _compile(rf"(?<=[1-8NBRQO0]) (?: {_MATE} | {_CHECK} ) [!?]*+ \Z")
-"""The same in words and at the end of a move."""
+_CHECK_AT_END = _compile(rf"(?<=[1-8NBRQO0+]) (?: {_MATE} | {_CHECK} ) [!?]*+ \Z")
+_NOVELTY_AT_END = _compile(r"(?: (?<=[2-7O0!?+\#]) T? | (?<=[18NBRQ]) T ) N [!?]*+ \Z")
 PASSANT = _compile(r"(?i: e\.?p\.? ) [!?+\#]*+ \Z")
 PROMOTION = _compile(r"=[QRBNqrbn] [!?+\#]*+")
 NOTE = _compile(r"""
@@ -110,7 +110,7 @@ _IS_MARKER = _compile(_MARKER)
 def is_sign(word: str) -> bool:
     """Whether a word judges a move or a position: `!?`, `+-`, `±`, `⇄`; dashes alone are a move left out."""
     plain = _DASH_SIGNS.sub("-", word)
-    return len(word) <= 6 and not set(plain) <= {"-"} and all(_is_sign(letter) for letter in plain)
+    return len(word) <= 12 and not set(plain) <= {"-"} and all(_is_sign(letter) for letter in plain)
 
 
 def _is_sign(letter: str) -> bool:
@@ -118,6 +118,20 @@ def _is_sign(letter: str) -> bool:
         return True
     is_symbol = letter > "\x7f" and unicodedata.category(letter) in ("Sm", "So")
     return is_symbol and not "\u2654" <= letter <= "\u265f" and letter != "\ufffd"
+
+
+def without_notes(move: str) -> str:
+    """A move without the novelty, the check in words and the judgement that touch it: `Nf3TN`, `e4+/=`."""
+    note = _NOVELTY_AT_END.search(move)
+    move = move if note is None else move[: note.start()]
+    check = _CHECK_AT_END.search(move)
+    if check is not None:
+        return move[: check.start()] + ("#" if check["mate"] else "+")
+    end = len(move)
+    while end and _is_sign(_DASH_SIGNS.sub("-", move[end - 1])):
+        end -= 1
+    is_judged = end and set(move[end:]) - set("+#!?") and is_sign(move[end:])
+    return move[:end] if is_judged else move
 
 
 def is_marker(word: str) -> bool:
