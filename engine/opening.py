@@ -115,6 +115,7 @@ def _read_text(path: Path) -> str:
         ) from error
     if data.startswith(_WIDE) or b"\0" in data:
         raise UserError(f"openings '{path}' is not a text file in UTF-8; save it as one")
+    data = data.rstrip(b"\x1a")  # ends text files of DOS
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -74,7 +74,7 @@ def test_opening_files_of_chess(tmp_path: Path, charset: str, end: str) -> None:
         "moves d2d4",
     ]
     path = tmp_path / "openings.epd"
-    path.write_bytes(end.join(lines).encode(charset))
+    path.write_bytes(end.join(lines).encode(charset) + end.encode() + b"\x1a")
     found = [
         state.text().splitlines()[-1].split(maxsplit=1) for state in read_openings(load_game("chess"), path)
     ]
@@ -86,6 +86,14 @@ def test_opening_files_of_chess(tmp_path: Path, charset: str, end: str) -> None:
     path.write_bytes(end.join([*lines, f"{epd} hmvc x;"]).encode(charset))
     with pytest.raises(UserError, match=r"openings\.epd', line 9: EPD .*: 'hmvc x' is not one number"):
         read_openings(load_game("chess"), path)
+
+
+def test_warnings_of_recorded_openings_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "book.pgn"
+    path.write_text('FEN "4k3/8/8/8/8/8/P7/4K3 w - - 0 1"]\n\n1. e4 *\n\n1. d4 *')
+    choose_openings(load_game("chess"), str(path), 2, (0, 4), 1)
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert warning.startswith(f"warning: '{path}', game 1: line 1: 'FEN ")
 
 
 def test_openings_of_recorded_games(tmp_path: Path) -> None:

@@ -113,6 +113,12 @@ def test_the_command_without_a_game_shows_the_defaults() -> None:
                     for row in settings_of(Config())}  # fmt: skip
 
 
+def test_the_command_takes_a_task_without_a_method() -> None:
+    rows = {row["key"]: row for row in json.loads(invoke("countdown", "--json"))["settings"]}
+    assert rows["task"]["default"] == "countdown"
+    assert "sample.temperature" in rows
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_the_command_shows_what_a_method_sets(method: str) -> None:
     rows = json.loads(invoke("text", "--method", method, "--json"))["settings"]
@@ -141,6 +147,7 @@ def test_the_command_shows_what_a_tasks_preset_sets() -> None:
         (["text", "--method", "rft", "--preset", "demo"], "settings TASK --method rft --preset demo"),
         (["countdown", "--method", "rest-em", "--preset", "huge"], "no preset 'huge'"),
         (["conect4"], "did you mean 'connect4'"),
+        (["adition"], "unknown game or task 'adition'; did you mean 'addition'"),
     ],
 )
 def test_what_does_not_go_together_is_refused(arguments: list[str], words: str) -> None:

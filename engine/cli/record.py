@@ -87,11 +87,13 @@ def read_games(file: str) -> Iterator[tuple[int, Found]]:
 def read_positions(file: str, game: Game) -> Iterator[tuple[str, str]]:
     """The last position of every game of a file, with its place, in the notation of `game`.
 
-    Raise UserError for a game that is refused, and for one of another game or board than `game`.
+    Warnings of a game go to stderr. Raise UserError for a game that is refused, and for one of another game
+    or board than `game`.
     """
     for number, found in read_games(file):
         if isinstance(found, UserError):
             raise UserError(f"'{file}', game {number}: {found}")
+        _warn(file, number, found)
         theirs, names = found.game, [one.name.partition(":")[0] for one in (found.game, game)]
         boards = [(one.num_actions, one.planes_shape[1:]) for one in (theirs, game)]
         if names[0] != names[1] or boards[0] != boards[1]:
@@ -143,8 +145,7 @@ def _nth(games: Iterator[tuple[int, Found]], wanted: int, file: str) -> tuple[in
 
 
 def _print(file: str, number: int, found: Record, json: bool) -> None:
-    for warning in found.warnings:
-        typer.echo(f"warning: '{file}', game {number}: {_one_line(warning)}", err=True)
+    _warn(file, number, found)
     answer = found.answer()
     if json:
         print_json({"file": file, "number": number, **answer, "warnings": list(found.warnings)})
@@ -153,6 +154,11 @@ def _print(file: str, number: int, found: Record, json: bool) -> None:
         typer.echo(f"{key:20} {_one_line(_shown(answer[key]))}")
     players = ", ".join(f"{name} {text}" for name, text in answer["tags"].items())
     typer.echo(f"{'tags':20} {_one_line(players)}\n\n{answer['text']}")
+
+
+def _warn(file: str, number: int, found: Record) -> None:
+    for warning in found.warnings:
+        typer.echo(f"warning: '{file}', game {number}: {_one_line(warning)}", err=True)
 
 
 def _shown(value: Any) -> str:

@@ -127,7 +127,7 @@ def check(
 
     document: dict[str, Any] = {}
     try:
-        if task or _names_task(game):
+        if task or names_task(game):
             document = {"task": game, "seed": seed, "verdicts": 0, "broken": None}
             document["verdicts"] = _check_task(game, seed)
         else:
@@ -148,7 +148,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _names_task(spec: str) -> bool:
+def names_task(spec: str) -> bool:
     """Whether a spec is of a text task and not of a game; raise UserError where it is of neither."""
     from engine.cli.text_run import is_task_file
     from engine.errors import UserError

@@ -24,7 +24,7 @@ def settings(
         str | None,
         typer.Argument(
             metavar="[GAME|TASK|text]",
-            help="a game, or with --method a text task, for the values of its preset; text: the loop on text",
+            help="a game, or a text task and --method, for the values of its preset; text: the loop on text",
         ),
     ] = None,
     preset: Annotated[
@@ -40,6 +40,7 @@ def settings(
     Its section, its value where nothing is asked for, its range and what it does. `--set section.name=value`
     and settings files change them; a value that GAME's preset or the method has changed is marked with *.
     """
+    from engine.cli.rules import names_task
     from engine.setting import section_docs, settings_of
 
     if game is None and (preset or method):
@@ -47,7 +48,7 @@ def settings(
         raise UserError(
             f"{option}: name what has it: selfplay settings {'GAME' if preset else 'text'} {option}"
         )
-    is_text = game == TEXT or method is not None
+    is_text = game == TEXT or method is not None or (game is not None and names_task(game))
     plain, chosen = _text_values(game, method, preset) if is_text else _game_values(game, preset)
     rows, usual = settings_of(chosen), {row.key: row.default for row in settings_of(plain)}
     changed = {row.key for row in rows if row.default != usual[row.key]}
