@@ -16,6 +16,9 @@ MAX_DEPTH = 3
 
 _BRACKETS = {"(": ")", "[": ")", SET_OPEN: SET_CLOSE}
 _PERCENT = re.compile(r"\s*\\?%$")
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})*,0[0-9]{2}(?:,[0-9]{3})*")
+"""In brackets it is a number: no item of a tuple is written `000`."""
+
 _INFINITY = re.compile(r"([+-]?) ?\u221e")
 
 
@@ -105,6 +108,8 @@ def _union(parts: list[str], depth: int) -> Quantity | None:
 
 
 def _group(text: str, depth: int) -> Quantity | None:
+    if text[0] == "(" and _THOUSANDS.fullmatch(text[1:-1]):
+        return read_quantity(text[1:-1], depth)
     inner = list(_split(text[1:-1], ",;"))
     if depth >= MAX_DEPTH or len(inner) > MAX_ITEMS:
         return None

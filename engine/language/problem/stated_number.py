@@ -15,13 +15,17 @@ from engine.language.problem.quantity import Quantity, read_quantity
 from engine.language.problem.statement import (
     Statement,
     after_thought,
+    boxed_values,
     claim,
     denies,
     end_of,
     first_sentence,
+    is_corrected,
+    is_supposed,
     last_statement,
     sentences,
 )
+from engine.language.problem.turn import before_problems, first_turn
 from engine.language.problem.unit import (
     BEFORE_SPOILED,
     COMPOUND,
@@ -45,7 +49,7 @@ _COMMANDS = r"\\(?:frac|dfrac|tfrac|cfrac|sqrt|pi|times|cdot|ast|div|ln|sin|cos|
 _SIGNS = (
     rf"[-+*/^!()\[\]{{}}{SET_OPEN}{SET_CLOSE}=<>|\u00b1\u221e\u222a\u00b0%\u00d7\u00b7\u00f7\u221a\u03c0]"
 )
-_COMMA = r",(?=\s?[-+(\\]?[0-9\\\u221e])"
+_COMMA = r"[,;](?=\s?[-+(\\]?[0-9\\\u221e])"
 _EULER = r"(?<=[ {(])e(?![A-Za-z])|\be(?=\s?[\^/]|\s\\)"
 _ATOM = rf"(?:{_DIGITS}|{_COMMANDS}|{_SIGNS}|{_COMMA}|{_EULER})"
 _RUN = re.compile(rf"{_ATOM}(?:[ \t]{{0,2}}{_ATOM})*")
@@ -81,6 +85,25 @@ _CASES = re.compile(
 )
 """What a value holds in one case alone is followed by, where another is named for the rest."""
 
+MAX_BOXES = 8
+"""That are compared with each other, and ways in which a value is written."""
+
+_RESTATED = re.compile(
+    r"\s*,?\s*\(?\s*\b(?:or|i\.e\.,?|that is,?|which is|which equals|equivalently,?)\s+|\s+\((?=[^()]*\)\W*$)"
+)
+_ROUNDED = re.compile(
+    r",?\s*\(?\b(?:rounded|correct|accurate)\s+(?:(?:off|up|down)\s+)?to\s+[^.;]{1,60}$", re.IGNORECASE
+)
+_REASON = re.compile(
+    r"(?:[ \t]*\n)|[\s#]*(?:because|since|as\b|explanation|explained|reason|justification|solution|steps?\b)",
+    re.IGNORECASE,
+)
+"""What follows an answer on the line before it."""
+
+_CONCLUSION = re.compile(
+    r"\b(?:so|thus|therefore|hence|total|altogether|in all|finally|result|gives|get|left|remain\w*)\b|=",
+    re.IGNORECASE,
+)
 _LINK = re.compile(r"\b(?:or|and|to|through|vs|versus)\s*$", re.IGNORECASE)
 
 
@@ -88,10 +111,11 @@ def read_stated(text: str) -> Quantity | None:
     """What a completion says last that the answer is, else the last number in it; None where neither is.
 
     A box, `<answer>`, `####` or `Answer:` states one. A hedge (`5 or 6`), a list, a denial and a question
-    state none, and a correction takes back what was said before it.
+    state none, and a correction takes back what was said before it. Nor does
+    what follows the end of its turn, or a next problem that it makes up.
     """
-    rest = after_thought(text)
-    return None if rest is None else _read_prose(clean(end_of(rest, MAX_CHARS)))
+    rest = after_thought(first_turn(text))
+    return None if rest is None else _read_first_problem(clean(end_of(rest, MAX_CHARS)))
 
 
 def read_gold(text: str) -> Quantity | None:
@@ -102,10 +126,21 @@ def read_gold(text: str) -> Quantity | None:
     return _read_whole(cleaned)
 
 
+def _read_first_problem(text: str) -> Quantity | None:
+    """What comes before a next problem, where it states an answer or is one; else, of two values, none."""
+    for before in before_problems(text):
+        if last_statement(before) is not None or _read_whole(before) is not None:
+            return _read_prose(before)
+        found, other = _read_last(before), _read_prose(text)
+        if found is not None:
+            return other if other is not None and other.is_same(found, 0.0) else None
+    return _read_prose(text)
+
+
 def _read_prose(text: str) -> Quantity | None:
     statement = last_statement(text)
     if statement is None:
-        return _read_last(text)
+        return _read_first_line(text) or _read_last(text)
     correction = statement.correction
     if correction is not None:
         return _read_last(correction)
@@ -114,11 +149,32 @@ def _read_prose(text: str) -> Quantity | None:
     if not statement.is_whole:
         return _read_sentence(statement.value)
     if _is_part(statement):
-        return None
+        return _read_boxes(text)
     found = _read_whole(statement.value)
     if found is None and last_statement(statement.value) is not None:
         return _read_prose(statement.value)
     return found
+
+
+def _read_boxes(text: str) -> Quantity | None:
+    """What all the boxes of a text hold, where that is one value."""
+    values = boxed_values(text)
+    if not 2 <= len(values) <= MAX_BOXES or _OPERATION_BEHIND.match(text[text.rfind(values[-1]) :]):
+        return None
+    found = [_read_whole(value) for value in values]
+    return found[-1] if _are_same(found) else None
+
+
+def _read_first_line(text: str) -> Quantity | None:
+    """A value alone on the first line that lines beginning with a reason, or with nothing, follow."""
+    first, _, rest = text.strip().partition("\n")
+    if not _REASON.match(rest) or is_corrected(rest) or _CONCLUSION.search(rest):
+        return None
+    return _read_whole(first)
+
+
+def _are_same(found: list[Quantity | None]) -> bool:
+    return all(each is not None and found[0] is not None and each.is_same(found[0], 0.0) for each in found)
 
 
 def _read_last(text: str) -> Quantity | None:
@@ -141,8 +197,13 @@ def _read_whole(text: str) -> Quantity | None:
 
 def _read_sentence(text: str, *, is_stated: bool = True) -> Quantity | None:
     """The value that a sentence begins with, which only an explanation follows, else its last one."""
+    text = _ROUNDED.sub("", text)
     runs = _runs(text)
     if not runs:
+        return None
+    if (same := _read_restated(text, is_stated=is_stated)) is not None:
+        return same
+    if not is_stated and is_supposed(text[max(0, runs[-1].start() - MAX_CONTEXT) : runs[-1].start()]):
         return None
     if is_stated and _begins(text, runs[0]):
         found, rest = _quantity_at(text, runs[0])
@@ -163,6 +224,18 @@ def _read_sentence(text: str, *, is_stated: bool = True) -> Quantity | None:
             return None
     found, rest = _quantity_at(text, last)
     return None if re.search(r"[0-9]", rest) or denies(rest) else found
+
+
+def _read_restated(text: str, *, is_stated: bool) -> Quantity | None:
+    """A value that is only said once more: `1/2 or 0.5`, `0.5 (1/2)`, `1/2, or 50%`."""
+    first, *others = _RESTATED.split(text)
+    if not 1 <= len(others) < MAX_BOXES or not all(map(_HAS_NUMBER.search, (first, *others))):
+        return None
+    found = [
+        _read_sentence(first, is_stated=is_stated),
+        *(_read_whole(other.rstrip(" ).")) for other in others),
+    ]
+    return found[0] if _are_same(found) else None
 
 
 def _begins(text: str, run: re.Match[str]) -> bool:
@@ -240,7 +313,7 @@ def _balanced(text: str, start: int, end: int) -> tuple[int, int]:
 def _without_dash(body: str, rest: str) -> tuple[str, str]:
     """A dash with space on both sides of it, before a word, ends what was said; so does `/` before a unit."""
     match = re.search(r"\s-{1,3}\s*$", body)
-    if match and re.match(r"\s*(?!sin|cos|tan|log|ln|sqrt)[A-Za-z]{2,}", rest):
+    if match and re.match(r"\s*(?!(?:sin|cos|tan|log|ln|sqrt)(?![a-z]))[A-Za-z]{2,}", rest):
         return body[: match.start()], " , " + rest
     if re.search(r"[0-9]\s?/$", body) and re.match(r"\s?[A-Za-z]{2,}", rest):
         return body.rstrip("/ "), " per " + rest

@@ -22,7 +22,7 @@ _MARK = re.compile(
     r"|(?P<between>[^\n.:=?!]{0,60}?)(?:\b(?:is|are|was|equals|be|becomes|comes to)\b(?:[ \t]*:)?|[:=]))",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"(?:[.?]|(?<![0-9)}])!)(?=\s|$)|[;\n]")
+_SENTENCE_END = re.compile(r"(?:[.?]|(?<![0-9)}])!)(?=\s|$)|;(?![^()\[\]\n;]{0,40}[)\]])|\n")
 _LINE_END = re.compile(r"(?:[.?]|(?<![0-9)}])!)(?=\s|$)|\n")
 _CORRECTION = re.compile(
     r"(?:^|[.!?\n;,(]|--?|\u2026)\s{0,9}(?:oh,?\s+|but\s+|hmm+,?\s+|um,?\s+)?"
@@ -31,10 +31,14 @@ _CORRECTION = re.compile(
     r"|that(?:'s| is) (?:wrong|incorrect|not right))",
     re.IGNORECASE,
 )
-_NEGATION = re.compile(r"\b(?:not|never|cannot|nor|neither|without|except)\b|n't\b", re.IGNORECASE)
+_NEGATION = re.compile(
+    r"\b(?:not|never|cannot|nor|neither|without|except|exclud\w+|eliminat\w+|rul\w+ out|reject)\b|n't\b",
+    re.IGNORECASE,
+)
 _DENIAL = re.compile(
     r"\b(?:is|was|are|be)\s+(?:definitely\s+|clearly\s+|also\s+)?(?:not\b|wrong\b|incorrect\b|false\b)"
-    r"|\b(?:isn|wasn|aren|can)'t\b|\b(?:wrong|incorrect|impossible)\b",
+    r"|\b(?:isn|wasn|aren|can)'t\b|\b(?:wrong|incorrect|impossible)\b"
+    r"|\b(?:is|was|be|gets?)\s+(?:(?:far |much |way )?too\s+\w+|eliminated|excluded|ruled out|rejected)\b",
     re.IGNORECASE,
 )
 _CONDITION = re.compile(
@@ -42,8 +46,9 @@ _CONDITION = re.compile(
     r"|\b(?:not|n't|doubt)\b[^,.;:]{0,40}$",
     re.IGNORECASE,
 )
+_SUPPOSED = re.compile(r"\b(?:if|suppose|supposing|assume|assuming|whether|unless)\b[^,.;:]*$", re.IGNORECASE)
 _EXPLANATION = re.compile(
-    r"\b(?:because|since|as|so|for|when|if|where|which|given|after|from|with|that|due|using|by)\b|\(",
+    r"\b(?:because|since|as|so|for|when|if|where|which|given|after|from|with|that|due|using|by|rounded)\b|\(",
     re.IGNORECASE,
 )
 _UNSURE = re.compile(r"\b(?:might|could|may|cannot|can't|must not)\b", re.IGNORECASE)
@@ -117,6 +122,17 @@ def last_statement(text: str) -> Statement | None:
     return None if found is None else found[1]
 
 
+def boxed_values(text: str) -> list[str]:
+    """What stands in each box, in their order; nothing where one is cut off."""
+    found: list[str] = []
+    for match in _BOX.finditer(text):
+        end = _closing(text, match.end())
+        if end is None:
+            return []
+        found.append(text[match.end() : end])
+    return found
+
+
 def sentences(text: str) -> list[str]:
     """The sentences and lines of a text, without their ends but for a question's."""
     found, start = [], 0
@@ -130,6 +146,11 @@ def first_sentence(text: str) -> str:
     """What comes before the end of the first sentence or line."""
     match = _SENTENCE_END.search(text)
     return text[: match.start()] if match else text
+
+
+def is_supposed(before: str) -> bool:
+    """Whether a sentence that begins so only supposes what comes next."""
+    return bool(_SUPPOSED.search(before))
 
 
 def is_corrected(text: str) -> bool:

@@ -20,8 +20,17 @@ LONE_UNITS = re.compile(r"\s[msghlLVWNJCF](?![\w(^])")
 """A single letter after a space is a unit, or else a variable."""
 
 PERCENT = re.compile(r"\s?(?:percent\b|per cent\b|percentage points?\b|pct\b)", re.IGNORECASE)
-SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-SCALE = re.compile(rf"\s?({'|'.join(SCALES)})\b(?!\s?th)", re.IGNORECASE)
+_POWERS = {
+    2: "hundred",
+    3: "thousand tausend mille",
+    5: "lakh lac",
+    6: "million mln mio millionen mill\u00f3n millones milioni",
+    7: "crore",
+    9: "billion bn mrd milliarde milliarden milliard miliardi",
+    12: "trillion",
+}
+SCALES = {word: power for power, words in _POWERS.items() for word in words.split()}
+SCALE = re.compile(rf"\s?({'|'.join(sorted(SCALES, key=len, reverse=True))})s?\b\.?(?!\s?th)", re.IGNORECASE)
 """Words for powers of ten."""
 
 _MONTHS = r"jan\w*|feb\w*|mar|march|apr\w*|may|june?|july?|aug\w*|sep\w*|oct\w*|nov\w*|dec|december"
@@ -34,8 +43,8 @@ _OPERATIONS = (
     "|log|ln"
 )
 _RANGES = "or|and|to|through|thru|versus|vs|out|more|less|fewer"
-_COUNTS = "dozens?|pairs?|score|percentile|point|st|nd|rd|th"
-_TIMES = r"am|pm|a\.m|p\.m|o'clock|bc|ad"
+_COUNTS = "dozens?|gross|grand|mil|mill|billionen|billones|pairs?|score|percentile|point|st|nd|rd|th"
+_TIMES = r"am|pm|a\.m|p\.m|o'clock|uhr|noon|midnight|bc|ad"
 SPOILED = re.compile(
     rf"\s?(?:(?:{_RANGES}|{_OPERATIONS}|{_COUNTS}|{_PARTS}|{_TIMES}|{_MONTHS})\b"
     r"|[A-Za-z](?![A-Za-z'])|[_^#@&\\:~'\u2030\u2308-\u230b]|-\w|/(?!\s?[A-Za-z]{2})|\([A-Za-z](?![A-Za-z])"
@@ -57,10 +66,10 @@ _FUNCTIONS = (
 )
 _OF = (
     "root|half|third|quarter|fourth|square|cube|log|logarithm|reciprocal|inverse|opposite|negative|factorial|power"
-    "|multiple|percent|percentage|product|difference|order|%"
+    "|multiple|percent|percentage|product|difference|order|%|one|two|three|four|five|six|seven|eight|nine|ten"
 )
 BEFORE_SPOILED = re.compile(
-    rf"(?:[A-Za-z_#@\\&~\u2308-\u230b]|\\[A-Za-z]+\s*|(?<![A-Za-z'])[b-zB-HJ-Z]\s|[0-9]\s?[A-Za-z]\s?|[0-9]\s:\s?|\b(?:{_DENIALS})(?:\s+[A-Za-z]+){{1,2}}\s+"
+    rf"(?:[0-9]\s+(?:out\s+)?of\s*|[A-Za-z_#@\\&~\u2308-\u230b]|\\[A-Za-z]+\s*|(?<![A-Za-z'])[b-zB-HJ-Z]\s|[0-9]\s?[A-Za-z]\s?|[0-9]\s:\s?|\b(?:{_DENIALS})(?:\s+[A-Za-z]+){{1,2}}\s+"
     rf"|\b(?:{_LIMITS}|{_DENIALS}|{_FACTORS}|{_LABELS}|{_FUNCTIONS}|{_MONTHS}|(?:{_OF})s? of)\s*\(?\s*)$",
     re.IGNORECASE,
 )
