@@ -164,7 +164,7 @@ def test_what_a_task_started_ends_with_it(spec: str) -> None:
         ("none", "NoneType returned; give a VerifyResult"),
         ("score '1'", "score '1' returned"),
         ("score 10**400", "score 1000"),
-        ("fields {'flags': (1,)}", "parsed, reason and flags must be text"),
+        ("fields {'flags': (1,)}", "parsed, path, reason and flags must be text"),
         ("fields {'flags': None}", "flags None returned; give a tuple"),
         ("fields {'kind': 'sure'}", "kind 'sure' returned; give exact, learned, self"),
         ("fields {'parsed': '\\ud800'}", "not '\\ud800'"),
