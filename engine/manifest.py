@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.errors import CorruptFileError
 from engine.replay import Shard
-from engine.storage import Digest, atomic_write, read_checked
+from engine.storage import Digest, atomic_write, is_mark, read_checked
 
 FORMAT = 1
 """Version of a run directory and of its checkpoints; a newer one is refused."""
@@ -96,14 +96,19 @@ def manifest_path(run_path: Path, iteration: int) -> Path:
 
 
 def begun_path(run_path: Path, iteration: int) -> Path:
-    """RUN/manifest/000042.begun: there while the files of a commit are written that no manifest names yet."""
+    """RUN/manifest/000042.begun: a mark, there while a commit is written that no manifest names yet."""
     return run_path / FOLDER / f"{folder_name(iteration)}{BEGUN}"
 
 
-def begun_iterations(run_path: Path) -> set[int]:
-    """Commits that were begun; those without a manifest were not brought to an end."""
+def begun_paths(run_path: Path) -> dict[int, Path]:
+    """Files that announce a commit, by iteration; copies of such files, which announce nothing, included."""
     paths = (run_path / FOLDER).glob(f"*{BEGUN}")
-    return {int(path.stem) for path in paths if path.stem.isdecimal()}
+    return {int(path.stem): path for path in paths if path.stem.isdecimal()}
+
+
+def begun_iterations(run_path: Path) -> set[int]:
+    """Commits that were begun in this very folder; those without a manifest were not brought to an end."""
+    return {iteration for iteration, path in begun_paths(run_path).items() if is_mark(path)}
 
 
 def manifest_paths(run_path: Path) -> list[Path]:

@@ -392,7 +392,7 @@ def _is_number(value: Any) -> bool:
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         parsed = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     is_metrics = isinstance(parsed, dict) and isinstance(parsed.get("iteration"), int)
     return parsed if is_metrics else None

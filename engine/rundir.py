@@ -43,7 +43,7 @@ from engine.settings_file import (
     write_config,
     write_copy,
 )
-from engine.storage import Digest, Lock, atomic_write, make_folder
+from engine.storage import Digest, Lock, is_mark, make_folder, write_mark
 from engine.sweep import REPLAY as REPLAY
 from engine.sweep import refuse_orphans, set_aside, sweep
 
@@ -88,7 +88,7 @@ class RunFolder:
         make_folder(path)
         lock = Lock(path / LOCK)
         try:
-            if (path / CONFIG).exists() or manifest_paths(path):
+            if (path / CONFIG).exists() or manifest_paths(path) or (path / COPY).exists():
                 raise UserError(
                     f"'{path}' holds a run already; go on with --resume, or name another with --run"
                 )
@@ -142,13 +142,14 @@ class RunFolder:
     def compare(self, checkpoint: Any) -> None:
         """Raise UserError where the settings differ from those that come with a checkpoint, if any do."""
 
-    def begin_files(self, iteration: int) -> None:
-        """Announce a commit, before the first of its files is written."""
+    def begin(self, iteration: int) -> None:
+        """Announce a commit, before anything of it is written; nothing where that is done already."""
         before = self.manifest
         assert self._is_swept, "read the newest checkpoint before the first commit"
         assert before is None or iteration > before.iteration, (iteration, before.iteration)
         self._lock.check()
-        atomic_write(begun_path(self.path, iteration), b"")
+        if not is_mark(begun_path(self.path, iteration)):
+            write_mark(begun_path(self.path, iteration))
 
     def commit_files(self, iteration: int, files: dict[str, Digest], shards: Sequence[Shard]) -> None:
         """Name the files of a checkpoint and of replay: from the moment this returns, they exist."""
@@ -249,7 +250,7 @@ class Run(RunFolder):
         Raises UserError where the disk is full; the commit before it stands.
         """
         iteration = checkpoint.iteration
-        self.begin_files(iteration)
+        self.begin(iteration)
         shards = []
         if num_games(games):
             name = f"{folder_name(iteration)}.parquet"

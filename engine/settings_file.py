@@ -27,10 +27,10 @@ class OtherRunError(UserError):
 
 
 def write_config(run_path: Path, config: Section) -> None:
-    """Write the settings, all defaults included, and a copy that nobody edits."""
+    """Write the settings, all defaults included, and a copy that nobody edits, which is never there alone."""
     content = {**config.model_dump(mode="json"), "versions": {"format": FORMAT, **versions()}}
-    write_copy(run_path, content)
     atomic_write(run_path / CONFIG, toml_text(content).encode())
+    write_copy(run_path, content)
 
 
 def write_copy(run_path: Path, content: Mapping[str, Any]) -> None:

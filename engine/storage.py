@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,6 +61,34 @@ def atomic_write(path: Path, data: bytes) -> Digest:
     return Digest.of(data)
 
 
+def write_mark(path: Path) -> None:
+    """Make a file that holds its own inode number, so that a copy of it is told from it by `is_mark`.
+
+    After a crash before this returns `path` may be there and no mark. Raises UserError like `atomic_write`.
+    """
+    try:
+        _step("open")
+        with path.open("wb") as file:
+            _step("write")
+            file.write(str(os.fstat(file.fileno()).st_ino).encode())
+            file.flush()
+            _step("fsync")
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise WriteError(f"cannot write '{path}': {error.strerror}; free or allow it, and resume") from error
+
+
+def is_mark(path: Path) -> bool:
+    """Whether `write_mark` has made this file, here."""
+    try:
+        return path.is_file() and path.read_bytes() == str(path.stat().st_ino).encode()
+    except OSError:
+        return False
+
+
 def make_folder(path: Path) -> None:
     """Make a folder, its parents included, that is still there after a crash."""
     if path.is_dir():
@@ -87,11 +117,44 @@ def remove(path: Path) -> None:
 def move_aside(path: Path, folder: Path) -> None:
     """Move a file or folder into `folder`; what that holds by its name stays, the newcomer gets a number."""
     make_folder(folder)
-    names = (path.name, *(f"{path.name}.{number}" for number in range(2, 10**6)))
-    target = next(folder / name for name in names if not os.path.lexists(folder / name))
+    target = folder / _names_of(path, folder)[-1]
     _step("rename")
-    path.rename(target)
+    try:
+        path.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _move_across(path, target)
     sync_folder(folder)
+
+
+def copy_aside(path: Path, folder: Path) -> None:
+    """Copy a file into `folder` like `move_aside`, unless that has this content by its name."""
+    make_folder(folder)
+    data = path.read_bytes()
+    *taken, free = _names_of(path, folder)
+    if not any((folder / name).is_file() and (folder / name).read_bytes() == data for name in taken):
+        atomic_write(folder / free, data)
+
+
+def _names_of(path: Path, folder: Path) -> list[str]:
+    """Names in `folder` that `path` might have and that are taken, and the first that is free."""
+    names = [path.name]
+    while os.path.lexists(folder / names[-1]):
+        names.append(f"{path.name}.{len(names) + 1}")
+    return names
+
+
+def _move_across(path: Path, target: Path) -> None:
+    """Move to another file system; what is moved stays at its place until it is whole at the new one."""
+    temporary = target.with_name(target.name + TEMPORARY)
+    remove(temporary)
+    if path.is_dir():
+        shutil.copytree(path, temporary, symlinks=True)
+    else:
+        shutil.copy2(path, temporary)
+    publish_folder(temporary, target)
+    remove(path)
 
 
 def publish_folder(temporary: Path, path: Path) -> None:
@@ -101,12 +164,11 @@ def publish_folder(temporary: Path, path: Path) -> None:
     """
     old = path.with_name(path.name + ".old" + TEMPORARY)
     try:
-        for file in sorted(temporary.rglob("*")):
+        for file in (*sorted(temporary.rglob("*")), temporary):
             if file.is_file():
                 _sync_file(file)
             else:
                 sync_folder(file)
-        sync_folder(temporary)
         remove(old)
         if path.exists():
             _step("rename")

@@ -1,7 +1,7 @@
 """What stands in a run directory beside its newest commit: what a kill has left goes, all else stays.
 
-Before the files of a commit are written, RUN/manifest/000042.begun announces it. So what no manifest names
-is one of these:
+Before anything of a commit is written, RUN/manifest/000042.begun announces it, which is believed where it was
+made and in no copy. So what no manifest names is one of these:
 
 - a temporary file, what belongs to a commit that was announced, what an older manifest names: the loop left
   it, and it is removed;
@@ -19,11 +19,11 @@ from pathlib import Path
 from engine.checkpoint import FOLDER, checkpoint_folder
 from engine.errors import CorruptFileError, UserError
 from engine.manifest import FOLDER as MANIFEST
-from engine.manifest import Manifest, begun_iterations, begun_path, manifest_path, manifest_paths
+from engine.manifest import Manifest, begun_iterations, begun_paths, manifest_path, manifest_paths
 from engine.metrics import last_iteration
-from engine.storage import TEMPORARY, move_aside, remove
+from engine.storage import TEMPORARY, copy_aside, move_aside, remove
 
-REPLAY = "replay"
+REPLAY, GAMES, METRICS = "replay", "games", "metrics.jsonl"
 
 _OURS = re.compile(
     rf"(\d{{6,}}.*|config(\.original)?\.toml|report\.html|verdicts\.json){re.escape(TEMPORARY)}"
@@ -37,7 +37,8 @@ def refuse_orphans(run_path: Path) -> None:
     """UserError where a run without a manifest has files that only a commit leaves."""
     begun = begun_iterations(run_path)
     found = sorted(iteration for iteration, _ in _units(run_path) if iteration not in begun)
-    if not found and (last_iteration(run_path / "metrics.jsonl") or 0) <= 1:
+    last = last_iteration(run_path / METRICS)
+    if not found and (last is None or last in begun):
         return
     what = f"files of iteration{_listed(found)}" if found else "metrics of earlier iterations"
     raise UserError(
@@ -47,12 +48,20 @@ def refuse_orphans(run_path: Path) -> None:
 
 
 def set_aside(run_path: Path, manifest: Manifest | None, folder: Path, warn: Warn | None) -> None:
-    """Move files of later commits that were not announced into `folder`, and tell of it."""
+    """Move files of later commits that were not announced into `folder`, and tell of it.
+
+    Their lines of metrics go with them.
+    """
     last = manifest.iteration if manifest else -1
     unfinished = _unfinished(run_path, last)
     late = [unit for unit in _units(run_path) if unit[0] > last and unit[0] not in unfinished]
+    told = last_iteration(run_path / METRICS)
+    is_late = told is not None and told > last and told not in unfinished
     if manifest and warn:
-        _tell(run_path, manifest, sorted({iteration for iteration, _ in late}), folder, warn)
+        iterations = {iteration for iteration, _ in late} | ({told} if is_late and told else set())
+        _tell(run_path, manifest, sorted(iterations), folder, warn)
+    if is_late:
+        copy_aside(run_path / METRICS, folder)  # the run cuts its own back
     for _, path in late:
         move_aside(path, folder / path.relative_to(run_path).parent)
 
@@ -66,7 +75,7 @@ def sweep(run_path: Path, manifest: Manifest | None, resumable: int, warn: Warn)
     gone += _obsolete(run_path, manifest, older)
     gone += older[resumable - 1 :]  # after the files that only these name
     gone += _temporaries(run_path)
-    gone += [begun_path(run_path, iteration) for iteration in begun_iterations(run_path)]
+    gone += begun_paths(run_path).values()
     for path in gone:
         _remove(path, warn)
     for folder in _folders(run_path):
@@ -93,9 +102,10 @@ def _unfinished(run_path: Path, last: int) -> set[int]:
 
 
 def _units(run_path: Path) -> Iterator[tuple[int, Path]]:
-    """(iteration, path) of what commits are made of: shards, checkpoints' folders, manifests."""
-    for path in (*run_path.glob(f"{REPLAY}/*.parquet"), *run_path.glob(f"{MANIFEST}/*.json")):
-        if path.stem.isdecimal():
+    """(iteration, path) of what commits consist of: shards, sample games, checkpoints' folders, manifests."""
+    patterns = (f"{REPLAY}/*.parquet", f"{MANIFEST}/*.json", f"{GAMES}/*")
+    for path in (path for pattern in patterns for path in run_path.glob(pattern)):
+        if path.stem.isdecimal() and path.suffix != TEMPORARY:
             yield int(path.stem), path
     for folder in _folders(run_path):
         if any(folder.iterdir()):
@@ -128,7 +138,7 @@ def _named(run_path: Path, manifest: Manifest) -> Iterator[Path]:
 
 
 def _temporaries(run_path: Path) -> Iterator[Path]:
-    for name in (".", MANIFEST, REPLAY, FOLDER, "games"):
+    for name in (".", MANIFEST, REPLAY, FOLDER, GAMES):
         paths = (run_path / name).glob(f"*{TEMPORARY}")
         yield from (path for path in paths if _OURS.fullmatch(path.name))
     for folder in _folders(run_path):

@@ -268,6 +268,7 @@ def _commit(
     if limit.is_over(progress.seconds, parts.pace, bool(cut)):
         progress.ended_minutes = limit.minutes or 0.0
     values |= {"machine/memory_mb": resident_mb(), "minutes": progress.seconds / 60}
+    parts.run.begin(progress.iteration)
     _write(parts, values, turn.games)
     parts.run.commit(_checkpoint(parts), turn.games, parts.game)
     parts.reporter.iteration({"iteration": progress.iteration, **values})

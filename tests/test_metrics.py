@@ -75,7 +75,8 @@ def test_resume_cuts_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "torn", [b'{"iteration": 2', b'{"iteration": 2}', b"\0\0\0\n", b"[]\n", b'{"loss": 1}\n']
+    "torn",
+    [b'{"iteration": 2', b'{"iteration": 2}', b"\0\0\0\n", b"[]\n", b'{"loss": 1}\n', b"[" * 50_000 + b"\n"],
 )
 def test_a_torn_line_is_cut_off(tmp_path: Path, torn: bytes) -> None:
     path = tmp_path / "metrics.jsonl"

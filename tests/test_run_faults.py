@@ -17,7 +17,7 @@ from engine.game_table import read_games
 from engine.manifest import read_sealed, write_sealed
 from engine.rundir import Run, read_run
 from engine.settings_file import COPY, read_changes, read_config
-from engine.storage import Digest, Lock, atomic_write, read_checked
+from engine.storage import Digest, Lock, atomic_write, read_checked, write_mark
 
 
 @pytest.fixture
@@ -78,8 +78,50 @@ def test_metrics_alone_tell_of_a_run(run: Path) -> None:
     (run / "metrics.jsonl").write_text('{"iteration": 1}\n{"iteration": 2}\n')
     with pytest.raises(UserError, match="metrics of earlier iterations"):
         take_up(run)
-    (run / "metrics.jsonl").write_text('{"iteration": 1}\n')  # as a kill before the first commit leaves it
+    (run / "metrics.jsonl").write_text('{"iteration": 1}\n')
+    with pytest.raises(UserError, match="metrics of earlier iterations"):
+        take_up(run)
+    (run / "manifest").mkdir()
+    write_mark(run / "manifest" / "000001.begun")  # as a kill before the first commit leaves it
     assert take_up(run) == (0, [])
+
+
+@pytest.mark.parametrize("left", ["games/000001.pgn", COPY])
+def test_what_little_is_left_of_a_run_is_not_written_over(run: Path, left: str) -> None:
+    (run / "games").mkdir()
+    (run / "games" / "000001.pgn").write_text("1. e4 *")
+    for path in list(run.iterdir()):
+        if path.name not in (left, left.partition("/")[0]):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    before = content(run)
+    with pytest.raises(UserError, match=r"holds a run already|files of iteration 1 but nothing in"):
+        Run.create(run, CONFIG)
+    assert content(run) == before
+
+
+@pytest.mark.parametrize("how", ["empty", "copied", "of an older version", "none"])
+def test_an_announcement_that_was_not_made_here_costs_nothing(run: Path, how: str) -> None:
+    (run / "metrics.jsonl").write_text("".join(f'{{"iteration": {number}}}\n' for number in (1, 2, 3)))
+    (run / "games").mkdir()
+    (run / "games" / "000003.md").write_text("a game")
+    kept = {name: data for name, data in content(run).items() if "000003" in name or "metrics" in name}
+    del kept["manifest/000003.json"]
+    (run / "manifest" / "000003.json").unlink()
+    begun = run / "manifest" / "000003.begun"
+    if how == "copied":
+        write_mark(run / "mark")
+        shutil.copy2(run / "mark", begun)
+    elif how != "none":
+        begun.write_bytes(b"" if how == "empty" else b"x")
+    for _ in range(3):
+        found, told = take_up(run)
+        assert found == 2
+        assert "files of iteration 3: going back to iteration 2" in told[0]
+    assert not begun.exists()
+    after = content(run)
+    for name, data in kept.items():
+        assert after[f"quarantine/{name}"] == data, name
+    assert not [name for name in after if ".2" in name]
 
 
 def test_a_missing_newest_manifest_is_told_and_its_files_are_kept(run: Path, tmp_path: Path) -> None:
@@ -129,14 +171,17 @@ def test_only_what_the_loop_has_left_is_swept(run: Path) -> None:
         "checkpoints/best/model.safetensors", "replay/more.parquet", "replay/000001.txt",
     ]  # fmt: skip
     left = [
-        "config.toml.tmp", "manifest/000004.json.tmp", "manifest/000004.begun", "replay/000004.parquet",
-        "replay/000004.parquet.tmp", "checkpoints/000004/model.safetensors", "checkpoints/000004.tmp/x",
+        "config.toml.tmp", "manifest/000004.json.tmp", "replay/000004.parquet", "replay/000004.parquet.tmp",
+        "checkpoints/000004/model.safetensors", "checkpoints/000004.tmp/x", "games/000004.md",
         "games/000004.md.tmp",
     ]  # fmt: skip
     before = content(run)
     for name in (*mine, *left):
         (run / name).parent.mkdir(exist_ok=True)
         (run / name).write_bytes(b"x")
+    write_mark(run / "manifest" / "000004.begun")
+    (run / "metrics.jsonl").write_text('{"iteration": 4}\n')
+    before["metrics.jsonl"] = (run / "metrics.jsonl").read_bytes()
     (run / "checkpoints" / "empty").mkdir()
     assert take_up(run) == (3, [])
     assert content(run) == before | dict.fromkeys(mine, b"x")

@@ -12,7 +12,18 @@ import pytest
 
 from engine import storage
 from engine.errors import CorruptFileError, MissingFileError, UserError
-from engine.storage import Digest, Lock, atomic_write, make_folder, move_aside, read_checked, remove
+from engine.storage import (
+    Digest,
+    Lock,
+    atomic_write,
+    copy_aside,
+    is_mark,
+    make_folder,
+    move_aside,
+    read_checked,
+    remove,
+    write_mark,
+)
 
 HOLD = """
 import sys
@@ -133,3 +144,42 @@ def test_one_process_holds_the_lock(tmp_path: Path) -> None:
         Lock(tmp_path / "LOCK")
     lock.release()
     Lock(tmp_path / "LOCK").release()
+
+
+def test_move_aside_to_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = Path.rename
+
+    def rename_within(path: Path, target: Path) -> Path:
+        if path.parent != target.parent:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename_within)
+    make_folder(tmp_path / "folder" / "inner")
+    atomic_write(tmp_path / "folder" / "inner" / "x", b"x")
+    atomic_write(tmp_path / "y", b"y")
+    for name in ("folder", "y"):
+        move_aside(tmp_path / name, tmp_path / "aside")
+    kept = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert kept == ["aside/folder/inner/x", "aside/y"]
+    assert (tmp_path / "aside" / "y").read_bytes() == b"y"
+
+
+def test_a_copy_is_made_once(tmp_path: Path) -> None:
+    for text in (b"one", b"one", b"two", b"one", b"two"):
+        atomic_write(tmp_path / "x", text)
+        copy_aside(tmp_path / "x", tmp_path / "aside")
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "aside").iterdir()}
+    assert kept == {"x": b"one", "x.2": b"two"}
+
+
+def test_a_mark_is_one_where_it_was_made(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    assert not is_mark(mark)
+    write_mark(mark)
+    assert is_mark(mark)
+    (tmp_path / "copy").write_bytes(mark.read_bytes())
+    assert not is_mark(tmp_path / "copy")
+    mark.rename(tmp_path / "moved")
+    assert is_mark(tmp_path / "moved")
+    assert not is_mark(tmp_path)

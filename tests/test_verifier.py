@@ -1,6 +1,9 @@
 """Verdicts from processes: a `verify` that hangs, dies, raises, prints, or returns what is no verdict."""
 
 import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +44,9 @@ class Nasty(Task):
         if what == "child":
             subprocess.Popen(["sleep", "600", prompt.id])
             time.sleep(600)
+        if what == "alarm" and (value == "always" or not os.path.exists(value)):
+            open(os.devnull if value == "always" else value, "w").close()
+            os.kill(os.getpid(), 14)
         if what == "raise":
             raise KeyError("no\\nwonder")
         if what == "leave":
@@ -103,6 +109,40 @@ def test_a_death_costs_its_own_verdict(shared: VerifierPool, what: str, code: in
     results = judge(shared, *["score 1"] * 20, what, *["score 1"] * 20)
     assert results[20] == VerifyResult(0.0, reason=f"the verifier's process ended with code {code}")
     assert {result.score for result in results[:20] + results[21:]} == {1}
+
+
+def test_a_worker_whose_alarm_a_pause_has_rung_judges_again(shared: VerifierPool, tmp_path: Path) -> None:
+    before = shared.counts["failed"]
+    results = judge(shared, "score 0.5", f"alarm {tmp_path / 'rung'}", "alarm always", "score 0.25")
+    assert [result.reason for result in results[2:3]] == ["the verifier's process ended with code -14"]
+    assert shared.counts["failed"] == before + 2, "a completion that is no score fails by itself"
+    assert (results[0].score, results[3].score) == (0.5, 0.25)
+
+
+PAUSED = """
+import sys
+from engine.language.problem.verifier import VerifierPool
+from engine.language.task import Prompt
+
+with VerifierPool(sys.argv[1], deadline_s=1.5, workers=1) as pool:
+    prompt = Prompt("id", "text", "key", "stratum")
+    pool([(prompt, "score 1")])
+    print("up", flush=True)
+    print(*(verdict.score for verdict in pool([(prompt, "score __import__('time').sleep(0.7) or 1")] * 6)))
+"""
+
+
+def test_a_pause_of_the_driver_is_no_lateness(spec: str) -> None:
+    command = [sys.executable, "-c", PAUSED, spec]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        assert driver.stdout.readline() == "up\n"
+        time.sleep(0.3)
+        driver.send_signal(signal.SIGSTOP)
+        time.sleep(3)
+        driver.send_signal(signal.SIGCONT)
+        out, _ = driver.communicate(timeout=120)
+    assert out == "1.0 1.0 1.0 1.0 1.0 1.0\n"
 
 
 def test_an_exception_costs_its_own_verdict(shared: VerifierPool) -> None:

@@ -32,7 +32,8 @@ def run_to_resume(run: str | None) -> Path:
     if run is None:
         raise UserError("--resume: name the run with --run DIR")
     path = Path(run)
-    if not (path / "config.toml").is_file() and not (path / "manifest").is_dir():
+    signs = (path / "config.toml", path / "config.original.toml", path / "manifest")
+    if not any(sign.exists() for sign in signs):
         raise UserError(f"--resume: '{run}' is no run directory (no config.toml); drop --resume to start one")
     return path
 

@@ -313,6 +313,7 @@ def _commit(
         "minutes": progress.seconds / 60,
         "accepted": progress.accepted,
     }
+    parts.run.begin(progress.iteration)
     parts.metrics.write(progress.iteration, line)
     parts.run.commit(progress.iteration, model, asdict(progress), episodes)
     write_report(parts.run.path / REPORT, run_page(parts.task, parts.config, parts.monitor, episodes))

@@ -31,6 +31,9 @@ START_S = 120.0
 KILL_S = 5.0
 """What the system may take to end a process that is killed."""
 
+BEAT_S = 0.2
+"""How long answers are waited for at a time; a longer wait says that this process has been paused."""
+
 FEW = 10
 """Failures that are borne whatever their share."""
 
@@ -123,8 +126,8 @@ class Process:
     popen: subprocess.Popen[bytes]
     chunk: deque[int] = field(default_factory=deque)
     """Pairs that it has been given and not answered, in their order."""
-    since: float = 0.0
-    """When it turned to the first of them."""
+    waited_s: float = 0.0
+    """How long the first of them has been waited for."""
     dead: bool = False
 
 
@@ -155,11 +158,13 @@ class VerifierPool(Verifier):
         self._setup = {"spec": spec, "options": dict(options or {}), "deadline_s": deadline_s}
         self._deadline_s = deadline_s
         self._processes: list[Process] = []
+        self._excused: set[int] = set()  # pairs whose process a pause has ended
 
     def __call__(self, pairs: Sequence[Pair]) -> list[VerifyResult]:
         """In chunks, to processes that are started when first needed. UserError for a task that cannot be."""
         results: list[VerifyResult | None] = [None] * len(pairs)
         waiting = deque(range(len(pairs)))
+        self._excused.clear()
         try:
             while len(self._processes) < min(self.workers, len(pairs)):
                 self._processes.append(self._start())
@@ -225,7 +230,7 @@ class VerifierPool(Verifier):
             process = self._processes[place] = self._start()
         share = max(1, min(CHUNK, len(waiting) // len(self._processes)))
         process.chunk = deque(waiting.popleft() for _ in range(share))
-        process.since = time.monotonic()
+        process.waited_s = 0.0
         given = [(_fields(pairs[index][0]), pairs[index][1]) for index in process.chunk]
         process.stream.settimeout(self._deadline_s)
         try:
@@ -234,13 +239,18 @@ class VerifierPool(Verifier):
             process.dead = True
 
     def _collect(self, results: list[VerifyResult | None]) -> None:
-        """Wait for answers until the next deadline, and take those there are."""
+        """Wait for answers for a beat, and take those there are."""
         with selectors.DefaultSelector() as selector:
             busy = [process for process in self._processes if process.chunk]
             for process in busy:
                 selector.register(process.stream, selectors.EVENT_READ, process)
-            patience = min(process.since for process in busy) + self._deadline_s - time.monotonic()
-            for key, _ in selector.select(max(0.0, patience)):
+            began = time.monotonic()
+            ready = selector.select(min(BEAT_S, self._deadline_s))
+            # While this process itself is stopped, nobody is waited for.
+            waited = min(time.monotonic() - began, 2 * BEAT_S)
+            for process in busy:
+                process.waited_s += waited
+            for key, _ in ready:
                 self._take(key.data, results)
 
     def _take(self, process: Process, results: list[VerifyResult | None]) -> None:
@@ -251,7 +261,7 @@ class VerifierPool(Verifier):
             return
         if "refused" in answer:
             raise UserError(f"task '{self.name}': {answer['refused']}")
-        index, process.since = process.chunk.popleft(), time.monotonic()
+        index, process.waited_s = process.chunk.popleft(), 0.0
         if "failed" in answer:
             results[index] = self.fail(answer["failed"])
             return
@@ -262,14 +272,17 @@ class VerifierPool(Verifier):
     def _replace_late(self, waiting: deque[int], results: list[VerifyResult | None]) -> None:
         """Kill processes that are late or dead, judge the pair they were at, and put the others back."""
         for place, process in enumerate(self._processes):
-            late = process.chunk and time.monotonic() - process.since >= self._deadline_s
+            late = process.chunk and process.waited_s >= self._deadline_s
             if not (process.dead or late):
                 continue
             _kill(process)
             index, *others = process.chunk
             waiting.extendleft(reversed(others))
-            if process.dead:
-                code = process.popen.returncode
+            code = process.popen.returncode
+            if code == -signal.SIGALRM and not late and index not in self._excused:
+                self._excused.add(index)  # its own clock has run through a pause of all processes
+                waiting.appendleft(index)
+            elif process.dead:
                 results[index] = self.fail(f"the verifier's process ended with code {code}")
             else:
                 results[index] = self.fail(f"no verdict within {self._deadline_s:g} s", "timeout")

@@ -80,7 +80,7 @@ class TextRun(RunFolder):
         """Write the episodes of an iteration and the model that came of them; both or neither exist."""
         from engine.language.model.model_folder import save_model
 
-        self.begin_files(iteration)
+        self.begin(iteration)
         shards = []
         if episodes:
             name = f"{folder_name(iteration)}.parquet"
@@ -114,8 +114,8 @@ class TextRun(RunFolder):
     def abandon(self) -> None:
         """Take the settings of a run without a commit away, so that its folder takes another."""
         if not manifest_paths(self.path):
-            (self.path / CONFIG).unlink(missing_ok=True)
-            (self.path / COPY).unlink(missing_ok=True)
+            for name in (COPY, CONFIG):
+                (self.path / name).unlink(missing_ok=True)
 
     def is_lasting(self, name: str) -> bool:
         """Every file of a model's folder."""
