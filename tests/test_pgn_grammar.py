@@ -398,6 +398,7 @@ LONG = {
     "lines": ("1. e4" + "\n;\n%" * 1_000_000, 0),
     "en passant": ("1. e4" + " ep" * 100_000, 1),
     "notes": ("1. e4" + " TN + ch mate" * 30_000 + " =Q" * 30_000, 1),
+    "brackets outside of games": ("1. e4 *" + " [a b" * 1_000_000, 0),
     "first numbers": ("1. e4 e5" + "\n\n\n1." * 100_000, 0),
     "a word": ("1. " + "e" * 4_000_000, 1),
     "open comments": ('[Event "x"]\n\n1. e4 {\n' * 3_000, 3_000),
