@@ -50,7 +50,7 @@ INSIDE = _compile(rf"""
 
 _MOVE = rf"""
     (?: [PNBRQK\u2654-\u265f]? \ufe0e? [a-h]? [1-8]? [{_DASHES}x:\u00d7]? [a-h][1-8]
-        (?= [\s+\#!?=/(){{}};:$nbrqNBRQe] | \Z )
+        (?= [^\w.,-] | [nbrqNBRQecdmT] | \Z )
       | [0Oo] [{_DASHES}] [0Oo] )"""
 
 BETWEEN = _compile(rf"""
@@ -88,8 +88,8 @@ _CHECK = r"(?i: (?: dis | disc | dbl | double )? \.? ch (?: eck )? \.? )"
 _MATE = r"(?P<mate> \# | (?i: check )?+ (?i: mate ) \.? )"
 CHECK = _compile(rf"(?: {_MATE} | \+{{1,2}} | {_CHECK} ) [!?]*+")
 """Check and mate, apart from their move."""
-_CHECK_AT_END = _compile(rf"(?<=[1-8NBRQO0+]) (?: {_MATE} | {_CHECK} ) [!?]*+ \Z")
-_NOVELTY_AT_END = _compile(r"(?: (?<=[2-7O0!?+\#]) T? | (?<=[18NBRQ]) T ) N [!?]*+ \Z")
+_CHECK_AT_END = _compile(rf"(?<=[1-8NBRQO0+:]) (?: {_MATE} | {_CHECK} ) [!?]*+ \Z")
+_NOVELTY_AT_END = _compile(r"(?: (?<=[2-7O0!?+\#:]) T? | (?<=[18NBRQ]) T ) N [!?]*+ \Z")
 PASSANT = _compile(r"(?i: e\.?p\.? ) [!?+\#]*+ \Z")
 PROMOTION = _compile(r"=[QRBNqrbn] [!?+\#]*+")
 NOTE = _compile(r"""
