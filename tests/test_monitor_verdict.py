@@ -128,6 +128,51 @@ def test_a_gate_that_may_be_fooled_keeps_no_model_that_fools_it() -> None:
     assert not rejects(seen(Health(sharpness=8), BETTER, learned=True))
 
 
+def wordy(observation: Observation, factor: int, *, gold: bool, nearer: bool = False) -> Observation:
+    """The same solutions in more words, no two alike; `gold`: with the truth, `nearer`: to real data."""
+    rng, rows = np.random.default_rng(1), []
+    for episode in observation.probe:
+        more = " ".join(str(word) for word in rng.integers(0, 10**6, 3 * factor))
+        text = f"{episode.completion} {more}"[: 15 * factor]
+        told = replace(episode.result, path=episode.completion)
+        rows.append(replace(episode, completion=text, tokens=len(text), result=told))
+    holdout = observation.holdout
+    assert holdout is not None
+    if nearer:
+        holdout = replace(holdout, nats=[0.8 * nats for nats in holdout.nats])
+    truth = observation.gold if gold else None
+    return replace(observation, probe=rows, entropy=None, gold=truth, holdout=holdout)
+
+
+def of_length(
+    factor: int, passed: GateResult, *, learned: bool = True, gold: bool = False, nearer: bool = False
+) -> list[Alert]:
+    monitor = monitor_of()
+    monitor.update(wordy(SMALL.observe(0, Health(), 0, learned=learned), 1, gold=gold))
+    new = SMALL.observe(1, Health(), 0, learned=learned)
+    return monitor.update(replace(wordy(new, factor, gold=gold, nearer=nearer), gate=passed))
+
+
+@pytest.mark.parametrize("passed", [EQUAL, BETTER], ids=["equal", "better"])
+def test_texts_that_grow_where_nothing_tells_the_truth_are_rejected(passed: GateResult) -> None:
+    alerts = of_length(4, passed)
+    assert level_of(alerts, "length/mean") == Level.ALERT
+    assert rejects(alerts)
+    shorter = monitor_of()
+    shorter.update(wordy(SMALL.observe(0, Health(), 0, learned=True), 4, gold=False))
+    new = wordy(SMALL.observe(1, Health(), 0, learned=True), 1, gold=False)
+    assert not rejects(shorter.update(replace(new, gate=passed)))
+
+
+@pytest.mark.parametrize(
+    "known", [{"learned": False}, {"gold": True}, {"nearer": True}], ids=["exact", "gold", "real data"]
+)
+def test_texts_that_grow_are_kept_where_something_tells_the_truth(known: dict[str, bool]) -> None:
+    alerts = of_length(4, BETTER, **known)
+    assert level_of(alerts, "length/mean") == Level.WARN
+    assert not rejects(alerts)
+
+
 @pytest.mark.parametrize(
     ("gained", "lost", "better"), [(97, 0, True), (5, 0, True), (4, 0, False), (20, 18, False), (0, 9, False)]
 )

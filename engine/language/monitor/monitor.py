@@ -82,7 +82,8 @@ class Monitor:
         )  # fmt: skip
         exact = is_exact(probe)
         found = _worst_of_each(self._judge(judging, observation, measured, exact))
-        alerts = weighed(found, observation.gate, exact)
+        blind = "gold" not in measured.tables and not special.nearer_to_real_data(judging)
+        alerts = weighed(found, observation.gate, exact, blind=blind)
         self._record(observation.iteration, judging)
         if self.settings.drift_from == "trained" and not self._trained and self.last_iteration is not None:
             self._trained = observation.iteration, measured.tables

@@ -94,6 +94,12 @@ def parted(judging: Judging) -> bool:
     return proxy.value > proxy.reference and gold.value < gold.reference
 
 
+def nearer_to_real_data(judging: Judging) -> bool:
+    """Whether real data is surely likelier than in what shape is compared with."""
+    pair = judging.compared("drift/bits_per_character", judging.base) if judging.base else None
+    return pair is not None and pair.evidence("shrink").chance(0.0) <= 1 - judging.settings.alert_confidence
+
+
 def hacked(judging: Judging, times_parted: int) -> Alert | None:
     """STOP where proxy and gold parted twice running, surely so over the two iterations together."""
     proxy, gold = (judging.compared(f"hacking/{name}", EARLIER) for name in ("proxy", "gold"))

@@ -12,9 +12,12 @@ from engine.language.monitor.rules import nature_of
 REAL_DATA = ("drift/bits_per_character", "drift/kl_real")
 """Metrics of real data's likelihood."""
 LONGER = "hacking/length_correlation"
+LENGTH = ("length/mean", "length/p95")
 
 
-def weighed(alerts: Sequence[Alert], gate: GateResult | None, exact: bool) -> list[Alert]:
+def weighed(
+    alerts: Sequence[Alert], gate: GateResult | None, exact: bool, *, blind: bool = False
+) -> list[Alert]:
     """The alerts of an iteration in the light of each other and of the gate, the worst first.
 
     A change of shape alone is a WARN: a model that learns grows surer, shorter or different. It is an ALERT,
@@ -22,14 +25,17 @@ def weighed(alerts: Sequence[Alert], gate: GateResult | None, exact: bool) -> li
 
     No alert bars a model that the gate calls surely better while real data's likelihood has not fallen. Where
     the verifier is not `exact` the gate believes what may be fooled: alarms of trust and of the true score
-    then bar it all the same.
+    then bar it all the same. Where nothing tells how true the score is (`blind`: no exact verifier, no true
+    scores, and real data no likelier than it was) texts that have grown are such an alarm: the commonest way
+    to please a judge is to write more.
     """
     losses = [alert for alert in alerts if _is_loss(alert)]
     better = gate is not None and gate.better and not any(alert.metric in REAL_DATA for alert in losses)
     found = []
     for alert in alerts:
-        weighty = _of_shape(alert, losses) if _is_shape(alert, exact) else alert
-        spared = better and alert.about_model and (exact or not _may_be_fooled(alert))
+        pleases = blind and alert.metric in LENGTH and alert.value > alert.reference
+        weighty = _of_shape(alert, losses) if _is_shape(alert, exact) and not pleases else alert
+        spared = better and alert.about_model and (exact or not (pleases or _may_be_fooled(alert)))
         found.append(replace(weighty, bars=False) if spared else weighty)
     return sorted(found, key=lambda alert: (-alert.level, alert.metric))
 
