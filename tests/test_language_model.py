@@ -181,6 +181,30 @@ def other_head(path: Path) -> None:
         (change_json("config.json", num_attention_heads=10**9), "says num_attention_heads = 1,000,000,000"),
         (change_json("config.json", hidden_size="wide"), "cannot be loaded: .*hidden_size.*wide"),
         (change_json("config.json", max_position_embeddings=-5), "says a context of -5 tokens"),
+        (
+            change_json("config.json", eos_token_id="x"),
+            "config.json' says eos_token_id = 'x'; give the number",
+        ),
+        (
+            change_json("generation_config.json", eos_token_id="x"),
+            "on_config.json' says eos_token_id = 'x'; g",
+        ),
+        (
+            change_json("generation_config.json", eos_token_id=[1, 2.5]),
+            r"says eos_token_id = \[1, 2.5\]; give",
+        ),
+        (
+            change_json("generation_config.json", eos_token_id=True),
+            "says eos_token_id = True; give the numbe",
+        ),
+        (
+            lambda path: (path / "generation_config.json").write_text("{"),
+            "generation_config.json' is damaged",
+        ),
+        (
+            lambda path: (path / "generation_config.json").write_text("[]"),
+            "generation_config.json' is damaged",
+        ),
         (index_of("../../secret.safetensors"), "index.json' names '../../secret.safetensors'"),
         (index_of("pytorch_model.bin"), "index.json' names 'pytorch_model.bin'"),
         (lambda path: (path / "model.safetensors").unlink(), "no model.safetensors"),

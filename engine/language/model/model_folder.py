@@ -60,6 +60,9 @@ def load_model(
     """
     folder = _existing(Path(path), "model")
     settings = _read_settings(folder / "config.json", "model")
+    _check_ends(folder / "config.json", settings)
+    if (generation := folder / "generation_config.json").exists():
+        _check_ends(generation, _read_settings(generation, "model"))
     _check_weights(folder, "model.safetensors")
     _check_size(folder, settings)
     target = torch.device(resolve_device(device))
@@ -166,6 +169,15 @@ def _read_settings(path: Path, what: str) -> dict[str, Any]:
                 f"'{path}' names code of its own ({key}), which is never run; take another {what}"
             )
     return content
+
+
+def _check_ends(path: Path, settings: dict[str, Any]) -> None:
+    """Refuse end tokens that are none: a model that never stops is measured as another."""
+    found = settings.get("eos_token_id")
+    each = found if isinstance(found, list) else [] if found is None else [found]
+    strange = [token for token in each if not isinstance(token, int) or isinstance(token, bool)]
+    if strange:
+        raise CorruptFileError(f"'{path}' says eos_token_id = {found!r:.80}; give the number of a token")
 
 
 def _check_weights(folder: Path, name: str) -> None:
