@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from model_families import family
 from test_text_loop import command
 
 from engine.cli.app import run as run_command
@@ -161,6 +162,7 @@ def test_a_setting_out_of_range_is_refused(
         ("def demonstrations(self, *_): return None", "`demonstrations` returned a NoneType; give a list"),
         ("def demonstrations(self, *_): return []", "no demonstrations to build a model on"),
         ("def prompts(self, *_): return None", "`prompts` returned a NoneType; give a list"),
+        ('kind = "learned"\ndef demonstrations(self, *_): return []', "a learned verifier with no real data"),
     ],
 )
 def test_a_forecast_refuses_what_a_run_would(
@@ -172,6 +174,38 @@ def test_a_forecast_refuses_what_a_run_would(
 ) -> None:
     assert complaint in mistake(trained(own(lines), tmp_path / "run", "--dry-run"), capsys)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_forecast_of_a_named_model_refuses_and_tells_what_a_run_would(
+    own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = own('def right(self, p): return super().right(p).replace("7", "x")')
+    for context, complaint in (
+        (4, "no problem to practise on is left"),
+        (7, "problems of validation and te"),
+    ):
+        folder = tmp_path / f"model{context}"
+        save_model(build_model("0123456789+=", "0.1M", 1, context=context), folder)
+        words = trained(task, tmp_path / "run", "--model", str(folder))
+        told = mistake([*words, "--dry-run"], capsys)
+        assert complaint in told
+        assert mistake(words, capsys) == told
+    # Of a few demonstrations that are not spelt the others are learnt.
+    save_model(build_model("12345678+=90", "0.1M", 1, context=64), tmp_path / "model")
+    words = trained(task, tmp_path / "run", "--model", str(tmp_path / "model"), "--dry-run")
+    assert run_command(words) == 0
+    lines = json.loads(capsys.readouterr().out)["assumptions"]
+    assert any(" of 30 demonstrations are left out" in line for line in lines), lines
+
+
+def test_a_forecast_tells_of_a_network_that_is_slow(
+    own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_model(family("rwkv"), tmp_path / "model")
+    words = trained(own("pass"), tmp_path / "run", "--model", str(tmp_path / "model"), "--dry-run")
+    assert run_command(words) == 0
+    told = json.loads(capsys.readouterr().out)["assumptions"]
+    assert any("reads each text anew at every token" in line for line in told)
 
 
 def test_a_forecast_of_long_completions_is_soon_there(

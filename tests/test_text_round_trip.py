@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -198,8 +199,16 @@ def test_a_word_piece_model_is_told_or_refused_before_training(
     )
     run = tmp_path / "run"
     words = trained(f"{tmp_path}/own.py:Own", run, "--model", str(folder), loop__iterations=0)
+    assert run_command([*words, "--dry-run"]) == (0 if loose else 2)
+    forecast = capsys.readouterr()
+    assert not run.exists()
     assert run_command(words) == (0 if loose else 2)
     error = capsys.readouterr().err
+    if loose:
+        told = json.loads(forecast.out)["assumptions"]
+        assert any("demonstrations back as another text, which the verifier accepts: '=" in x for x in told)
+    else:
+        assert forecast.err.splitlines()[-1] == error.splitlines()[-1]
     if loose:
         assert "demonstrations back as another text, which the verifier accepts: '=" in error
     else:

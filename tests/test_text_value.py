@@ -387,6 +387,29 @@ def test_searches_and_labels_are_forecast() -> None:
     assert tokens_of_one(capped, 20.0) == 50.0
 
 
+@pytest.mark.parametrize(
+    ("method", "changes", "built"),
+    [
+        ("rft", {}, 3),
+        ("rft", {"loop": {"iterations": 3}}, 3 + 2 + 1),
+        ("rft", {"loop": {"iterations": 6}}, 3 + 2 + 1),
+        ("rft", {"sample": {"policies": 1}}, 0),
+        ("rft", {"model": {"path": "x"}}, 0),
+        ("rft", {"loop": {"iterations": 0}}, 0),
+        ("orm", {"sample": {"policies": 3}, "loop": {"iterations": 2}}, 2 + 2),
+        ("sft", {"sample": {"policies": 3}}, 0),
+        ("alphazero", {"sample": {"policies": 3}}, 0),
+    ],
+)
+def test_models_built_to_sample_beside_the_first_are_forecast(
+    method: str, changes: dict[str, dict[str, object]], built: int
+) -> None:
+    config = build_text_config(method, "countdown", {"model": {"steps": 7}}, changes)
+    counts = Counts(practised=50, validation=20, watched=10, test=40)
+    found = {stage.name: stage.steps for stage in stages(config, 10.0, counts)}
+    assert found.get("build other models", 0) == 7 * built
+
+
 @pytest.mark.parametrize(("start", "control"), [("base", 200), ("last", 300)])
 def test_the_control_has_the_steps_of_the_result(start: str, control: int) -> None:
     changes = {"update": {"start": start, "steps": 100, "growth": 2.0}, "model": {"steps": 7}}

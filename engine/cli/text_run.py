@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ def run_method(
         config = with_whole_paths(config)
         path = new_run(run, f"{method}-{task.name}")
     if dry_run:
-        _forecast(task, config, json)
+        _forecast(task, task_spec, config, json)
         return
     from engine.cli.progress import Reporter
     from engine.language.improve import improve
@@ -186,11 +187,12 @@ def with_whole_paths(config: TextConfig) -> TextConfig:
     return build_section(TextConfig, merge(config.model_dump(), changes))
 
 
-def _forecast(task: Task, config: TextConfig, json: bool) -> None:
+def _forecast(task: Task, spec: str, config: TextConfig, json: bool) -> None:
     from engine.language.forecast import forecast
 
-    with prints_aside():
-        found = forecast(task, config)
+    with prints_aside(), ExitStack() as stack:
+        opened = functools.cache(lambda: stack.enter_context(open_verifier(spec, task)))
+        found = forecast(task, config, lambda pairs: opened()(pairs))
     if json:
         print_json({"forecast": found.rows, "assumptions": found.assumptions})
         return

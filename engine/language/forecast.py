@@ -8,8 +8,12 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
+from engine.language.model.ability import ability_of
+from engine.language.monitor.guard import check_start
 from engine.language.pace import Pace, measure
-from engine.language.problem.problems import demonstrations, fits, some_problems
+from engine.language.problem.problems import demonstrations, fits, refuse_shared, some_problems
+from engine.language.rollout import Verify
+from engine.language.round_trip import check_texts, without_misfits
 from engine.language.task import Demonstration, Task
 
 if TYPE_CHECKING:
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
 
 LONGEST = 32
 """Tokens of the completions that the pace is measured on."""
+
+SHOWN = 200
+"""Demonstrations that lengths are taken from."""
 
 _PARTS = 64
 """The smallest burst of learning is that part of a batch."""
@@ -65,34 +72,31 @@ class Forecast:
     """What it rests on, a line each."""
 
 
-def forecast(task: Task, config: TextConfig) -> Forecast:
+def forecast(task: Task, config: TextConfig, verify: Verify) -> Forecast:
     """Count what a run would do, and measure for some seconds how fast this machine does it.
 
-    UserError for settings that a run would refuse.
+    `verify` judges demonstrations that a named model's tokenizer changes, where there are any. UserError for
+    settings, problems and texts that a run would refuse.
     """
-    from engine.language.parts import check_settings, evaluation_prompts, named_model, new_model, practice
+    from engine.language.parts import check_settings, expected_real_share, named_model, new_model
 
     check_settings(config)
-    real = demonstrations(task, min(config.model.demonstrations, 200), config.seed)
+    notes = check_start(task.kind, expected_real_share(task, config), config.guards)
+    real = demonstrations(task, min(config.model.demonstrations, SHOWN), config.seed)
     model = named_model(config)
-    if model is None and not real:
+    if model is not None:
+        more, real = text_notes(task, model, config, verify)
+        notes, real = notes + more, real[:SHOWN]
+    elif not real:
         raise UserError(
             f"task '{task.name}' has no demonstrations to build a model on; name one with --model"
         )
     model = model or new_model(task, config, real)
-    measured = len(evaluation_prompts(task, config))
-    tests = len(some_problems(task, "test", config.measure.test, 0))
-    counts = Counts(
-        min(config.sample.prompts, len(practice(task, config, real, []))),
-        min(config.measure.validation, measured - tests),
-        min(config.monitor.prompts, measured - tests),
-        tests,
-    )
     length = mean_length(task, model, real)
     writing = writing_pace(task, model, config, round(length))
     learning = learning_pace(task, model, config, real)
     rows = []
-    for stage in stages(config, length, counts):
+    for stage in stages(config, length, counts_of(task, config, real)):
         tokens = stage.written + stage.steps * config.learner.batch_tokens
         least = stage.written * writing.free_s + stage.steps * learning.free_s
         most = REST * (stage.written * writing.now_s + stage.steps * learning.now_s)
@@ -100,8 +104,40 @@ def forecast(task: Task, config: TextConfig) -> Forecast:
     columns = [[row[name] for row in rows] for name in ("tokens", "steps", "minutes_from", "minutes_to")]
     return Forecast(
         [*rows, _row("all", *(sum(column) for column in columns))],
-        _assumptions(task, config, model, real, length, writing, learning),
+        [*notes, *_assumptions(task, config, model, real, length, writing, learning)],
     )
+
+
+def counts_of(task: Task, config: TextConfig, real: Sequence[Demonstration]) -> Counts:
+    """Of a task's problems; UserError where a split has too few."""
+    from engine.language.parts import evaluation_prompts, practice
+
+    measured = len(evaluation_prompts(task, config))
+    tests = len(some_problems(task, "test", config.measure.test, 0))
+    return Counts(
+        min(config.sample.prompts, len(practice(task, config, real, []))),
+        min(config.measure.validation, measured - tests),
+        min(config.monitor.prompts, measured - tests),
+        tests,
+    )
+
+
+def text_notes(
+    task: Task, model: LanguageModel, config: TextConfig, verify: Verify
+) -> tuple[list[str], list[Demonstration]]:
+    """What a run would tell of a named model and the task's texts, and the demonstrations that fit it.
+
+    UserError where a run would refuse them.
+    """
+    from engine.language.parts import evaluation_prompts, practice, real_data
+
+    notes = [slow] if (slow := ability_of(model).slow) else []
+    real, holdout = real_data(task, config)
+    prompts, measured = practice(task, config, real, holdout), evaluation_prompts(task, config)
+    refuse_shared(task, prompts, measured)
+    prompts, real, holdout = without_misfits(model, prompts, real, holdout, notes.append)
+    check_texts(model, prompts, measured, real, verify, notes.append)
+    return [note.removeprefix("warning: ") for note in notes], real
 
 
 def _row(stage: str, tokens: float, steps: float, least: float, most: float) -> dict[str, Any]:
@@ -123,11 +159,13 @@ def stages(config: TextConfig, length: float, counts: Counts) -> list[Stage]:
     final = counts.test * (1 + measure.samples) * models
     each = update.steps * len(config.filter.thresholds)
     taken = sum(growth) if update.start == "last" else max(growth, default=0)
+    others = other_models(config)
     written = config.loop.iterations * counts.practised * tokens_of_one(config, length)
     labels = label_tokens(config, length, counts.practised)
     return [
         Stage("build the first model", steps=0 if config.model.path else config.model.steps),
         *([first_value(config, length, counts.practised)] if update.loss == "visits" else []),
+        *([Stage("build other models", steps=others * config.model.steps)] if others else []),
         Stage("generate", written),
         *([Stage("label", labels)] if labels else []),
         Stage("learn", steps=each * sum(growth)),
@@ -135,6 +173,14 @@ def stages(config: TextConfig, length: float, counts: Counts) -> list[Stage]:
         *([Stage("control", steps=each * taken)] if measure.control else []),
         Stage("measure", final * length),
     ]
+
+
+def other_models(config: TextConfig) -> int:
+    """Built like the first in the iterations that have fewer checkpoints than `sample.policies`."""
+    if config.model.path:
+        return 0
+    there = [1 if config.is_critic else iteration + 1 for iteration in range(config.loop.iterations)]
+    return sum(max(0, config.sample.num_writers - count) for count in there)
 
 
 def tokens_of_one(config: TextConfig, length: float) -> float:

@@ -175,7 +175,7 @@ def _iterate(parts: Parts) -> None:
     config, progress = turned(parts.config, parts.progress.knobs), parts.progress
     started, iteration = time.monotonic(), progress.iteration + 1
     prompts = _practised(parts, config, iteration)
-    policies = _policies(parts, config.sample.policies)
+    policies = _policies(parts, config.sample.num_writers)
     episodes = write_episodes(parts, config, policies, prompts, iteration)
     steps = round(config.update.steps * config.update.growth ** (iteration - 1))
     student, taken, leaked = _starting_model(parts), 0, 0

@@ -68,6 +68,11 @@ class SampleConfig(Section):
     band: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 1.0)
     """Problems whose share of right completions has been outside this are left out (a curriculum)."""
 
+    @property
+    def num_writers(self) -> int:
+        """Models that samples come from: a search has one, and where nothing is sampled one is enough."""
+        return self.policies if self.samples and not self.simulations else 1
+
 
 class FilterConfig(Section):
     """Which completions are learnt from."""
