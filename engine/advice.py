@@ -359,11 +359,11 @@ def full_trees(evidence: Evidence) -> Advice | None:
 
 
 def bad_replies(evidence: Evidence) -> Advice | None:
-    """The network answers what is not finite."""
+    """The network answers what is not finite, or no probabilities."""
     bad = evidence.metrics.get("search/bad_replies", 0.0)
     if bad <= 0:
         return None
-    text = f"{bad:.0f} answers of the network an iteration are not finite"
+    text = f"{bad:.0f} answers of the network an iteration are no probabilities"
     return Advice("bad_replies", text, "set evaluator.precision=f32, or lower learner.learning_rate")
 
 

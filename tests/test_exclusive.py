@@ -264,7 +264,7 @@ class OnTimeError(Exception):
     """A timer has rung."""
 
 
-@pytest.mark.parametrize("work", ["search", "playouts"])
+@pytest.mark.parametrize("work", ["search", "playouts", "perft"])
 def test_signals_come_through_to_long_calls(work: str) -> None:
     def ring(*_: object) -> None:
         raise OnTimeError
@@ -275,6 +275,7 @@ def test_signals_come_through_to_long_calls(work: str) -> None:
     calls = {
         "search": lambda: search(trees, 2**30),
         "playouts": lambda: _core.playouts(CONNECT4, 1, 2**31 - 1),
+        "perft": lambda: load_game("chess").initial().perft(9),
     }
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, 0.5)

@@ -78,7 +78,7 @@ custom::Functions functions(const py::dict& addresses) {
 // `text` is a weak reference to a method that draws a state's bytes.
 custom::Drawing drawing(const py::object& text, int state_bytes) {
   return [text, state_bytes](const std::uint8_t* state) {
-    const py::gil_scoped_acquire lock;
+    const Locked lock;
     return text()(py::array_t<std::uint8_t>(state_bytes, state)).cast<std::string>();
   };
 }

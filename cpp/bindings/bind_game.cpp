@@ -2,6 +2,7 @@
 
 #include "bindings/pickling.h"
 #include "games/connect4/connect4.h"
+#include "search/phases.h"
 
 namespace selfplay {
 
@@ -32,6 +33,38 @@ std::string action_text(const State& state, Action action) {
   return state.action_text(action);
 }
 
+// Looks at signals now and then while positions are counted.
+class PatientCount {
+ public:
+  std::uint64_t count(const State& state, int depth) {
+    if (depth <= kQuick) {
+      poll();
+      return state.perft(depth);
+    }
+    const std::vector<Action> legal = legal_actions(state);
+    const std::unique_ptr<State> child = state.clone();
+    std::uint64_t paths = 0;
+    for (const Action action : legal) {
+      child->assign(state);
+      child->play(action);
+      paths += count(*child, depth - 1);
+    }
+    return paths;
+  }
+
+ private:
+  static constexpr int kQuick = 2;  // plies that take no time to speak of
+  static constexpr double kPollSeconds = 0.05;
+
+  void poll() {
+    if (seconds_since(last_) < kPollSeconds) return;
+    last_ = now();
+    check_signals();
+  }
+
+  Instant last_ = now();
+};
+
 // Of a copy: others may play on while this counts.
 std::uint64_t perft(const State& state, int depth) {
   const int most = state.game().max_plies();
@@ -40,8 +73,8 @@ std::uint64_t perft(const State& state, int depth) {
                      ", the longest game of " + state.game().name());
   }
   const std::unique_ptr<State> copy = state.clone();
-  const py::gil_scoped_release release;
-  return copy->perft(depth);
+  const Unlocked unlocked;
+  return PatientCount().count(*copy, depth);
 }
 
 py::array_t<float> encode(const State& state) {

@@ -65,7 +65,7 @@ DenseReply rollout(Batch& batch, std::uint64_t seed) {
   Forest& forest = batch.forest();
   if (batch.size() == 0) return reply;
   float* wdl = const_cast<float*>(reply.wdl.data());
-  py::gil_scoped_release release;
+  const Unlocked unlocked;
   std::vector<Action> legal(static_cast<std::size_t>(forest.context().game->num_actions()));
   std::unique_ptr<State> scratch = forest.leaf(batch.list().front()).state->clone();
   for (std::size_t i = 0; i < batch.size(); ++i, wdl += 3) {
@@ -153,7 +153,7 @@ void register_seam(py::module_& module) {
   module.def("uniform", &uniform, py::arg("requests"));
   module.def("rollout", &rollout, py::arg("requests"), py::arg("seed"));
   module.def("playouts", &playouts, py::arg("game"), py::arg("seed"), py::arg("games"),
-             py::call_guard<py::gil_scoped_release>());
+             py::call_guard<Unlocked>());
   module.def("rollout_moves", &rollout_moves, py::arg("game"), py::arg("seed"), py::arg("plies"));
 }
 

@@ -63,7 +63,7 @@ class Trees : public Exclusive {
     const auto idle = [](std::size_t) { return false; };
     RequestList* list;
     {
-      py::gil_scoped_release release;
+      const Unlocked unlocked;
       list = endings_first ? &forest_.gather_endings_first(limit, idle, most)
                            : &forest_.gather(limit, idle, most);
     }

@@ -32,7 +32,7 @@ struct PyPool : Exclusive {
   Batch& select(std::size_t most) {
     RequestList* list;
     {
-      py::gil_scoped_release release;
+      const Unlocked unlocked;
       list = &pool.select(most);
     }
     return batches.of(*list);
@@ -81,7 +81,7 @@ py::dict sample(const ReplayWindow& window, const Game& game, int count, std::ui
                           scored ? owner.mutable_data() : nullptr,
                           scored ? score.mutable_data() : nullptr};
   {
-    py::gil_scoped_release release;
+    const Unlocked unlocked;
     window.sample(count, seed, value_mix, out);
   }
   py::dict result;

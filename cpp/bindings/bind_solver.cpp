@@ -29,15 +29,15 @@ auto solve_text(Solver& solver, const std::string& text) {
 }  // namespace
 
 void register_solver(py::module_& module) {
-  using Unlocked = py::call_guard<py::gil_scoped_release>;
+  using Guard = py::call_guard<Unlocked>;
   py::class_<Solver> solver(module, "Connect4Solver");
   refuse_pickling(solver);
   solver.def(py::init(&make_solver), py::arg("table_mb") = 128)
-      .def("score", &solve_text<&Solver::score>, py::arg("position"), Unlocked())
-      .def("scores", &solve_text<&Solver::scores>, py::arg("position"), Unlocked())
-      .def("outcomes", &solve_text<&Solver::outcomes>, py::arg("position"), Unlocked())
-      .def_property_readonly("nodes", py::cpp_function(&Solver::nodes, Unlocked()))
-      .def("clear", &Solver::clear, Unlocked());
+      .def("score", &solve_text<&Solver::score>, py::arg("position"), Guard())
+      .def("scores", &solve_text<&Solver::scores>, py::arg("position"), Guard())
+      .def("outcomes", &solve_text<&Solver::outcomes>, py::arg("position"), Guard())
+      .def_property_readonly("nodes", py::cpp_function(&Solver::nodes, Guard()))
+      .def("clear", &Solver::clear, Guard());
 }
 
 }  // namespace selfplay

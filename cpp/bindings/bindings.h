@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "bindings/exclusive.h"
+#include "bindings/interpreter.h"
 #include "core/game.h"
 
 namespace selfplay {
@@ -33,7 +34,7 @@ inline void require_value(py::handle source, const py::detail::type_info* type) 
 
 // Runs the handlers of signals that have come, Ctrl-C's among them, and throws what they raise.
 inline void check_signals() {
-  const py::gil_scoped_acquire lock;
+  const Locked lock;
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
 }
 

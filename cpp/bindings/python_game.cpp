@@ -24,7 +24,7 @@ T converted(const Game& game, const char* method, const py::object& result) {
 }  // namespace
 
 std::unique_ptr<State> PythonGame::initial() const {
-  const py::gil_scoped_acquire lock;
+  const Locked lock;
   py::object position = start_()();
   if (!py::hasattr(position, "legal_actions"))
     refuse_result(*this, "start", position, "an engine.game.PythonState");
@@ -32,23 +32,23 @@ std::unique_ptr<State> PythonGame::initial() const {
 }
 
 PythonState::PythonState(const PythonState& other) : CustomState(other) {
-  const py::gil_scoped_acquire lock;
+  const Locked lock;
   position_ = other.position_.attr("clone")();
 }
 
 PythonState::~PythonState() {
-  const py::gil_scoped_acquire lock;
+  const Locked lock;
   position_ = py::object();
 }
 
 template <typename T>
 T PythonState::call(const char* method) const {
-  const py::gil_scoped_acquire lock;
+  const Locked lock;
   return converted<T>(game(), method, position_.attr(method)());
 }
 
 int PythonState::legal_actions(Action* out) const {
-  const py::gil_scoped_acquire lock;
+  const Locked lock;
   const py::object result = position_.attr("legal_actions")();
   const auto actions = converted<std::vector<Action>>(game(), "legal_actions", result);
   const bool ascend =
@@ -62,7 +62,7 @@ int PythonState::legal_actions(Action* out) const {
 }
 
 void PythonState::play(Action action) {
-  const py::gil_scoped_acquire lock;
+  const Locked lock;
   position_.attr("play")(action);
   record(action);
 }
@@ -70,12 +70,12 @@ void PythonState::play(Action action) {
 void PythonState::assign(const State& other) {
   const auto& from = static_cast<const PythonState&>(other);
   CustomState::operator=(from);
-  const py::gil_scoped_acquire lock;
+  const Locked lock;
   position_ = from.position_.attr("clone")();
 }
 
 float PythonState::score(float* owner) const {
-  const py::gil_scoped_acquire lock;
+  const Locked lock;
   const py::object result = position_.attr("score")();
   using Cells = py::array_t<float, py::array::c_style | py::array::forcecast>;
   const auto [points, cells] = converted<std::pair<float, Cells>>(game(), "score", result);
@@ -90,7 +90,7 @@ float PythonState::score(float* owner) const {
 }
 
 void PythonState::encode(float* planes) const {
-  const py::gil_scoped_acquire lock;
+  const Locked lock;
   const py::object result = position_.attr("encode")();
   using Planes = py::array_t<float, py::array::c_style | py::array::forcecast>;
   const auto array = converted<Planes>(game(), "encode", result);

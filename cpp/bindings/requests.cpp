@@ -1,5 +1,7 @@
 #include "bindings/requests.h"
 
+#include <algorithm>
+
 #include "core/memory.h"
 
 namespace selfplay {
@@ -8,6 +10,18 @@ namespace {
 
 void check(bool fits, const std::string& message) {
   if (!fits) throw py::value_error(message);
+}
+
+// Whether an array is still of the type that it had when the reply was made; Python may change it in place.
+template <typename T, int flags>
+bool is_intact(const py::array_t<T, flags>& array) {
+  return py::isinstance<py::array_t<T, flags>>(array);
+}
+
+// An array that borrows memory from `owner` and does not give it to Python.
+py::array_t<float> view_of(const py::array_t<float>& owner, const std::array<py::ssize_t, 4>& shape) {
+  const py::capsule kept(new py::object(owner), [](void* held) { delete static_cast<py::object*>(held); });
+  return py::array_t<float>(shape, const_cast<float*>(owner.data()), kept);
 }
 
 template <typename T, typename Field>
@@ -91,12 +105,12 @@ py::array Batch::planes() {
     check_memory("the size of this batch's planes", static_cast<double>(wanted[0]) * shape.size() / 262144);
     buffer_ = py::array_t<float>(wanted);
   }
-  if (planes_.ndim() != 4 || planes_.shape(0) != wanted[0] || planes_.data() != buffer_.data()) {
-    planes_ = py::array_t<float>(wanted, buffer_.mutable_data(), buffer_);
-  }
+  const bool is_same = is_intact(planes_) && planes_.data() == buffer_.data() && planes_.ndim() == 4 &&
+                       std::equal(wanted.begin(), wanted.end(), planes_.shape());
+  if (!is_same) planes_ = view_of(buffer_, wanted);
   float* data = buffer_.mutable_data();
   {
-    py::gil_scoped_release release;
+    const Unlocked unlocked;
     const SecondsTimer timer(forest_->context().phases.encode_s);
     forest_->encode(*list_, data);
   }
@@ -124,13 +138,14 @@ void backup_dense(const Exclusive& owner, Batch& batch, const DenseReply& reply)
   Forest& forest = batch.forest();
   const auto rows = static_cast<py::ssize_t>(batch.size());
   check(forest.context().game != nullptr, "proposed trees take a ProposalReply");
+  check(is_intact(reply.wdl) && is_intact(reply.logits), "wdl or logits are no longer arrays of float32");
   check(reply.wdl.ndim() == 2 && reply.wdl.shape(0) == rows && reply.wdl.shape(1) == 3, "wdl is not [B, 3]");
   check(reply.logits.ndim() == 2 && reply.logits.shape(0) == rows &&
             reply.logits.shape(1) == forest.context().game->num_actions(),
         "logits are not [B, A]");
   const float* wdl = reply.wdl.data();
   const float* logits = reply.logits.data();
-  py::gil_scoped_release release;
+  const Unlocked unlocked;
   forest.backup(batch.list(), wdl, logits);
 }
 
@@ -139,6 +154,10 @@ void backup_proposals(const Exclusive& owner, Batch& batch, const ProposalReply&
   Forest& forest = batch.forest();
   const auto rows = static_cast<py::ssize_t>(batch.size());
   check(forest.context().game == nullptr, "trees of a game take a DenseReply");
+  check(is_intact(reply.wdl) && is_intact(reply.offsets) && is_intact(reply.action) &&
+            is_intact(reply.prior) && is_intact(reply.player) && is_intact(reply.ends) &&
+            (!reply.tokens || is_intact(*reply.tokens)) && (!reply.exact || is_intact(*reply.exact)),
+        "an array of the reply has another type than when it was made");
   check(reply.wdl.ndim() == 2 && reply.wdl.shape(0) == rows && reply.wdl.shape(1) == 3, "wdl is not [B, 3]");
   check(reply.offsets.ndim() == 1 && reply.offsets.shape(0) == rows + 1, "offsets are not [B + 1]");
   const std::int64_t* offsets = reply.offsets.data();
@@ -164,7 +183,7 @@ void backup_proposals(const Exclusive& owner, Batch& batch, const ProposalReply&
       0, reply.action.data(), reply.prior.data(), reply.player.data(), reply.ends.data(), false, 0};
   const bool* exact = reply.exact ? reply.exact->data() : nullptr;
   const float* wdl = reply.wdl.data();
-  py::gil_scoped_release release;
+  const Unlocked unlocked;
   forest.backup(batch.list(), wdl, offsets, columns, tokens, exact);
 }
 

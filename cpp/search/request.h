@@ -1,6 +1,7 @@
 // The seam between search and evaluator: what a tree asks and what it is told.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -52,6 +53,14 @@ inline constexpr float kProbabilityError = 0.02f;
 inline bool is_usable(const Wdl& wdl) {
   return wdl.win >= -kProbabilityError && wdl.draw >= -kProbabilityError && wdl.loss >= -kProbabilityError &&
          std::abs(wdl.win + wdl.draw + wdl.loss - 1) <= kProbabilityError;
+}
+
+// Usable ones without what rounding has put below 0 or above 1, so that no value leaves -1 to 1; a loss is
+// what a win and a draw leave.
+inline Wdl without_rounding(const Wdl& wdl) {
+  const float win = std::clamp(wdl.win, 0.0f, 1.0f);
+  const float draw = std::clamp(wdl.draw, 0.0f, 1 - win);
+  return {win, draw, 1 - win - draw};
 }
 
 // One request's part of a ragged reply.

@@ -51,8 +51,9 @@ void Tree::expand(NodeRef ref, int symmetry, const float* wdl, const float* logi
   for (int i = 0; i < count; ++i)
     edges.prior[i] = usable ? edges.prior[i] / total : 1.0f / static_cast<float>(count);
   if (!usable) ++context_->stats.bad_replies;
-  node.raw_win = usable ? value.win : 0;
-  node.raw_draw = usable ? value.draw : 1;
+  const Wdl counted = usable ? without_rounding(value) : Wdl{0, 1, 0};
+  node.raw_win = counted.win;
+  node.raw_draw = counted.draw;
   node.status = NodeStatus::kExpanded;
   if (ref != root_) return;
   first_edges_ = count;

@@ -103,8 +103,9 @@ void Tree::answer(int index, const Wdl& wdl, const Proposals& proposals) {
   Node& node = arena_.node(leaf.node);
   const bool usable = is_usable(wdl);
   if (!usable) ++context_->stats.bad_replies;
-  node.raw_win = usable ? wdl.win : 0;
-  node.raw_draw = usable ? wdl.draw : 1;
+  const Wdl counted = usable ? without_rounding(wdl) : Wdl{0, 1, 0};
+  node.raw_win = counted.win;
+  node.raw_draw = counted.draw;
   if (leaf.kind == RequestKind::kValue) {
     node.status = NodeStatus::kEnded;
     node.q = 2 * node.raw_win + node.raw_draw - 1;
