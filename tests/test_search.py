@@ -277,7 +277,7 @@ def test_a_reply_that_is_no_probabilities_is_a_draw_with_equal_priors(
 def test_rounding_of_any_backend_is_no_bad_reply(wdl: tuple[float, float, float]) -> None:
     trees = searched("", 4, constant(wdl, [0.0] * 7))
     assert trees.stats()["bad_replies"] == 0
-    assert trees.root(0)["raw_wdl"][:2] == pytest.approx(wdl[:2])
+    assert trees.root(0)["raw_wdl"][:2] == pytest.approx(np.clip(wdl[:2], 0, 1), abs=1e-6)
 
 
 @pytest.mark.parametrize(
