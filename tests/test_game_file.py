@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.cli.train import read_changes
 from engine.errors import UserError
 from engine.registry import is_same_game, load_game, located_game
 from engine.settings_file import read_config
@@ -165,6 +166,20 @@ def test_a_run_opens_and_goes_on_in_another_folder(here: Path, spec: str) -> Non
     name, _, attribute = spec.partition(":")
     again = run(away, "train", f"../{name}:{attribute}", "--run", "../run", "--resume", "--iterations", "2")
     assert again.returncode == 0, again.stderr
+
+
+def test_the_settings_of_a_run_of_a_file_are_taken_for_another(here: Path) -> None:
+    spec = "own/row.py:TwoInARow"
+    path = here / "settings.toml"
+    for named in (f"{here}/own/row.py:TwoInARow", spec, "two-in-a-row"):
+        path.write_text(f'game = "{named}"\npreset = "default"\n[search]\nc_puct = 2.0\n')
+        changes = read_changes(load_game(spec), spec, None, str(path), [])
+        assert changes == {"preset": "default", "search": {"c_puct": 2.0}}
+    path.write_text('game = "/nowhere/other.py:TwoInARow"\n')
+    with pytest.raises(UserError, match=r"'game' = '/nowhere/other\.py.*the command names 'own/row\.py"):
+        read_changes(load_game(spec), spec, None, str(path), [])
+    with pytest.raises(UserError, match="'preset' = 'big', but the command names 'small'; drop one"):
+        read_changes(load_game(spec), spec, "small", None, ["preset=big"])
 
 
 def test_a_file_that_moved_is_found_beside_the_user_or_named(here: Path) -> None:

@@ -53,7 +53,7 @@ def train(
     with told_if_slow(f"loading {game}: rules in Numba are compiled, rules of one's own are tried out"):
         rules = load_game(game)
         _require_lawful(rules)
-    changes = read_changes(rules, preset, config, assignments or [])
+    changes = read_changes(rules, game, preset, config, assignments or [])
     if resume:
         path = run_to_resume(run)
         settings = resumed_config(path, rules, game, preset, changes)
@@ -135,15 +135,25 @@ def limit_words(minutes: float | None, iterations: int | None) -> list[str]:
     return [word for name, value in limits if value is not None for word in (name, f"{value:.10g}")]
 
 
-def read_changes(game: Game, preset: str | None, path: str | None, assignments: list[str]) -> dict[str, Any]:
-    """What the settings file and `--set` ask for, the latter over the former."""
+def read_changes(
+    game: Game, spec: str, preset: str | None, path: str | None, assignments: list[str]
+) -> dict[str, Any]:
+    """What the settings file and `--set` ask for, the latter over the former, without the game.
+
+    Raise UserError where they name another game than `spec`; none that they name is loaded.
+    """
     from engine.config import merge, parse_assignments
+    from engine.registry import is_same_game
     from engine.settings_file import read_changes as read_file
 
     changes = merge(read_file(Path(path)) if path else {}, parse_assignments(assignments))
-    for key, asked in (("game", game.name), ("preset", preset)):
-        if key in changes and asked is not None and changes[key] != asked:
-            raise UserError(f"setting '{key}' = {changes[key]!r}, but the command names '{asked}'; drop one")
+    named = changes.pop("game", spec)
+    if named != game.name and not is_same_game(str(named), spec):
+        raise UserError(f"setting 'game' = {named!r}, but the command names '{spec}'; drop one")
+    if preset is not None and changes.get("preset", preset) != preset:
+        raise UserError(
+            f"setting 'preset' = {changes['preset']!r}, but the command names '{preset}'; drop one"
+        )
     return changes
 
 
