@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from engine.errors import UserError
 from engine.language.problem import expression
 from engine.language.problem.answer import Answer, Choice, Exact, Numeric, Regex
+from engine.language.problem.option import read_options
 
 TABLES = Path(__file__).parent / "data" / "answers"
 
@@ -193,6 +194,49 @@ def test_numbers_are_compared_with_a_tolerance() -> None:
 )
 def test_letters(text: str, letter: str) -> None:
     assert Choice().read(text) == letter
+
+
+LISTED = "Which is a bacterium?\nA. Paris\nB. B. Franklin\nC. E. coli\nD. both A and C\nE. none\nAnswer:"
+
+
+@pytest.mark.parametrize(
+    ("completion", "letter"),
+    [
+        ("C", "C"),
+        ("C. E. coli", "C"),
+        ("The answer is C. E. coli", "C"),
+        ("E. coli", ""),
+        ("The answer is E. coli.", ""),
+        ("E", "E"),
+        ("E. none", "E"),
+        ("B. Franklin", "B"),
+        ("Answer: (D) Both A and C", "D"),
+        ("A. Paris or C. E. coli", ""),
+        ("A. Paris\nB. B. Franklin\nC. E. coli", ""),
+        ("B. B. Franklin", "B"),
+        ("B", "B"),
+        ("J. Smith", ""),
+        ("J", ""),
+        ("A. Paris is right.", "A"),
+    ],
+)
+def test_the_options_of_a_problem_tell_a_choice_from_an_initial(completion: str, letter: str) -> None:
+    for problem in (LISTED, "Which?\nA. x\nB. y\n\n" + LISTED):
+        assert Choice().of(problem).read(completion) == letter
+    for gold in "ABCDE":
+        assert Choice().of(LISTED).verify(completion, gold).score == (letter == gold)
+
+
+def test_options_are_read_where_a_problem_lists_them() -> None:
+    for problem in ("Q? (A) x (B) y (C) z", "A) x\nB) y\nC) z\nAnswer:", "Q\nA: x\nB: y\nC: z"):
+        options = read_options(problem)
+        assert options is not None
+        assert options.texts == {"A": "x", "B": "y", "C": "z"}
+    assert read_options("A. is alone") is None
+    assert read_options("no list") is None
+    many = "".join(f"{letter}. x{letter}\n" for letter in "ABCDEFGHIJ")
+    assert Choice().of(many).read("J. xJ") == "J"
+    assert Choice().of("A. x\nB. y").verify("C", "C").score == 1, "the list is not all of the options"
 
 
 def test_whole_texts_and_matches() -> None:

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from engine.errors import UserError
 from engine.language.problem.expression import MissingJudgeError, read_constant
+from engine.language.problem.option import Options, read_options
 from engine.language.problem.quantity import Quantity
 from engine.language.problem.stated_letter import read_gold_letter, read_letter
 from engine.language.problem.stated_number import read_gold, read_stated
@@ -128,20 +129,33 @@ class Numeric(Answer):
 
 
 class Choice(Answer):
-    """The option that a completion chooses; see `read_letter`."""
+    """The option that a completion chooses; see `read_letter`.
+
+    Args:
+        options: of the problem, where they are known.
+    """
+
+    def __init__(self, options: Options | None = None) -> None:
+        self._options = options
+
+    def of(self, problem: str) -> Choice:
+        """The same for completions of one problem, with the options that its text lists."""
+        return Choice(read_options(problem))
 
     def read(self, text: str) -> str:
         """The letter, upper case."""
-        return read_letter(text)
+        return read_letter(text, self._options)
 
     def check(self, expected: str) -> str:
         """It must be one letter."""
         return "" if read_gold_letter(expected) else "it cannot be read as one letter"
 
     def compare(self, completion: str, expected: str) -> tuple[str, bool]:
-        """The same letter."""
-        found = read_letter(completion)
-        return found, found == read_gold_letter(expected)
+        """The same letter; a list of options that lacks it is not the problem's."""
+        wanted = read_gold_letter(expected)
+        options = self._options if self._options and wanted in self._options.texts else None
+        found = read_letter(completion, options)
+        return found, found == wanted
 
 
 class Regex(Answer):

@@ -104,7 +104,8 @@ class JsonlTask(Task):
         expected = self._answers.get(prompt.id) or self._answers.get(_identity(prompt.text))
         if expected is None:
             raise UserError(f"task '{self.name}' has no prompt {prompt.id[:80]!r}")
-        return self._answer.verify(completion, expected)
+        answer = self._answer.of(prompt.text) if isinstance(self._answer, Choice) else self._answer
+        return answer.verify(completion, expected)
 
     def _shuffled(self, split: Split, seed: int) -> list[Row]:
         rows = [row for row in self._rows if split_of(row.prompt.key) == split]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from engine.language.problem.mark import marked
 from engine.language.spelling import plain
 
 SET_OPEN, SET_CLOSE = "\u2983", "\u2984"
@@ -45,7 +46,6 @@ _REWRITES = [
         (r"\{([^{}]{1,40})\\over(?![a-z])([^{}]{1,40})\}", r"\\frac{\1}{\2}"),
         (r"(?<![A-Za-z\\])sqrt(?=\s?[({])", r"\\sqrt"),
         (r"(?<![A-Za-z\\_])pi(?![A-Za-z_])", r"\\pi"),
-        (r",\s*\"(\w{1,40})\"\s*:|^\s*\{\s*\"(\w{1,40})\"\s*:", r"\n\1\2: "),
         (r"!=|/=", "<"),
         (r"\([A-Za-z](?:\s?,\s?[A-Za-z])+\)\s?=", "="),
         (r"(?<![\w'])'([-+]?[0-9.,]+)'(?!\w)", r"\1"),
@@ -80,7 +80,7 @@ _REWRITES = [
 
 def clean(text: str) -> str:
     """A text in plain marks without Markdown, currencies and what LaTeX has for looks alone."""
-    text = _ALIGNED.sub(lambda match: match[2].replace("\\\\", "\n").replace("&", " "), plain(text))
+    text = _ALIGNED.sub(lambda match: match[2].replace("\\\\", "\n").replace("&", " "), marked(plain(text)))
     for pattern, new in _REWRITES:
         text = pattern.sub(new, text)
     return text

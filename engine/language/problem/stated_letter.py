@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from engine.language.problem.mark import marked
+from engine.language.problem.option import Options
 from engine.language.problem.statement import (
     Statement,
     after_thought,
@@ -13,7 +15,9 @@ from engine.language.problem.statement import (
     first_sentence,
     is_corrected,
     last_statement,
+    sentence_before,
 )
+from engine.language.problem.turn import before_problems, first_turn
 from engine.language.spelling import plain
 
 MAX_CHARS = 20_000
@@ -29,6 +33,8 @@ _REWRITES = [
         (r"\\[()\[\]]|\\[,;: !]|\$", " "),
         (r"\\(?:left|right)(?![a-z])", ""),
         (r"\*+|__|`|~~|</?(?:b|i|em|strong|p|br)\s?/?>", ""),
+        (r"(?:^|(?<=\n))[\u2600-\u2bff\U0001f300-\U0001faff]+[ \t]*", ""),
+        (r"(?<![^\W\d_])([A-Z])[\u3001.:)](?=[^\x00-\x7f])", r"\1. "),
         (r"(?:^|(?<=\n))[ \t]*[-#>=:\u2022]+[ \t]*(?=\S)", ""),
         (r"\u2192|->|=>", ": "),
         (r"(?<![\w])_(?=\w)|(?<=\w)_(?!\w)", ""),
@@ -52,6 +58,7 @@ _CHOSEN = re.compile(
     r"|\b(?:correct|right|best)\s+(?:option|choice|one|letter|statement)\b[^\n.:=?!]{0,40}?(?:\bis\b|[:=])"
     r"|\b(?:final|my)\s+(?:choice|option)\b(?:\s+is\b|\s?[:=])?"
     r"|\blet's\s+(?:go with|choose|pick|select)\b"
+    r"|\b(?:that|this|which)\s+leaves\b"
     r"|^[ \t]*(?:(?:choose|pick|select|letter)\b|(?:selected|choice|option)\s?:)"
     r"|\b(?:it|this|that)(?:'s|\s+is|\s+must be|\s+has to be|\s+should be|\s+would be)"
     rf"(?=\s+(?:option\s+)?{_LETTER})"
@@ -75,15 +82,51 @@ _INSTEAD = re.compile(
 _WHY = re.compile(
     r"\b(?:because|since|as|so|for|when|if|where|which|given|that|due|whereas|while)\b", re.IGNORECASE
 )
+_IN_CASE = re.compile(r"\s*,?\s+(?:if|unless|provided|assuming)\b", re.IGNORECASE)
+_FUNCTION_WORD = re.compile(
+    r"\s+(?:because|since|as|for|with|which|given|due|and|or|not|but|rather|that|instead|based|according|by|from"
+    r"|in|on|at|here|so|when|where|while|after|before|using|via|per|under|to|though|although|only|again|indeed"
+    r"|also|then|therefore|thus|hence|is|was|would|among|has|had|the|this|it|i|we|you|he|she|they|there|overall"
+    r"|above|below|without|between|over|rounded|option|choice|if|unless|maybe|possibly|perhaps|of)\b"
+    r"|\s+[^a-z]|\s*[^\sa-zA-Z]|\s*$",
+    re.IGNORECASE,
+)
+"""What may stand behind a bare letter that is an option; a noun makes `T cells` of it."""
+
 _FOLLOWED = re.compile(
     r"\s+(?:because|since|as|for|with|which|given|due|and|or|not|but|rather|that|instead)\b"
 )
 
 
-def read_letter(text: str) -> str:
-    """The letter that a completion states last, upper case; empty where it does not choose just one."""
-    rest = after_thought(text)
-    return "" if rest is None else _read(clean(end_of(rest, MAX_CHARS)))
+def read_letter(text: str, options: Options | None = None) -> str:
+    """The letter that a completion states last, upper case; empty where it does not choose just one.
+
+    What follows the end of its turn, or a next problem that it makes up, states nothing. Where the options of
+    the problem are known, a letter is one of them, and no initial of a name or of words that another one has;
+    where they are not, a letter after E with a point and a word behind it is taken for an initial.
+    """
+    rest = after_thought(first_turn(text))
+    if rest is None:
+        return ""
+    cleaned = clean(end_of(rest, MAX_CHARS))
+    if options:
+        cleaned = options.shortened(cleaned)
+    found = (_read(before) for before in before_problems(cleaned))
+    letter = next((letter for letter in found if letter), "") or _read(cleaned)
+    return letter if letter and not _is_initial(letter, cleaned, options) else ""
+
+
+def _is_initial(letter: str, text: str, options: Options | None) -> bool:
+    """Whether a letter is no option, or is where it stands last but the start of other words."""
+    if options and letter not in options.texts:
+        return True
+    last = list(re.finditer(rf"(?<![\w'.-]){letter}\. ?[A-Za-z][^\n]*", text))
+    if not last:
+        return False
+    line = last[-1][0].strip(" .)")
+    if options:
+        return options.names(line, apart_from=letter)
+    return letter > "E" and re.fullmatch(r"[A-Z]\. ?[A-Za-z][\w'-]*", line) is not None
 
 
 def read_gold_letter(text: str) -> str:
@@ -93,7 +136,7 @@ def read_gold_letter(text: str) -> str:
 
 def clean(text: str) -> str:
     """A text in plain marks without Markdown and what LaTeX has for looks alone."""
-    text = plain(text)
+    text = marked(plain(text))
     for pattern, new in _REWRITES:
         text = pattern.sub(new, text)
     return text
@@ -153,7 +196,9 @@ def _first_letter(value: str) -> str:
         explained = bare == "A" and _FOLLOWED.match(rest)
         if not explained:
             return ""
-    if re.match(r"\s?[/&|+-]\s?\(?[A-Za-z]\b", rest):
+    if re.match(r"\s?[/&|+-]\s?\(?[A-Za-z]\b", rest) or _IN_CASE.match(rest):
+        return ""
+    if bare and not _FUNCTION_WORD.match(rest):
         return ""
     return "" if _others(rest, None) else _letter(match)
 
@@ -216,9 +261,7 @@ def _read_unstated(text: str) -> str:
     if bracketed:
         last_one = list(re.finditer(_BRACKETED, text))[-1]
         sentence = text[: last_one.start()].rpartition("\n")[2]
-        denied = re.search(r"\b(?:not|never|n't)\b[^.;,]*$", sentence) or denies(
-            first_sentence(text[last_one.end() :])
-        )
+        denied = denies(re.split("[.;,]", sentence)[-1]) or denies(first_sentence(text[last_one.end() :]))
         return "" if denied or (_others(text, None) and len(set(_letters(text))) > 1) else bracketed[-1]
     return ""
 
@@ -226,6 +269,9 @@ def _read_unstated(text: str) -> str:
 def _is_named_option(text: str, match: re.Match[str]) -> bool:
     """Whether `option B` is neither denied nor asked about, nor the start of something else."""
     rest = first_sentence(text[match.end() : match.end() + 200])
+    before = sentence_before(text, match.start())
+    if re.match(r"\s*(?:[,/&]|or|and)\s+\(?[A-Z]\b", rest) or denies(before[-40:]):
+        return False
     if denies(rest) or text[match.end() + len(rest) :][:1] == "?":
         return False
     return not (match[3] and match[3].islower()) or not rest.strip(" .)")

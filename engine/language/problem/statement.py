@@ -116,7 +116,7 @@ def last_statement(text: str) -> Statement | None:
         return Statement(
             value + rest[start + len(value) :][:1].replace("\n", ""),
             False,
-            _sentence_before(text, mark.start()) + (mark["between"] or ""),
+            sentence_before(text, mark.start()) + (mark["between"] or ""),
             rest[start + len(value) :],
         )
     return None if found is None else found[1]
@@ -174,7 +174,8 @@ def denies(text: str) -> bool:
     return contradicts(text) or bool(_NEGATION.search(text))
 
 
-def _sentence_before(text: str, place: int) -> str:
+def sentence_before(text: str, place: int) -> str:
+    """The start of the sentence that a place stands in, of the 200 characters before it."""
     start = max(0, place - 200)
     head = text[start:place]
     ends = list(_SENTENCE_END.finditer(head))
@@ -188,14 +189,14 @@ def _boxes(text: str) -> Iterator[tuple[int, Statement]]:
     if short and (not starts or short[-1].start() > starts[-1][0]):
         match = short[-1]
         place = match.start()
-        yield place, Statement(match[1], True, _sentence_before(text, place), text[match.end() :])
+        yield place, Statement(match[1], True, sentence_before(text, place), text[match.end() :])
     elif starts:
         place, start = starts[-1]
         end = _closing(text, start)
         if end is None:  # cut off: nothing is stated
             yield place, Statement("", True, "", "")
         else:
-            yield place, Statement(text[start:end], True, _sentence_before(text, place), text[end + 1 :])
+            yield place, Statement(text[start:end], True, sentence_before(text, place), text[end + 1 :])
 
 
 def _closing(text: str, start: int) -> int | None:
