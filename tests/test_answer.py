@@ -264,7 +264,21 @@ def test_any_text_is_judged_and_its_canonical_form_is_its_own(answer: Answer, te
 
 @pytest.mark.parametrize(
     "unit",
-    ["1", "1,", "1,234", "1/", "1e1", ".1", "answer ", "answer: ", "(A", "####", " ", "-", "1 / ", "*"],
+    [
+        *("1", "1,", "1,234", "1/", "1e1", ".1", "answer ", "answer: ", "(A", "####", " ", "-", "1 / ", "*"),
+        *(
+            "(1) ",
+            "1 (",
+            "1 or ",
+            "1\nQuestion:\n",
+            "</s>",
+            '{"a": ',
+            "\\boxed{1}",
+            "rounded to ",
+            "A. x\n",
+            "if ",
+        ),
+    ],
 )
 def test_reading_is_linear(unit: str) -> None:
     text = unit * (2_000_000 // len(unit))

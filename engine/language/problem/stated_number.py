@@ -196,13 +196,17 @@ def _read_whole(text: str) -> Quantity | None:
 
 
 def _read_sentence(text: str, *, is_stated: bool = True) -> Quantity | None:
-    """The value that a sentence begins with, which only an explanation follows, else its last one."""
+    """The value that a sentence has, once or in several ways."""
     text = _ROUNDED.sub("", text)
+    same = _read_restated(text, is_stated=is_stated)
+    return _read_once(text, is_stated=is_stated) if same is None else same
+
+
+def _read_once(text: str, *, is_stated: bool) -> Quantity | None:
+    """The value that a sentence begins with, which only an explanation follows, else its last one."""
     runs = _runs(text)
     if not runs:
         return None
-    if (same := _read_restated(text, is_stated=is_stated)) is not None:
-        return same
     if not is_stated and is_supposed(text[max(0, runs[-1].start() - MAX_CONTEXT) : runs[-1].start()]):
         return None
     if is_stated and _begins(text, runs[0]):
@@ -232,7 +236,7 @@ def _read_restated(text: str, *, is_stated: bool) -> Quantity | None:
     if not 1 <= len(others) < MAX_BOXES or not all(map(_HAS_NUMBER.search, (first, *others))):
         return None
     found = [
-        _read_sentence(first, is_stated=is_stated),
+        _read_once(first, is_stated=is_stated),
         *(_read_whole(other.rstrip(" ).")) for other in others),
     ]
     return found[0] if _are_same(found) else None
