@@ -1,10 +1,11 @@
 """PGN as a grammar: where a game begins and ends, its tags, and the words of its main line.
 
     file     = { game | text that is no game }
-    game     = { tag } { number | move | sign | variation } [ marker ]
+    game     = { tag } { number | move { sign | note } | variation } [ marker ]
     tag      = [ Name "value" ]            \\" and \\\\ in the value
     marker   = 1-0 | 0-1 | 1/2-1/2 | *
     variation = ( any of a game's )        of any depth; passed over
+    sign, note = !? +- ± ch e.p. N D …     said of the move before them
 
 Between all of them may stand white space, comments, `{ … }` over any number of lines and `;` to the end of
 the line, and lines that begin with `%`. A game ends with its marker, with a tag after its moves, with an
