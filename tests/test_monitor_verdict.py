@@ -253,6 +253,17 @@ def test_a_trained_model_that_was_rejected_is_no_base_of_drift() -> None:
     assert "in iteration 2" in found.message
 
 
+def test_a_model_that_was_rejected_is_not_the_best_one() -> None:
+    """What forgot real data for its score is no measure of a later model that did not."""
+    monitor = monitor_of()
+    monitor.update(SMALL.observe(0, Health(), 0))
+    assert rejects(monitor.update(SMALL.observe(1, Health(skill=2, nll=1.3), 0)))
+    kept = Monitor.from_json(monitor.to_json(), monitor.settings, monitor.tools)
+    assert level_of(kept.update(SMALL.observe(2, Health(), 0)), "hacking/gold") == Level.ALERT
+    monitor.discard()
+    assert level_of(monitor.update(SMALL.observe(2, Health(), 0)), "hacking/gold") == Level.OK
+
+
 def test_every_rule_says_what_it_speaks_of() -> None:
     assert {rule.nature for rule in RULES} == {"loss", "shape", "trust", "procedure"}
     for metric, nature in {

@@ -56,6 +56,7 @@ class Monitor:
         self._first: Tables = {}
         self._trained: tuple[int, Tables] | None = None  # the first one trained and accepted
         self._best: Tables = {}  # gold of the iteration that had most
+        self._best_before: Tables = {}  # the same without the last iteration
         self._past: list[Tables] = []  # of the last three iterations, the newest at the end
         self._first_iteration = 0
         self._block_tokens: int | None = None
@@ -88,6 +89,7 @@ class Monitor:
         if self.settings.drift_from == "trained" and not self._trained and self.last_iteration is not None:
             self._trained = observation.iteration, measured.tables
         self._past = [*self._past[-2:], measured.tables]
+        self._best_before = self._best
         if _gold(measured.tables) > _gold(self._best):
             self._best = {"gold": measured.tables["gold"]}
         self.last_iteration = observation.iteration
@@ -96,7 +98,7 @@ class Monitor:
 
     def discard(self) -> None:
         """Forget the last iteration as what to compare with: its model was rejected or rolled back."""
-        self._past = self._past[:-1]
+        self._past, self._best = self._past[:-1], self._best_before
         self._parted = 0
         if self._trained is not None and self._trained[0] == self.last_iteration:
             self._trained = None
