@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,25 @@ def test_exports_have_each_sides_own_steps(tmp_path: Path) -> None:
     assert stepwise["labels"] == [False, True] * 3
     with pytest.raises(UserError, match="is a game of two, which makes no pairs; export sft or unpaired"):
         export(tmp_path / "x.jsonl", "preference", marked, TASK)
+
+
+@pytest.mark.parametrize(
+    ("kind", "games", "told"),
+    [
+        ("sft", FORFEITS[:2], "of 2 completions 2 forfeited, of which nothing is learnt (verdicts: "),
+        ("unpaired", FORFEITS[:2], "of 2 completions 2 forfeited, of which nothing is learnt (verdicts: "),
+        ("stepwise", FORFEITS[:2], "of 2 completions 2 forfeited, of which nothing is learnt (verdicts: "),
+        (
+            "sft",
+            [FIRST, "1 1 "],
+            "of 2 completions 1 left out (not kept by the filter), 1 forfeited, of whic",
+        ),
+    ],
+)
+def test_an_export_of_nothing_says_what_became_of_the_games(
+    kind: str, games: list[str], told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=re.escape(told)) as caught:
+        export(tmp_path / "a.jsonl", kind, [episode(each) for each in games], TASK)
+    assert str(caught.value).endswith("; train longer")
+    assert "wrong" not in str(caught.value)

@@ -118,20 +118,28 @@ def why_nothing(kind: str, episodes: Sequence[Episode], task: Task) -> str:
         return "the run has written no completions; take a method that samples, or one more iteration"
     if kind == "preference":
         return _why_no_pairs(episodes)
-    if kind == "stepwise":
+    if kind == "stepwise" and task.num_players == 1:
         return f"all {len(episodes)} completions are empty, which have no steps; try --format unpaired"
     reasons = Counter(_why_left_out(episode, task) for episode in episodes)
     counts = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-    verdicts = Counter(episode.result.reason for episode in episodes if episode.result.score < 1)
+    verdicts = Counter(episode.result.reason for episode in episodes if _is_faulted(episode))
     del verdicts[""]
     told = ", ".join(f"{reason[:40]!r} {count}" for reason, count in verdicts.most_common(_TOLD))
-    return (
-        f"of {len(episodes)} completions {counts}{f' (verdicts: {told})' if told else ''}; "
-        "train longer or lower filter.thresholds, or take them all by --format unpaired"
-    )
+    remedy = "train longer"
+    if task.num_players == 1:
+        remedy += " or lower filter.thresholds, or take them all by --format unpaired"
+    return f"of {len(episodes)} completions {counts}{f' (verdicts: {told})' if told else ''}; {remedy}"
+
+
+def _is_faulted(episode: Episode) -> bool:
+    return episode.result.score < 1 or episode.result.is_forfeit
 
 
 def _why_left_out(episode: Episode, task: Task) -> str:
+    if task.num_players == 2:
+        if episode.result.is_forfeit:
+            return "forfeited, of which nothing is learnt"
+        return "without a step" if not episode.completion else "left out (not kept by the filter)"
     if not episode.ended:
         return "cut at the limit of tokens"
     if episode.result.score < 1:
