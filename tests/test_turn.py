@@ -217,7 +217,7 @@ def test_a_turn_without_a_limit_is_whole() -> None:
 def test_a_run_that_the_clock_has_cut_goes_on_bit_equal(tmp_path: Path) -> None:
     cut = tmp_path / "cut"
     slow = ("--set", "selfplay.simulations=150", "--set", "loop.positions=600")
-    words = command(cut, "--minutes", "0.02", *slow)
+    words = command(cut, "--minutes", "0.008", *slow)
     result = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stderr
     done = newest(cut)
@@ -225,7 +225,7 @@ def test_a_run_that_the_clock_has_cut_goes_on_bit_equal(tmp_path: Path) -> None:
     assert f"the clock has cut iteration {done} short: " in result.stderr
     assert " of 600 positions played" in result.stderr
     assert result.stderr.count("the clock has cut") >= 1
-    words = command(cut, "--minutes", "0.02", "--resume")
+    words = command(cut, "--minutes", "0.008", "--resume")
     again = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
     assert f"run {cut} is finished: iteration {done} after " in again.stderr
     assert newest(cut) == done
