@@ -138,6 +138,7 @@ def test_a_killed_actor_plays_its_games_again(actors: ProcessActors) -> None:
     assert stats["positions"] == 20_300
 
 
+@pytest.mark.slow
 def test_a_stopped_actor_is_replaced() -> None:
     actors = ProcessActors(settings(stall_s=1.5), network(1))
     try:
@@ -370,6 +371,7 @@ def start_driver(positions: int) -> tuple[subprocess.Popen[str], list[int]]:
     return driver, [int(word) for word in driver.stdout.readline().split()]
 
 
+@pytest.mark.slow
 def test_a_pause_of_the_whole_run_is_no_stall() -> None:
     driver, _ = start_driver(20_000)
     os.killpg(driver.pid, signal.SIGSTOP)
@@ -379,6 +381,7 @@ def test_a_pause_of_the_whole_run_is_no_stall() -> None:
     assert out == "0\n"
 
 
+@pytest.mark.slow
 def test_actors_end_with_their_driver() -> None:
     driver, pids = start_driver(10**9)
     assert len(pids) == 2
