@@ -283,6 +283,8 @@ def test_messages_are_prompts(tmp_path: Path) -> None:
     [
         ([], "give a list of messages"),
         ([{"role": "user"}], "give each message a role and content"),
+        ([{"from": "human", "value": "x"}], "give each message a role and content"),
+        ([{"role": "user", "text": "x"}], "give each message a role and content"),
         ([{"role": "tool", "content": "x"}], "role 'tool' is not read; give system, user, assistant"),
         (
             [{"role": "assistant", "content": "x"}],
@@ -310,3 +312,15 @@ def test_numbers_are_judged_in_processes_that_can_be_killed(tmp_path: Path) -> N
     assert isinstance(pool, VerifierPool)
     assert [each.score for each in found] == [1, 1, 0, 0]
     assert found[0].parsed == "\\frac{\\pi}{2}"
+
+
+def test_a_choice_is_one_of_the_options_that_its_prompt_lists(tmp_path: Path) -> None:
+    text = "Which is a bacterium?\nA. Paris\nB. Rome\nC. E. coli\nD. none\nE. all\nAnswer:"
+    task = JsonlTask(
+        write(tmp_path / "x", [{"prompt": text, "answer": letter} for letter in "C"]), verifier="choice"
+    )
+    (prompt,) = [p for split in ("train", "validation", "test") for p in task.prompts(split, 1, 0)]
+    completions = ("C", "C. E. coli", "E. coli", "J. Smith", "E")
+    found = [task.verify(prompt, completion) for completion in completions]
+    assert [each.parsed for each in found] == ["C", "C", "", "", "E"]
+    assert [each.score for each in found] == [1, 1, 0, 0, 0]

@@ -52,7 +52,7 @@ def completion_text(messages: object) -> str:
 
 
 def _pair(message: object) -> tuple[str, str]:
-    if not isinstance(message, dict) or set(message) < {"role", "content"}:
+    if not isinstance(message, dict) or not {"role", "content"} <= set(message):
         raise ValueError("give each message a role and content")
     role, content = message["role"], message["content"]
     role = "system" if role == "developer" else role

@@ -1,4 +1,4 @@
-"""Marks of an answer in JSON and in other tongues, rewritten as `answer:` in English."""
+"""Marks of an answer in JSON and other tongues, rewritten as `answer:`; what is struck out goes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 _REWRITES = [
     (re.compile(pattern, re.IGNORECASE), new)
     for pattern, new in (
+        (r"<(s|del|strike)>[^<>]*</\1>|</?s>", ""),
         (r",\s*[\"'](\w{1,40})[\"']\s*:|\{\s*[\"'](\w{1,40})[\"']\s*:", r"\n\1\2: "),
         (r"\bans\.(?=\s)", "answer:"),
         (
@@ -28,7 +29,7 @@ _REWRITES = [
 
 
 def marked(text: str) -> str:
-    """A text in plain marks whose last words say `answer:` where they meant it."""
+    """A text in plain marks, without what is struck out, that says `answer:` where it meant it."""
     for pattern, new in _REWRITES:
         text = pattern.sub(new, text)
     return text

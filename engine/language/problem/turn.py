@@ -9,7 +9,7 @@ MAX_PROBLEMS = 8
 """Headings of problems that are looked at."""
 
 _TURN_END = re.compile(
-    r"<\|(?:im_end|im_start|eot_id|eom_id|endoftext|end_of_text|end_of_turn|return|eos)\|>"
+    r"<\|(?:im_end|eot_id|eom_id|endoftext|end_of_text|end_of_turn|return|eos)\|>"
     r"|<\|end\|>(?!\s*<\|start\|>\s*assistant)|</s>|<eos>|<end_of_turn>|<\uff5cend\u2581of\u2581sentence\uff5c>"
 )
 _PROBLEM = re.compile(
@@ -21,8 +21,11 @@ _PROBLEM = re.compile(
 
 def first_turn(text: str) -> str:
     """A text up to the first mark of a chat template or tokenizer, after anything, that ends a turn."""
+    struck = text.find("<s>", 1)  # HTML; a tokenizer writes it at the start alone
     for match in _TURN_END.finditer(text):
-        if not match[0].startswith("<|im_start") and text[: match.start()].strip():
+        if match[0] == "</s>" and 0 < struck < match.start():
+            continue
+        if text[: match.start()].strip():
             return text[: match.start()]
     return text
 
