@@ -172,20 +172,24 @@ def texts(task: JsonlTask) -> set[str]:
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
 
 
+def zipped(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)  # the same in every process, where tests are named after it
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
     [
         ("x.JSONL", LINES),
         ("x.ndjson", LINES),
-        ("x.jsonl.gz", gzip.compress(LINES)),
-        ("x.Jsonl.GZ", gzip.compress(LINES[: len(LINES) // 2]) + gzip.compress(LINES[len(LINES) // 2 :])),
-        ("x.gz", gzip.compress(LINES)),
+        ("x.jsonl.gz", zipped(LINES)),
+        ("x.Jsonl.GZ", zipped(LINES[: len(LINES) // 2]) + zipped(LINES[len(LINES) // 2 :])),
+        ("x.gz", zipped(LINES)),
         ("x.json", json.dumps(ROWS).encode()),
         ("x.Json", b"\xef\xbb\xbf" + json.dumps(ROWS, indent=1).encode()),
         ("x.json", json.dumps({"data": ROWS}).encode()),
         ("x.json", json.dumps({f"row {i}": row for i, row in enumerate(ROWS)}).encode()),
         ("x.json", LINES),
-        ("x.json.gz", gzip.compress(json.dumps(ROWS).encode())),
+        ("x.json.gz", zipped(json.dumps(ROWS).encode())),
     ],
 )
 def test_rows_are_read_from_documents_and_gzip_too(tmp_path: Path, name: str, data: bytes) -> None:
@@ -210,8 +214,8 @@ def test_rows_are_read_from_documents_and_gzip_too(tmp_path: Path, name: str, da
         ("x.json", b'{"k": {"prompt": "x"}}', "row \"k\": no 'answer'"),
         ("x.json", b'[{"prompt": "x", "answer": "1"}', "not JSON"),
         ("x.json", b"[" * 100_000, "nested too deeply"),
-        ("x.jsonl.gz", gzip.compress(LINES)[:-20], "damaged gzip"),
-        ("x.jsonl.gz", gzip.compress(LINES)[:40] + b"x" * 40, "damaged gzip"),
+        ("x.jsonl.gz", zipped(LINES)[:-20], "damaged gzip"),
+        ("x.jsonl.gz", zipped(LINES)[:40] + b"x" * 40, "damaged gzip"),
         ("x.jsonl.gz", b"\xff", "not UTF-8: byte 0"),
         ("x.csv", b"prompt,answer", "such a file is not read; give JSON lines (.jsonl), a JSON array"),
         ("x.parquet", b"PAR1", "such a file is not read; give JSON lines"),
