@@ -91,6 +91,7 @@ MAX_BOXES = 8
 _RESTATED = re.compile(
     r"\s*,?\s*\(?\s*\b(?:or|i\.e\.,?|that is,?|which is|which equals|equivalently,?)\s+|\s+\((?=[^()]*\)\W*$)"
 )
+_WORD = re.compile(r"(?<![\\a-z])[a-z]{2,}")
 _ROUNDED = re.compile(
     r",?\s*\(?\b(?:rounded|correct|accurate)\s+(?:(?:off|up|down)\s+)?to\s+[^.;]{1,60}$", re.IGNORECASE
 )
@@ -235,6 +236,9 @@ def _read_restated(text: str, *, is_stated: bool) -> Quantity | None:
     first, *others = _RESTATED.split(text)
     if not 1 <= len(others) < MAX_BOXES or not all(map(_HAS_NUMBER.search, (first, *others))):
         return None
+    words = set(_WORD.findall(first.lower())) | {"percent", "exactly"}
+    if not all(words.issuperset(_WORD.findall(other.lower())) for other in others):
+        return None  # 5 boys (5 girls)
     found = [
         _read_once(first, is_stated=is_stated),
         *(_read_whole(other.rstrip(" ).")) for other in others),

@@ -46,7 +46,11 @@ _CONDITION = re.compile(
     r"|\b(?:not|n't|doubt)\b[^,.;:]{0,40}$",
     re.IGNORECASE,
 )
-_SUPPOSED = re.compile(r"\b(?:if|suppose|supposing|assume|assuming|whether|unless)\b[^,.;:]*$", re.IGNORECASE)
+_SUPPOSED = re.compile(
+    r"\b(?:if|suppose|supposing|assume|assuming|whether|unless)\b"
+    r"(?:(?!\b(?:then|get|gets|have|has|there|gives|becomes)\b)[^,.;:])*$",
+    re.IGNORECASE,
+)
 _EXPLANATION = re.compile(
     r"\b(?:because|since|as|so|for|when|if|where|which|given|after|from|with|that|due|using|by|rounded)\b|\(",
     re.IGNORECASE,
