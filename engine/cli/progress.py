@@ -247,7 +247,7 @@ class Bar:
         if self._above is not None:
             self._above.print(text)
         elif self._progress is not None:
-            self._progress.console.print(text, markup=False, highlight=False)
+            self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
             print(text, file=sys.stderr, flush=True)
 

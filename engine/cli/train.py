@@ -60,7 +60,7 @@ def train(
     else:
         path = new_run(run, rules.name)
         settings = resolve(rules, located_game(game), preset or "default", changes)
-    words = ["train", game, *limit_words(minutes, iterations)]
+    words = ["train", game, *limit_words(minutes, iterations), *(["--no-final"] if no_final else [])]
     _train(rules, settings, path, words, minutes, iterations, resume, not no_final, json)
 
 
