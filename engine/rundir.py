@@ -286,4 +286,5 @@ def read_run(path: Path) -> tuple[Config, Manifest]:
         failure = failure or manifest
     if failure is not None:
         raise failure
+    refuse_orphans(path)
     raise UserError(f"run '{path}' has no checkpoint yet; let it finish an iteration")

@@ -62,6 +62,16 @@ def test_a_partial_copy_is_refused_and_left_as_it_is(run: Path, gone: list[str],
         assert content(run) == before
 
 
+def test_a_reader_tells_a_lost_manifest_from_a_run_without_a_commit(run: Path) -> None:
+    shutil.rmtree(run / "manifest")
+    with pytest.raises(UserError, match=r"files of iterations 1 to 3 but nothing in .*copy the whole run"):
+        read_run(run)
+    for name in ("checkpoints", "replay"):
+        shutil.rmtree(run / name)
+    with pytest.raises(UserError, match="no checkpoint yet; let it finish an iteration"):
+        read_run(run)
+
+
 def test_no_run_is_begun_over_the_files_of_another(run: Path) -> None:
     shutil.rmtree(run / "manifest")
     for name in ("config.toml", COPY):
