@@ -164,7 +164,8 @@ def test_a_run_of_go_leaves_its_sample_games_as_sgf(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_run_soon_and_keeps_its_commits(tmp_path: Path, number: int) -> None:
     run = tmp_path / "run"
-    process = subprocess.Popen(command(run, "--iterations", "1000"), stderr=subprocess.PIPE, text=True)
+    words = command(run, "--iterations", "1000", "--no-final")
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: newest(run) >= 1, process)
     start = time.monotonic()
     process.send_signal(number)
@@ -175,7 +176,7 @@ def test_a_signal_ends_a_run_soon_and_keeps_its_commits(tmp_path: Path, number: 
     done = newest(run)
     assert errors.splitlines()[-1] == (
         f"stopped: all up to iteration {done} is kept in '{run}'; go on with: "
-        f"selfplay train connect4 --iterations 1000 --run {run} --resume"
+        f"selfplay train connect4 --iterations 1000 --no-final --run {run} --resume"
     )
     train(run, "--iterations", str(done + 1), "--resume")
     assert newest(run) == done + 1
