@@ -92,7 +92,7 @@ TEST(go_wrong_options_are_refused) {
   CHECK_THROWS(komi_from_points(7.25), InputError, "multiple of 0.5");
   CHECK_THROWS(komi_from_points(1e9), InputError, "multiple of 0.5");
   CHECK_THROWS(Go(GoOptions{9, 9, {}, -1, {}}), InputError, "max_plies -1");
-  CHECK_THROWS(Go(GoOptions{9, 9, {}, 0, {3}}), InputError, "two stones or more");
+  CHECK_THROWS(Go(GoOptions{9, 9, {}, 0, {3}}), InputError, "give two or more");
   CHECK_THROWS(Go(GoOptions{9, 9, {}, 0, {3, 3}}), InputError, "two handicap stones at 'D9'");
   CHECK_THROWS(Go(GoOptions{9, 9, {}, 0, {3, 81}}), InputError, "off the board");
   CHECK_THROWS(Go(GoOptions{2, 2, {}, 0, {0, 1, 2, 3}}), InputError, "no liberty");
@@ -161,7 +161,7 @@ TEST(go_wrong_positions_are_refused_with_the_reason) {
   CHECK_THROWS(game.parse(";"), InputError, "no field");
   CHECK_THROWS(game.parse("handicap:C3,D4 turn:B;"), InputError, "goes with no other");
   CHECK_THROWS(game.parse("W:A1 handicap:C3,D4;"), InputError, "goes with no other");
-  CHECK_THROWS(game.parse("handicap:C3;"), InputError, "two stones or more");
+  CHECK_THROWS(game.parse("handicap:C3;"), InputError, "give two or more");
   CHECK_THROWS(game.parse("handicap:2;"), InputError, "no fixed points");
   CHECK_THROWS(game.parse("W:A5 B:A4,B5;"), InputError, "no liberty");
   CHECK_THROWS(game.parse("B:A1; C3; D4"), InputError, "ply 1: 'C3;' is neither");
