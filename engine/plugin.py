@@ -25,6 +25,8 @@ from engine.errors import UserError, describe_error
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _FORMS = "file.py:Name or package.module:Name"
+_WHOLE = "(?:0|[1-9][0-9]{0,17})"
+"""A whole number as a person writes it: 003 is a text."""
 _OPTION_ENDS = re.compile(r",(?=[A-Za-z_]\w*=)|,$")
 """Commas after options; any other is part of a value, of a file's name or a pattern."""
 
@@ -304,9 +306,9 @@ def _parse_value(text: str) -> Any:
     """A number, true or false; anything else stays a string."""
     if text in ("true", "True", "false", "False"):
         return text.lower() == "true"
-    if re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+    if re.fullmatch(rf"[+-]?{_WHOLE}", text):
         return int(text)
-    if re.fullmatch(r"[+-]?([0-9]{1,18}\.?[0-9]{0,18}|\.[0-9]{1,18})(e[+-]?[0-9]{1,2})?", text):
+    if re.fullmatch(rf"[+-]?({_WHOLE}\.?[0-9]{{0,18}}|\.[0-9]{{1,18}})(e[+-]?[0-9]{{1,2}})?", text):
         return float(text)
     return text
 

@@ -58,8 +58,18 @@ def actors() -> Iterator[ProcessActors]:
     assert not children()
 
 
+EARLIER: set[int] = set()
+"""Processes that other tests of this one have left."""
+
+
+@pytest.fixture(autouse=True)
+def _earlier() -> None:
+    EARLIER.clear()
+    EARLIER.update(children())
+
+
 def children(of: int | None = None) -> list[int]:
-    """Processes that have this one for a parent, those included that nobody has waited for."""
+    """New processes that have this one for a parent, those included that nobody has waited for."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -68,7 +78,7 @@ def children(of: int | None = None) -> list[int]:
             continue
         if int(fields[1]) == (of or os.getpid()):
             found.append(int(stat.parent.name))
-    return found
+    return [pid for pid in found if pid not in EARLIER]
 
 
 @contextmanager

@@ -71,5 +71,5 @@ def test_a_lone_tree_fills_the_batch_as_far_as_its_simulations_allow(simulations
 
 def test_leaves_in_flight_are_at_least_one() -> None:
     trees = _core.Trees(GAME, _core.SearchParams())
-    with pytest.raises(ValueError, match="below 1"):
+    with pytest.raises(ValueError, match="max_in_flight is 0; give 1 to"):
         trees.max_in_flight = 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -271,7 +273,7 @@ def test_actors_in_processes_resign_alike() -> None:
     try:
         for actors in (inline, process):
             actors.load(network, 1, -0.5)
-        process._restart(process.actors[0])
+        os.kill(process.actors[0].process.pid, signal.SIGKILL)  # it is started again with the same threshold
         ours, theirs = inline.play(1500), process.play(1500)
         assert sum(int(games["resigned"].sum()) for games in ours) > 3
         for one, other in zip(ours, theirs, strict=True):

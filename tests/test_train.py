@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,9 @@ def test_a_run_of_go_leaves_its_sample_games_as_sgf(tmp_path: Path) -> None:
 def test_a_signal_ends_a_run_soon_and_keeps_its_commits(tmp_path: Path, number: int) -> None:
     run = tmp_path / "run"
     words = command(run, "--iterations", "1000", "--no-final")
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    # Under nohup these tests, too, would hand on that SIGHUP is ignored.
+    heard = partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     wait_for(lambda: newest(run) >= 1, process)
     start = time.monotonic()
     process.send_signal(number)
