@@ -308,7 +308,7 @@ def _parse_value(text: str) -> Any:
         return text.lower() == "true"
     if re.fullmatch(rf"[+-]?{_WHOLE}", text):
         return int(text)
-    if re.fullmatch(rf"[+-]?({_WHOLE}\.?[0-9]{{0,18}}|\.[0-9]{{1,18}})(e[+-]?[0-9]{{1,2}})?", text):
+    if re.fullmatch(rf"[+-]?({_WHOLE}(\.[0-9]{{0,18}})?|\.[0-9]{{1,18}})(e[+-]?[0-9]{{1,2}})?", text):
         return float(text)
     return text
 
