@@ -91,7 +91,7 @@ class Plugins:
         self._resolve(spec)
         if name.endswith(".py"):
             return f"{_find_file(Path(name))}:{rest}"
-        module = _MODULES_OF_USERS.get(Path(name).name)
+        module = _PACKAGES_OF_USERS.get(_top(name))
         return spec if module is None else f"{module / Path(name).name}:{rest}"
 
     def is_same(self, one: str, other: str) -> bool:
@@ -218,8 +218,8 @@ def build_from_file(path: str, name: str, /, *arguments: Any, **keywords: Any) -
     return operator.attrgetter(name)(import_file(Path(path)))(*arguments, **keywords)
 
 
-_MODULES_OF_USERS: dict[str, Path] = {}
-"""Folders of modules that are not installed, by dotted name."""
+_PACKAGES_OF_USERS: dict[str, Path] = {}
+"""Folders of packages and modules that are not installed, by their first name."""
 
 _FOLDERS_OF_USERS: set[str] = set()
 """What has been added to the import path."""
@@ -235,7 +235,7 @@ def _import_module(path: str) -> ModuleType:
         _require_code_folder(folder / name)
         _append_to_path(folder)
         importlib.invalidate_caches()
-        _MODULES_OF_USERS[name] = folder
+        _PACKAGES_OF_USERS[top] = folder
     with contextlib.redirect_stdout(sys.stderr):  # stdout is the command's own
         return importlib.import_module(name)
 

@@ -67,7 +67,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with `own/row.py` and a package `shop.row` in it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    for name in ("row", "shop", "shop.row", "shop.cells", "cells"):
+    for name in ("row", "shop", "shop.row", "shop.cells", "shop.other", "cells"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     for folder, neighbour in (("own", "cells"), ("shop", ".cells")):
         (tmp_path / folder).mkdir()
@@ -191,3 +191,9 @@ def test_a_file_that_moved_is_found_beside_the_user_or_named(here: Path) -> None
     assert "own/row.py" in lost.stderr
     assert "start this in the folder that holds it" in lost.stderr
     assert run(here / "moved", "arena", "../run", "random", "--games", "2", "--sims", "4").returncode == 0
+
+
+def test_every_module_of_a_users_package_is_located(here: Path) -> None:
+    (here / "shop/other.py").write_text("from .row import TwoInARow as Other\n")
+    for spec in ("shop.other:Other", "shop.row:TwoInARow"):
+        assert located_game(spec) == f"{here}/{spec}"
