@@ -57,6 +57,7 @@ def test_lists_of_bounded_numbers() -> None:
         ("learner.lr=1", ["'learner.learning_rate'"]),
         ("learning_rate=1", ["did you mean 'learner.learning_rate'"]),
         ("search.simulations=3", ["'selfplay.simulations'"]),
+        ("search.temperature=1", ["did you mean 'selfplay.temperature'?"]),
         ("selfplay.c_puct=3", ["did you mean 'search.c_puct'?"]),
         ("search.c_pcut=1", ["did you mean 'search.c_puct'?"]),
         ("train.batch_size=3", ["unknown setting 'train.batch_size'", "'learner.batch_size'"]),
