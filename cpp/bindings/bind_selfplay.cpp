@@ -3,7 +3,7 @@
 
 #include "bindings/game_columns.h"
 #include "bindings/pickling.h"
-#include "bindings/requests.h"
+#include "bindings/search/requests.h"
 #include "core/memory.h"
 #include "core/range.h"
 #include "selfplay/pool.h"

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "bindings/requests.h"
+#include "bindings/search/requests.h"
 #include "core/quote.h"
 
 namespace selfplay {

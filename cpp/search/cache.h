@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/memory.h"
+#include "core/zeroed_array.h"
 #include "search/request.h"
-#include "search/zeroed_array.h"
 
 namespace selfplay {
 

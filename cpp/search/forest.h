@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "search/tree.h"
+#include "search/tree/tree.h"
 
 namespace selfplay {
 

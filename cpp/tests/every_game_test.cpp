@@ -12,7 +12,7 @@
 #include "search/forest.h"
 #include "selfplay/pool.h"
 #include "selfplay/replay_window.h"
-#include "tests/othello.h"
+#include "tests/othello/othello.h"
 #include "tests/test.h"
 
 namespace selfplay {

@@ -7,10 +7,10 @@
 
 #include "core/quote.h"
 #include "core/random.h"
-#include "games/chess/epd.h"
-#include "games/chess/movegen.h"
-#include "games/chess/notation.h"
-#include "games/chess/planes.h"
+#include "games/chess/board/movegen.h"
+#include "games/chess/encoding/planes.h"
+#include "games/chess/notation/epd.h"
+#include "games/chess/notation/move_text.h"
 
 namespace selfplay::chess {
 

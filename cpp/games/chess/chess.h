@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "core/game.h"
-#include "games/chess/board.h"
-#include "games/chess/fen.h"
-#include "games/chess/movegen.h"
-#include "games/chess/policy_index.h"
+#include "games/chess/board/board.h"
+#include "games/chess/board/movegen.h"
+#include "games/chess/encoding/policy_index.h"
+#include "games/chess/notation/fen.h"
 
 namespace selfplay::chess {
 

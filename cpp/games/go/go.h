@@ -34,8 +34,8 @@
 #include <vector>
 
 #include "core/game.h"
-#include "games/go/board.h"
-#include "games/go/geometry.h"
+#include "games/go/board/board.h"
+#include "games/go/board/geometry.h"
 #include "games/go/history.h"
 #include "games/go/notation.h"
 #include "games/go/rules.h"

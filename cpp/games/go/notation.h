@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "core/game.h"
-#include "games/go/geometry.h"
+#include "games/go/board/geometry.h"
 
 namespace selfplay::go {
 

@@ -6,7 +6,7 @@
 
 #include "core/game.h"
 #include "core/quote.h"
-#include "games/go/bits.h"
+#include "games/go/board/bits.h"
 
 namespace selfplay::go {
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "games/go/board.h"
+#include "games/go/board/board.h"
 
 namespace selfplay::go {
 

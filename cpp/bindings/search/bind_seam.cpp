@@ -1,0 +1,160 @@
+#include "bindings/pickling.h"
+#include "bindings/search/requests.h"
+#include "core/random.h"
+
+namespace selfplay {
+
+namespace {
+
+using DenseArray = py::array_t<float, py::array::c_style>;
+
+constexpr int kPollGames = 64;  // playouts between two looks at signals
+
+// The game whose positions ask; ValueError where moves are proposed.
+const Game& game_of(const Batch& batch) {
+  const Game* game = batch.forest().context().game;
+  if (!game) throw py::value_error("a proposed tree has no positions; answer it with a ProposalReply");
+  return *game;
+}
+
+DenseReply even_answer(const Batch& batch) {
+  const auto rows = static_cast<py::ssize_t>(batch.size());
+  DenseArray wdl({rows, py::ssize_t{3}});
+  DenseArray logits({rows, static_cast<py::ssize_t>(game_of(batch).num_actions())});
+  float* out = wdl.mutable_data();
+  for (py::ssize_t i = 0; i < rows; ++i) {
+    *out++ = 0;
+    *out++ = 1;
+    *out++ = 0;
+  }
+  std::fill_n(logits.mutable_data(), logits.size(), 0.0f);
+  return {wdl, logits};
+}
+
+DenseReply uniform(const Batch& batch) {
+  const Exclusive::Use use(batch.owner());
+  return even_answer(batch);
+}
+
+// Plays at random to the end; how many plies that took. InputError where it does not come.
+std::int64_t play_out(State& state, std::vector<Action>& legal, Random& random) {
+  std::int64_t plies = 0;
+  const int most = state.game().max_plies();
+  while (const int count = state.legal_actions(legal.data())) {
+    if (plies >= most) {
+      throw InputError("game '" + state.game().name() + "' goes on after max_plies, which is " +
+                       std::to_string(most));
+    }
+    state.play(legal[random.below(static_cast<std::uint32_t>(count))]);
+    ++plies;
+  }
+  return plies;
+}
+
+// The result of one random game from `state`, for its player to move.
+float random_result(const State& from, State& state, std::vector<Action>& legal, Random& random) {
+  state.assign(from);
+  play_out(state, legal, random);
+  const float outcome = state.outcome().value_or(0.0f);
+  return state.player() == from.player() ? outcome : -outcome;
+}
+
+DenseReply rollout(Batch& batch, std::uint64_t seed) {
+  const Exclusive::Use use(batch.owner());
+  const DenseReply reply = even_answer(batch);
+  Forest& forest = batch.forest();
+  if (batch.size() == 0) return reply;
+  float* wdl = const_cast<float*>(reply.wdl.data());
+  const Unlocked unlocked;
+  std::vector<Action> legal(static_cast<std::size_t>(forest.context().game->num_actions()));
+  std::unique_ptr<State> scratch = forest.leaf(batch.list().front()).state->clone();
+  for (std::size_t i = 0; i < batch.size(); ++i, wdl += 3) {
+    Random random(derive_seed(seed, {i}));
+    const float result = random_result(*forest.leaf(batch.list()[i]).state, *scratch, legal, random);
+    wdl[0] = result > 0 ? (1 + result) / 2 : 0;
+    wdl[2] = result < 0 ? (1 - result) / 2 : 0;
+    wdl[1] = 1 - wdl[0] - wdl[2];
+  }
+  return reply;
+}
+
+std::vector<Action> rollout_moves(const Game& game, std::uint64_t seed, int plies) {
+  Random random(seed);
+  std::unique_ptr<State> state = game.initial();
+  std::vector<Action> legal(static_cast<std::size_t>(game.num_actions())), moves;
+  plies = std::min(plies, game.max_plies());
+  while (static_cast<int>(moves.size()) < plies) {
+    const int count = state->legal_actions(legal.data());
+    if (count == 0) break;
+    moves.push_back(legal[random.below(static_cast<std::uint32_t>(count))]);
+    state->play(moves.back());
+  }
+  return moves;
+}
+
+std::int64_t playouts(const Game& game, std::uint64_t seed, int games) {
+  const std::unique_ptr<State> start = game.initial(), state = start->clone();
+  std::vector<Action> legal(static_cast<std::size_t>(game.num_actions()));
+  Random random(seed);
+  std::int64_t plies = 0;
+  for (int i = 0; i < games; ++i) {
+    if (i % kPollGames == 0) check_signals();
+    state->assign(*start);
+    plies += play_out(*state, legal, random);
+  }
+  return plies;
+}
+
+}  // namespace
+
+void register_seam(py::module_& module) {
+  module.attr("EVALUATE") = static_cast<int>(RequestKind::kEvaluate);
+  module.attr("PROPOSE") = static_cast<int>(RequestKind::kPropose);
+  module.attr("VALUE") = static_cast<int>(RequestKind::kValue);
+
+  py::class_<Batch> requests(module, "Requests");
+  refuse_pickling(requests);
+  requests.def("__len__", Batch::guarded<&Batch::size>())
+      .def_property_readonly("kinds", Batch::guarded<&Batch::kinds>())
+      .def_property_readonly("trees", Batch::guarded<&Batch::trees>())
+      .def_property_readonly("counts", Batch::guarded<&Batch::counts>())
+      .def_property_readonly("nodes", Batch::guarded<&Batch::nodes>())
+      .def_property_readonly("known", Batch::guarded<&Batch::known>())
+      .def_property_readonly("fruitless", Batch::guarded<&Batch::fruitless>())
+      .def_property_readonly("needs_value", Batch::guarded<&Batch::needs_value>())
+      .def("paths", Batch::guarded<&Batch::paths>())
+      .def_property_readonly("planes", Batch::guarded<&Batch::planes>())
+      .def_property_readonly("legal", Batch::guarded<&Batch::legal>())
+      .def(
+          "path",
+          [](const Batch& batch, std::size_t index) {
+            const Exclusive::Use use(batch.owner());
+            return batch.path(index);
+          },
+          py::arg("index"));
+
+  py::class_<DenseReply> dense(module, "DenseReply");
+  refuse_pickling(dense);
+  dense.def(py::init<DenseArray, DenseArray>(), py::arg("wdl").noconvert(), py::arg("logits").noconvert())
+      .def_readonly("wdl", &DenseReply::wdl)
+      .def_readonly("logits", &DenseReply::logits);
+
+  using Tokens = std::optional<py::array_t<std::int32_t, py::array::c_style>>;
+  using Exact = std::optional<py::array_t<bool, py::array::c_style>>;
+  py::class_<ProposalReply> proposals(module, "ProposalReply");
+  refuse_pickling(proposals);
+  proposals.def(py::init<DenseArray, py::array_t<std::int64_t, py::array::c_style>,
+                         py::array_t<std::int32_t, py::array::c_style>, DenseArray,
+                         py::array_t<std::int8_t, py::array::c_style>, py::array_t<bool, py::array::c_style>,
+                         Tokens, Exact>(),
+                py::arg("wdl"), py::arg("offsets"), py::arg("action"), py::arg("prior"), py::arg("player"),
+                py::arg("ends"), py::arg("tokens") = py::none(), py::arg("exact") = py::none());
+
+  module.def("uniform", &uniform, py::arg("requests"));
+  module.def("rollout", &rollout, py::arg("requests"), py::arg("seed"));
+  module.def("playouts", &playouts, py::arg("game"), py::arg("seed"), py::arg("games"),
+             py::call_guard<Unlocked>());
+  module.def("rollout_moves", &rollout_moves, py::arg("game"), py::arg("seed"), py::arg("plies"));
+}
+
+}  // namespace selfplay

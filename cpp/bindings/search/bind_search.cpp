@@ -1,0 +1,300 @@
+#include "bindings/pickling.h"
+#include "bindings/search/requests.h"
+#include "core/random.h"
+#include "core/range.h"
+
+namespace selfplay {
+
+namespace {
+
+using DenseArray = py::array_t<float, py::array::c_style>;
+
+// Search trees as Python holds them: the forest and the view of its batch.
+class Trees : public Exclusive {
+ public:
+  Trees(const Game* game, const SearchParams& params, std::uint64_t seed, double cache_mb)
+      : Exclusive("these trees are"), forest_(game, params, cache_mb), batches_(*this, forest_), seed_(seed) {
+    if (!game) check_proposed(params);
+    forest_.on_poll(check_signals);
+  }
+
+  std::size_t add(const State& state) {
+    if (!forest_.context().game) throw py::value_error("proposed trees are added by add_proposed");
+    const Game& game = *forest_.context().game;
+    if (!is_same_game(state.game(), game)) {
+      const bool is_like = state.game().name() == game.name();
+      throw py::value_error("a position of " + state.game().name() + " in trees of " + game.name() +
+                            (is_like ? ", which is another game of that name" : ""));
+    }
+    forest_.add(state.clone(), noise_seed(forest_.size(), state.ply()));
+    return forest_.size() - 1;
+  }
+
+  std::size_t add_proposed(int player, TokenBudget tokens) {
+    if (forest_.context().game) throw py::value_error("trees of a game are added by add");
+    if (player != 0 && player != 1) {
+      throw py::value_error("player " + std::to_string(player) + " is neither 0 nor 1");
+    }
+    check_tokens(tokens);
+    forest_.add_proposed(player, tokens);
+    return forest_.size() - 1;
+  }
+
+  void grant(std::size_t index, TokenBudget tokens) {
+    if (forest_.context().game) throw py::value_error("trees of a game spend no tokens");
+    check_tokens(tokens);
+    tree(index).grant(tokens);
+  }
+
+  // `field` of every tree's account; -1 where there is no limit.
+  template <typename Field>
+  py::array_t<std::int64_t> token_column(Field field) const {
+    std::vector<std::int64_t> result;
+    for (std::size_t i = 0; i < forest_.size(); ++i) result.push_back(field(forest_.tree(i).tokens()));
+    return to_array(result);
+  }
+
+  Batch& select(std::uint32_t simulations, std::size_t most, bool endings_first) {
+    if (simulations > kMostSimulations) {
+      throw InputError("simulations is " + std::to_string(simulations) + "; give at most " +
+                       std::to_string(kMostSimulations));
+    }
+    const auto limit = [=](std::size_t) { return simulations; };
+    const auto idle = [](std::size_t) { return false; };
+    RequestList* list;
+    {
+      const Unlocked unlocked;
+      list = endings_first ? &forest_.gather_endings_first(limit, idle, most)
+                           : &forest_.gather(limit, idle, most);
+    }
+    return batches_.of(*list);
+  }
+
+  void advance(std::size_t index, Action action) {
+    Tree& chosen = tree(index);
+    if (chosen.waiting()) {
+      throw py::value_error("tree " + std::to_string(index) + " waits for an answer; back it up first");
+    }
+    if (forest_.context().game) {
+      std::vector<Action> legal(static_cast<std::size_t>(forest_.context().game->num_actions()));
+      legal.resize(static_cast<std::size_t>(chosen.root_state().legal_actions(legal.data())));
+      if (std::find(legal.begin(), legal.end(), action) == legal.end()) {
+        throw InputError("action " + std::to_string(action) + " is not legal at the root");
+      }
+      chosen.advance(action, noise_seed(index, chosen.root_state().ply() + 1));
+    } else {
+      if (!chosen.has_root_edge(action)) {
+        throw InputError("action " + std::to_string(action) + " was not proposed at the root");
+      }
+      chosen.advance(action, std::nullopt);
+    }
+  }
+
+  Tree& tree(std::size_t index) {
+    if (index >= forest_.size())
+      throw py::index_error("tree " + std::to_string(index) + " of " + std::to_string(forest_.size()));
+    return forest_.tree(index);
+  }
+  Forest& forest() { return forest_; }
+  const Forest& forest() const { return forest_; }
+
+ private:
+  static void check_proposed(const SearchParams& params) {
+    const auto need = [](bool holds, const char* message) {
+      if (!holds) throw py::value_error(message);
+    };
+    need(params.initial_proposals >= 1, "initial_proposals is below 1");
+    need(params.more_proposals >= 1, "more_proposals is below 1");
+    need(params.fruitless_requests >= 1 && params.fruitless_requests <= 255,
+         "fruitless_requests is not in 1 to 255");
+    need(params.max_proposals >= 1 && params.max_proposals <= kMostProposals,
+         "max_proposals is not in 1 to 32768");
+    need(params.max_step_tokens >= 0, "max_step_tokens is negative");
+    need(params.c_puct_spread == 0 && params.lcb_deviations == 0,
+         "c_puct_spread and lcb_deviations need trees of a game");
+    need(!params.transpositions, "transpositions need trees of a game");
+  }
+
+  void check_tokens(TokenBudget tokens) const {
+    if (!tokens) return;
+    if (*tokens < 0) throw py::value_error("a budget of " + std::to_string(*tokens) + " tokens is negative");
+    if (forest_.context().params.max_step_tokens < 1) {
+      throw py::value_error("a budget of tokens needs max_step_tokens, which is 0");
+    }
+  }
+
+  NoiseSeed noise_seed(std::size_t tree, int ply) const {
+    const SearchParams& params = forest_.context().params;
+    const bool is_gumbel = params.rule >= Rule::kGumbel && params.gumbel_scale > 0;
+    if (params.noise_fraction <= 0 && params.root_temperature == 1 && params.forced_playouts <= 0 &&
+        !is_gumbel) {
+      return std::nullopt;
+    }
+    return derive_seed(seed_, {tree, static_cast<std::uint64_t>(ply)});
+  }
+
+  Forest forest_;
+  Batches batches_;
+  std::uint64_t seed_;
+};
+
+template <typename T, typename Field>
+py::array_t<T> edge_column(const std::vector<RootEdge>& edges, Field field) {
+  py::array_t<T> result(static_cast<py::ssize_t>(edges.size()));
+  T* out = result.mutable_data();
+  for (const RootEdge& edge : edges) *out++ = static_cast<T>(edge.*field);
+  return result;
+}
+
+py::dict root_dict(Trees& trees, std::size_t index) {
+  Tree& tree = trees.tree(index);
+  if (!tree.has_root()) throw py::value_error("tree " + std::to_string(index) + " has not been searched");
+  const Node& root = tree.root();
+  const std::vector<RootEdge> edges = tree.root_edges();
+  py::dict result;
+  result["actions"] = edge_column<std::int32_t>(edges, &RootEdge::action);
+  result["visits"] = edge_column<std::int64_t>(edges, &RootEdge::visits);
+  result["prior"] = edge_column<float>(edges, &RootEdge::prior);
+  result["raw_prior"] = edge_column<float>(edges, &RootEdge::raw_prior);
+  result["q"] = edge_column<float>(edges, &RootEdge::q);
+  result["proof"] = edge_column<std::int8_t>(edges, &RootEdge::proof);
+  result["target"] = edge_column<float>(edges, &RootEdge::target);
+  result["value"] = root.q;
+  result["wdl"] = py::make_tuple((1 + root.q - root.draw) / 2, root.draw, (1 - root.q - root.draw) / 2);
+  result["raw_wdl"] = py::make_tuple(root.raw_win, root.raw_draw, 1 - root.raw_win - root.raw_draw);
+  result["root_proof"] = root.proven ? (root.q > 0) - (root.q < 0) : kNotProven;
+  result["simulations"] = tree.new_visits();
+  result["bytes"] = tree.bytes();
+  return result;
+}
+
+py::dict columns_dict(const TreeColumns& columns) {
+  py::dict result;
+  result["parent"] = to_array(columns.parent);
+  result["action"] = to_array(columns.action);
+  result["depth"] = to_array(columns.depth);
+  result["player"] = to_array(columns.player);
+  result["visits"] = to_array(columns.visits);
+  result["value"] = to_array(columns.value);
+  result["raw_value"] = to_array(columns.raw_value);
+  result["ends"] = to_array(columns.ends).attr("astype")("bool");
+  result["proof"] = to_array(columns.proof);
+  result["edge_offsets"] = to_array(columns.edge_offsets);
+  result["edge_action"] = to_array(columns.edge_action);
+  result["edge_node"] = to_array(columns.edge_node);
+  result["edge_prior"] = to_array(columns.edge_prior);
+  result["edge_visits"] = to_array(columns.edge_visits);
+  result["edge_q"] = to_array(columns.edge_q);
+  return result;
+}
+
+constexpr const char* kRules[] = {"puct", "uct", "gumbel", "gumbel-full"};  // in the order of Rule
+
+void set_rule(SearchParams& params, const std::string& rule) {
+  const auto found = std::find(std::begin(kRules), std::end(kRules), rule);
+  if (found == std::end(kRules)) {
+    throw py::value_error("rule '" + rule + "' is none of puct, uct, gumbel, gumbel-full");
+  }
+  params.rule = static_cast<Rule>(found - std::begin(kRules));
+}
+
+void register_params(py::module_& module) {
+  py::class_<SearchParams> params(module, "SearchParams");
+  params.def(py::init(&from_keywords<SearchParams>))
+      .def_property(
+          "rule", [](const SearchParams& params) { return kRules[static_cast<int>(params.rule)]; }, &set_rule)
+      .def_readwrite("policy_temperature", &SearchParams::policy_temperature)
+      .def_readwrite("c_puct", &SearchParams::c_puct)
+      .def_readwrite("c_puct_growth", &SearchParams::c_puct_growth)
+      .def_readwrite("c_puct_base", &SearchParams::c_puct_base)
+      .def_readwrite("c_puct_spread", &SearchParams::c_puct_spread)
+      .def_readwrite("forced_playouts", &SearchParams::forced_playouts)
+      .def_readwrite("noise_shaped", &SearchParams::noise_shaped)
+      .def_readwrite("considered_actions", &SearchParams::considered_actions)
+      .def_readwrite("gumbel_scale", &SearchParams::gumbel_scale)
+      .def_readwrite("c_visit", &SearchParams::c_visit)
+      .def_readwrite("c_scale", &SearchParams::c_scale)
+      .def_readwrite("lcb_deviations", &SearchParams::lcb_deviations)
+      .def_readwrite("early_stop", &SearchParams::early_stop)
+      .def_readwrite("fpu_reduction", &SearchParams::fpu_reduction)
+      .def_readwrite("noise_fraction", &SearchParams::noise_fraction)
+      .def_readwrite("noise_alpha_total", &SearchParams::noise_alpha_total)
+      .def_readwrite("root_temperature", &SearchParams::root_temperature)
+      .def_readwrite("proofs", &SearchParams::proofs)
+      .def_readwrite("reuse", &SearchParams::reuse)
+      .def_readwrite("transpositions", &SearchParams::transpositions)
+      .def_readwrite("max_in_flight", &SearchParams::max_in_flight)
+      .def_readwrite("max_tree_mb", &SearchParams::max_tree_mb)
+      .def_readwrite("initial_proposals", &SearchParams::initial_proposals)
+      .def_readwrite("more_proposals", &SearchParams::more_proposals)
+      .def_readwrite("widening_factor", &SearchParams::widening_factor)
+      .def_readwrite("widening_exponent", &SearchParams::widening_exponent)
+      .def_readwrite("max_proposals", &SearchParams::max_proposals)
+      .def_readwrite("fruitless_requests", &SearchParams::fruitless_requests)
+      .def_readwrite("max_step_tokens", &SearchParams::max_step_tokens);
+  define_pickling(params);
+}
+
+}  // namespace
+
+void register_search(py::module_& module) {
+  register_params(module);
+  py::class_<Trees> trees(module, "Trees");
+  refuse_pickling(trees);
+  trees
+      .def(py::init<const Game*, const SearchParams&, std::uint64_t, double>(), py::arg("game").none(true),
+           py::arg("params"), py::arg("seed") = 0, py::arg("cache_mb") = 0.0, py::keep_alive<1, 2>())
+      .def("add", &Trees::add, py::arg("state"), py::keep_alive<1, 2>())
+      .def("add_proposed", &Trees::add_proposed, py::arg("player") = 0, py::arg("tokens") = py::none())
+      .def("grant", &Trees::grant, py::arg("tree"), py::arg("tokens"))
+      .def_property_readonly(
+          "tokens_spent",
+          [](const Trees& trees) {
+            return trees.token_column([](const TokenAccount& account) { return account.spent; });
+          })
+      .def_property_readonly("tokens_left",
+                             [](const Trees& trees) {
+                               return trees.token_column([](const TokenAccount& account) {
+                                 return account.budget ? *account.budget - account.spent - account.reserved
+                                                       : -1;
+                               });
+                             })
+      .def_property(
+          "max_in_flight", [](Trees& trees) { return trees.forest().context().params.max_in_flight; },
+          [](Trees& trees, int leaves) {
+            require_range("max_in_flight", leaves, 1, kMostInFlight);
+            trees.forest().context().params.max_in_flight = leaves;
+          })
+      .def("clear", [](Trees& trees) { trees.forest().clear(); })
+      .def("__len__", [](Trees& trees) { return trees.forest().size(); })
+      .def("select", &Trees::select, py::arg("simulations"), py::arg("most") = kNoLimit,
+           py::arg("endings_first") = false, py::return_value_policy::reference_internal)
+      .def(
+          "backup",
+          [](Trees& trees, Batch& batch, const DenseReply& reply) { backup_dense(trees, batch, reply); },
+          py::arg("requests"), py::arg("reply"))
+      .def(
+          "backup",
+          [](Trees& trees, Batch& batch, const ProposalReply& reply) {
+            backup_proposals(trees, batch, reply);
+          },
+          py::arg("requests"), py::arg("reply"))
+      .def("root", &root_dict, py::arg("tree"))
+      .def(
+          "best_action", [](Trees& trees, std::size_t index) { return trees.tree(index).best_action(); },
+          py::arg("tree"))
+      .def(
+          "principal_variation",
+          [](Trees& trees, std::size_t index, int max_plies) {
+            return trees.tree(index).principal_variation(max_plies);
+          },
+          py::arg("tree"), py::arg("max_plies") = 20)
+      .def(
+          "dump", [](Trees& trees, std::size_t index) { return columns_dict(trees.tree(index).columns()); },
+          py::arg("tree"))
+      .def("advance", &Trees::advance, py::arg("tree"), py::arg("action"))
+      .def("drop", [](Trees& trees) { trees.forest().drop(); })
+      .def("stats", [](const Trees& trees) { return stats_dict(trees.forest().context().stats); });
+}
+
+}  // namespace selfplay
