@@ -454,7 +454,7 @@ class Pool:
         """
     def backup(self, requests: Requests, reply: DenseReply) -> None: ...
     def take_games(self) -> dict[str, Any]:
-        """Finished games since the last call as columns (see engine.game_table), then forget them."""
+        """Finished games since the last call as columns (engine.selfplay.game_table), then forget them."""
     def snapshot(self) -> dict[str, Any]:
         """Games under way, in the columns of take_games."""
     def restore(self, games: dict[str, Any], next_id: int) -> None:

@@ -109,7 +109,7 @@ class Evidence:
         return taken / (taken + busy) if taken + busy > MIN_USED * self.machine.cores else 0.0
 
     def share(self, *parts: str) -> float:
-        """Of a run's wall time that these parts took, see `time/` in engine.metrics."""
+        """Of a run's wall time that these parts took, see `time/` in engine.run.metrics."""
         total = self.metrics.get("time/total_s", 0.0)
         return sum(self.metrics.get(f"time/{part}_s", 0.0) for part in parts) / total if total else 0.0
 

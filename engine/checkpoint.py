@@ -14,9 +14,9 @@ from torch import Tensor
 
 from engine.config import Config, build_config
 from engine.errors import CorruptFileError, UserError
-from engine.game_table import Games, join_games, num_games, read_games, split_games, write_games
-from engine.learner import LearnerState, load_weights
-from engine.manifest import (
+from engine.evaluator.network import PolicyValueNetwork
+from engine.learner.learner import LearnerState, load_weights
+from engine.run.manifest import (
     Manifest,
     digest_json,
     folder_name,
@@ -26,8 +26,8 @@ from engine.manifest import (
     read_sealed,
     write_sealed,
 )
-from engine.network import PolicyValueNetwork
-from engine.storage import Digest, atomic_write, make_folder, read_checked
+from engine.run.storage import Digest, atomic_write, make_folder, read_checked
+from engine.selfplay.game_table import Games, join_games, num_games, read_games, split_games, write_games
 
 MODEL, LEARNER, OPTIMIZER = "model.safetensors", "learner.safetensors", "optimizer.safetensors"
 STATE, IN_FLIGHT = "state.json", "inflight.parquet"

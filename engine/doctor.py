@@ -16,18 +16,18 @@ from typing import Any
 import torch
 
 from engine import _core
-from engine.actors.inline import InlineActors
 from engine.advice import MIN_DISTINCT, Advice, Evidence, Machine, advise
-from engine.backends import BackendChoice, computes_bf16, resolve_backend
 from engine.config import Config, EvaluatorConfig, SearchConfig, merge
 from engine.errors import UserError
-from engine.evaluator import NetworkEvaluator, UniformEvaluator
-from engine.game_size import has_few_positions
-from engine.metrics import read_metrics
-from engine.network import PolicyValueNetwork
+from engine.evaluator.backend import BackendChoice, computes_bf16, resolve_backend
+from engine.evaluator.evaluator import NetworkEvaluator, UniformEvaluator
+from engine.evaluator.network import PolicyValueNetwork
+from engine.game.game_size import has_few_positions
 from engine.registry import load_game
+from engine.run.metrics import read_metrics
+from engine.run.settings_file import read_config
 from engine.search import search, search_params
-from engine.settings_file import read_config
+from engine.selfplay.actors.inline import InlineActors
 
 BATCHES = (8, 64, 256)
 """Positions in a batch of the measurements of inference; the middle one compares backends."""

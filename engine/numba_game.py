@@ -18,7 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from engine import _core
 from engine.errors import UserError
-from engine.game import Symmetry, description, draw_planes, source_of
+from engine.game.python_game import Symmetry, description, draw_planes, source_of
 
 _ACTIONS = types.CPointer(types.int32)  # type: ignore[no-untyped-call]
 _PLANES = types.CPointer(types.float32)  # type: ignore[no-untyped-call]

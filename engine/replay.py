@@ -11,8 +11,8 @@ from pathlib import Path
 from engine import _core
 from engine.config import ReplayConfig
 from engine.errors import CorruptFileError, MissingFileError, UserError
-from engine.game_table import GAME_SCHEMA, Games, num_games, num_positions, read_games
-from engine.storage import Digest, move_aside
+from engine.run.storage import Digest, move_aside
+from engine.selfplay.game_table import GAME_SCHEMA, Games, num_games, num_positions, read_games
 
 __all__ = ["GAME_SCHEMA", "Games", "Replay", "Shard", "first_in_window", "window_size"]
 

@@ -7,7 +7,7 @@
         quarantine/          files of a damaged commit, and of one whose manifest is missing
         LOCK                 held by the process that writes
 
-The newest manifest whose checkpoint is whole counts; see engine.sweep for what it does not name.
+The newest manifest whose checkpoint is whole counts; see engine.run.sweep for what it does not name.
 """
 
 from __future__ import annotations
@@ -30,11 +30,10 @@ from engine.checkpoint import (
 )
 from engine.config import Config, Section
 from engine.errors import CorruptFileError, UserError
-from engine.game_table import Games, num_games, num_positions, write_games
-from engine.manifest import FOLDER as MANIFEST
-from engine.manifest import Manifest, begun_path, folder_name, manifest_paths, read_manifests
 from engine.replay import Shard
-from engine.settings_file import (
+from engine.run.manifest import FOLDER as MANIFEST
+from engine.run.manifest import Manifest, begun_path, folder_name, manifest_paths, read_manifests
+from engine.run.settings_file import (
     CONFIG,
     COPY,
     describe_difference,
@@ -43,9 +42,10 @@ from engine.settings_file import (
     write_config,
     write_copy,
 )
-from engine.storage import Digest, Lock, is_mark, make_folder, write_mark
-from engine.sweep import REPLAY as REPLAY
-from engine.sweep import refuse_orphans, set_aside, sweep
+from engine.run.storage import Digest, Lock, is_mark, make_folder, write_mark
+from engine.run.sweep import REPLAY as REPLAY
+from engine.run.sweep import refuse_orphans, set_aside, sweep
+from engine.selfplay.game_table import Games, num_games, num_positions, write_games
 
 C = TypeVar("C")
 

@@ -13,7 +13,7 @@ from typing import Any
 from engine import _core
 from engine.config import ProposalConfig, SearchConfig
 from engine.errors import UserError
-from engine.evaluator import Evaluator, Judge, Pipeline, Proposer
+from engine.evaluator.evaluator import Evaluator, Judge, Pipeline, Proposer
 
 TREE_BATCH = 24
 """Leaves of one tree that a thread computes at a time, where several share the tree."""

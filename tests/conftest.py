@@ -76,8 +76,8 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from engine import _core
     from engine.checkpoint import Checkpoint
     from engine.config import Config, build_config
-    from engine.evaluator import UniformEvaluator
-    from engine.learner import Learner
+    from engine.evaluator.evaluator import UniformEvaluator
+    from engine.learner.learner import Learner
     from engine.registry import load_game
     from engine.rundir import Run
     from engine.search import search_params

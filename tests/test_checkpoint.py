@@ -24,10 +24,10 @@ from engine.checkpoint import (
 )
 from engine.config import Config, build_config
 from engine.errors import CorruptFileError, UserError
-from engine.game_table import Games
-from engine.learner import Learner
-from engine.manifest import Manifest, read_sealed, write_sealed
-from engine.storage import Digest
+from engine.learner.learner import Learner
+from engine.run.manifest import Manifest, read_sealed, write_sealed
+from engine.run.storage import Digest
+from engine.selfplay.game_table import Games
 from games.connect4 import Connect4
 
 GAME = Connect4()

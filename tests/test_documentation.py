@@ -14,9 +14,9 @@ import pytest
 import typer
 
 from engine.cli.app import app
+from engine.game.laws import check_laws
 from engine.language.problem.task_laws import check_task
 from engine.language.problem.task_registry import load_task
-from engine.laws import check_laws
 from engine.registry import load_game
 
 ROOT = Path(__file__).resolve().parents[1]

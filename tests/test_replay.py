@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from engine import _core
 from engine.config import ReplayConfig
 from engine.errors import CorruptFileError, UserError
-from engine.game_table import (
+from engine.replay import Replay, Shard, first_in_window, window_size
+from engine.run.parquet import column_rows
+from engine.selfplay.game_table import (
     GAME_SCHEMA,
     SEARCH_COLUMNS,
     Games,
@@ -29,8 +31,6 @@ from engine.game_table import (
     to_table,
     write_games,
 )
-from engine.parquet import column_rows
-from engine.replay import Replay, Shard, first_in_window, window_size
 from games.connect4 import Connect4
 
 GAME = Connect4()

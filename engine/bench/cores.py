@@ -10,15 +10,15 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from engine import _core
-from engine.actors.inline import InlineActors
-from engine.backends import resolve_backend
 from engine.bench.network import SETTINGS, playing_network
 from engine.bench.row import Row, make_row
 from engine.bench.tree import measure_tree
 from engine.config import Config, build_config, merge
 from engine.errors import UserError
-from engine.network import PolicyValueNetwork
+from engine.evaluator.backend import resolve_backend
+from engine.evaluator.network import PolicyValueNetwork
 from engine.registry import load_game, preset
+from engine.selfplay.actors.inline import InlineActors
 
 CORES = 2
 START_S = 300.0

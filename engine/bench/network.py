@@ -17,19 +17,19 @@ import torch
 import torch.nn.functional as F
 
 from engine import _core
-from engine.backends import FloatArray, create_backend
 from engine.bench.rate import Clock, Work, median_rate, rate
 from engine.bench.row import Row, make_row
 from engine.checkpoint import load_network
 from engine.config import Config, EvaluatorConfig, NetworkConfig, build_config
-from engine.evaluator import NetworkEvaluator
-from engine.learner import Learner
-from engine.loss import TrainingBatch
-from engine.network import PolicyValueNetwork, forward_flops
-from engine.optimizer import create_optimizers
+from engine.evaluator.backend import FloatArray, create_backend
+from engine.evaluator.evaluator import NetworkEvaluator
+from engine.evaluator.network import PolicyValueNetwork, forward_flops
+from engine.learner.learner import Learner
+from engine.learner.losses import TrainingBatch
+from engine.learner.optimizer import create_optimizers
 from engine.registry import preset
 from engine.search import batch_size
-from engine.selfplay import Caller, Games
+from engine.selfplay.caller import Caller, Games
 
 SETTINGS: dict[str, Any] = {
     "network": {"channels": 64, "blocks": 5},

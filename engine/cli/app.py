@@ -11,7 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.cli import analyze, arena, evaluate, machine, play, record, replay, rules, settings, text, train
+from engine.cli import machine, settings
+from engine.cli.game import analyze, arena, evaluate, play, record, replay, rules, train
+from engine.cli.text import method as text
 from engine.errors import InputError, UserError, describe_error, is_out_of_memory, place_of
 
 app = typer.Typer(

@@ -38,7 +38,7 @@ def bench(
     rules = [game for game in named if game != TEXT]
     rows = run(rules, seconds, tell) if rules else []
     if TEXT in named:
-        from engine.language import bench as text_bench  # imports torch
+        from engine.bench import language as text_bench  # imports torch
 
         rows += text_bench.run(seconds, tell)
     if json:
@@ -64,9 +64,9 @@ def doctor(
 
     With RUN: where its seconds went, and what would make it faster.
     """
-    from engine.cli.train import resolve
+    from engine.cli.game.train import resolve
     from engine.registry import load_game
-    from engine.settings_file import read_config
+    from engine.run.settings_file import read_config
 
     if run is not None and game is not None:
         raise UserError(f"--game {game}: run '{run}' names its own game; drop one of them")
@@ -76,7 +76,7 @@ def doctor(
     rules = load_game(spec)
     config = saved or resolve(rules, spec, "default", {})
     from engine.doctor import examine  # imports torch
-    from engine.language.sandbox import status
+    from engine.sandbox import status
 
     found, sandbox = examine(rules, config, seconds, path), status()
     if json:

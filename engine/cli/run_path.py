@@ -48,7 +48,7 @@ def resumable(path: Path, words: Sequence[str], say: Callable[[str], None]) -> I
         yield
     except KeyboardInterrupt:
         if (path / "config.toml").exists():
-            from engine.manifest import manifest_paths
+            from engine.run.manifest import manifest_paths
 
             newest = next(iter(manifest_paths(path)), None)
             kept = f"all up to iteration {int(newest.stem)} is kept" if newest else "there is no commit yet"

@@ -40,7 +40,7 @@ def settings(
     Its section, its value where nothing is asked for, its range and what it does. `--set section.name=value`
     and settings files change them; a value that GAME's preset or the method has changed is marked with *.
     """
-    from engine.cli.rules import names_task
+    from engine.cli.game.rules import names_task
     from engine.setting import section_docs, settings_of
 
     if game is None and (preset or method):
@@ -62,7 +62,7 @@ def settings(
 
 def _game_values(game: str | None, preset: str | None) -> tuple[Any, Any]:
     """(settings as they are anywhere, settings of the game's preset)."""
-    from engine.cli.train import resolve
+    from engine.cli.game.train import resolve
     from engine.config import Config
     from engine.registry import load_game
 
@@ -75,7 +75,7 @@ def _game_values(game: str | None, preset: str | None) -> tuple[Any, Any]:
 
 def _text_values(task: str | None, method: str | None, preset: str | None) -> tuple[Any, Any]:
     """(settings as they are for any task and method, settings of the method and of the task's preset)."""
-    from engine.cli.text_run import open_task
+    from engine.cli.text.run import open_task
     from engine.language.problem.task_registry import task_preset
     from engine.language.settings import TextConfig, build_text_config
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine._core import Game, InputError, State
 from engine.errors import UserError, describe_error
-from engine.json_object import parse_object
+from engine.run.json_object import parse_object
 
 MAX_LINE = 1 << 20
 """Bytes of the longest line that is read."""
@@ -77,7 +77,7 @@ def read_batches(descriptor: int, limit: int) -> Iterator[list[bytes]]:
 
 def check_fields(request: Request, known: Sequence[str]) -> None:
     """Raise UserError for a field outside `known`."""
-    from engine.plugin import suggest
+    from engine.game.plugin import suggest
 
     for name in request:
         if name not in known:

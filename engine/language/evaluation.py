@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.language.monitor.statistics import (
+from engine.language.episode import Episode
+from engine.language.rollout import Draw, Policy, Verify, sample
+from engine.language.task import Prompt, Task
+from engine.statistics import (
     Paired,
     area_under_curve,
     areas_within,
@@ -17,9 +20,6 @@ from engine.language.monitor.statistics import (
     paired_bootstrap,
     pass_at_k,
 )
-from engine.language.record.episode import Episode
-from engine.language.rollout import Draw, Policy, Verify, sample
-from engine.language.task import Prompt, Task
 
 if TYPE_CHECKING:
     from engine.language.model.model import LanguageModel

@@ -215,9 +215,9 @@ def mean_length(task: Task, model: LanguageModel, real: Sequence[Demonstration])
 
 def writing_pace(task: Task, model: LanguageModel, config: TextConfig, length: int) -> Pace:
     """Of a token that the model writes, in batches like the run's."""
-    from engine.language.model.distinct import draw_distinct
-    from engine.language.model.generation import generate
-    from engine.language.model.successors import Drawn
+    from engine.language.model.generation.distinct import draw_distinct
+    from engine.language.model.generation.generation import generate
+    from engine.language.model.generation.successors import Drawn
 
     found = [prompt.text for prompt in some_problems(task, "train", config.loop.rows, 0)]
     found = list(compress(found, fits(model, found)))

@@ -19,9 +19,9 @@ from engine.language.model.model_folder import add_adapter, load_model
 from engine.language.model.tiny_model import build_model
 from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.guard import Knobs
-from engine.language.monitor.measure import Instruments
+from engine.language.monitor.metric.measure import Instruments
+from engine.language.monitor.metric.observation import Items
 from engine.language.monitor.monitor import Monitor
-from engine.language.monitor.observation import Items
 from engine.language.problem.contamination import EvaluationIndex
 from engine.language.problem.problems import (
     demonstrations,
@@ -31,13 +31,13 @@ from engine.language.problem.problems import (
     solutions,
     some_problems,
 )
-from engine.language.record.rundir import TextRun
+from engine.language.record.text_run import TextRun
 from engine.language.rollout import Verify, row_seed
 from engine.language.settings import MixConfig, TextConfig
 from engine.language.task import Demonstration, Prompt, Task
 from engine.language.watch import Watch
-from engine.metrics import Metrics
-from engine.train import Reporter
+from engine.run.metrics import Metrics
+from engine.run.reporter import Reporter
 
 
 @dataclass

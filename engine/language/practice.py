@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 
+from engine.language.episode import Episode
 from engine.language.learner.filter import mix, shared
 from engine.language.learner.label import merged, outcome_labels, read_labels
 from engine.language.learner.lesson import (
@@ -20,12 +21,11 @@ from engine.language.learner.side import best_result
 from engine.language.learner.text_learner import TextLearner
 from engine.language.model.model import LanguageModel
 from engine.language.parts import Parts
-from engine.language.record.episode import Episode
 from engine.language.rollout import Draw, Policy, Verify, rollout, row_seed, sample
 from engine.language.search.tree_search import Plan, search_completions
 from engine.language.settings import TextConfig
 from engine.language.task import Prompt, Task
-from engine.train import Reporter
+from engine.run.reporter import Reporter
 
 SEARCHED_AT_ONCE = 1024
 """Problems whose trees share their requests."""

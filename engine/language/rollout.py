@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.language.record.episode import Episode, Source
+from engine.language.episode import Episode, Source
 from engine.language.task import Prompt, Task, VerifyResult
 
 if TYPE_CHECKING:
-    from engine.language.model.generation import Completion
+    from engine.language.model.generation.generation import Completion
     from engine.language.model.model import LanguageModel
     from engine.language.settings import SampleConfig
 
@@ -141,7 +141,7 @@ def _generate(
 def _independent(
     task: Task, policy: Policy, rows: Sequence[_Row], draw: Draw, on_rows: Callable[[int], None] | None
 ) -> Sequence[Completion | None]:
-    from engine.language.model.generation import generate
+    from engine.language.model.generation.generation import generate
 
     return generate(
         policy.model,
@@ -162,8 +162,8 @@ def _distinct(
     task: Task, policy: Policy, rows: Sequence[_Row], draw: Draw, on_rows: Callable[[int], None] | None
 ) -> Sequence[Completion | None]:
     """Neighbours with one text are drawn together, by the seed of the first."""
-    from engine.language.model.distinct import draw_distinct
-    from engine.language.model.successors import Drawn
+    from engine.language.model.generation.distinct import draw_distinct
+    from engine.language.model.generation.successors import Drawn
 
     assert (draw.top_k, draw.top_p) == (0, 1), draw
     groups = [list(group) for _, group in itertools.groupby(rows, key=lambda row: (row.text, row.start))]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from itertools import compress
 
 from engine.errors import UserError
+from engine.language.episode import Episode
 from engine.language.model.model import LanguageModel
 from engine.language.problem.problems import fits
-from engine.language.record.episode import Episode
 from engine.language.rollout import Verify
 from engine.language.task import Demonstration, Prompt, VerifyResult
 

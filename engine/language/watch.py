@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.language.monitor.observation import Holdout, Items, Observation
+from engine.language.episode import Episode
+from engine.language.monitor.metric.observation import Holdout, Items, Observation
 from engine.language.problem.problems import problems, variations
-from engine.language.record.episode import Episode
 from engine.language.rollout import Draw, Policy, Verify, sample
 from engine.language.task import Demonstration, Prompt, Task
 

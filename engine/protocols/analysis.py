@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine import _core
-from engine.evaluator import Evaluator
+from engine.evaluator.evaluator import Evaluator
 from engine.search import search
 
 MAX_NODES = 1_000_000

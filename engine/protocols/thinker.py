@@ -26,7 +26,7 @@ def load_thinker(spec: str, game_spec: str | None = None, seed: int = 1, threads
 
     `threads` compute the network; above 1 a tree that is searched alone keeps all of them busy.
     """
-    from engine.player import is_checkpoint
+    from engine.arena.player import is_checkpoint
 
     if is_checkpoint(spec):
         return _load_network(spec, game_spec, threads)
@@ -34,9 +34,9 @@ def load_thinker(spec: str, game_spec: str | None = None, seed: int = 1, threads
         raise UserError(
             f"player '{spec}' does not search; give a run, a checkpoint, GAME:pretrained or mcts:SIMS"
         )
+    from engine.arena.player import mcts_simulations, uct_params
     from engine.config import Config
-    from engine.evaluator import RolloutEvaluator
-    from engine.player import mcts_simulations, uct_params
+    from engine.evaluator.evaluator import RolloutEvaluator
     from engine.protocols.analysis import Analyst
     from engine.registry import load_game
 
@@ -46,8 +46,8 @@ def load_thinker(spec: str, game_spec: str | None = None, seed: int = 1, threads
 
 
 def _load_network(spec: str, game_spec: str | None, threads: int) -> Thinker:
-    from engine.evaluator import NetworkEvaluator
-    from engine.player import CACHE_MB, check_game, play_params, read_checkpoint
+    from engine.arena.player import CACHE_MB, check_game, play_params, read_checkpoint
+    from engine.evaluator.evaluator import NetworkEvaluator
     from engine.protocols.analysis import Analyst
     from engine.registry import load_game
     from engine.search import TREE_BATCH

@@ -16,7 +16,7 @@ from games.text import option
 from games.text.python_kinds import BY_NAME, KINDS, Kind, Parameters, draw
 
 if TYPE_CHECKING:
-    from engine.language.sandbox import Program, Result, Sandbox
+    from engine.sandbox import Program, Result, Sandbox
 
 EXAMPLES, HIDDEN, OWN = 2, 16, 6
 """Tests that the prompt shows, that decide, and inputs that `behaviour` compares completions on."""
@@ -116,7 +116,7 @@ class Python(Task):
         self, pairs: Sequence[tuple[Prompt, str]], tests: Sequence[list[list[Any]]]
     ) -> list[Result | None]:
         """How each program ended, None for text that is not worth running."""
-        from engine.language.sandbox import Limits, Program, Sandbox
+        from engine.sandbox import Limits, Program, Sandbox
 
         programs: list[Program | None] = [
             Program(_program(prompt, completion), function=_function(prompt), inputs=inputs)
@@ -134,7 +134,7 @@ class Python(Task):
     def _judge(
         self, prompt: Prompt, completion: str, inputs: list[list[Any]], result: Result | None
     ) -> VerifyResult:
-        from engine.language.sandbox import same
+        from engine.sandbox import same
 
         flags = text_flags(completion, self.step_end, MAX_CHARS)
         if result is None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from engine.language.episode import Episode
 from engine.language.learner.side import Spans, best_result, learners_of, spans_of
-from engine.language.record.episode import Episode
 from engine.language.task import Demonstration, Prompt, Task
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from engine.language.episode import Episode
 from engine.language.learner.filter import Example
 from engine.language.learner.label import Label, starts
 from engine.language.learner.objective import (
@@ -23,7 +24,6 @@ from engine.language.learner.objective import (
 )
 from engine.language.model.codec import Tokens
 from engine.language.model.model import LanguageModel
-from engine.language.record.episode import Episode
 from engine.language.task import Task
 
 Lesson = Text | Visited | Judged | Ranked

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.language.record.episode import played_steps, result_of
+from engine.language.episode import played_steps, result_of
 from engine.language.task import Demonstration, Prompt, Task, VerifyResult
 
 if TYPE_CHECKING:

@@ -13,15 +13,15 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from engine.backends import computes_bf16
 from engine.checkpoint import read_tensors
 from engine.errors import CorruptFileError, UserError
+from engine.evaluator.backend import computes_bf16
 from engine.language.config import TextLearnerConfig
 from engine.language.learner.objective import Objective
 from engine.language.model.model import LanguageModel
-from engine.learner import MAX_SKIPPED, sample_seed
-from engine.manifest import digest_json, read_digest, read_sealed, write_sealed
-from engine.storage import atomic_write, make_folder
+from engine.learner.learner import MAX_SKIPPED, sample_seed
+from engine.run.manifest import digest_json, read_digest, read_sealed, write_sealed
+from engine.run.storage import atomic_write, make_folder
 
 STATE, TENSORS = "text_learner.json", "text_learner.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from engine.errors import UserError
 from engine.language.model.codec import Tokens
-from engine.language.model.decoder import CachedDecoder, has_rows
-from engine.language.model.llama_reader import is_small_llama
+from engine.language.model.decoding.decoder import CachedDecoder, has_rows
+from engine.language.model.decoding.llama_reader import is_small_llama
 from engine.language.model.model import Ability, LanguageModel
 from engine.language.model.whole_text import logits_and_states, padded_right
 

@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 from engine.errors import UserError
-from engine.language.conversation import conversation
+from engine.language.model.conversation import conversation
 
 Tokens = list[int]
 

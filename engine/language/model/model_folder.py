@@ -12,11 +12,11 @@ import safetensors
 import safetensors.torch
 import torch
 
-from engine.backends import resolve_device
 from engine.errors import CorruptFileError, UserError, WriteError
+from engine.evaluator.backend import resolve_device
 from engine.language.model.ability import ability_of
 from engine.language.model.model import LanguageModel
-from engine.storage import TEMPORARY, make_folder, publish_folder, read_checked, remove
+from engine.run.storage import TEMPORARY, make_folder, publish_folder, read_checked, remove
 
 VALUE_HEAD = "value_head.safetensors"
 ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"

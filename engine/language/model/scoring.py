@@ -13,9 +13,9 @@ from torch import Tensor
 from engine.errors import UserError
 from engine.language.model.ability import ability_of
 from engine.language.model.codec import Tokens
-from engine.language.model.llama_reader import LlamaReader, is_small_llama
+from engine.language.model.decoding.llama_reader import LlamaReader, is_small_llama
+from engine.language.model.decoding.text_cache import TextCache
 from engine.language.model.model import LanguageModel
-from engine.language.model.text_cache import TextCache
 from engine.language.model.whole_text import last_logits, logits_and_states, padded_right, tokens_at_once
 
 

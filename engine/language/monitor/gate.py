@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.language.monitor.config import MonitorConfig
-from engine.language.monitor.observation import GateResult
-from engine.language.monitor.statistics import cluster_sums, mcnemar, paired_bootstrap
+from engine.language.monitor.metric.observation import GateResult
+from engine.statistics import cluster_sums, mcnemar, paired_bootstrap
 
 BETTER = 0.05
 """p(new < old) below which the new model is surely better."""

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.language.monitor.clustered import Clustered
 from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.levels import Alert, Compared, Level, Response, grade
-from engine.language.monitor.measure import (
+from engine.language.monitor.metric.clustered import Clustered
+from engine.language.monitor.metric.measure import (
     VARIATION_GAP,
     Measured,
     alike,
@@ -18,7 +18,7 @@ from engine.language.monitor.measure import (
     variation_gap,
 )
 from engine.language.monitor.rules import Rule, rule_of
-from engine.language.monitor.statistics import Floats, exact_interval, percentile_interval
+from engine.statistics import Floats, exact_interval, percentile_interval
 
 Tables = dict[str, Clustered]
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from engine.language.monitor.config import FallingThreshold, MonitorConfig, Threshold
-from engine.language.monitor.statistics import Floats
+from engine.statistics import Floats
 
 Response = Literal[
     "real-fraction", "accumulate", "temperature", "cap", "curriculum", "kl", "steps", "roll-back", "reject",

@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 
 from engine.errors import CorruptFileError
 from engine.language.monitor import special
-from engine.language.monitor.clustered import Clustered
 from engine.language.monitor.config import MonitorConfig
-from engine.language.monitor.coverage import fan, rare_modes
-from engine.language.monitor.hacking import EXPLOIT
 from engine.language.monitor.judging import BEFORE, BEST, EARLIER, Judging, Tables
 from engine.language.monitor.levels import Alert, Level, finite, number
-from engine.language.monitor.measure import Instruments, Measured, is_exact, measure
-from engine.language.monitor.observation import Observation
-from engine.language.monitor.probe import Probe
+from engine.language.monitor.metric.clustered import Clustered
+from engine.language.monitor.metric.coverage import fan, rare_modes
+from engine.language.monitor.metric.hacking import EXPLOIT
+from engine.language.monitor.metric.measure import Instruments, Measured, is_exact, measure
+from engine.language.monitor.metric.observation import Observation
+from engine.language.monitor.metric.probe import Probe
 from engine.language.monitor.verdict import weighed
 
 FORMAT = 1

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from engine.language.monitor.coverage import chance_to_lose
 from engine.language.monitor.judging import BEFORE, EARLIER, Judging, Reading, short
 from engine.language.monitor.levels import Alert, Compared, Evidence, Level, Response
-from engine.language.monitor.observation import GateResult
-from engine.language.monitor.statistics import exact_interval
+from engine.language.monitor.metric.coverage import chance_to_lose
+from engine.language.monitor.metric.observation import GateResult
+from engine.statistics import exact_interval
 
 
 def narrowing(judging: Judging, largest: str) -> Alert | None:

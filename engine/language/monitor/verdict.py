@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.language.monitor.levels import Alert, Level
-from engine.language.monitor.observation import GateResult
+from engine.language.monitor.metric.observation import GateResult
 from engine.language.monitor.rules import nature_of
 
 REAL_DATA = ("drift/bits_per_character", "drift/kl_real")

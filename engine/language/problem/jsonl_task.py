@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from engine.errors import UserError
-from engine.language.conversation import completion_text, conversation_text
-from engine.language.problem.answer import Answer, Choice, Exact, Numeric, Regex
+from engine.language.model.conversation import completion_text, conversation_text
+from engine.language.problem.answer.answer import Answer, Choice, Exact, Numeric, Regex
 from engine.language.problem.row_file import READ, read_rows
 from engine.language.spelling import spaced_once
 from engine.language.task import Demonstration, Prompt, Split, Task, VerifyResult, split_of
@@ -41,7 +41,7 @@ class JsonlTask(Task):
         path: of the file, UTF-8: JSON lines, or where its name ends in `.json` an array or object of rows;
             gzip of either.
         prompt: the column with the text that the model continues, or with messages of role and content
-            (`engine.language.conversation`).
+            (`engine.language.model.conversation`).
         answer: the column with the right answer; text or a number.
         verifier: how a completion is compared with it: `exact`, `numeric`, `choice` or `regex`.
         completion: a column with whole completions to learn from, on rows of the training split; without one

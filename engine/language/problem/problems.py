@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.errors import UserError, describe_error
-from engine.language.sandbox.value import printable
 from engine.language.spelling import spaced_once
 from engine.language.task import Demonstration, Prompt, Split, Task
+from engine.sandbox.value import printable
 
 if TYPE_CHECKING:
     from engine.language.model.model import LanguageModel

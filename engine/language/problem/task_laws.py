@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from engine.errors import describe_error
+from engine.game.laws import LawError
 from engine.language.task import Demonstration, Kind, Prompt, Split, Task, VerifyResult, split_of
-from engine.laws import LawError
 
 NOISE = (
     "",

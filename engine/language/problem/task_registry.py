@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from engine.errors import UserError
-from engine.language.sandbox.value import printable
+from engine.game.plugin import Plugins, suggest
 from engine.language.task import Kind, Task
-from engine.plugin import Plugins, suggest
+from engine.sandbox.value import printable
 
 GROUP = "selfplay.tasks"
 """Entry-point group in which installed packages declare their tasks."""

@@ -19,8 +19,8 @@ from typing import Any, Self
 
 from engine.errors import UserError
 from engine.language.problem.verifier_worker import complain, describe_failure
-from engine.language.sandbox.cell import wire
 from engine.language.task import Kind, Prompt, Task, VerifyResult
+from engine.sandbox.cell import wire
 
 CHUNK = 32
 """Pairs that a process is given at a time."""

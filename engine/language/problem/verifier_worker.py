@@ -11,9 +11,9 @@ from typing import Any, get_args
 
 from engine.errors import UserError, describe_error
 from engine.language.problem.task_registry import load_task
-from engine.language.sandbox.cell import wire
-from engine.language.sandbox.value import printable
 from engine.language.task import Kind, Prompt, Task, VerifyResult
+from engine.sandbox.cell import wire
+from engine.sandbox.value import printable
 
 SLACK_S = 5.0
 """What a verdict may take beyond its deadline before this process ends by itself."""

@@ -11,10 +11,10 @@ from typing import Any, get_args
 import pyarrow as pa
 
 from engine.errors import UserError
-from engine.language.record.episode import Episode, Source, Step
+from engine.language.episode import Episode, Source, Step
 from engine.language.task import Kind, Prompt, VerifyResult
-from engine.parquet import TableFormat, described
-from engine.storage import Digest
+from engine.run.parquet import TableFormat, described
+from engine.run.storage import Digest
 
 FORMAT = 2
 """Version of the files; a newer one is refused, older ones are read: format 1 has no `path`, which `parsed`

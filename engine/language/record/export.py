@@ -24,10 +24,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.errors import UserError
-from engine.language.record.episode import Episode, played_steps, result_of
+from engine.game.plugin import suggest
+from engine.language.episode import Episode, played_steps, result_of
 from engine.language.task import Task
-from engine.plugin import suggest
-from engine.storage import Digest, atomic_write
+from engine.run.storage import Digest, atomic_write
 
 Labels = Callable[[Episode, Sequence[str]], Sequence[bool]]
 """(episode, its steps) to whether each step is right."""

@@ -23,9 +23,9 @@ from engine.language.search.token_steps import TokenSteps, whole_steps
 from engine.language.task import Prompt, Task
 
 if TYPE_CHECKING:
-    from engine.language.model.generation import Completion
+    from engine.language.model.decoding.text_cache import TextCache
+    from engine.language.model.generation.generation import Completion
     from engine.language.model.model import LanguageModel
-    from engine.language.model.text_cache import TextCache
 
 Prior = Literal["freq", "logp", "lenorm", "exact"]
 """What a proposed step weighs: how often it was sampled, at temperature 1 an estimate of its probability, in
@@ -243,7 +243,7 @@ class LanguageEvaluator:
 
     def _draw(self, questions: Sequence[Question]) -> list[tuple[list[Completion], int]]:
         """Steps as the model draws them, and the tokens generated."""
-        from engine.language.model.generation import generate
+        from engine.language.model.generation.generation import generate
 
         rows, starts, seeds = [], [], []
         for question in questions:
@@ -260,8 +260,8 @@ class LanguageEvaluator:
 
     def _draw_distinct(self, questions: Sequence[Question]) -> list[tuple[list[Completion], int]]:
         """Steps that a node has not had, and the tokens generated."""
-        from engine.language.model.distinct import draw_distinct
-        from engine.language.model.successors import Drawn
+        from engine.language.model.generation.distinct import draw_distinct
+        from engine.language.model.generation.successors import Drawn
 
         prompts = [self.prompts[question.tree] for question in questions]
         draws = draw_distinct(
@@ -299,7 +299,7 @@ class LanguageEvaluator:
     @functools.cached_property
     def _known(self) -> TextCache | None:
         """What has been read and written, for the texts that go on from there."""
-        from engine.language.model.llama_reader import open_text_cache
+        from engine.language.model.decoding.llama_reader import open_text_cache
 
         return open_text_cache(
             self.model, self.model.encode_prompts([prompt.text for prompt in self.prompts])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.language.model.successors import Drawn
+    from engine.language.model.generation.successors import Drawn
 
 
 @dataclass(frozen=True)

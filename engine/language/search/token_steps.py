@@ -13,8 +13,8 @@ from engine.language.task import Prompt, Task
 
 if TYPE_CHECKING:
     from engine.language.model.codec import Tokens
+    from engine.language.model.decoding.text_cache import TextCache
     from engine.language.model.model import LanguageModel
-    from engine.language.model.text_cache import TextCache
 
 Ranking = tuple[NDArray[np.int64], NDArray[np.float32]]
 """The likeliest tokens after a text, likeliest first, and their probabilities at temperature 1."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine import _core
-from engine.language.record.episode import Episode, Step
+from engine.language.episode import Episode, Step
 from engine.language.rollout import Policy, Verify, row_seed
 from engine.language.search.adapter import LanguageEvaluator, Prior
 from engine.language.task import Prompt, Task

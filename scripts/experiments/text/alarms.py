@@ -27,9 +27,9 @@ from table import rows
 
 from engine.checkpoint import checkpoint_folder
 from engine.errors import UserError
-from engine.language.monitor.statistics import exact_interval, paired_bootstrap
-from engine.manifest import read_sealed
-from engine.metrics import read_metrics
+from engine.run.manifest import read_sealed
+from engine.run.metrics import read_metrics
+from engine.statistics import exact_interval, paired_bootstrap
 
 TASK = "countdown"
 SERIOUS = ("ALERT", "STOP")

@@ -24,7 +24,7 @@ from product import (
 )
 from result import Measured, Results
 
-from engine.metrics import read_metrics
+from engine.run.metrics import read_metrics
 
 BITS, RARE, LEVEL = "drift/bits_per_character", "coverage/rare_recall", "alarm/level"
 WATCHED = (BITS, RARE, LEVEL, "pass/at_01", "pass/at_16", "coverage/solutions", "coverage/unique",

@@ -13,10 +13,10 @@ from dataclasses import replace
 from experiment import Cell, Column, Experiment, Figure, Line, main
 from result import Items, Measured, NotMeasuredError, Results
 
-from engine.cli.text_run import open_task
-from engine.language.improve import without_items
+from engine.cli.text.run import open_task
+from engine.language.episode import Episode
+from engine.language.loop import without_items
 from engine.language.problem.contamination import EvaluationIndex
-from engine.language.record.episode import Episode
 from engine.language.task import Demonstration, VerifyResult
 
 TASKS = ("countdown", "addition", "program", "python", "grammar", "textgame", "nim", "tictactoe")

@@ -14,7 +14,7 @@ from experiment import Cell, Column, Experiment, Figure, Line, main
 from product import Settings, curves, first_model, in_band, measure_all, run_loop, settings_of
 from result import Measured, Results
 
-from engine.language.record.rundir import TextRun
+from engine.language.record.text_run import TextRun
 
 WATCHED = ("coverage/solutions", "coverage/unique_right", "data/kept", "pass/at_16", "alarm/level")
 

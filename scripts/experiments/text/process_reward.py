@@ -19,17 +19,17 @@ from result import Items, Measured, Results
 from search_budget import in_band
 
 from engine.checkpoint import checkpoint_folder
-from engine.cli.text_run import open_task, open_verifier
+from engine.cli.text.run import open_task, open_verifier
 from engine.config import merge
+from engine.language.episode import Episode
 from engine.language.evaluation import majority
 from engine.language.learner.label import starts
 from engine.language.model.model import LanguageModel
 from engine.language.model.model_folder import load_model
 from engine.language.model.scoring import text_values
-from engine.language.monitor.statistics import area_under_curve
-from engine.language.record.episode import Episode
 from engine.language.rollout import Draw, Policy, sample
 from engine.language.task import Prompt, Task
+from engine.statistics import area_under_curve
 from games.text.arithmetic import StepError, apply, reachable
 from games.text.arithmetic import read_steps as read
 from games.text.countdown import read_prompt

@@ -11,16 +11,16 @@ from result import Items, Results
 
 from engine.checkpoint import checkpoint_folder
 from engine.cli.progress import Reporter
-from engine.cli.text_run import open_task, open_verifier
+from engine.cli.text.run import open_task, open_verifier
 from engine.config import merge
 from engine.language.evaluation import evaluate
-from engine.language.improve import improve
-from engine.language.monitor.statistics import pass_at_k
-from engine.language.record.rundir import load_checkpoint, read_text_config
+from engine.language.loop import improve
+from engine.language.record.text_run import load_checkpoint, read_text_config
 from engine.language.rollout import Policy
 from engine.language.settings import build_text_config
 from engine.language.task import Split
-from engine.metrics import read_metrics
+from engine.run.metrics import read_metrics
+from engine.statistics import pass_at_k
 
 BAND = (0.15, 0.40)
 """Greedy accuracy that a base must have: below it nothing is found, above it little is left to gain."""

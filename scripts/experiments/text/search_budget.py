@@ -18,12 +18,12 @@ from product import BAND, SMALL, Settings, ahead, first_model, run_loop, setting
 from result import Items, Measured, NotMeasuredError, Results
 
 from engine.checkpoint import checkpoint_folder
-from engine.cli.text_run import open_task, open_verifier
+from engine.cli.text.run import open_task, open_verifier
 from engine.config import ProposalConfig, SearchConfig
+from engine.language.episode import Episode
 from engine.language.evaluation import majority, values_of
 from engine.language.model.model import LanguageModel
 from engine.language.model.model_folder import load_model
-from engine.language.record.episode import Episode
 from engine.language.rollout import Draw, Policy, Verify, sample
 from engine.language.search.tree_search import Plan, search_completions
 from engine.language.task import Prompt, Task

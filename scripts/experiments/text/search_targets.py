@@ -26,7 +26,7 @@ from product import (
 from result import Items, Measured, Results
 
 from engine.checkpoint import checkpoint_folder
-from engine.cli.text_run import open_task, open_verifier
+from engine.cli.text.run import open_task, open_verifier
 from engine.language.model.model_folder import load_model
 from engine.language.rollout import Policy
 from engine.language.search.tree_search import Plan, search_completions

@@ -1,0 +1,1 @@
+"""Players, openings, matches and ratings."""

@@ -1,0 +1,1 @@
+"""Commands on games: train, measure, play, and look into records."""

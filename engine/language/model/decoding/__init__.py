@@ -1,0 +1,1 @@
+"""One step of a model over many rows: with its cache, or each text anew."""

@@ -1,0 +1,1 @@
+"""Completions of many prompts side by side, drawn independently or without replacement."""

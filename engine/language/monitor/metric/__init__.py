@@ -1,0 +1,1 @@
+"""What is measured of a model's texts each iteration."""

@@ -1,0 +1,94 @@
+"""What the monitor is shown of an iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.language.episode import Episode
+
+
+@dataclass(frozen=True)
+class Items:
+    """Judged problems, the same in every iteration."""
+
+    keys: Sequence[str]
+    scores: Sequence[float]
+    strata: Sequence[str] = ()
+    """Bucket of skill of each: digits, operator, earlier curriculum; empty for one bucket."""
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """Frozen real data under the model."""
+
+    keys: Sequence[str]
+    nats: Sequence[float]
+    """Negative log-likelihood of each completion."""
+    characters: Sequence[int]
+    kl: Sequence[float] | None = None
+    """ln p_base - ln p of each completion, in nats: on real data, so KL in reverse."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A learned judge asked twice."""
+
+    keys: Sequence[str]
+    agrees: Sequence[bool]
+    """Whether it said the same with the order swapped, or asked again."""
+    first: Sequence[bool] | None = None
+    """Whether it preferred what stood first."""
+    confidence: Sequence[float] | None = None
+    right: Sequence[bool] | None = None
+    """Against gold, beside `confidence`."""
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """The new model against the old on the same held-out problems."""
+
+    p_worse: float
+    """p(new < old) of the paired bootstrap."""
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    """Of McNemar's test, two-sided; 1 where scores are not right or wrong."""
+    accepted: bool
+    better: bool = False
+    """Surely better: p(new < old) below 0.05."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One iteration. What is None was not measured; its metrics are left out."""
+
+    iteration: int
+    probe: Sequence[Episode]
+    """Samples of the fixed problems at temperature 1, as many of each as the settings say."""
+    generated: Sequence[Episode] = ()
+    """All that was sampled to learn from, kept or not."""
+    real_fraction: float | None = None
+    """Of the tokens trained on."""
+    values: Sequence[float] | None = None
+    """What the value head says of each probe sample: the chance that it is right."""
+    entropy: Sequence[Sequence[float]] | None = None
+    """Nats, of the model's distribution at each generated token of each probe sample."""
+    gold: Sequence[float] | None = None
+    """True scores of the probe samples, NaN where unknown; needless where the verifier is exact."""
+    second: Sequence[float] | None = None
+    """Scores of the probe samples from an independent verifier, NaN where it was not asked."""
+    kl: Sequence[float] | None = None
+    """ln p - ln p_base of each probe sample, summed over its tokens, in nats."""
+    holdout: Holdout | None = None
+    accuracy: Items | None = None
+    """Held-out problems, greedily."""
+    variations: Items | None = None
+    """Variations of those."""
+    judge: Judge | None = None
+    overlap: int | None = None
+    """Kept episodes found in evaluation data, by key or by 8-gram."""
+    gate: GateResult | None = None
+    human: bool = False
+    """Whether human verdicts came in since the iteration before."""

@@ -1,0 +1,1 @@
+"""The answer that a completion states, and whether it equals the expected one."""

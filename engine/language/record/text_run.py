@@ -1,0 +1,217 @@
+"""The run directory of a loop on text: that of a game run, with a model's folder for a checkpoint.
+
+RUN/config.toml          settings and versions
+    manifest/000002.json the files that exist since this commit; written last
+    checkpoints/000002/  a folder that transformers reads, and state.json
+    replay/000002.parquet  episodes of the iteration, see engine.language.record.episode_table
+    metrics.jsonl  tb/  report.html  verdicts.json
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.checkpoint import checkpoint_folder
+from engine.config import build_section
+from engine.errors import CorruptFileError, UserError
+from engine.language.episode import Episode
+from engine.language.record.episode_table import read_episodes, write_episodes
+from engine.language.settings import TextConfig
+from engine.replay import Shard
+from engine.run.manifest import (
+    Manifest,
+    digest_json,
+    folder_name,
+    manifest_paths,
+    read_digest,
+    read_manifests,
+    read_sealed,
+    write_sealed,
+)
+from engine.run.settings_file import CONFIG, COPY, OtherRunError, read_settings
+from engine.run.storage import Digest, Lock, read_checked
+from engine.rundir import REPLAY, RunFolder
+
+if TYPE_CHECKING:
+    from engine.language.model.model import LanguageModel
+
+STATE, REPORT, VERDICTS = "state.json", "report.html", "verdicts.json"
+
+
+@dataclass(frozen=True)
+class TextCheckpoint:
+    """Where a run on text goes on from: the folder of its newest model, and what the driver carries."""
+
+    iteration: int
+    folder: Path
+    progress: dict[str, Any]
+
+
+class TextRun(RunFolder):
+    """A run on text. Made by `create` and `open`."""
+
+    def __init__(
+        self, path: Path, config: TextConfig, lock: Lock, warn: Callable[[str], None] | None = None
+    ) -> None:
+        super().__init__(path, config.task, 10**9, lock, warn)
+        self.config = config
+
+    @classmethod
+    def create(cls, path: Path, config: TextConfig, warn: Callable[[str], None] | None = None) -> TextRun:
+        """Start a run; raise UserError where the directory holds one already or cannot be written."""
+        return cls(path, config, cls.lock_new(path, config), warn)
+
+    @classmethod
+    def open(cls, path: Path, warn: Callable[[str], None] | None = None) -> TextRun:
+        """Open a run to go on with; raise UserError where there is none or another process holds it."""
+        config = read_text_config(path)
+        return cls(path, config, cls.lock_old(path), warn)
+
+    def latest(self) -> TextCheckpoint | None:
+        """The newest commit that is whole, as `newest` finds it."""
+        return self.newest(_read_checkpoint)
+
+    def commit(
+        self, iteration: int, model: LanguageModel, progress: Mapping[str, Any], episodes: Sequence[Episode]
+    ) -> None:
+        """Write the episodes of an iteration and the model that came of them; both or neither exist."""
+        from engine.language.model.model_folder import save_model
+
+        self.begin(iteration)
+        shards = []
+        if episodes:
+            name = f"{folder_name(iteration)}.parquet"
+            digest = write_episodes(self.path / REPLAY / name, episodes, self.config.task)
+            kept = sum(episode.kept for episode in episodes)
+            shards.append(Shard(name, digest, len(episodes), kept))
+        folder = checkpoint_folder(self.path, iteration)
+        save_model(model, folder)
+        digests = {file.name: Digest.of(file.read_bytes()) for file in sorted(folder.iterdir())}
+        state = {
+            "iteration": iteration,
+            "task": self.config.task,
+            "method": self.config.method,
+            "progress": dict(progress),
+            "files": {file: digest_json(digest) for file, digest in digests.items()},
+        }
+        self.commit_files(iteration, {**digests, STATE: write_sealed(folder / STATE, state)}, shards)
+
+    def episodes(self) -> list[Episode]:
+        """All episodes of the run, oldest first."""
+        result: list[Episode] = []
+        for shard in self.shards():
+            result += read_episodes(self.path / REPLAY / shard.name, self.config.task, shard.digest)
+        return result
+
+    def model(self, iteration: int) -> LanguageModel:
+        """The model of a checkpoint; CorruptFileError where a file is not as it was committed."""
+        assert self.manifest is not None, "there is no commit yet"
+        return _read_model(self.path, self.config, iteration, self.manifest)
+
+    def abandon(self) -> None:
+        """Take the settings of a run without a commit away, so that its folder takes another."""
+        if not manifest_paths(self.path):
+            for name in (COPY, CONFIG):
+                (self.path / name).unlink(missing_ok=True)
+
+    def is_lasting(self, name: str) -> bool:
+        """Every file of a model's folder."""
+        del name
+        return True
+
+    def __enter__(self) -> TextRun:
+        return self
+
+
+def load_checkpoint(config: TextConfig, folder: Path) -> LanguageModel:
+    """A model that a run with these settings has saved; an adapter goes over the model the run began with."""
+    from engine.language.model.model_folder import ADAPTER_CONFIG, load_model
+
+    if (folder / ADAPTER_CONFIG).is_file():
+        return load_model(config.model.path, folder, chat=config.model.chat)
+    return load_model(folder, chat=config.model.chat)
+
+
+def write_verdicts(path: Path, iteration: int, counts: Mapping[str, int]) -> None:
+    """Note what a person said of the completions of a run up to `iteration`."""
+    write_sealed(path / VERDICTS, {"iteration": iteration, "counts": dict(counts)})
+
+
+def read_verdict_counts(path: Path) -> dict[str, int]:
+    """What a person said last of the completions of a run, empty where nobody has."""
+    return dict(read_sealed(path / VERDICTS)["counts"]) if (path / VERDICTS).exists() else {}
+
+
+def judged_iteration(path: Path) -> int | None:
+    """The last iteration that a person has judged, None where nobody has."""
+    if not (path / VERDICTS).exists():
+        return None
+    return int(read_sealed(path / VERDICTS)["iteration"])
+
+
+def read_text_config(path: Path) -> TextConfig:
+    """The settings of a run on text; raise UserError like `engine.run.settings_file.read_settings`."""
+
+    def build(content: Mapping[str, Any]) -> TextConfig:
+        if "method" not in content:
+            raise OtherRunError(f"'{path}' is a run on a game; see 'selfplay --help'")
+        return build_section(TextConfig, content)
+
+    return read_settings(path, build)
+
+
+def _read_checkpoint(folder: Path, digests: Mapping[str, Digest]) -> TextCheckpoint:
+    """Check all files of a checkpoint; raise CorruptFileError where one is not what `digests` says."""
+    try:
+        state = read_sealed(folder / STATE, digests[STATE])
+        for name, row in state["files"].items():
+            read_checked(folder / name, read_digest(row))
+        return TextCheckpoint(int(state["iteration"]), folder, dict(state["progress"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptFileError(f"checkpoint '{folder}' is not complete: {error!r}") from error
+
+
+def newest_model(path: Path) -> LanguageModel:
+    """The accepted model of a run, the first one where critics are trained, which write nothing.
+
+    Nothing is written to the run. UserError where it has no model.
+    """
+    manifest, iteration = _writing(path)
+    return _read_model(path, read_text_config(path), iteration, manifest)
+
+
+def newest_folder(path: Path) -> Path:
+    """The folder of that model, unread; UserError likewise."""
+    return checkpoint_folder(path, _writing(path)[1])
+
+
+def newest_critic(path: Path) -> LanguageModel | None:
+    """The accepted critic of a run, None where none is trained or accepted; UserError likewise."""
+    config, (manifest, iteration) = read_text_config(path), _accepted(path)
+    return _read_model(path, config, iteration, manifest) if config.is_critic and iteration else None
+
+
+def _writing(path: Path) -> tuple[Manifest, int]:
+    manifest, iteration = _accepted(path)
+    return manifest, 0 if read_text_config(path).is_critic else iteration
+
+
+def _accepted(path: Path) -> tuple[Manifest, int]:
+    for manifest in read_manifests(path):
+        if isinstance(manifest, CorruptFileError):
+            continue
+        folder = checkpoint_folder(path, manifest.iteration)
+        state = read_sealed(folder / STATE, manifest.checkpoints[manifest.iteration][STATE])
+        return manifest, int(state["progress"]["accepted"])
+    raise UserError(f"run '{path}' has no checkpoint yet; let it finish an iteration")
+
+
+def _read_model(path: Path, config: TextConfig, iteration: int, manifest: Manifest) -> LanguageModel:
+    """The model of a checkpoint; where the run trains an adapter, that over the model it is for."""
+
+    folder = checkpoint_folder(path, iteration)
+    _read_checkpoint(folder, manifest.checkpoints.get(iteration, {}))
+    return load_checkpoint(config, folder)

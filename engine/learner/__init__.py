@@ -1,0 +1,1 @@
+"""From replay to weights: losses, optimizer, training on several devices."""

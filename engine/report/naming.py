@@ -1,0 +1,78 @@
+"""How metrics are called and written on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.language.monitor.monitor import Point
+from engine.report.chart import plain
+
+_TITLES = {
+    "diversity/self_bleu": "self-BLEU-4, one problem",
+    "diversity/self_bleu_across": "self-BLEU-4, across problems",
+    "diversity/entropy": "token entropy",
+    "coverage/effective": "effective number of solutions",
+    "coverage/unique": "distinct solutions a sample",
+    "coverage/unique_right": "distinct right ones a sample",
+    "coverage/solutions": "known solutions found",
+    "drift/kl": "KL on own samples",
+    "drift/kl_real": "KL on real data, reverse",
+    "hacking/gap": "proxy less gold",
+    "hacking/exploits": "any sign of an exploit",
+    "length/p95": "95th percentile",
+    "data/top_share": "share of the top tenth of problems",
+    "data/zero_spread": "problems that score all alike",
+    "value/auc": "area under the curve",
+    "value/auc_within": "the same, within a problem",
+    "value/brier": "Brier score",
+    "gate/p_worse": "p(new worse than old)",
+    "accuracy/greedy": "greedy, all",
+    "pass/slope": "slope a doubling of k",
+}
+
+
+def title_of(metric: str) -> str:
+    """A metric's name for people."""
+    if metric in _TITLES:
+        return _TITLES[metric]
+    name = metric.partition("/")[2]
+    if name.startswith("at_"):
+        return f"pass@{int(name[3:])}"
+    if name.startswith("distinct_"):
+        return name.replace("_", "-")
+    head, _, tail = name.partition(".")
+    if head == "entropy":
+        first, _, last = tail.partition("_")
+        tail = f"tokens {int(first)} {'on' if last == 'up' else f'to {int(last)}'}"
+    return head.replace("_", " ") + (f" · {tail}" if tail else "")
+
+
+def change_of(metric: str, points: Sequence[Point]) -> str:
+    """How far it has moved since its first point; empty where there is one point only."""
+    if len(points) < 2:
+        return ""
+    moved = points[-1].value - points[0].value
+    sign = "+" if moved >= 0 else "-"
+    text = f"{abs(moved) * 100:.1f} pts" if is_share(metric) else plain(abs(moved))
+    return f"{sign}{text} since it. {points[0].iteration}"
+
+
+def number_of(metric: str, value: float) -> str:
+    """A value of the metric."""
+    return percent(value) if is_share(metric) else plain(value)
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric reads best in per cent."""
+    names = (
+        "pass/at_", "accuracy/", "coverage/solutions", "coverage/unique", "coverage/share.", "coverage/rare",
+        "diversity/distinct", "hacking/exploit", "hacking/disagreement", "judge/", "data/yield",
+        "data/top_share",
+        "data/zero_spread", "data/real_fraction", "gate/",
+    )  # fmt: skip
+    return metric.startswith(names)
+
+
+def percent(value: float) -> str:
+    """A share in per cent."""
+    return f"{plain(round(value * 100, 1))} %"

@@ -1,0 +1,1 @@
+"""The run directory: files that survive a crash, commits, settings, metrics."""

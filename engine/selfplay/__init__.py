@@ -1,0 +1,1 @@
+"""Games played for training: callers, records, resignation, actors."""

@@ -1,0 +1,314 @@
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from engine._core import Game, State
+from engine.arena.match import Arena, ArenaGame, Pairing, rate
+from engine.arena.opening import random_openings, read_openings
+from engine.arena.player import Mover, Player, load_player, mcts_player, random_player
+from engine.arena.ratings import Sprt, estimate_elo
+from engine.cli.game.arena import choose_openings
+from engine.errors import UserError
+from engine.registry import load_game, position_text
+
+
+@pytest.fixture(scope="module")
+def game() -> Game:
+    return load_game("connect4")
+
+
+def played(game: Game, first: Player, second: Player, pairs: int = 10, seed: int = 1) -> Pairing:
+    openings = random_openings(game, pairs, 4, seed)
+    return Arena(game, openings, seed, callers=2).play(first, second)
+
+
+def record(pairing: Pairing) -> list[tuple[str, list[int], float | None]]:
+    return [(one.opening, one.actions, one.outcome) for one in pairing.games]
+
+
+def test_openings_are_distinct_spread_and_running(game: Game) -> None:
+    openings = random_openings(game, 200, 4, seed=3)
+    assert len({state.canonical()[0] for state in openings}) == 200
+    assert all(state.outcome() is None for state in openings)
+    plies = [state.ply() for state in openings]
+    # One empty board, four first moves up to mirroring, then as many of each length as there are.
+    assert [plies.count(ply) for ply in range(2)] == [1, 4]
+    assert min(plies.count(ply) for ply in (2, 3, 4)) >= 20
+    again = random_openings(game, 200, 4, seed=3)
+    assert [position_text(game, state) for state in openings] == [
+        position_text(game, state) for state in again
+    ]
+
+
+def test_openings_grow_longer_where_short_ones_run_out(game: Game) -> None:
+    openings = random_openings(game, 30, 0, seed=3)
+    assert len({state.canonical()[0] for state in openings}) == 30
+    assert sorted(state.ply() for state in openings)[:5] == [0, 1, 1, 1, 1]
+
+
+def test_openings_keep_their_least_length(game: Game) -> None:
+    plies = [state.ply() for state in random_openings(game, 30, 9, seed=3, min_plies=8)]
+    assert sorted(plies) == [8] * 15 + [9] * 15
+
+
+def test_opening_files(game: Game, tmp_path: Path) -> None:
+    path = tmp_path / "openings.txt"
+    path.write_text("# comment\n44\n\n 1234 \n")
+    assert [position_text(game, state) for state in read_openings(game, path)] == ["44", "1234"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", " \t\n"])
+@pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "iso8859-1"])
+def test_opening_files_of_chess(tmp_path: Path, charset: str, end: str) -> None:
+    epd = "4k3/8/8/8/8/8/P7/4K3 w - -"
+    lines = [
+        f'{epd} bm a4; hmvc 7; fmvn 30; id "Müller; # 1 \x85";',
+        f"{epd} 8 31",
+        f"{epd} 9 32 moves a2a4",
+        " # comment",
+        f"  {epd} hmvc 20;",
+        "e4 e5 Nf3",
+        "",
+        "moves d2d4",
+    ]
+    path = tmp_path / "openings.epd"
+    path.write_bytes(end.join(lines).encode(charset) + end.encode() + b"\x1a")
+    found = [
+        state.text().splitlines()[-1].split(maxsplit=1) for state in read_openings(load_game("chess"), path)
+    ]
+    assert [fields for _, fields in found[:4]] == ["w - - 7 30", "w - - 8 31", "b - - 0 32", "w - - 20 1"]
+    assert [placement for placement, _ in found[4:]] == [
+        "rnbqkbnr/pppp1ppp/8/4p3/4P3/5N2/PPPP1PPP/RNBQKB1R",
+        "rnbqkbnr/pppppppp/8/8/3P4/8/PPP1PPPP/RNBQKBNR",
+    ]
+    path.write_bytes(end.join([*lines, f"{epd} hmvc x;"]).encode(charset))
+    with pytest.raises(UserError, match=r"openings\.epd', line 9: EPD .*: 'hmvc x' is not one number"):
+        read_openings(load_game("chess"), path)
+
+
+def test_warnings_of_recorded_openings_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "book.pgn"
+    path.write_text('FEN "4k3/8/8/8/8/8/P7/4K3 w - - 0 1"]\n\n1. e4 *\n\n1. d4 *')
+    choose_openings(load_game("chess"), str(path), 2, (0, 4), 1)
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert warning.startswith(f"warning: '{path}', game 1: line 1: 'FEN ")
+
+
+def test_openings_of_recorded_games(tmp_path: Path) -> None:
+    game, path = load_game("chess"), tmp_path / "book.PGN"
+    path.write_text(
+        '[FEN "4k3/8/8/8/8/8/P7/4K3 w - - 7 30"]\n\n30. a4 (30. a3) *\n\n[Event "x"] 1. e4 {best} e5 1-0\n'
+    )
+    found = choose_openings(game, str(path), 2, (0, 4), 1)
+    assert [position_text(game, state) for state in found] == [
+        "4k3/8/8/8/8/8/P7/4K3 w - - 7 30 a2a4",
+        "e2e4 e7e5",
+    ]
+    for text, message in {
+        "1. e4 *\n\n1. d4 *\n\n1. e4 *": "book.PGN', game 3: the same position stands in game 1",
+        "1. e4 *\n\n1. d4 d5\n2. Ke3 *": "book.PGN', game 2: line 4, ply 3",
+        "1. f3 e5 2. g4 Qh4#": "game 1: the game is over",
+        '[Variant "Gardner"]\n1. b3 *': "game 1 is one of gardner:draws=fide and not of chess",
+        "prose": "book.PGN': no game: line 1: 'prose'",
+    }.items():
+        path.write_text(text)
+        with pytest.raises(UserError, match=re.escape(message)):
+            choose_openings(game, str(path), 2, (0, 4), 1)
+    path = tmp_path / "book.sgf"
+    path.write_text("(;SZ[9]RU[Chinese]KM[7];B[ee];W[cc])")
+    (state,) = choose_openings(load_game("go:size=9"), str(path), 1, (0, 4), 1)
+    assert state.text().count("X") == state.text().count("O") == 1
+    with pytest.raises(UserError, match="game 1 is one of go:"):
+        choose_openings(load_game("go:size=5"), str(path), 1, (0, 4), 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"44\n48\n", "line 2: .*'8'"),
+        (b"1212121\n", "line 1: the game is over"),
+        (b"4\n1\n4\n", "line 3: the same position stands in line 1"),
+        (b"# nothing\n", "holds no position"),
+        (b"\xff\xfe", "not a text file"),
+        ("44\n".encode("utf-16"), "not a text file in UTF-8; save it as one"),
+        ("44\n".encode("utf-16-le"), "not a text file"),
+        ("44\n".encode("utf-32-be"), "not a text file"),
+        (b"44\n\xe9\n", "line 2: .*'é'"),
+    ],
+)
+def test_a_bad_opening_file_is_refused(game: Game, tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "openings.txt"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        read_openings(game, path)
+    with pytest.raises(UserError, match="No such file"):
+        read_openings(game, tmp_path / "missing")
+
+
+def test_every_opening_is_played_with_both_colours(game: Game) -> None:
+    pairing = played(game, random_player(), random_player())
+    assert len(pairing.games) == 20
+    for one, other in zip(pairing.games[::2], pairing.games[1::2], strict=True):
+        assert one.opening == other.opening
+        assert (one.seats, other.seats) == ((0, 1), (1, 0))
+    assert sum(pairing.results) == 20
+    assert sum(pairing.counts) == 10
+
+
+def test_games_are_legal_to_their_end(game: Game) -> None:
+    for one in played(game, random_player(), mcts_player(game, 20)).games:
+        state = game.parse(one.opening)
+        for action in one.actions:
+            state.play(action)
+        outcome = state.outcome()
+        assert outcome is not None
+        assert one.outcome == (outcome if state.player() == 0 else -outcome)
+        assert one.forfeit is None
+
+
+def test_a_match_is_the_same_for_the_same_seed(game: Game) -> None:
+    first, second, other = (played(game, random_player(), mcts_player(game, 30), seed=s) for s in (5, 5, 6))
+    assert record(first) == record(second)
+    assert record(first) != record(other)
+
+
+def test_search_beats_chance_and_more_search_less(game: Game) -> None:
+    weak = played(game, mcts_player(game, 200), random_player(), pairs=20)
+    assert weak.results[0] >= 38
+    strong = played(game, mcts_player(game, 400), mcts_player(game, 10), pairs=20)
+    assert strong.results[0] > strong.results[2] + 20
+    mirrored = played(game, mcts_player(game, 10), mcts_player(game, 400), pairs=20)
+    assert mirrored.results[2] > mirrored.results[0] + 20
+
+
+class LowestMover:
+    def choose(self, states: Sequence[State], seeds: Sequence[int]) -> list[int]:
+        assert len(seeds) == len(states)
+        return [min(state.legal_actions()) for state in states]
+
+
+def test_deterministic_players_play_distinct_games(game: Game) -> None:
+    lowest = Player("lowest", 0, lambda _: LowestMover())
+    pairing = played(game, lowest, Player("same", 0, lambda _: LowestMover()), pairs=40)
+    assert pairing.distinct_games == 40
+    wins, draws, losses = pairing.results
+    assert (wins, draws % 2) == (losses, 0)
+    assert pairing.counts == [0, 0, 40, 0, 0]
+    assert estimate_elo(pairing.counts).elo == 0
+
+
+class FaultyMover(LowestMover):
+    """Fails on positions where the first column is not empty."""
+
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+
+    def choose(self, states: Sequence[State], seeds: Sequence[int]) -> list[int]:
+        actions = super().choose(states, seeds)
+        for index, state in enumerate(states):
+            if 0 in state.position()[1] and self.fault == "crash":
+                raise RuntimeError("out of ideas")
+            if 0 in state.position()[1] and self.fault == "illegal":
+                actions[index] = 7
+        return actions[: 0 if self.fault == "mute" else None]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [("crash", "RuntimeError: out of ideas"), ("illegal", "illegal action 7"), ("mute", "0 moves for 1 pos")],
+)
+def test_a_faulty_player_forfeits_its_games_with_the_reason(game: Game, fault: str, reason: str) -> None:
+    faulty = Player(fault, 0, lambda _: FaultyMover(fault))
+    for pairing, lost in (
+        (played(game, faulty, random_player()), 2),
+        (played(game, random_player(), faulty), 0),
+    ):
+        forfeits = [one for one in pairing.games if one.forfeit is not None]
+        assert len(forfeits) >= 15
+        assert all(reason in str(one.forfeit) for one in forfeits)
+        assert all(one.points() == (0.0 if lost else 1.0) for one in forfeits)
+
+
+def test_a_player_that_fails_on_one_position_loses_only_that_game(game: Game) -> None:
+    class Picky(LowestMover):
+        def choose(self, states: Sequence[State], seeds: Sequence[int]) -> list[int]:
+            if any(state.position()[1] == [3] for state in states):
+                raise RuntimeError("not this one")
+            return super().choose(states, seeds)
+
+    openings = [game.parse(text) for text in ("4", "5", "6")]
+    pairing = Arena(game, openings).play(Player("picky", 0, lambda _: Picky()), random_player())
+    assert [one.opening for one in pairing.games if one.forfeit] == ["4"]
+
+
+def test_sprt_stops_early(game: Game) -> None:
+    arena = Arena(game, random_openings(game, 400, 6, 1), callers=2)
+    pairing = arena.play(mcts_player(game, 100), random_player(), Sprt(0, 200))
+    assert len(pairing.games) < 200
+    assert len(pairing.games) % 2 == 0
+    assert Sprt(0, 200).state(pairing.counts) == "accept elo1"
+
+
+def test_progress_counts_every_game_once(game: Game) -> None:
+    counts: list[int] = []
+    Arena(game, random_openings(game, 8, 2, 1)).play(random_player(), random_player(), None, counts.append)
+    assert sum(counts) == 16
+
+
+def test_round_robin_rates_all(game: Game) -> None:
+    players = [random_player(), mcts_player(game, 20), mcts_player(game, 300)]
+    arena = Arena(game, random_openings(game, 20, 4, 1))
+    pairings = arena.round_robin(players)
+    assert [(p.first.name, p.second.name) for p in pairings] == [
+        ("random", "mcts:20"),
+        ("random", "mcts:300"),
+        ("mcts:20", "mcts:300"),
+    ]
+    ratings, _ = rate(pairings)
+    assert ratings["random"].elo < ratings["mcts:20"].elo < ratings["mcts:300"].elo
+    assert sum(rating.elo for rating in ratings.values()) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("mcts:0", "mcts:SIMS"),
+        ("mcts:", "mcts:SIMS"),
+        ("mcts:many", "'mcts:many'"),
+        ("mcts:99999999999", "10000000"),
+        ("uci:stockfish", "not supported yet"),
+        ("radnom", "'radnom' does not exist; known: random"),
+    ],
+)
+def test_an_unknown_player_is_refused(game: Game, spec: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_player(spec, game, 100)
+
+
+class PerfectSolver:
+    """Knows one thing: the third column alone does not lose."""
+
+    def outcomes(self, position: str) -> list[int | None]:
+        del position
+        return [None, -1, 0, -1, -1, -1, -1]
+
+
+def test_the_solver_plays_a_best_move(game: Game, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(game), "solver", lambda _: PerfectSolver(), raising=False)
+    mover: Mover = load_player("solver", game, 1).mover(0)
+    assert mover.choose([game.initial()], [1]) == [2]
+
+
+def test_a_game_without_solver_says_so(game: Game, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(type(game), "solver", raising=False)
+    with pytest.raises(UserError, match="has no exact solver"):
+        load_player("solver", game, 1)
+
+
+def test_points_are_for_the_first_player_of_the_pairing(game: Game) -> None:
+    state = game.initial()
+    assert ArenaGame(0, "", (0, 1), state, outcome=1.0).points() == 1.0
+    assert ArenaGame(0, "", (1, 0), state, outcome=1.0).points() == 0.0
+    assert ArenaGame(0, "", (1, 0), state, outcome=0.0).points() == 0.5
