@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from statistics import fmean
 
-from experiment import Column, Experiment, Size
-from result import NotMeasuredError, Results
+from experiments.experiment import Column, Experiment, Size
+from experiments.result import NotMeasuredError, Results
 
 
 def markdown(experiment: Experiment, results: Results, size: Size) -> str:

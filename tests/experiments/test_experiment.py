@@ -6,9 +6,10 @@ import math
 from pathlib import Path
 
 import pytest
-from experiment import Cell, Column, Experiment, Figure, Line, main, run
-from result import Items, Measured, NotMeasuredError, Results, read_measured, write_measured
-from table import markdown
+from experiments.experiment import Cell, Column, Experiment, Figure, Line
+from experiments.program import main, run
+from experiments.result import Items, Measured, NotMeasuredError, Results, read_measured, write_measured
+from experiments.table import markdown
 
 from engine.errors import UserError
 from engine.statistics import bootstrap, paired_bootstrap
@@ -76,7 +77,7 @@ def test_lines_and_sizes_are_fixed_by_the_first_run(tmp_path: Path) -> None:
     easier = Line("new is not much worse", lambda _: Figure(True, ""))
     with pytest.raises(UserError, match="other lines"):
         run(make(ran, [easier]), ["old"], [1], tmp_path, "full")
-    assert main(make(ran, [easier]), ["--out", str(tmp_path), "--seeds", "1"]) == 2
+    assert main(make(ran, [easier]), tmp_path, ["--out", str(tmp_path), "--seeds", "1"]) == 2
 
 
 def test_seeds_are_pooled_and_keys_are_clusters() -> None:
@@ -134,14 +135,11 @@ def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
         read_measured(path)
 
 
-def test_lines_say_reached_missed_or_not_measured(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("experiment.RESULTS", tmp_path / "results")
+def test_lines_say_reached_missed_or_not_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ran: list[tuple[str, int]] = []
-    assert main(make(ran), ["--out", str(tmp_path / "a"), "--seeds", "1"]) == 0
+    assert main(make(ran), tmp_path, ["--out", str(tmp_path / "a"), "--seeds", "1"]) == 0
     assert not (tmp_path / "results").exists()
-    assert main(make(ran), ["--out", str(tmp_path / "a")]) == 0
+    assert main(make(ran), tmp_path, ["--out", str(tmp_path / "a")]) == 0
     text = (tmp_path / "results" / "fake.md").read_text()
     assert capsys.readouterr().out.endswith(text + "\n")
     assert "| new is better | reached | as counted |" in text
@@ -150,7 +148,7 @@ def test_lines_say_reached_missed_or_not_measured(
     row = next(line for line in text.splitlines() if line.startswith("| new | "))
     assert row.startswith("| new | 50.0 (")
     assert row.endswith(") | 20 [10, 20, 30] |")
-    assert main(make(ran), ["--out", str(tmp_path / "b"), "--smoke"]) == 0
+    assert main(make(ran), tmp_path, ["--out", str(tmp_path / "b"), "--smoke"]) == 0
     assert "no figure here is a claim" in (tmp_path / "b" / "fake-smoke.md").read_text()
     assert (tmp_path / "results" / "fake.md").read_text() == text
 

@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
-import importlib
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
-from experiment import Cell, Experiment, main
-from product import ever_accepted, first_model, measure
-from rationalization import by_length
-from result import Items, Measured, Results
+from experiments.__main__ import EXPERIMENTS, ROOT, choose, experiment_of
+from experiments.experiment import Cell
+from experiments.program import main, with_runs
+from experiments.result import Items, Measured, Results
+from experiments.text.product import ever_accepted, first_model, measure
+from experiments.text.rationalization import by_length
 
 from engine.checkpoint import checkpoint_folder
 from engine.errors import UserError
 from engine.run.metrics import read_metrics
 
-SMOKES = (
-    "alarms",
-    "collapse",
-    "contamination",
-    "distinct_paths",
-    "process_reward",
-    "rationalization",
-    "rest_em",
-    "search_budget",
-    "search_targets",
-)
+NOT_EXPERIMENTS = {"__init__", "product"}
 
 
-def experiment_of(name: str) -> Experiment:
-    module = importlib.import_module(name)
-    found: Experiment = getattr(module, name.upper())
-    return found
+def test_every_file_is_one_that_the_entrance_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    files = {path.stem: path.parent.name for path in ROOT.glob("*/*.py") if path.stem not in NOT_EXPERIMENTS}
+    assert files == EXPERIMENTS
+    assert choose([]) == 0
+    listed = capsys.readouterr().out
+    assert all(experiment_of(name).claim in listed for name in EXPERIMENTS)
+    assert choose(["colapse"]) == 2
+    assert "no experiment 'colapse'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", SMOKES)
+def test_the_entrance_starts_an_experiment_from_any_folder(tmp_path: Path) -> None:
+    entrance = ROOT.parent / "experiment"
+    done = subprocess.run(
+        [entrance, "contamination", "--help"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert experiment_of("contamination").claim in " ".join(done.stdout.split())
+    assert "--runs" not in done.stdout
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_is_whole(name: str) -> None:
     experiment = experiment_of(name)
     assert experiment.name == name
@@ -47,7 +53,7 @@ def test_an_experiment_is_whole(name: str) -> None:
 
 
 def contamination_of(shares: dict[str, float]) -> Results:
-    from contamination import TASKS
+    from experiments.text.contamination import TASKS
 
     def cell(task: str) -> Measured:
         share = shares.get(task, 0.0)
@@ -133,28 +139,30 @@ def test_a_run_is_measured_without_being_written(tmp_path: Path) -> None:
 
 
 def test_runs_of_one_name_are_refused(tmp_path: Path) -> None:
-    from alarms import with_runs
-
-    assert set(with_runs([tmp_path / "a"]).arms) == {"own", "run a"}
+    alarms = experiment_of("alarms")
+    assert with_runs(alarms, []) is alarms
+    over = with_runs(alarms, [tmp_path / "a"])
+    assert set(over.arms) == {"own", "run a"}
+    assert over.cells(list(over.arms), over.seeds) == [("run a", 0)]
     with pytest.raises(UserError, match="one name"):
-        with_runs([tmp_path / "a", tmp_path / "b" / "a"])
+        with_runs(alarms, [tmp_path / "a", tmp_path / "b" / "a"])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SMOKES)
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_smoke_run_ends_and_is_not_run_again(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     experiment = experiment_of(name)
     words = ["--smoke", "--seeds", "1", "--out", str(tmp_path)]
-    assert main(experiment, words) == 0
+    assert main(experiment, tmp_path, words) == 0
     text = capsys.readouterr().out
     assert all(f"| {arm} | " in text for arm in experiment.arms)
     verdicts = [text.count(f" | {verdict} | ") for verdict in ("reached", "missed", "not measured")]
     assert sum(verdicts) == len(experiment.lines)
     assert len(list((tmp_path / "cells").glob("*.json"))) == len(experiment.arms)
     shutil.rmtree(tmp_path / "runs", ignore_errors=True)
-    assert main(experiment, words) == 0
+    assert main(experiment, tmp_path, words) == 0
     again = capsys.readouterr()
     assert again.out == text
     assert again.err.count("done before") == len(experiment.arms)
@@ -164,7 +172,7 @@ def test_a_smoke_run_ends_and_is_not_run_again(
 def test_collapse_is_seen_and_guards_prevent_it(tmp_path: Path) -> None:
     arms = ["countdown-replace", "countdown-replace-guarded", "countdown-verified", "grammar-replace"]
     words = ["--smoke", "--seeds", "1", "--out", str(tmp_path), "--arms", *arms]
-    assert main(experiment_of("collapse"), words) == 0
+    assert main(experiment_of("collapse"), tmp_path, words) == 0
     lines = {arm: read_metrics(tmp_path / "runs" / f"{arm}-1" / "metrics.jsonl") for arm in arms}
     rise = {
         arm: found[-1]["drift/bits_per_character"] / found[0]["drift/bits_per_character"] - 1

@@ -1,8 +1,8 @@
 """How often a healthy run is alarmed: iterations of verified runs with an alert whose model is no worse.
 
-    python scripts/experiments/text/alarms.py                            ReST-EM runs of its own, one a seed
-    python scripts/experiments/text/alarms.py --runs DIR...              those runs instead, only read
-    python scripts/experiments/text/alarms.py --runs DIR... --seeds 1 2  both
+    scripts/experiment alarms                            ReST-EM runs of its own, one a seed
+    scripts/experiment alarms --runs DIR...              those runs instead, only read
+    scripts/experiment alarms --runs DIR... --seeds 1 2  both
 
 An alert is one of level ALERT or STOP. It is not false where the model of its iteration really is worse on
 1,000 test problems than the model accepted before it or the first: the 95 % interval of the difference,
@@ -11,25 +11,20 @@ drawing whole keys, lies below 0.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from experiment import Cell, Column, Experiment, Figure, Line, main
-from product import BAND, measure, run_loop, settings_of
-from result import Items, Measured, NotMeasuredError, Results
-from table import rows
-
 from engine.checkpoint import checkpoint_folder
-from engine.errors import UserError
 from engine.run.manifest import read_sealed
 from engine.run.metrics import read_metrics
 from engine.statistics import exact_interval, paired_bootstrap
+from experiments.experiment import Cell, Column, Experiment, Figure, Line
+from experiments.result import Items, Measured, NotMeasuredError, Results
+from experiments.table import rows
+from experiments.text.product import BAND, measure, run_loop, settings_of
 
 TASK = "countdown"
 SERIOUS = ("ALERT", "STOP")
@@ -166,23 +161,5 @@ ALARMS = Experiment(
     },
     seeds=tuple(range(1, 11)),
     details=by_metric,
+    given=given,
 )
-
-
-def with_runs(runs: Sequence[Path]) -> Experiment:
-    """The experiment over runs that are there, an arm each and each looked at once.
-
-    Runs of its own join those where seeds are named.
-    """
-    arms = {f"run {path.resolve().name}": given(path) for path in runs}
-    if len(arms) < len(runs):
-        raise UserError(f"--runs: two folders of {len(runs)} have one name; rename one")
-    seeds = () if runs else ALARMS.seeds
-    return replace(ALARMS, arms={**ALARMS.arms, **arms}, once=tuple(arms), seeds=seeds)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--runs", type=Path, nargs="+", default=[])
-    options, words = parser.parse_known_args()
-    sys.exit(main(with_runs(options.runs), words))

@@ -7,11 +7,12 @@ end in `-guarded` have guards acting; in the others alarms are recorded and noth
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
-from experiment import Cell, Column, Experiment, Figure, Line, main
-from product import (
+from engine.run.metrics import read_metrics
+from experiments.experiment import Cell, Column, Experiment, Figure, Line
+from experiments.result import Measured, Results
+from experiments.text.product import (
     Settings,
     checkpoints,
     curves,
@@ -22,9 +23,6 @@ from product import (
     run_loop,
     settings_of,
 )
-from result import Measured, Results
-
-from engine.run.metrics import read_metrics
 
 BITS, RARE, LEVEL = "drift/bits_per_character", "coverage/rare_recall", "alarm/level"
 WATCHED = (BITS, RARE, LEVEL, "pass/at_01", "pass/at_16", "coverage/solutions", "coverage/unique",
@@ -237,6 +235,3 @@ COLLAPSE = Experiment(
         "loses of the first model's rare words is no collapse.",
     ],
 )
-
-if __name__ == "__main__":
-    sys.exit(main(COLLAPSE))

@@ -6,18 +6,16 @@ iteration has kept. Once they come as they are, and once under another name, so 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-
-from experiment import Cell, Column, Experiment, Figure, Line, main
-from result import Items, Measured, NotMeasuredError, Results
 
 from engine.cli.text.run import open_task
 from engine.language.episode import Episode
 from engine.language.loop import without_items
 from engine.language.problem.contamination import EvaluationIndex
 from engine.language.task import Demonstration, VerifyResult
+from experiments.experiment import Cell, Column, Experiment, Figure, Line
+from experiments.result import Items, Measured, NotMeasuredError, Results
 
 TASKS = ("countdown", "addition", "program", "python", "grammar", "textgame", "nim", "tictactoe")
 
@@ -95,6 +93,3 @@ CONTAMINATION = Experiment(
         "opening position of a game) it cannot be told from clean data.",
     ],
 )
-
-if __name__ == "__main__":
-    sys.exit(main(CONTAMINATION))

@@ -6,15 +6,21 @@ are built alike with seeds of their own. All arms have 16 samples a problem and 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from experiment import Cell, Column, Experiment, Figure, Line, main
-from product import Settings, curves, first_model, in_band, measure_all, run_loop, settings_of
-from result import Measured, Results
-
 from engine.language.record.text_run import TextRun
+from experiments.experiment import Cell, Column, Experiment, Figure, Line
+from experiments.result import Measured, Results
+from experiments.text.product import (
+    Settings,
+    curves,
+    first_model,
+    in_band,
+    measure_all,
+    run_loop,
+    settings_of,
+)
 
 WATCHED = ("coverage/solutions", "coverage/unique_right", "data/kept", "pass/at_16", "alarm/level")
 
@@ -137,6 +143,3 @@ DISTINCT_PATHS = Experiment(
     },
     seeds=(1, 2, 3, 4, 5),
 )
-
-if __name__ == "__main__":
-    sys.exit(main(DISTINCT_PATHS))

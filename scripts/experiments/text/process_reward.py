@@ -8,15 +8,10 @@ known: it computes, and the target can still be reached.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from experiment import Cell, Column, Experiment, Figure, Line, main
 from numpy.typing import NDArray
-from product import SMALL, Settings, ahead, first_model, run_loop, settings_of
-from result import Items, Measured, Results
-from search_budget import in_band
 
 from engine.checkpoint import checkpoint_folder
 from engine.cli.text.run import open_task, open_verifier
@@ -30,6 +25,10 @@ from engine.language.model.scoring import text_values
 from engine.language.rollout import Draw, Policy, sample
 from engine.language.task import Prompt, Task
 from engine.statistics import area_under_curve
+from experiments.experiment import Cell, Column, Experiment, Figure, Line
+from experiments.result import Items, Measured, Results
+from experiments.text.product import SMALL, Settings, ahead, first_model, run_loop, settings_of
+from experiments.text.search_budget import in_band
 from games.text.arithmetic import StepError, apply, reachable
 from games.text.arithmetic import read_steps as read
 from games.text.countdown import read_prompt
@@ -200,6 +199,3 @@ PROCESS_REWARD = Experiment(
         },
     },
 )
-
-if __name__ == "__main__":
-    sys.exit(main(PROCESS_REWARD))

@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiment import Cell, Figure, Line
-from result import Items, Results
-
 from engine.checkpoint import checkpoint_folder
 from engine.cli.progress import Reporter
 from engine.cli.text.run import open_task, open_verifier
@@ -21,6 +18,8 @@ from engine.language.settings import build_text_config
 from engine.language.task import Split
 from engine.run.metrics import read_metrics
 from engine.statistics import pass_at_k
+from experiments.experiment import Cell, Figure, Line
+from experiments.result import Items, Results
 
 BAND = (0.15, 0.40)
 """Greedy accuracy that a base must have: below it nothing is found, above it little is left to gain."""

@@ -7,15 +7,22 @@ whose prompts give the answer. Every arm of a seed but `direct` starts from one 
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Callable
 from math import inf
 from statistics import fmean
 
-from experiment import Cell, Column, Experiment, Figure, Line, main
-from product import Settings, checkpoints, curves, first_model, measure_all, run_loop, settings_of
-from result import Items, Measured, Results
+from experiments.experiment import Cell, Column, Experiment, Figure, Line
+from experiments.result import Items, Measured, Results
+from experiments.text.product import (
+    Settings,
+    checkpoints,
+    curves,
+    first_model,
+    measure_all,
+    run_loop,
+    settings_of,
+)
 
 WATCHED = ("data/kept", "accuracy/greedy", "hacking/exploits", "alarm/level")
 
@@ -142,6 +149,3 @@ RATIONALIZATION = Experiment(
         "Gradient steps of `direct` are about those of the base and of all iterations of an arm together."
     ],
 )
-
-if __name__ == "__main__":
-    sys.exit(main(RATIONALIZATION))

@@ -7,12 +7,20 @@ of a seed start from one model, and guards only observe: what is compared are th
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
-from experiment import Cell, Column, Experiment, Figure, Line, main
-from product import Settings, checkpoints, curves, first_model, in_band, measure_all, run_loop, settings_of
-from result import Measured, Results
+from experiments.experiment import Cell, Column, Experiment, Figure, Line
+from experiments.result import Measured, Results
+from experiments.text.product import (
+    Settings,
+    checkpoints,
+    curves,
+    first_model,
+    in_band,
+    measure_all,
+    run_loop,
+    settings_of,
+)
 
 WATCHED = ("pass/at_01", "pass/at_16", "coverage/solutions", "coverage/effective", "data/kept",
            "data/zero_spread", "drift/bits_per_character", "drift/kl", "alarm/level")  # fmt: skip
@@ -166,6 +174,3 @@ REST_EM = Experiment(
         "rest": {"update": {"steps": 7}},
     },
 )
-
-if __name__ == "__main__":
-    sys.exit(main(REST_EM))

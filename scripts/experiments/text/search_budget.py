@@ -8,14 +8,10 @@ the verifier at test, which the task allows: it needs the prompt alone.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
-from experiment import Cell, Column, Experiment, Figure, Line, main
-from product import BAND, SMALL, Settings, ahead, first_model, run_loop, settings_of
-from result import Items, Measured, NotMeasuredError, Results
 
 from engine.checkpoint import checkpoint_folder
 from engine.cli.text.run import open_task, open_verifier
@@ -27,6 +23,9 @@ from engine.language.model.model_folder import load_model
 from engine.language.rollout import Draw, Policy, Verify, sample
 from engine.language.search.tree_search import Plan, search_completions
 from engine.language.task import Prompt, Task
+from experiments.experiment import Cell, Column, Experiment, Figure, Line
+from experiments.result import Items, Measured, NotMeasuredError, Results
+from experiments.text.product import BAND, SMALL, Settings, ahead, first_model, run_loop, settings_of
 
 SHORTEST = 6
 """Tokens of the shortest completion worth counting on: so many samples are drawn that a budget is used up."""
@@ -248,6 +247,3 @@ SEARCH_BUDGET = Experiment(
         **SEARCH,
     },
 )  # fmt: skip
-
-if __name__ == "__main__":
-    sys.exit(main(SEARCH_BUDGET))

@@ -7,11 +7,17 @@ model, take as many gradient steps, and generate about as many tokens an iterati
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
-from experiment import Cell, Column, Experiment, Figure, Line, main
-from product import (
+from engine.checkpoint import checkpoint_folder
+from engine.cli.text.run import open_task, open_verifier
+from engine.language.model.model_folder import load_model
+from engine.language.rollout import Policy
+from engine.language.search.tree_search import Plan, search_completions
+from engine.language.settings import build_text_config
+from experiments.experiment import Cell, Column, Experiment, Figure, Line
+from experiments.result import Items, Measured, Results
+from experiments.text.product import (
     SMALL,
     Settings,
     ahead,
@@ -23,14 +29,6 @@ from product import (
     run_loop,
     settings_of,
 )
-from result import Items, Measured, Results
-
-from engine.checkpoint import checkpoint_folder
-from engine.cli.text.run import open_task, open_verifier
-from engine.language.model.model_folder import load_model
-from engine.language.rollout import Policy
-from engine.language.search.tree_search import Plan, search_completions
-from engine.language.settings import build_text_config
 
 ARMS: dict[str, tuple[str, Settings]] = {
     "alphazero": ("alphazero", {}),
@@ -120,6 +118,3 @@ SEARCH_TARGETS = Experiment(
         "rest-em": {"sample": {"prompts": 40, "samples": 4}},
     },
 )
-
-if __name__ == "__main__":
-    sys.exit(main(SEARCH_TARGETS))
