@@ -1,7 +1,6 @@
-"""Dependencies point one way: cpp -> engine._core -> engine -> games, and downward within each."""
+"""Dependencies point one way: engine._core -> engine -> games, and downward within each."""
 
 import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,8 +52,6 @@ OPTIONAL = {"charset_normalizer"}
 JUDGES = {"chess", "sgfmill"}
 """Readers of records that the tests compare ours with; the first is under the GPL."""
 HEAVY = {"torch", "openvino", "tensorboard", "ray", "transformers"}
-
-CPP_LEVEL = {"core": 0, "games": 1, "search": 1, "selfplay": 2, "bindings": 3}
 
 
 def module_name(path: Path) -> str:
@@ -120,21 +117,6 @@ def games_complaints(path: Path) -> Iterator[str]:
             yield f"{where}: a game imports {name}; allowed are {', '.join(sorted(allowed))}"
 
 
-def cpp_complaints(path: Path) -> Iterator[str]:
-    own = path.relative_to(ROOT / "cpp").parts[0]
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        where = f"{path.relative_to(ROOT)}:{number}"
-        quoted = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
-        if quoted:
-            target = quoted[1].split("/")[0]
-            if target not in CPP_LEVEL:
-                yield f'{where}: include "{quoted[1]}" by its path from cpp/'
-            elif target != own and CPP_LEVEL[target] >= CPP_LEVEL[own]:
-                yield f"{where}: {own}/ includes {target}/"
-        elif own != "bindings" and re.match(r"\s*#\s*include\s+<(Python\.h|pybind11)", line):
-            yield f"{where}: Python outside bindings/"
-
-
 def test_engine_imports_downward() -> None:
     complaints = [text for path in python_files("engine") for text in engine_complaints(path)]
     assert not complaints, "\n".join(complaints)
@@ -160,13 +142,6 @@ def test_games_import_rules_and_truth_only() -> None:
     assert not complaints, "\n".join(complaints)
 
 
-def test_cpp_includes_downward() -> None:
-    sources = [path for folder in CPP_LEVEL for path in sorted((ROOT / "cpp" / folder).rglob("*.[hc]*"))]
-    assert sources
-    complaints = [text for path in sources for text in cpp_complaints(path)]
-    assert not complaints, "\n".join(complaints)
-
-
 @pytest.mark.parametrize(
     ("folder", "source", "complaint"),
     [
@@ -189,10 +164,6 @@ def test_cpp_includes_downward() -> None:
         ("games/go.py", "import engine.language.task", "a game imports engine.language.task"),
         ("games/text/x.py", "from engine.language import model", "a game imports engine.language"),
         ("games/text/x.py", "import engine.language.parts", "a game imports engine.language.parts"),
-        ("cpp/search/x.h", '#include "games/go/go.h"', "search/ includes games/"),
-        ("cpp/core/x.h", '#include "search/tree.h"', "core/ includes search/"),
-        ("cpp/core/x.h", "#include <pybind11/pybind11.h>", "Python outside bindings/"),
-        ("cpp/games/go/x.h", '#include "go.h"', "by its path from cpp/"),
     ],
 )
 def test_an_upward_import_is_found(
@@ -204,7 +175,5 @@ def test_an_upward_import_is_found(
     path.write_text(source)
     (tmp_path / "engine").mkdir(exist_ok=True)
     (tmp_path / "engine/__init__.py").touch()
-    check = {"engine": engine_complaints, "games": games_complaints, "cpp": cpp_complaints}[
-        folder.split("/")[0]
-    ]
+    check = {"engine": engine_complaints, "games": games_complaints}[folder.split("/")[0]]
     assert any(complaint in text for text in check(path))
