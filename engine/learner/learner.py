@@ -17,15 +17,16 @@ from torch import Tensor, nn
 
 from engine import _core
 from engine.config import Config, LearnerConfig
-from engine.errors import CorruptFileError, UserError
+from engine.errors import CorruptFileError
 from engine.evaluator.backend import resolve_device, resolve_precision
 from engine.evaluator.network import PolicyValueNetwork
 from engine.learner.losses import TrainingBatch, losses, summarise
 from engine.learner.optimizer import AdamW, Muon, create_optimizers
 from engine.learner.replicas import Replicas
+from engine.learner.stability import Skips, is_finite, update_average
 
-MAX_SKIPPED = 20
-"""Steps in a row without a finite loss and gradient after which a run stops."""
+NOT_FINITE = "lower learner.learning_rate or set learner.precision to 'f32', and resume"
+"""What to do about steps that are not finite."""
 
 
 class SampleWindow(Protocol):
@@ -71,8 +72,7 @@ class Learner:
         self.optimizers = create_optimizers(self.network, self.config)
         self.replicas = Replicas(self.network, num_threads(self.config) if self.device.type == "cpu" else 1)
         self.step = 0
-        self.skipped = 0
-        self._skipped_in_row = 0
+        self.skips = Skips(NOT_FINITE)
         self._owed_steps = 0.0
 
     def playing_network(self) -> PolicyValueNetwork:
@@ -124,7 +124,7 @@ class Learner:
         return means | {
             "loss/learning_rate": self.config.learning_rate * self._schedule(self.step - 1),
             "loss/steps": self.step,
-            "loss/skipped_steps": self.skipped,
+            "loss/skipped_steps": self.skips.total,
             "speed/samples_per_s": taken * self.config.batch_size / seconds,
             "speed/sample_wait_share": waited / seconds,
         }
@@ -144,8 +144,8 @@ class Learner:
             optimizer=_copies(moments),
             numbers={
                 "step": self.step,
-                "skipped": self.skipped,
-                "skipped_in_row": self._skipped_in_row,
+                "skipped": self.skips.total,
+                "skipped_in_row": self.skips.in_row,
                 "owed_steps": self._owed_steps,
             },
         )
@@ -155,8 +155,8 @@ class Learner:
         load_weights(self.average, state.model)
         load_weights(self.network, state.learner)
         self.step = int(state.numbers["step"])
-        self.skipped = int(state.numbers["skipped"])
-        self._skipped_in_row = int(state.numbers["skipped_in_row"])
+        self.skips.total = int(state.numbers["skipped"])
+        self.skips.in_row = int(state.numbers["skipped_in_row"])
         self._owed_steps = float(state.numbers["owed_steps"])
         self._load_moments(state.optimizer)
 
@@ -182,13 +182,15 @@ class Learner:
         self.step += 1
         loss, sums = self.replicas.backward(samples, self._forward)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
-        if not bool(torch.isfinite(loss.detach() + norm)):
-            self._skip(statistics)
+        finite = is_finite(loss, norm)
+        if not finite:
+            self._restore(statistics)
+        self.skips.count(finite=finite, step=self.step)
+        if not finite:
             return None
-        self._skipped_in_row = 0
         for optimizer in self.optimizers:
             optimizer.step()
-        self._update_average()
+        update_average(self._averaged, self.config.ema_decay, self.step - self.skips.total)
         return sums | {"loss/gradient_norm": norm.detach()}
 
     def _forward(
@@ -201,27 +203,9 @@ class Learner:
             prediction = network.predict(batch.planes)
         return losses(prediction, batch, self.config)
 
-    def _skip(self, statistics: list[Tensor]) -> None:
+    def _restore(self, statistics: list[Tensor]) -> None:
         for buffer, before in zip(self.network.buffers(), statistics, strict=True):
             buffer.copy_(before)
-        self.skipped += 1
-        self._skipped_in_row += 1
-        if self._skipped_in_row >= MAX_SKIPPED:
-            raise UserError(
-                f"loss or gradient not finite in {MAX_SKIPPED} steps in a row at step {self.step}; "
-                "lower learner.learning_rate or set learner.precision to 'f32', and resume"
-            )
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        # The decay grows from 0.1, so that the first weights are soon forgotten.
-        updates = self.step - self.skipped
-        decay = min(self.config.ema_decay, updates / (updates + 9))
-        for mean, value in self._averaged:
-            if mean.is_floating_point():
-                mean.lerp_(value, 1 - decay)
-            else:
-                mean.copy_(value)
 
     def _schedule(self, step: int) -> float:
         warmup = min(1.0, (step + 1) / (self.config.warmup_steps + 1))
@@ -234,7 +218,7 @@ class Learner:
         ]
 
     def _load_moments(self, tensors: Mapping[str, Tensor]) -> None:
-        updates = self.step - self.skipped
+        updates = self.step - self.skips.total
         for optimizer in self.optimizers:
             optimizer.state.clear()
             for name, parameter in self._trained_by(optimizer) if updates else ():

@@ -14,8 +14,9 @@ from engine import _core
 from engine.config import LearnerConfig, build_config
 from engine.errors import CorruptFileError, UserError
 from engine.evaluator.network import Prediction
-from engine.learner.learner import MAX_SKIPPED, Learner, sample_seed
+from engine.learner.learner import Learner, sample_seed
 from engine.learner.losses import TrainingBatch, losses, summarise
+from engine.learner.stability import MAX_SKIPPED
 from engine.search import search_params
 from games.go import Go
 
@@ -170,7 +171,7 @@ def test_going_on_from_a_saved_state_is_exact(cut: int, threads: int) -> None:
     second.load_state(state)
     second.train(window, 9 - cut)
     assert_same_state(second.state(), whole.state())
-    assert whole.skipped == 1
+    assert whole.skips.total == 1
 
 
 @pytest.mark.parametrize("batch_size", [16, 15])

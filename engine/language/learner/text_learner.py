@@ -19,13 +19,15 @@ from engine.evaluator.backend import computes_bf16
 from engine.language.config import TextLearnerConfig
 from engine.language.learner.objective import Objective
 from engine.language.model.model import LanguageModel
-from engine.learner.learner import MAX_SKIPPED, sample_seed
+from engine.learner.learner import sample_seed
+from engine.learner.stability import Skips, is_finite, update_average
 from engine.run.manifest import digest_json, read_digest, read_sealed, write_sealed
 from engine.run.storage import atomic_write, make_folder
 
 STATE, TENSORS = "text_learner.json", "text_learner.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
-_COUNTS = ("step", "done", "updates", "skipped", "skipped_in_row", "worse")
+NOT_FINITE = "lower learner.learning_rate"
+"""What to do about steps that are not finite."""
 _LONG = 8
 """Batches are drawn from runs of this many batches' worth of shuffled texts, sorted by length."""
 
@@ -52,7 +54,7 @@ class TextLearner:
         """Steps taken in all fits."""
         self._done = 0  # in this fit
         self._updates = 0  # steps whose gradient was finite
-        self._skipped = self._skipped_in_row = 0
+        self._skips = Skips(NOT_FINITE)
         self._best_loss, self._worse = math.inf, 0
         self._best: dict[str, Tensor] = {}
         self._named = dict(model.parameters())
@@ -110,7 +112,7 @@ class TextLearner:
         self._take_best()
         taken, self._done = self._done - first, 0
         means = {name: total / max(1, taken) for name, total in totals.items()}
-        return means | {"loss/steps": self.step, "loss/skipped_steps": self._skipped}
+        return means | {"loss/steps": self.step, "loss/skipped_steps": self._skips.total}
 
     def loss(self, examples: Sequence[Example], objective: Objective[Example]) -> float:
         """Mean loss over examples, by tokens of their batches; weights stay as they are."""
@@ -150,18 +152,17 @@ class TextLearner:
         tensors = {f"{kind}.{name}": each for kind, table in tables.items() for name, each in table.items()}
         make_folder(folder)
         digest = atomic_write(folder / TENSORS, safetensors.torch.save(_copies(tensors | moments)))
-        counts = {name: getattr(self, name if name == "step" else f"_{name}") for name in _COUNTS}
         best = None if math.isinf(self._best_loss) else self._best_loss
         write_sealed(
             folder / STATE,
-            {"counts": counts, "seed": self.seed, "best_loss": best, "tensors": digest_json(digest)},
+            {"counts": self._counts(), "seed": self.seed, "best_loss": best, "tensors": digest_json(digest)},
         )
 
     def load_state(self, folder: Path) -> None:
         """Go on from what `save_state` wrote; raise CorruptFileError where it is of another model."""
         content = read_sealed(folder / STATE)
         try:
-            counts = {name: int(content["counts"][name]) for name in _COUNTS}
+            counts = {name: int(content["counts"][name]) for name in self._counts()}
             best, digest, seed = content["best_loss"], read_digest(content["tensors"]), int(content["seed"])
         except (KeyError, TypeError, ValueError) as error:
             raise CorruptFileError(f"'{folder / STATE}' is no state of a learner: {error!r}") from error
@@ -174,10 +175,21 @@ class TextLearner:
             self._average = self._saved(folder, tensors, "average")
         has_best = any(name.startswith("best.") for name in tensors)
         self._best = self._saved(folder, tensors, "best") if has_best else {}
-        for name, count in counts.items():
-            setattr(self, name if name == "step" else f"_{name}", count)
+        self.step, self._done, self._updates = counts["step"], counts["done"], counts["updates"]
+        self._skips.total, self._skips.in_row = counts["skipped"], counts["skipped_in_row"]
+        self._worse = counts["worse"]
         self._best_loss, self.seed = math.inf if best is None else float(best), seed
         self._load_moments(folder, tensors)
+
+    def _counts(self) -> dict[str, int]:
+        return {
+            "step": self.step,
+            "done": self._done,
+            "updates": self._updates,
+            "skipped": self._skips.total,
+            "skipped_in_row": self._skips.in_row,
+            "worse": self._worse,
+        }
 
     def _create_optimizer(self) -> torch.optim.AdamW:
         weights = list(self._named.values())
@@ -257,13 +269,14 @@ class TextLearner:
         self._optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         norm = nn.utils.clip_grad_norm_(self._named.values(), self.config.gradient_clip)
-        if not bool(torch.isfinite(loss.detach() + norm)):
-            self._skip()
+        finite = is_finite(loss, norm)
+        self._skips.count(finite=finite, step=self.step)
+        if not finite:
             return {}
-        self._skipped_in_row = 0
         self._optimizer.step()
         self._updates += 1
-        self._update_average()
+        pairs = ((mean, self._named[name]) for name, mean in self._average.items())
+        update_average(pairs, self.config.ema_decay, self._updates)
         return {**numbers, "loss/gradient_norm": norm.detach(), "loss/learning_rate": rate}
 
     def _computes_bf16(self) -> bool:
@@ -280,22 +293,6 @@ class TextLearner:
         progress = (self._done - warmup) / max(1, steps - warmup)
         floor = self.config.final_rate
         return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        # The decay grows from 0.1, so that the first weights are soon forgotten.
-        decay = min(self.config.ema_decay, self._updates / (self._updates + 9))
-        for name, mean in self._average.items():
-            mean.lerp_(self._named[name], 1 - decay)
-
-    def _skip(self) -> None:
-        self._skipped += 1
-        self._skipped_in_row += 1
-        if self._skipped_in_row >= MAX_SKIPPED:
-            raise UserError(
-                f"loss or gradient not finite in {MAX_SKIPPED} steps in a row at step {self.step}; "
-                "lower the learning rate"
-            )
 
     def _look(self, held_out: Sequence[Example], objective: Objective[Example]) -> None:
         if not self.config.patience or not held_out:
