@@ -19,10 +19,11 @@ from engine import _core
 from engine.advice import MIN_DISTINCT, Advice, Evidence, Machine, advise
 from engine.config import Config, EvaluatorConfig, SearchConfig, merge
 from engine.errors import UserError
-from engine.evaluator.backend import BackendChoice, computes_bf16, resolve_backend
+from engine.evaluator.choice import BackendChoice, resolve_backend
+from engine.evaluator.device import computes_bf16
 from engine.evaluator.evaluator import NetworkEvaluator, UniformEvaluator
 from engine.evaluator.network import PolicyValueNetwork
-from engine.game.game_size import has_few_positions
+from engine.game.state_space import has_few_positions
 from engine.registry import load_game
 from engine.run.metrics import read_metrics
 from engine.run.settings_file import read_config

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine._core import Game, State
 from engine.errors import UserError
-from engine.game.plugin import Plugins, suggest
+from engine.plugin import Plugins, suggest
 
 GROUP = "selfplay.games"
 """Entry-point group in which installed packages declare their games."""

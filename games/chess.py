@@ -19,7 +19,7 @@ class _Recorded(_core.Chess):
 
     def record_text(self, state: _core.State, tags: Mapping[str, str]) -> str:
         """The game as PGN; `tags` may be event, round, date, first and second (the players' names)."""
-        from games.records.pgn import reader as pgn
+        from games.records.pgn import writer as pgn
 
         names = {"event": "Event", "round": "Round", "date": "Date", "first": "White", "second": "Black"}
         return pgn.write(self, state, {names[key]: value for key, value in tags.items()})

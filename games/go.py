@@ -73,7 +73,7 @@ class Go(_core.Go):
 
     def record_text(self, state: _core.State, tags: Mapping[str, str]) -> str:
         """The game as SGF; `tags` may be event, round, date, first and second (the players' names)."""
-        from games.records.sgf import reader as sgf
+        from games.records.sgf import writer as sgf
 
         names = {"event": "EV", "round": "RO", "date": "DT", "first": "PB", "second": "PW"}
         return sgf.write(self, state, {names[key]: value for key, value in tags.items()})

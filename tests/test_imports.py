@@ -1,7 +1,7 @@
 """Dependencies point one way: engine._core -> engine -> games, and downward within each."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,12 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINE_ORDER = [
     "_core",
     "errors setting statistics",
+    "plugin",
     "config",
     "run.storage run.json_object run.interrupt run.processor run.reporter",
     "run.parquet",
-    "game.python_game game.plugin",
-    "registry game.game_size",
+    "game.python_game",
+    "registry game.state_space",
     "numba_game game",
     "evaluator",
     "search",
@@ -117,6 +118,35 @@ def games_complaints(path: Path) -> Iterator[str]:
             yield f"{where}: a game imports {name}; allowed are {', '.join(sorted(allowed))}"
 
 
+def import_graph(*packages: str) -> dict[str, set[str]]:
+    """What each module of the packages imports of them, wherever in the file; a package is its `__init__`."""
+    files = {module_name(path): path for package in packages for path in python_files(package)}
+    graph = {name: {target for _, target in imported_modules(path)} for name, path in files.items()}
+    return {name: _modules(targets, files.keys()) - {name} for name, targets in graph.items()}
+
+
+def _modules(names: Iterable[str], known: Set[str]) -> set[str]:
+    """The modules that are loaded for these names: `engine.x.Name` is of `engine.x`."""
+    return {name if name in known else name.rpartition(".")[0] for name in names} & known
+
+
+def circles(graph: Mapping[str, Set[str]]) -> list[list[str]]:
+    """Modules that reach each other, a list a circle."""
+    reach = {name: _reachable(graph, name) for name in graph}
+    rings = {frozenset(other for other in reach[name] if name in reach[other]) for name in graph}
+    return sorted(sorted(ring) for ring in rings if ring)
+
+
+def _reachable(graph: Mapping[str, Set[str]], start: str) -> set[str]:
+    found: set[str] = set()
+    ahead = [start]
+    while ahead:
+        new = graph[ahead.pop()] - found
+        found |= new
+        ahead += new
+    return found
+
+
 def test_engine_imports_downward() -> None:
     complaints = [text for path in python_files("engine") for text in engine_complaints(path)]
     assert not complaints, "\n".join(complaints)
@@ -135,6 +165,33 @@ def test_readers_of_records_are_not_imported() -> None:
     found = [(path.name, name) for path in files for _, name in imported_modules(path)]
     assert len(found) > 100
     assert not [pair for pair in found if pair[1].split(".")[0] in OPTIONAL | JUDGES]
+
+
+def test_no_circle_among_modules() -> None:
+    graph = import_graph("engine", "games", "scripts")
+    assert sum(map(len, graph.values())) > 500
+    assert circles(graph) == []
+
+
+def test_a_circle_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    sources = {
+        "engine/__init__.py": "",
+        "engine/cache.py": "import typing\nif typing.TYPE_CHECKING:\n    from engine.reader import R",
+        "engine/reader.py": "def read():\n    from .room import cached",
+        "engine/room/__init__.py": "from engine import cache as cached",
+        "engine/room/leaf.py": "import engine.reader",
+        "games/go.py": "def write():\n    import games.sgf.reader",
+        "games/sgf/reader.py": "from games.go import Go",
+    }
+    for name, source in sources.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+    assert circles(import_graph("engine", "games")) == [
+        ["engine.cache", "engine.reader", "engine.room"],
+        ["games.go", "games.sgf.reader"],
+    ]
 
 
 def test_games_import_rules_and_truth_only() -> None:

@@ -15,7 +15,7 @@ from engine.bench.row import Row, make_row
 from engine.bench.tree import measure_tree
 from engine.config import Config, build_config, merge
 from engine.errors import UserError
-from engine.evaluator.backend import resolve_backend
+from engine.evaluator.choice import resolve_backend
 from engine.evaluator.network import PolicyValueNetwork
 from engine.registry import load_game, preset
 from engine.selfplay.actors.inline import InlineActors

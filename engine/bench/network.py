@@ -21,7 +21,8 @@ from engine.bench.rate import Clock, Work, median_rate, rate
 from engine.bench.row import Row, make_row
 from engine.checkpoint import load_network
 from engine.config import Config, EvaluatorConfig, NetworkConfig, build_config
-from engine.evaluator.backend import FloatArray, create_backend
+from engine.evaluator.backend import FloatArray
+from engine.evaluator.choice import create_backend
 from engine.evaluator.evaluator import NetworkEvaluator
 from engine.evaluator.network import PolicyValueNetwork, forward_flops
 from engine.learner.learner import Learner

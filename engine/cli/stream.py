@@ -77,7 +77,7 @@ def read_batches(descriptor: int, limit: int) -> Iterator[list[bytes]]:
 
 def check_fields(request: Request, known: Sequence[str]) -> None:
     """Raise UserError for a field outside `known`."""
-    from engine.game.plugin import suggest
+    from engine.plugin import suggest
 
     for name in request:
         if name not in known:

@@ -13,7 +13,7 @@ from engine.config import EvaluatorConfig
 from engine.errors import UserError
 
 if TYPE_CHECKING:
-    from engine.evaluator.backend import BackendChoice
+    from engine.evaluator.choice import BackendChoice
     from engine.evaluator.network import PolicyValueNetwork
 
 
@@ -94,8 +94,8 @@ class NetworkEvaluator:
     def __init__(
         self, game: _core.Game, network: PolicyValueNetwork, config: EvaluatorConfig, streams: int = 1
     ) -> None:
-        from engine.evaluator.backend import create_backend, resolve_backend
         from engine.evaluator.calibration import random_positions
+        from engine.evaluator.choice import create_backend, resolve_backend
 
         _check_fit(game, network)
         self.game = game

@@ -13,8 +13,9 @@ from openvino import opset15 as op
 from torch import nn
 
 from engine.errors import UserError
-from engine.evaluator.backend import Answer, FloatArray, resolve_precision
+from engine.evaluator.backend import Answer, FloatArray
 from engine.evaluator.calibration import LEVELS, Calibration, calibrate, quantise_weight
+from engine.evaluator.device import resolve_precision
 from engine.evaluator.network import ConvNorm, PolicyValueNetwork, ResidualBlock, fold_norms
 
 PARITY_TOLERANCE = {"f32": 1e-3, "bf16": 6e-2, "int8": 1e-1}

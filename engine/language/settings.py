@@ -9,9 +9,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from engine.config import ProposalConfig, SearchConfig, Section, merge
 from engine.errors import UserError
-from engine.game.plugin import suggest
 from engine.language.config import LoraConfig, TextLearnerConfig
 from engine.language.monitor.config import GuardConfig, MonitorConfig
+from engine.plugin import suggest
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

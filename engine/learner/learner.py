@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from engine import _core
 from engine.config import Config, LearnerConfig
 from engine.errors import CorruptFileError
-from engine.evaluator.backend import resolve_device, resolve_precision
+from engine.evaluator.device import resolve_device, resolve_precision
 from engine.evaluator.network import PolicyValueNetwork
 from engine.learner.losses import TrainingBatch, losses, summarise
 from engine.learner.optimizer import AdamW, Muon, create_optimizers

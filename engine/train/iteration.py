@@ -7,7 +7,7 @@ import time
 
 from engine import _core
 from engine.config import POSITIONS, Config, SelfplayConfig, build_config, merge
-from engine.evaluator.backend import resolve_backend
+from engine.evaluator.choice import resolve_backend
 from engine.evaluator.network import PolicyValueNetwork
 from engine.run.processor import waited_s
 from engine.selfplay.actors import Actors

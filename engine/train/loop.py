@@ -15,9 +15,9 @@ from engine import _core
 from engine.checkpoint import Checkpoint, load_network
 from engine.config import Config
 from engine.errors import UserError
-from engine.evaluator.backend import resolve_backend
+from engine.evaluator.choice import resolve_backend
 from engine.evaluator.network import PolicyValueNetwork, check_size
-from engine.game.game_size import has_few_positions
+from engine.game.state_space import has_few_positions
 from engine.learner.learner import Learner
 from engine.replay import Replay
 from engine.run.interrupt import terminable

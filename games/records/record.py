@@ -36,7 +36,7 @@ class Record:
     """What the file says of players and event, under the file format's names; the result is not among it."""
     result: str
     """As written in the file; empty where it is not."""
-    describe: Callable[[Record, State], dict[str, Any]] = field(compare=False)
+    describe: Callable[[Record, State], dict[str, Any]] = field(default=lambda *_: {}, compare=False)
     """Of the final position, what the format's games have beside the rest of `answer`."""
     warnings: tuple[str, ...] = field(default=(), compare=False)
     marks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

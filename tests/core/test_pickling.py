@@ -17,7 +17,7 @@ from custom_connect4 import PythonConnect4
 
 from engine import _core
 from engine.errors import InputError
-from engine.game.plugin import import_file
+from engine.plugin import import_file
 from engine.registry import load_game
 from games.othello import Othello
 from games.tictactoe import TicTacToe

@@ -15,8 +15,8 @@ from random_network import CONFIG, GAME, expected, network, random_planes
 from engine import _core
 from engine.config import EvaluatorConfig, NetworkConfig
 from engine.errors import UserError
-from engine.evaluator import backend as backends
-from engine.evaluator.backend import resolve_backend
+from engine.evaluator import device as devices
+from engine.evaluator.choice import resolve_backend
 from engine.evaluator.evaluator import NetworkEvaluator, RolloutEvaluator, UniformEvaluator
 from engine.evaluator.network import PolicyValueNetwork, fold_norms
 
@@ -130,7 +130,7 @@ def test_python_runs_on_while_the_network_is_computed(config: EvaluatorConfig) -
 
 @needs_openvino
 def test_a_backend_that_differs_from_torch_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.evaluator.evaluator import openvino_backend
+    from engine.evaluator import openvino_backend
 
     build = openvino_backend.build_model
     monkeypatch.setattr(openvino_backend, "build_model", lambda _: build(fold_norms(network(5))))
@@ -194,7 +194,7 @@ def test_bf16_only_where_the_processor_computes_in_it(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features)
     assert resolve_backend(EvaluatorConfig(device="cpu")).precision == precision
-    assert backends.resolve_precision("bf16", "cpu") == "bf16"
+    assert devices.resolve_precision("bf16", "cpu") == "bf16"
 
 
 def test_bare_rate_is_measured() -> None:

@@ -15,7 +15,6 @@ from engine import _core
 from engine.checkpoint import load_network
 from engine.config import EvaluatorConfig, NetworkConfig, build_config
 from engine.errors import UserError
-from engine.evaluator.backend import BackendChoice, create_backend, resolve_backend
 from engine.evaluator.calibration import (
     LEVELS,
     NUM_POSITIONS,
@@ -24,6 +23,7 @@ from engine.evaluator.calibration import (
     quantise_weight,
     random_positions,
 )
+from engine.evaluator.choice import BackendChoice, create_backend, resolve_backend
 from engine.evaluator.evaluator import NetworkEvaluator
 from engine.evaluator.network import PolicyValueNetwork, fold_norms
 from games.connect4 import Connect4
@@ -115,7 +115,7 @@ def _layers(compiled: Any) -> Iterator[tuple[str, str]]:
 def test_int8_that_is_far_off_is_refused(
     monkeypatch: pytest.MonkeyPatch, trained: PolicyValueNetwork
 ) -> None:
-    from engine.evaluator.evaluator import calibration
+    from engine.evaluator import calibration
 
     evaluate = NetworkEvaluator(GAME, untrained(), INT8)
     monkeypatch.setattr(calibration, "best_clip", lambda values: float(values.max()) / 50)

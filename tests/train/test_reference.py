@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from engine.config import Config, build_config
-from engine.game.game_size import has_few_positions
+from engine.game.state_space import has_few_positions
 from engine.registry import load_game, preset
 from engine.run import processor
 from engine.run.processor import busy_s, waited_s

@@ -152,8 +152,8 @@ def names_task(spec: str) -> bool:
     """Whether a spec is of a text task and not of a game; raise UserError where it is of neither."""
     from engine.cli.text.run import is_task_file
     from engine.errors import UserError
-    from engine.game.plugin import suggest
     from engine.language.problem.task_registry import is_task_class, task_names
+    from engine.plugin import suggest
     from engine.registry import game_names
 
     name, colon, _ = spec.partition(":")

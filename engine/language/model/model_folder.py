@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 from engine.errors import CorruptFileError, UserError, WriteError
-from engine.evaluator.backend import resolve_device
+from engine.evaluator.device import resolve_device
 from engine.language.model.ability import ability_of
 from engine.language.model.model import LanguageModel
 from engine.run.storage import TEMPORARY, make_folder, publish_folder, read_checked, remove

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from engine.errors import UserError
-from engine.game.plugin import Plugins, suggest
 from engine.language.task import Kind, Task
+from engine.plugin import Plugins, suggest
 from engine.sandbox.value import printable
 
 GROUP = "selfplay.tasks"

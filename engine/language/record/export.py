@@ -24,9 +24,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.errors import UserError
-from engine.game.plugin import suggest
 from engine.language.episode import Episode, played_steps, result_of
 from engine.language.task import Task
+from engine.plugin import suggest
 from engine.run.storage import Digest, atomic_write
 
 Labels = Callable[[Episode, Sequence[str]], Sequence[bool]]

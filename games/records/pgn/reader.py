@@ -1,4 +1,4 @@
-"""PGN: games of chess, Chess960 and Gardner's chess from other programs, and ours for theirs.
+"""PGN: games of chess, Chess960 and Gardner's chess from other programs.
 
 The moves are judged by our rules, with the draws that FIDE has without a claim. Gardner's chess has no
 standard: it is the variant `Gardner`, with a FEN of five rows.
@@ -8,25 +8,19 @@ from __future__ import annotations
 
 import functools
 import re
-import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from engine._core import ChessState, Game, InputError, State
 from engine.errors import UserError
 from games.chess import Chess, Chess960, Gardner
+from games.records.pgn.charset import decode
 from games.records.pgn.grammar import read_games
 from games.records.pgn.movetext import GameText
-from games.records.pgn.token import TAG_NAME, canonical_marker
-from games.records.pgn.writer import decode
+from games.records.pgn.token import canonical_marker
+from games.records.pgn.writer import DERIVED, RESULTS, ROSTER, board_of, result_text
 from games.records.record import Move, Record, shortened
-
-ROSTER = {"Event": "?", "Site": "?", "Date": "????.??.??", "Round": "?", "White": "?", "Black": "?"}
-"""Tags that every game has, the result apart, and what stands for an unknown one."""
-
-DERIVED = frozenset(("Result", "SetUp", "FEN", "Variant"))
-"""Tags that are written from the game."""
 
 _VARIANTS: dict[str, Callable[..., Game]] = {
     "": Chess, "standard": Chess, "chess": Chess, "normal": Chess, "fromposition": Chess,
@@ -34,12 +28,6 @@ _VARIANTS: dict[str, Callable[..., Game]] = {
     "freestylechess": Chess960, "frc": Chess960, "fischerrandomchess": Chess960, "gardner": Gardner,
     "gardnerschess": Gardner, "gardnerminichess": Gardner, "gardnersminichess": Gardner,
 }  # fmt: skip
-
-_WRITTEN = {"chess960": "Chess960", "gardner": "Gardner"}
-_UNBROKEN = "\0"
-"""Stands for a space where no line is broken."""
-
-_RESULTS = {1.0: "1-0", 0.0: "1/2-1/2", -1.0: "0-1"}
 
 
 def read(data: bytes) -> Iterator[Record | UserError]:
@@ -51,75 +39,15 @@ def read(data: bytes) -> Iterator[Record | UserError]:
             yield UserError("; ".join((str(error), *text.passed_over)))
 
 
-def write(
-    game: Game,
-    state: State,
-    tags: Mapping[str, str] | None = None,
-    evals: Sequence[float | None] | None = None,
-) -> str:
-    """A game of chess as PGN; `tags` are such as Event and White, and Result where it is not the rules'.
-
-    evals: one a move, the value of the position that it leads to in pawns for White; None for no comment.
-    """
-    start, actions = state.position()
-    kept = {name: text for name, text in (tags or {}).items() if name not in DERIVED}
-    result = (tags or {}).get("Result") or _result(state) or "*"
-    if result not in (*_RESULTS.values(), "*"):
-        raise UserError(f"Result {shortened(result)} is none of {', '.join(_RESULTS.values())}, *")
-    moves = tuple(Move(action) for action in actions)
-    return print_record(Record(game, game.name, start, moves, kept, result, _describe), evals)
-
-
-def print_record(record: Record, evals: Sequence[float | None] | None = None) -> str:
-    """A record as PGN, in export format but for the evaluations; reading it gives an equal one."""
-    result = record.result or "*"
-    tags = {name: record.tags.get(name, unknown) for name, unknown in ROSTER.items()}
-    tags["Result"] = result
-    tags |= {name: text for name, text in record.tags.items() if name not in tags}
-    kind = record.name.partition(":")[0]
-    if kind in _WRITTEN:
-        tags["Variant"] = _WRITTEN[kind]
-    if kind in _WRITTEN or record.start:
-        fen = _chess(record.game.parse(record.start)).fen()
-        tags |= {"SetUp": "1", "FEN": fen}
-    words = [*_movetext(record, evals or ()), result]
-    lines = textwrap.wrap(" ".join(words), 80, break_long_words=False, break_on_hyphens=False)
-    moves = "\n".join(lines).replace(_UNBROKEN, " ")
-    return "\n".join(_tag_line(name, text) for name, text in tags.items()) + f"\n\n{moves}\n"
-
-
-def _movetext(record: Record, evals: Sequence[float | None]) -> Iterator[str]:
-    interrupted = True  # a number stands before the first move and after a comment
-    for ply, (state, move) in enumerate(record.positions()):
-        if move is None:
-            return
-        board = _chess(state)
-        number = board.fen().rsplit(" ", 1)[1]
-        if board.player() == 0 or interrupted:
-            yield f"{number}{'.' if board.player() == 0 else '...'}"
-        yield board.san(move.action)
-        value = evals[ply] if ply < len(evals) else None
-        interrupted = value is not None
-        if value is not None:
-            yield f"{{ [%eval {value:.2f}] }}".replace(" ", _UNBROKEN)
-
-
-def _tag_line(name: str, text: str) -> str:
-    if not TAG_NAME.fullmatch(name):
-        raise UserError(f"tag {shortened(name)} is not a name of letters, digits and _")
-    line = re.sub("[\\r\\n]+", " ", text)
-    return f'[{name} "' + line.replace("\\", "\\\\").replace('"', '\\"') + '"]'
-
-
 def _read_game(text: GameText) -> Record:
     try:
         game, start, warnings = _start(text.tags)
-        state = _chess(game.parse(start))
+        state = board_of(game.parse(start))
     except (UserError, InputError) as error:
         raise UserError(f"line {text.first_line}: {error}") from error
     moves, odd = _replay(text, state, None if start else 0)
     result, note = _written_result(text)
-    found = _result(state)
+    found = result_text(state)
     if found and result and found != result:
         warnings.append(f"the moves end in {found}, by {_ending(state)}, and {result} is written")
     kept = {
@@ -165,9 +93,9 @@ def _written_result(text: GameText) -> tuple[str, str]:
     """The result, empty where it is not known, and a warning or ""."""
     tag, end, note = text.tags.get("Result", ""), text.marker, ""
     result = canonical_marker(tag)
-    known = result in _RESULTS.values()
+    known = result in RESULTS.values()
     if not known and result not in ("", "?", "*"):
-        note = f"the tag Result {shortened(tag)} is none of {', '.join(_RESULTS.values())}, *"
+        note = f"the tag Result {shortened(tag)} is none of {', '.join(RESULTS.values())}, *"
     elif end not in ("", result) and result not in ("", "?"):
         note = f"the tag Result '{result}' and the end of the moves, {end}, differ"
     result = result if known else end
@@ -270,28 +198,18 @@ def _ending(state: ChessState) -> str | None:
 
 def _describe(record: Record, state: State) -> dict[str, Any]:
     return {
-        "result": _result(state),
-        "ending": _ending(_chess(state)),
+        "result": result_text(state),
+        "ending": _ending(board_of(state)),
         "first_claim": _first_claim(record),
     }
-
-
-def _result(state: State) -> str | None:
-    outcome = state.outcome()
-    return None if outcome is None else _RESULTS[outcome if state.player() == 0 else -outcome]
 
 
 def _first_claim(record: Record) -> dict[str, Any] | None:
     """The first ply after which a player could have claimed a draw, and by what."""
     for state, _ in record.positions():
-        board = _chess(state)
+        board = board_of(state)
         if board.repetitions() >= 2:
             return {"ply": board.ply(), "rule": "threefold repetition"}
         if int(board.fen().split()[4]) >= 100:
             return {"ply": board.ply(), "rule": "50 moves"}
     return None
-
-
-def _chess(state: State) -> ChessState:
-    assert isinstance(state, ChessState)
-    return state

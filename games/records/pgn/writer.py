@@ -1,63 +1,96 @@
-"""PGN as bytes: the charset, and one kind of line end."""
+"""PGN: games of chess, Chess960 and Gardner's chess for other programs."""
 
 from __future__ import annotations
 
-import codecs
 import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 
+from engine._core import ChessState, Game, State
 from engine.errors import UserError
+from games.records.pgn.token import TAG_NAME
+from games.records.record import Move, Record, shortened
 
-_MARKED = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-"""Byte order marks, the longer ones first."""
+ROSTER = {"Event": "?", "Site": "?", "Date": "????.??.??", "Round": "?", "White": "?", "Black": "?"}
+"""Tags that every game has, the result apart, and what stands for an unknown one."""
 
-_DOS_END = "\x1a"
-"""Ends text files of old systems; where such files were joined it stands between them."""
+DERIVED = frozenset(("Result", "SetUp", "FEN", "Variant"))
+"""Tags that are written from the game."""
 
-_INVISIBLE = re.compile("[\ufeff\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069]")
-"""Byte order marks, and what pages put between letters for their layout."""
+_WRITTEN = {"chess960": "Chess960", "gardner": "Gardner"}
+_UNBROKEN = "\0"
+"""Stands for a space where no line is broken."""
+
+RESULTS = {1.0: "1-0", 0.0: "1/2-1/2", -1.0: "0-1"}
 
 
-def decode(data: bytes) -> str:
-    """The text with line feeds for line ends and without byte order marks and invisible signs.
+def write(
+    game: Game,
+    state: State,
+    tags: Mapping[str, str] | None = None,
+    evals: Sequence[float | None] | None = None,
+) -> str:
+    """A game of chess as PGN; `tags` are such as Event and White, and Result where it is not the rules'.
 
-    UTF-16 and UTF-32 where a mark or four ASCII characters at the start say so; of any other each line is
-    UTF-8 where that fits, else Windows-1252, else ISO-8859-1, the charset of the standard.
+    evals: one a move, the value of the position that it leads to in pawns for White; None for no comment.
     """
-    text = _decode_wide(data)
-    if text is None:
-        try:
-            text = data.decode("utf-8")
-        except UnicodeDecodeError:
-            text = "".join(map(_decode_line, data.splitlines(keepends=True)))
-    text = _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return text.rstrip(_DOS_END + "\n\0").replace(_DOS_END, " ")
+    start, actions = state.position()
+    kept = {name: text for name, text in (tags or {}).items() if name not in DERIVED}
+    result = (tags or {}).get("Result") or result_text(state) or "*"
+    if result not in (*RESULTS.values(), "*"):
+        raise UserError(f"Result {shortened(result)} is none of {', '.join(RESULTS.values())}, *")
+    moves = tuple(Move(action) for action in actions)
+    return print_record(Record(game, game.name, start, moves, kept, result), evals)
 
 
-def _decode_wide(data: bytes) -> str | None:
-    """The text of UTF-16 and UTF-32, None of any other. Raise UserError where it is broken."""
-    charset = next((name for mark, name in _MARKED if data.startswith(mark)), "")
-    if not charset:
-        zeros = "".join("0" if byte == 0 else "x" for byte in data[:8])
-        charset = {"x0x0x0x0": "utf-16-le", "0x0x0x0x": "utf-16-be"}.get(zeros, "")
-    if not charset:
-        return None
-    try:
-        return data.decode(charset)
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"the text begins as {charset.upper()} and is none at byte {error.start}; save it as UTF-8"
-        ) from error
+def print_record(record: Record, evals: Sequence[float | None] | None = None) -> str:
+    """A record as PGN, in export format but for the evaluations; reading it gives an equal one."""
+    result = record.result or "*"
+    tags = {name: record.tags.get(name, unknown) for name, unknown in ROSTER.items()}
+    tags["Result"] = result
+    tags |= {name: text for name, text in record.tags.items() if name not in tags}
+    kind = record.name.partition(":")[0]
+    if kind in _WRITTEN:
+        tags["Variant"] = _WRITTEN[kind]
+    if kind in _WRITTEN or record.start:
+        fen = board_of(record.game.parse(record.start)).fen()
+        tags |= {"SetUp": "1", "FEN": fen}
+    words = [*_movetext(record, evals or ()), result]
+    lines = textwrap.wrap(" ".join(words), 80, break_long_words=False, break_on_hyphens=False)
+    moves = "\n".join(lines).replace(_UNBROKEN, " ")
+    return "\n".join(_tag_line(name, text) for name, text in tags.items()) + f"\n\n{moves}\n"
 
 
-def _decode_line(line: bytes) -> str:
-    for charset in ("utf-8", "windows-1252"):
-        try:
-            return line.decode(charset)
-        except UnicodeDecodeError:
-            pass
-    return line.decode("iso8859-1")
+def _movetext(record: Record, evals: Sequence[float | None]) -> Iterator[str]:
+    interrupted = True  # a number stands before the first move and after a comment
+    for ply, (state, move) in enumerate(record.positions()):
+        if move is None:
+            return
+        board = board_of(state)
+        number = board.fen().rsplit(" ", 1)[1]
+        if board.player() == 0 or interrupted:
+            yield f"{number}{'.' if board.player() == 0 else '...'}"
+        yield board.san(move.action)
+        value = evals[ply] if ply < len(evals) else None
+        interrupted = value is not None
+        if value is not None:
+            yield f"{{ [%eval {value:.2f}] }}".replace(" ", _UNBROKEN)
+
+
+def _tag_line(name: str, text: str) -> str:
+    if not TAG_NAME.fullmatch(name):
+        raise UserError(f"tag {shortened(name)} is not a name of letters, digits and _")
+    line = re.sub("[\\r\\n]+", " ", text)
+    return f'[{name} "' + line.replace("\\", "\\\\").replace('"', '\\"') + '"]'
+
+
+def result_text(state: State) -> str | None:
+    """As PGN writes it; None while the game runs."""
+    outcome = state.outcome()
+    return None if outcome is None else RESULTS[outcome if state.player() == 0 else -outcome]
+
+
+def board_of(state: State) -> ChessState:
+    """A state of chess as what it is."""
+    assert isinstance(state, ChessState)
+    return state

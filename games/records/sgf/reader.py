@@ -1,4 +1,4 @@
-"""SGF: games of Go from the collections of other programs, and ours for theirs.
+"""SGF: games of Go from the collections of other programs.
 
 Two moves of one color in a row have a pass between them, and moves after two passes make the game one that
 was resumed: so are they replayed. Set-up stones are read up to the first move; later ones must stand as the
@@ -10,20 +10,21 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from engine._core import Game, InputError, State
+from engine._core import InputError, State
 from engine.errors import UserError
 from games.go import Go
-from games.records.record import Move, Record, shortened
+from games.records.record import Record, shortened
 from games.records.sgf.info import Info, board_size, game_info
-from games.records.sgf.komi import komi_option, komi_text
+from games.records.sgf.komi import komi_option
 from games.records.sgf.replay import Replay, main_line_plays, territory_marks
 from games.records.sgf.result import agree, parse_result, score_text
-from games.records.sgf.rules import is_ing, rules_options, rules_text
+from games.records.sgf.rules import is_ing, rules_options
 from games.records.sgf.start import COLORS, gtp_point, point_of, sgf_point, start_text
-from games.records.sgf.tree import TAGS, Node, main_lines
+from games.records.sgf.tree import Node, main_lines
+from games.records.sgf.writer import result_text, score
 
 
 def read(data: bytes) -> Iterator[Record | UserError]:
@@ -36,48 +37,6 @@ def read(data: bytes) -> Iterator[Record | UserError]:
             yield _read_game(line.nodes, line.warnings)
         except (UserError, InputError) as error:
             yield UserError(f"{error} (the game of line {line.line})")
-
-
-def write(game: Game, state: State, tags: Mapping[str, str] | None = None) -> str:
-    """A game of Go as SGF; `tags` are some of TAGS, and RE where the result is not as the rules have it."""
-    start, actions = state.position()
-    moves = tuple(Move(action) for action in actions)
-    kept = {name: text for name, text in (tags or {}).items() if name != "RE"}
-    for name in kept:
-        if name not in TAGS:
-            raise UserError(f"SGF tag {shortened(name)} is none of RE, {', '.join(TAGS)}")
-    result = (tags or {}).get("RE") or _result(game, state) or "?"
-    return print_record(Record(game, game.name, start, moves, kept, result, _describe))
-
-
-def print_record(record: Record) -> str:
-    """A record as SGF, UTF-8; reading it gives an equal one."""
-    options = _options_of(record.game)
-    size = options["size"].replace("x", ":")
-    handicap, stones, to_move = _setup_of(record.start)
-    root = {"FF": ["4"], "GM": ["1"], "CA": ["UTF-8"], "AP": ["Selfplay"], "SZ": [size]}
-    root |= {"RU": [rules_text(options)], "KM": [komi_text(_komi_of(record.game))]}
-    root |= {name: [record.tags[name]] for name in TAGS if name in record.tags}
-    if record.result:
-        root["RE"] = [record.result]
-    if handicap:
-        root["HA"] = [str(handicap)]
-    rows = int(options["size"].split("x")[-1])
-    for color in COLORS:
-        if stones[color]:
-            root["A" + color] = [sgf_point(point, rows) for point in stones[color]]
-    root["PL"] = [to_move]
-    lines = ["(;" + "".join(_property(name, values) for name, values in root.items())]
-    nodes = []
-    for state, move in record.positions():
-        if move is not None and not move.implied:
-            point = sgf_point(state.action_text(move.action), rows)
-            nodes.append(f";{COLORS[state.player()]}[{point}]")
-    if record.marks:
-        points = {name: [sgf_point(text, rows) for text in record.marks[name]] for name in record.marks}
-        nodes.append(";" + "".join(_property(name, values) for name, values in points.items()))
-    lines += ["".join(nodes[first : first + 12]) for first in range(0, len(nodes), 12)]
-    return "\n".join(lines) + ")\n"
 
 
 def _read_game(nodes: Sequence[Node], warnings: Sequence[str]) -> Record:
@@ -194,11 +153,11 @@ def _result_warning(record: Record, state: Any) -> str:
     agreement = agree(record.game, state, record.marks)
     if written.points is None or (agreement is None and state.outcome() is None):
         return ""
-    score = agreement.score if agreement else _score(record.game, state)
-    if written.agrees_with(score):
+    count = agreement.score if agreement else score(record.game, state)
+    if written.agrees_with(count):
         return ""
     how = "by TB and TW" if agreement else "with all stones alive"
-    return f"{shown}: the count is {score_text(score)} {how}"
+    return f"{shown}: the count is {score_text(count)} {how}"
 
 
 def _draw_warning(rules: str, state: State) -> str:
@@ -214,7 +173,7 @@ def _describe(record: Record, state: Any) -> dict[str, Any]:
     counts = agreement is not None and game.needs_agreement and state.outcome() is not None
     described = {
         "komi": game.komi,
-        "result": score_text(agreement.score) if agreement and counts else _result(game, state),
+        "result": score_text(agreement.score) if agreement and counts else result_text(game, state),
         "needs_agreement": game.needs_agreement,
         "agreement": agreement and {"dead": list(agreement.dead), "result": score_text(agreement.score)},
         "superko": _first_repetition(record, "positional"),
@@ -223,17 +182,6 @@ def _describe(record: Record, state: Any) -> dict[str, Any]:
     if agreement and counts:
         described["outcome"] = (agreement.score > 0) - (agreement.score < 0)
     return described
-
-
-def _result(game: Game, state: Any) -> str | None:
-    """As SGF writes it, all stones on the board alive; None while the game runs."""
-    return None if state.outcome() is None else score_text(_score(game, state))
-
-
-def _score(game: Game, state: Any) -> float:
-    """Black's points less White's, all stones on the board alive."""
-    territory = game.needs_agreement  # type: ignore[attr-defined]
-    return float(state.territory_score([]) if territory else state.area_score())
 
 
 def _first_repetition(record: Record, ko: str) -> dict[str, Any] | None:
@@ -247,28 +195,3 @@ def _first_repetition(record: Record, ko: str) -> dict[str, Any] | None:
             return {"ply": ply, "move": state.action_text(move.action), "rule": ko}
         state.play(move.action)
     return None
-
-
-def _options_of(game: Game) -> dict[str, str]:
-    """The options in a game's name."""
-    return dict(part.split("=", 1) for part in game.name.partition(":")[2].split(","))
-
-
-def _komi_of(game: Game) -> float:
-    assert isinstance(game, Go)
-    return game.komi
-
-
-def _setup_of(start: str) -> tuple[int, dict[str, list[str]], str]:
-    """Handicap, stones by color and who moves, from a start in the game's notation."""
-    fields = dict(field.split(":", 1) for field in start.rstrip(";").split())
-    stones = {color: fields[color].split(",") if color in fields else [] for color in COLORS}
-    if "handicap" in fields:
-        stones["B"] = fields["handicap"].split(",")
-        return len(stones["B"]), stones, "W"
-    return 0, stones, fields.get("turn", "B")
-
-
-def _property(name: str, values: Sequence[str]) -> str:
-    escaped = (text.replace("\\", "\\\\").replace("]", "\\]") for text in values)
-    return name + "".join(f"[{text}]" for text in escaped)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from engine._core import State
+from engine._core import Game, State
 from engine.errors import UserError
-from games.go import Go
 from games.records.record import MAX_PLIES, Move, play_move, shortened
 from games.records.sgf.result import board_cells
 from games.records.sgf.start import COLORS, SETUP, gtp_point, next_player, points_of, setup_points
@@ -39,7 +38,7 @@ def main_line_plays(nodes: Sequence[Node]) -> list[Play]:
 class Replay:
     """A game as it is replayed; what a file says of the position in between is checked on the way."""
 
-    def __init__(self, game: Go, start: str, nodes: Sequence[Node]) -> None:
+    def __init__(self, game: Game, start: str, nodes: Sequence[Node]) -> None:
         self.state: State = game.parse(start)
         self.warnings: list[str] = []
         self._columns, self._rows = game.planes_shape[2], game.planes_shape[1]

@@ -17,6 +17,7 @@ from engine._core import ChessState
 from engine.errors import UserError
 from engine.registry import load_game
 from games.records.pgn import reader as pgn
+from games.records.pgn import writer as pgn_writer
 from games.records.record import Record
 
 READER = Reader(pgn)
@@ -41,14 +42,14 @@ def random_game(spec: str, seed: int, plies: int) -> tuple[Any, ChessState]:
 @settings(max_examples=50)
 def test_a_written_game_is_read_as_the_same(spec: str, seed: int, plies: int) -> None:
     game, state = random_game(spec, seed, plies)
-    text = pgn.write(game, state, {"White": 'a "b\\" c', "Opening": "é [x]"})
+    text = pgn_writer.write(game, state, {"White": 'a "b\\" c', "Opening": "é [x]"})
     record = read_one(text)
     found = record.answer()
     assert found["fen"] == state.fen()
     assert found["plies"] == state.ply()
     assert record.tags == {"White": 'a "b\\" c', "Opening": "é [x]"}
-    assert pgn.print_record(record) == text
-    assert read_one(pgn.print_record(record)) == record
+    assert pgn_writer.print_record(record) == text
+    assert read_one(pgn_writer.print_record(record)) == record
 
 
 @given(st.integers(0, 959), st.integers(0, 1000), st.integers(0, 200))
@@ -56,7 +57,7 @@ def test_a_written_game_is_read_as_the_same(spec: str, seed: int, plies: int) ->
 def test_python_chess_reads_what_is_written(number: int, seed: int, plies: int) -> None:
     game, state = random_game(f"chess960:start={number}", seed, plies)
     values = [None if ply % 3 == 0 else ply / 100 - 0.5 for ply in range(state.ply())]
-    theirs = chess.pgn.read_game(io.StringIO(pgn.write(game, state, evals=values)))
+    theirs = chess.pgn.read_game(io.StringIO(pgn_writer.write(game, state, evals=values)))
     assert theirs is not None
     assert not theirs.errors
     assert theirs.end().board().fen(en_passant="legal") == state.fen()
@@ -71,7 +72,7 @@ def test_python_chess_reads_what_is_written(number: int, seed: int, plies: int) 
 
 def test_the_text_of_a_game() -> None:
     game = load_game("chess")
-    text = pgn.write(game, game.parse("f3 e5 g4 Qh4"), {"Event": "x"}, [0.1, None, -12.345])
+    text = pgn_writer.write(game, game.parse("f3 e5 g4 Qh4"), {"Event": "x"}, [0.1, None, -12.345])
     assert text == (
         '[Event "x"]\n[Site "?"]\n'
         '[Date "????.??.??"]\n[Round "?"]\n[White "?"]\n[Black "?"]\n[Result "0-1"]\n'
@@ -228,7 +229,7 @@ def check_fixed_points(data: bytes) -> None:
         return
     for record in found:
         if isinstance(record, Record):
-            assert read_one(pgn.print_record(record)) == record
+            assert read_one(pgn_writer.print_record(record)) == record
             record.answer()
 
 

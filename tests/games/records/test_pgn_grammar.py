@@ -16,6 +16,7 @@ from record_reading import Reader
 
 from engine.errors import UserError
 from games.records.pgn import reader as pgn
+from games.records.pgn import writer as pgn_writer
 from games.records.record import Record
 
 READER = Reader(pgn)
@@ -229,7 +230,7 @@ def test_what_is_passed_over_before_a_bad_game_is_told() -> None:
 def test_values_of_tags(line: str, value: str) -> None:
     record = read_one(line + '[Black "x"]\n\n1. e4 *')
     assert record.tags == {"White": value, "Black": "x"}
-    assert read_one(pgn.print_record(record)) == record
+    assert read_one(pgn_writer.print_record(record)) == record
 
 
 MIXED = '[White "Müller"]\n\n*\n[White "Łuk"]\n\n1. e4 *\n'

@@ -17,6 +17,7 @@ from engine.errors import UserError
 from engine.registry import load_game
 from games.records.record import Record
 from games.records.sgf import reader as sgf
+from games.records.sgf import writer as sgf_writer
 
 READER = Reader(sgf)
 read_all, read_one, answer = READER.all, READER.one, READER.answer
@@ -46,7 +47,7 @@ SPECS = [
 @settings(max_examples=60)
 def test_a_written_game_is_read_as_the_same(spec: str, seed: int, plies: int) -> None:
     game, state = random_game(spec, seed, plies)
-    text = sgf.write(game, state, {"EV": "a [b\\] c", "PB": "é 本"})
+    text = sgf_writer.write(game, state, {"EV": "a [b\\] c", "PB": "é 本"})
     record = read_one(text)
     again = record.game.parse(record.start)
     for move in record.moves:
@@ -57,15 +58,15 @@ def test_a_written_game_is_read_as_the_same(spec: str, seed: int, plies: int) ->
     assert record.tags == {"EV": "a [b\\] c", "PB": "é 本"}
     found = record.answer()
     assert found["written_result"] == (found["result"] or "?")
-    assert sgf.print_record(record) == text
-    assert read_one(sgf.print_record(record)) == record
+    assert sgf_writer.print_record(record) == text
+    assert read_one(sgf_writer.print_record(record)) == record
 
 
 @given(st.sampled_from([5, 9, 19]), st.integers(0, 1000))
 @settings(max_examples=25)
 def test_sgfmill_sees_the_same_board_and_area(size: int, seed: int) -> None:
     game, state = random_game(f"go:size={size},rules=chinese,komi=0", seed, 150)
-    theirs = mill.Sgf_game.from_string(sgf.write(game, state))
+    theirs = mill.Sgf_game.from_string(sgf_writer.write(game, state))
     assert theirs.get_komi() == 0
     board, plays = sgf_moves.get_setup_and_moves(theirs)
     for color, move in plays:
@@ -76,7 +77,7 @@ def test_sgfmill_sees_the_same_board_and_area(size: int, seed: int) -> None:
         " ".join(marks[board.get(row, column)] for column in range(size)) for row in reversed(range(size))
     ]
     assert [line[2:].strip() for line in state.text().splitlines()[:-1]] == drawing
-    assert answer(sgf.write(game, state))["score"] == board.area_score()
+    assert answer(sgf_writer.write(game, state))["score"] == board.area_score()
 
 
 def test_the_answer_of_a_small_game() -> None:
@@ -170,7 +171,7 @@ def test_two_moves_of_one_color_have_a_pass_between_them() -> None:
     assert found["position"] == "C7 pass G3 E5 pass D6"
     assert len(found["legal_counts"]) == 5
     assert found["to_play"] == 0
-    assert read_one(sgf.print_record(record)) == record
+    assert read_one(sgf_writer.print_record(record)) == record
 
 
 def test_moves_after_two_passes_resume_the_game() -> None:
@@ -203,7 +204,7 @@ def test_passes_after_two_do_not_resume_the_game(
     assert (found["result"] is not None) == terminal
     assert (f"resumptions={resumptions}" in record.name) == (resumptions > 0)
     assert found["moves"].count("pass") == moves.count("[]")
-    assert read_one(sgf.print_record(record)) == record
+    assert read_one(sgf_writer.print_record(record)) == record
 
 
 def test_a_long_game_is_no_longer_than_it_may_be() -> None:
@@ -317,7 +318,7 @@ def test_junk_gives_only_the_typed_error(data: bytes) -> None:
         return
     for record in found:
         if isinstance(record, Record):
-            assert read_one(sgf.print_record(record)) == record
+            assert read_one(sgf_writer.print_record(record)) == record
 
 
 MESSY = """(;GM[1]FF[3]SZ[9]RU[Chinese]KM[3.75]HA[2]AB[cc][gg]PB[A]RE[W+R];W[ee];B[dd];B[tt];W[];B[fe]
@@ -333,7 +334,7 @@ def test_a_mutated_file_is_read_alike_when_it_is_printed(at: int, letter: str, i
         return
     for record in found:
         if isinstance(record, Record):
-            assert read_one(sgf.print_record(record)) == record
+            assert read_one(sgf_writer.print_record(record)) == record
             record.answer()
 
 
@@ -353,7 +354,7 @@ def test_mutated_bytes_give_games_that_are_printed_and_read_alike(at: int, new: 
         return
     for record in found:
         if isinstance(record, Record):
-            again = read_one(sgf.print_record(record))
+            again = read_one(sgf_writer.print_record(record))
             assert again == record
             assert again.answer() == record.answer()
 
@@ -367,7 +368,7 @@ def test_games_with_many_passes_are_read_as_the_same(texts: list[str], komi: int
     for text in texts:
         if (action := game.parse("").parse_action(text)) in state.legal_actions():
             state.play(action)
-    record = read_one(sgf.write(game, state))
+    record = read_one(sgf_writer.write(game, state))
     assert [move.action for move in record.moves] == list(state.position()[1])
     assert record.answer()["komi"] == komi / 2
     passes = [text == "pass" for text in record.answer()["moves"][-2:]]

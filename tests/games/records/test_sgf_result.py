@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from record_reading import Reader
 
 from games.records.sgf import reader as sgf
+from games.records.sgf import writer as sgf_writer
 from games.records.sgf.result import parse_result, score_text
 
 READER = Reader(sgf)
@@ -92,7 +93,7 @@ def test_a_dead_stone_is_a_prisoner_on_territory() -> None:
     assert found["agreement"] == {"dead": ["A5"], "result": "B+0.5"}
     assert (found["result"], found["outcome"]) == ("B+0.5", 1)
     assert record.warnings == ("RE[B+1.5]: the count is B+0.5 by TB and TW",)
-    assert read_one(sgf.print_record(record)).answer() == found
+    assert read_one(sgf_writer.print_record(record)).answer() == found
 
 
 def test_a_mark_on_one_stone_takes_its_string() -> None:

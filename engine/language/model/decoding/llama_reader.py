@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from engine.language.model.codec import Tokens
 from engine.language.model.decoding.decoder import padded_left
+from engine.language.model.decoding.reading import Reading
 from engine.language.model.decoding.text_cache import TextCache
 from engine.language.model.model import LanguageModel
 
@@ -58,18 +59,6 @@ class Layer:
     out: Tensor  # [H d, h]
     gate: Tensor  # [h, 2 w]: gate, up
     down: Tensor  # [w, h]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a network makes of texts, padded on the left to T columns."""
-
-    hidden: Tensor
-    """After the last token and the last norm but for its weight, float32 [B, h]."""
-    cache: Tensor
-    """Keys (even) and values (odd) of the layers, [2 L, B, K, T, d]."""
-    pads: Tensor
-    """Columns of padding, int64 [B]."""
 
 
 class LlamaReader:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from engine.language.model.codec import Tokens
-
-if TYPE_CHECKING:
-    from engine.language.model.decoding.llama_reader import LlamaReader
+from engine.language.model.decoding.reading import Reader
 
 MAX_BYTES = 1 << 30
 """Of keys and values that are kept of texts, the least recently used of which are forgotten."""
@@ -26,7 +23,7 @@ class TextCache:
         grows: whether texts are added.
     """
 
-    def __init__(self, reader: LlamaReader, prompts: Sequence[Tokens], grows: bool = True) -> None:
+    def __init__(self, reader: Reader, prompts: Sequence[Tokens], grows: bool = True) -> None:
         self.grows = grows
         distinct = dict.fromkeys(tuple(prompt) for prompt in prompts)
         self._prompts = {prompt: reader.read([list(prompt)]).cache[:, 0] for prompt in distinct}
