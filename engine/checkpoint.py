@@ -16,10 +16,10 @@ from engine.config import Config, build_config
 from engine.errors import CorruptFileError, UserError
 from engine.evaluator.network import PolicyValueNetwork
 from engine.learner.learner import LearnerState, load_weights
+from engine.run.layout import MANIFEST, STATE, checkpoint_folder
 from engine.run.manifest import (
     Manifest,
     digest_json,
-    folder_name,
     manifest_paths,
     read_digest,
     read_manifests,
@@ -30,8 +30,7 @@ from engine.run.storage import Digest, atomic_write, make_folder, read_checked
 from engine.selfplay.game_table import Games, join_games, num_games, read_games, split_games, write_games
 
 MODEL, LEARNER, OPTIMIZER = "model.safetensors", "learner.safetensors", "optimizer.safetensors"
-STATE, IN_FLIGHT = "state.json", "inflight.parquet"
-FOLDER = "checkpoints"
+IN_FLIGHT = "inflight.parquet"
 
 PLAY_FILES = frozenset({MODEL, STATE})
 """What playing needs; the others are for going on with training."""
@@ -129,7 +128,7 @@ def load_checkpoint(path: Path | str) -> tuple[str, Config, PolicyValueNetwork]:
                 "as .pt and .pkl are never loaded); give a run directory or one of its checkpoints"
             )
         path = path.parent
-    if not (path / "manifest").is_dir():
+    if not (path / MANIFEST).is_dir():
         return load_network(path)
     return _load_newest(path)
 
@@ -166,11 +165,6 @@ def read_tensors(path: Path, digest: Digest) -> dict[str, Tensor]:
         return safetensors.torch.load(data)
     except safetensors.SafetensorError as error:
         raise CorruptFileError(f"'{path}' is damaged: {error}") from error
-
-
-def checkpoint_folder(run_path: Path, iteration: int) -> Path:
-    """RUN/checkpoints/000042."""
-    return run_path / FOLDER / folder_name(iteration)
 
 
 def kept_checkpoints(run_path: Path, manifest: Manifest) -> list[Path]:

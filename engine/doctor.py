@@ -24,9 +24,9 @@ from engine.evaluator.device import computes_bf16
 from engine.evaluator.evaluator import NetworkEvaluator, UniformEvaluator
 from engine.evaluator.network import PolicyValueNetwork
 from engine.game.state_space import has_few_positions
+from engine.game_run import read_config
 from engine.registry import load_game
 from engine.run.metrics import read_metrics
-from engine.run.settings_file import read_config
 from engine.search import search, search_params
 from engine.selfplay.actors.inline import InlineActors
 

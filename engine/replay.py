@@ -5,26 +5,16 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine import _core
 from engine.config import ReplayConfig
 from engine.errors import CorruptFileError, MissingFileError, UserError
+from engine.run.manifest import Shard
 from engine.run.storage import Digest, move_aside
 from engine.selfplay.game_table import GAME_SCHEMA, Games, num_games, num_positions, read_games
 
-__all__ = ["GAME_SCHEMA", "Games", "Replay", "Shard", "first_in_window", "window_size"]
-
-
-@dataclass(frozen=True)
-class Shard:
-    """The games of one commit: a file under RUN/replay and what it must hold."""
-
-    name: str
-    digest: Digest
-    games: int
-    positions: int  # plies with weight above zero
+__all__ = ["GAME_SCHEMA", "Games", "Replay", "first_in_window", "window_size"]
 
 
 def window_size(positions: int, config: ReplayConfig) -> int:

@@ -77,9 +77,9 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from engine.checkpoint import Checkpoint
     from engine.config import Config, build_config
     from engine.evaluator.evaluator import UniformEvaluator
+    from engine.game_run import Run
     from engine.learner.learner import Learner
     from engine.registry import load_game
-    from engine.rundir import Run
     from engine.search import search_params
 
     path = tmp_path_factory.mktemp("runs") / "tiny"

@@ -1,6 +1,8 @@
 """Dependencies point one way: engine._core -> engine -> games, and downward within each."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 
@@ -12,11 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # lies in it, but for what has a line of its own.
 ENGINE_ORDER = [
     "_core",
-    "errors setting statistics",
+    "errors setting statistics json_object",
     "plugin",
     "config",
-    "run.storage run.json_object run.interrupt run.processor run.reporter",
-    "run.parquet",
+    "run",
     "game.python_game",
     "registry game.state_space",
     "numba_game game",
@@ -25,10 +26,8 @@ ENGINE_ORDER = [
     "selfplay.caller selfplay.game_table selfplay.resignation",
     "replay",
     "learner",
-    "run.manifest run.settings_file",
     "checkpoint",
-    "run",
-    "rundir",
+    "game_run",
     "arena truth.truth",
     "selfplay.actors",
     "advice",
@@ -160,6 +159,20 @@ def test_every_engine_module_has_its_place() -> None:
     assert ROOT / "engine" in packages
 
 
+WITHOUT_NETWORKS = ["engine.run", "engine.language.record", "engine.game_run"]
+"""What reads and writes a run needs nothing that computes."""
+
+
+def test_a_run_directory_is_reached_without_torch() -> None:
+    names = [module_name(path) for path in python_files("engine")]
+    modules = [name for name in names if any(f"{name}.".startswith(f"{own}.") for own in WITHOUT_NETWORKS)]
+    assert {"engine.run.folder", "engine.language.record.text_run", "engine.game_run"} <= set(modules)
+    heavy = sorted(HEAVY | {"numba"})
+    code = f"import sys, {', '.join(modules)}; print([name for name in {heavy} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.stdout.strip() == "[]", found.stdout + found.stderr
+
+
 def test_readers_of_records_are_not_imported() -> None:
     files = [*python_files("engine"), *python_files("games")]
     found = [(path.name, name) for path in files for _, name in imported_modules(path)]
@@ -217,7 +230,7 @@ def test_games_import_rules_and_truth_only() -> None:
         ("games/go.py", "from engine import train", "a game imports engine.train"),
         ("games/go.py", "import torch.nn", "a game imports torch.nn"),
         ("games/go.py", "from engine import registry", "a game imports engine.registry"),
-        ("games/records/sgf.py", "from engine import rundir", "a game imports engine.rundir"),
+        ("games/records/sgf.py", "from engine import game_run", "a game imports engine.game_run"),
         ("games/go.py", "import engine.language.task", "a game imports engine.language.task"),
         ("games/text/x.py", "from engine.language import model", "a game imports engine.language"),
         ("games/text/x.py", "import engine.language.parts", "a game imports engine.language.parts"),

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from engine import _core
 from engine.config import ReplayConfig
 from engine.errors import CorruptFileError, UserError
-from engine.replay import Replay, Shard, first_in_window, window_size
+from engine.replay import Replay, first_in_window, window_size
+from engine.run.manifest import Shard
 from engine.run.parquet import column_rows
 from engine.selfplay.game_table import (
     GAME_SCHEMA,

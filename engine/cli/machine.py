@@ -65,8 +65,8 @@ def doctor(
     With RUN: where its seconds went, and what would make it faster.
     """
     from engine.cli.game.train import resolve
+    from engine.game_run import read_config
     from engine.registry import load_game
-    from engine.run.settings_file import read_config
 
     if run is not None and game is not None:
         raise UserError(f"--game {game}: run '{run}' names its own game; drop one of them")

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine._core import Game, InputError, State
 from engine.errors import UserError, describe_error
-from engine.run.json_object import parse_object
+from engine.json_object import parse_object
 
 MAX_LINE = 1 << 20
 """Bytes of the longest line that is read."""

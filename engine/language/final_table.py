@@ -13,7 +13,7 @@ from engine.language.problem.problems import some_problems
 from engine.language.rollout import Policy
 from engine.language.settings import MixConfig
 from engine.language.task import Prompt
-from engine.run.metrics import markdown_table
+from engine.run.tensorboard import markdown_table
 
 
 def final_table(parts: Parts) -> list[dict[str, Any]]:

@@ -10,18 +10,33 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import CorruptFileError
-from engine.replay import Shard
+from engine.run.layout import BEGUN, MANIFEST, manifest_path
 from engine.run.storage import Digest, atomic_write, is_mark, read_checked
 
 FORMAT = 1
 """Version of a run directory and of its checkpoints; a newer one is refused."""
 
-FOLDER = "manifest"
-BEGUN = ".begun"
 MAX_BYTES = 1 << 28
 """No sealed file is as large; what claims to be is refused unread."""
 
 _SEAL = "sha256"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What was played in one commit: a file under RUN/replay and what it must hold.
+
+    Args:
+        name: of the file.
+        digest: of the file.
+        games: rows, a game or an episode each.
+        positions: those that are learnt from; of a game, plies with weight above zero.
+    """
+
+    name: str
+    digest: Digest
+    games: int
+    positions: int
 
 
 @dataclass(frozen=True)
@@ -85,24 +100,9 @@ class Manifest:
             raise CorruptFileError(f"'{path}' is not a manifest: {error!r}") from error
 
 
-def folder_name(iteration: int) -> str:
-    """How a commit's files and folders are called."""
-    return f"{iteration:06d}"
-
-
-def manifest_path(run_path: Path, iteration: int) -> Path:
-    """RUN/manifest/000042.json."""
-    return run_path / FOLDER / f"{folder_name(iteration)}.json"
-
-
-def begun_path(run_path: Path, iteration: int) -> Path:
-    """RUN/manifest/000042.begun: a mark, there while a commit is written that no manifest names yet."""
-    return run_path / FOLDER / f"{folder_name(iteration)}{BEGUN}"
-
-
 def begun_paths(run_path: Path) -> dict[int, Path]:
     """Files that announce a commit, by iteration; copies of such files, which announce nothing, included."""
-    paths = (run_path / FOLDER).glob(f"*{BEGUN}")
+    paths = (run_path / MANIFEST).glob(f"*{BEGUN}")
     return {int(path.stem): path for path in paths if path.stem.isdecimal()}
 
 
@@ -113,7 +113,7 @@ def begun_iterations(run_path: Path) -> set[int]:
 
 def manifest_paths(run_path: Path) -> list[Path]:
     """A run's manifests, newest first."""
-    paths = [path for path in (run_path / FOLDER).glob("*.json") if path.stem.isdecimal()]
+    paths = [path for path in (run_path / MANIFEST).glob("*.json") if path.stem.isdecimal()]
     return sorted(paths, key=lambda path: int(path.stem), reverse=True)
 
 

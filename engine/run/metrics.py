@@ -1,7 +1,7 @@
 """What a run tells about itself: `metrics.jsonl`, one object an iteration, and the same in TensorBoard.
 
 A tag is `group/name`. TensorBoard, which sorts by name, shows it as `3 games/search/cache_hits`: in numbered
-sections, see SECTIONS, what matters most first. The groups, in the order of the data's path:
+sections, see engine.run.tensorboard, what matters most first. The groups, in the order of the data's path:
 
     selfplay/  games as they are played: length, results, how many distinct
     search/    visits, priors against targets, proofs, cache
@@ -41,60 +41,14 @@ import json
 import math
 import os
 import resource
-import socket
 import sys
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.errors import UserError
-
-if TYPE_CHECKING:
-    from engine._core import Game, State
-
-SECTIONS = {
-    "selfplay": "3 games",
-    "search": "3 games",
-    "replay": "6 replay",
-    "loss": "1 learning",
-    "policy": "1 learning",
-    "value": "1 learning",
-    "truth": "2 strength",
-    "arena": "2 strength",
-    "speed": "4 speed",
-    "time": "5 time",
-    "machine": "7 machine",
-    "result": "0 result",
-    "accuracy": "0 result",
-    "pass": "0 result",
-    "gate": "0 result",
-    "preference": "1 learning",
-    "data": "2 data",
-    "coverage": "3 diversity",
-    "diversity": "3 diversity",
-    "length": "3 diversity",
-    "drift": "3 drift",
-    "hacking": "5 alarms",
-    "judge": "5 alarms",
-    "oversight": "5 alarms",
-    "alarm": "5 alarms",
-}
-"""By group, the section of TensorBoard that shows it. A run is on a game or on text: no run has all."""
-
-GROUPS = tuple(SECTIONS)
-
-
-_OPTIMIZER = ("loss/gradient_norm", "loss/learning_rate", "loss/skipped_steps", "loss/steps")
-
-
-def shown_tag(tag: str) -> str:
-    """`tag` as TensorBoard has it; in a section of its own where its group is not known."""
-    if tag == "hacking/gold":
-        return f"{SECTIONS['result']}/gold"
-    section = SECTIONS.get(tag.partition("/")[0])
-    name = tag.replace("loss/", "optimizer/") if tag in _OPTIMIZER else tag  # the losses come first
-    return name if section is None else f"{section}/{name}"
+from engine.run.layout import EVENTS, METRICS
+from engine.run.tensorboard import EventFile
 
 
 def resident_mb() -> float:
@@ -123,7 +77,7 @@ class Metrics:
         tensorboard: bool = True,
         warn: Callable[[str], None] | None = None,
     ) -> None:
-        self.path = run_path / "metrics.jsonl"
+        self.path = run_path / METRICS
         cut_back(self.path, iteration, warn)
         try:
             self._file = self.path.open("ab")
@@ -131,7 +85,7 @@ class Metrics:
             raise _write_error(self.path, error) from error
         self._events: EventFile | None = None
         if tensorboard:
-            self._try_events(lambda: self._open_events(run_path / "tb", iteration + 1))
+            self._try_events(lambda: self._open_events(run_path / EVENTS, iteration + 1))
 
     def write(self, iteration: int, values: Mapping[str, Any]) -> dict[str, Any]:
         """Append one line and show its numbers; returns the line.
@@ -180,51 +134,8 @@ class Metrics:
             if self._events is not None:
                 self._events.close()
                 self._events = None
-            where = error.filename or self.path.with_name("tb")
+            where = error.filename or self.path.with_name(EVENTS)
             print(f"warning: TensorBoard is off: '{where}': {error.strerror}", file=sys.stderr)
-
-
-class EventFile:
-    """A TensorBoard event file in a folder, written without a thread so that an error is an exception.
-
-    Events of `first_step` and later that an earlier file of the folder holds are hidden.
-    """
-
-    def __init__(self, folder: Path, first_step: int) -> None:
-        from tensorboard.compat.proto import event_pb2
-        from tensorboard.summary.writer.record_writer import RecordWriter
-
-        self._event = event_pb2.Event
-        folder.mkdir(parents=True, exist_ok=True)
-        # TensorBoard reads the files of a folder in the order of their names.
-        name = f"events.out.tfevents.{time.time_ns() // 1000:020d}.{socket.gethostname()}.{os.getpid()}"
-        self._file = (folder / name).open("wb", buffering=0)
-        self._records = RecordWriter(self._file)
-        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-        self._write([{"file_version": "brain.Event:2"}, {"step": first_step, "session_log": start}])
-
-    def scalars(self, step: int, values: Mapping[str, Any]) -> None:
-        """Write the finite numbers that are tagged `group/name`."""
-        from tensorboard.plugins.scalar.summary_v2 import scalar_pb
-
-        numbers = {tag: value for tag, value in values.items() if "/" in tag and _is_number(value)}
-        self._write(
-            {"step": step, "summary": scalar_pb(shown_tag(tag), value)} for tag, value in numbers.items()
-        )
-
-    def text(self, step: int, tag: str, markdown: str) -> None:
-        """Write a text."""
-        from tensorboard.plugins.text.summary_v2 import text_pb
-
-        self._write([{"step": step, "summary": text_pb(shown_tag(tag), markdown)}])
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def _write(self, events: Iterable[dict[str, Any]]) -> None:
-        for event in events:
-            self._records.write(self._event(wall_time=time.time(), **event).SerializeToString())
 
 
 def read_metrics(path: Path, warn: Callable[[str], None] | None = None) -> list[dict[str, Any]]:
@@ -318,55 +229,6 @@ def _tell(path: Path, lines: Sequence[Any], warn: Callable[[str], None] | None) 
         print(f"warning: {text}", file=sys.stderr)
 
 
-def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of the same columns as a table in markdown; empty for none."""
-    if not rows:
-        return ""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "\n".join(f"| {' | '.join(str(cell).replace('|', '¦') for cell in line)} |" for line in lines)
-
-
-def sample_game(game: Game, start: str, actions: Sequence[int], title: str = "") -> str:
-    """A played game as markdown: its moves in the game's notation and the final board.
-
-    `start` is a position in the game's notation, `actions` are played from there.
-    """
-    state = game.parse(start)
-    moves = []
-    for action in actions:
-        moves.append(state.action_text(action))
-        state.play(action)
-    board = "\n".join("    " + line for line in state.text().splitlines())
-    heading = f"{title}{' — ' if title else ''}{_result(state)}, {state.ply()} plies"
-    opening = f"from {start}: " if start else ""
-    return f"{heading}\n\n{opening}{' '.join(moves)}\n\n{board}\n"
-
-
-def record_text(
-    game: Game, start: str, actions: Sequence[int], tags: Mapping[str, str]
-) -> tuple[str, str] | None:
-    """A played game in the file format of its kind, with the suffix first; None where the game has none.
-
-    A game that has one brings `record_suffix` and `record_text(state, tags)`; `tags` are event and round.
-    """
-    write: Callable[[State, Mapping[str, str]], str] | None = getattr(game, "record_text", None)
-    if write is None:
-        return None
-    state = game.parse(start)
-    for action in actions:
-        state.play(action)
-    return game.record_suffix, write(state, tags)  # type: ignore[attr-defined]
-
-
-def _result(state: State) -> str:
-    outcome = state.outcome()
-    if outcome is None:
-        return "not finished"
-    if outcome == 0:
-        return "draw"
-    return "first player won" if (outcome > 0) == (state.player() == 0) else "second player won"
-
-
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in values.items():
@@ -383,10 +245,6 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_to_json(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

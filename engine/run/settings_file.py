@@ -9,13 +9,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from engine.config import Config, Section, build_config, read_toml
+from engine.config import Section, read_toml
 from engine.errors import CorruptFileError, UserError
+from engine.run.layout import CONFIG, COPY
 from engine.run.manifest import FORMAT, read_manifests
 from engine.run.storage import atomic_write
-
-CONFIG = "config.toml"
-COPY = "config.original.toml"
 
 S = TypeVar("S", bound=Section)
 
@@ -36,17 +34,6 @@ def write_config(run_path: Path, config: Section) -> None:
 def write_copy(run_path: Path, content: Mapping[str, Any]) -> None:
     """Write the settings as they were when the run was made, to put back."""
     atomic_write(run_path / COPY, toml_text(content).encode())
-
-
-def read_config(run_path: Path) -> Config:
-    """Read a game run's settings; raise UserError like `read_settings`."""
-
-    def build(content: Mapping[str, Any]) -> Config:
-        if "method" in content:
-            raise OtherRunError(f"'{run_path}' is a run on text; see 'selfplay text --help'")
-        return build_config(content)
-
-    return read_settings(run_path, build)
 
 
 def read_settings(run_path: Path, build: Callable[[Mapping[str, Any]], S]) -> S:

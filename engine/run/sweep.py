@@ -16,14 +16,11 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from engine.checkpoint import FOLDER, checkpoint_folder
 from engine.errors import CorruptFileError, UserError
-from engine.run.manifest import FOLDER as MANIFEST
-from engine.run.manifest import Manifest, begun_iterations, begun_paths, manifest_path, manifest_paths
+from engine.run.layout import CHECKPOINTS, GAMES, MANIFEST, METRICS, REPLAY, checkpoint_folder, manifest_path
+from engine.run.manifest import Manifest, begun_iterations, begun_paths, manifest_paths
 from engine.run.metrics import last_iteration
 from engine.run.storage import TEMPORARY, copy_aside, move_aside, remove
-
-REPLAY, GAMES, METRICS = "replay", "games", "metrics.jsonl"
 
 _OURS = re.compile(
     rf"(\d{{6,}}.*|config(\.original)?\.toml|report\.html|verdicts\.json){re.escape(TEMPORARY)}"
@@ -113,7 +110,7 @@ def _units(run_path: Path) -> Iterator[tuple[int, Path]]:
 
 
 def _folders(run_path: Path) -> list[Path]:
-    folders = sorted((run_path / FOLDER).glob("*"))
+    folders = sorted((run_path / CHECKPOINTS).glob("*"))
     return [folder for folder in folders if folder.name.isdecimal() and folder.is_dir()]
 
 
@@ -138,7 +135,7 @@ def _named(run_path: Path, manifest: Manifest) -> Iterator[Path]:
 
 
 def _temporaries(run_path: Path) -> Iterator[Path]:
-    for name in (".", MANIFEST, REPLAY, FOLDER, GAMES):
+    for name in (".", MANIFEST, REPLAY, CHECKPOINTS, GAMES):
         paths = (run_path / name).glob(f"*{TEMPORARY}")
         yield from (path for path in paths if _OURS.fullmatch(path.name))
     for folder in _folders(run_path):

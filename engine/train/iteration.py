@@ -9,10 +9,10 @@ from engine import _core
 from engine.config import POSITIONS, Config, SelfplayConfig, build_config, merge
 from engine.evaluator.choice import resolve_backend
 from engine.evaluator.network import PolicyValueNetwork
-from engine.run.processor import waited_s
 from engine.selfplay.actors import Actors
 from engine.selfplay.actors.inline import InlineActors
 from engine.train.batch import MIN_MOVES
+from engine.train.processor import waited_s
 
 MOST_S, WANTED_S = 60.0, 30.0
 """Seconds of play in an iteration: at most, and about how many where POSITIONS would take longer."""

@@ -18,19 +18,20 @@ from engine.errors import UserError
 from engine.evaluator.choice import resolve_backend
 from engine.evaluator.network import PolicyValueNetwork, check_size
 from engine.game.state_space import has_few_positions
+from engine.game_run import Run
 from engine.learner.learner import Learner
 from engine.replay import Replay
 from engine.run.interrupt import terminable
-from engine.run.metrics import Metrics, record_text, resident_mb, sample_game
+from engine.run.metrics import Metrics, resident_mb
 from engine.run.reporter import Reporter
 from engine.run.settings_file import toml_text
 from engine.run.storage import atomic_write, make_folder
-from engine.rundir import Run
 from engine.selfplay.actors import Actors, InFlight
 from engine.selfplay.actors.inline import InlineActors, num_callers
 from engine.selfplay.caller import Games
 from engine.selfplay.resignation import Resignation
 from engine.train.defaults import resolved
+from engine.train.sample_game import record_text, sample_game
 from engine.train.summary import DuplicateWatch, Laps, games_summary, search_summary, time_summary
 from engine.train.turn import Limit, Pace, Turn, take_turn
 from engine.truth.probe import TruthProbe

@@ -14,9 +14,9 @@ from engine.checkpoint import load_network
 from engine.config import Config, EvaluatorConfig, build_config
 from engine.doctor import num_cores
 from engine.evaluator.evaluator import NetworkEvaluator
+from engine.game_run import read_config
 from engine.registry import load_game, preset
 from engine.run.metrics import read_metrics
-from engine.run.settings_file import read_config
 
 MIN_MINUTES = 1.0
 """Of a run that is compared; a shorter one has hardly begun."""

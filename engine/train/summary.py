@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from engine.run.processor import busy_s
 from engine.selfplay.caller import PARTS, Games
+from engine.train.processor import busy_s
 
 CALIBRATION_BINS = 10
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from engine.game_run import read_run
 from engine.registry import load_game
-from engine.rundir import read_run
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Ask = Callable[..., list[dict[str, Any]]]

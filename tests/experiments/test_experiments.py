@@ -14,8 +14,8 @@ from experiments.result import Items, Measured, Results
 from experiments.text.product import ever_accepted, first_model, measure
 from experiments.text.rationalization import by_length
 
-from engine.checkpoint import checkpoint_folder
 from engine.errors import UserError
+from engine.run.layout import checkpoint_folder
 from engine.run.metrics import read_metrics
 
 NOT_EXPERIMENTS = {"__init__", "product"}

@@ -12,8 +12,8 @@ import pytest
 
 from engine.cli.game.train import read_changes
 from engine.errors import UserError
+from engine.game_run import read_config
 from engine.registry import is_same_game, load_game, located_game
-from engine.run.settings_file import read_config
 
 GAME = """
 import numpy as np

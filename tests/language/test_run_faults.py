@@ -10,7 +10,7 @@ from trained_run import TASK, mistake, trained
 
 from engine.cli.app import run as run_command
 from engine.language.record.text_run import read_text_config
-from engine.run.settings_file import COPY
+from engine.run.layout import COPY
 
 
 @pytest.fixture(scope="module")

@@ -10,19 +10,14 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from engine._core import Connect4
 from engine.errors import UserError
-from engine.registry import load_game
 from engine.run.metrics import (
-    GROUPS,
     Metrics,
     cut_back,
     read_metrics,
-    record_text,
     resident_mb,
-    sample_game,
-    shown_tag,
 )
+from engine.run.tensorboard import GROUPS, shown_tag
 
 
 def scalars(run: Path, tag: str) -> dict[int, float]:
@@ -204,37 +199,6 @@ def test_tensorboard_shows_a_handful_of_sections_in_order(tmp_path: Path) -> Non
     assert shown_tag("loss/steps") == "1 learning/optimizer/steps"
     assert shown_tag("hacking/gold") == "0 result/gold"
     assert shown_tag("unknown/x") == "unknown/x"
-
-
-def test_sample_game_draws_the_end() -> None:
-    text = sample_game(Connect4(), "12", [0, 1, 0, 1, 0], title="game 7")
-    assert text == (
-        "game 7 — first player won, 7 plies\n"
-        "\n"
-        "from 12: 1 2 1 2 1\n"
-        "\n"
-        "    . . . . . . .\n"
-        "    . . . . . . .\n"
-        "    X . . . . . .\n"
-        "    X O . . . . .\n"
-        "    X O . . . . .\n"
-        "    X O . . . . .\n"
-        "    1 2 3 4 5 6 7\n"
-    )
-    assert "second player won" in sample_game(Connect4(), "", [6, 0, 0, 1, 1, 2, 2, 3])
-    assert "not finished" in sample_game(Connect4(), "", [3])
-
-
-def test_record_text_is_in_the_format_of_the_game() -> None:
-    chess = load_game("chess")
-    start = "8/8/8/8/8/k7/7r/K7 b - - 0 50"
-    mate = [chess.parse(start).parse_action("Rh1#")]
-    suffix, text = record_text(chess, start, mate, {"event": "iteration 3", "round": "7"}) or ("", "")
-    assert suffix == "pgn"
-    assert text.startswith('[Event "iteration 3"]\n')
-    assert '[Round "7"]' in text
-    assert text.endswith("\n\n50... Rh1# 0-1\n")
-    assert record_text(Connect4(), "", [3], {}) is None
 
 
 def test_memory_is_that_of_this_process() -> None:

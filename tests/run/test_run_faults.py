@@ -12,11 +12,12 @@ from small_run import COMMITS, CONFIG, commit, content, make_run
 
 from engine.config import build_config
 from engine.errors import CorruptFileError, MissingFileError, UserError
+from engine.game_run import Run, read_config, read_run
 from engine.run import manifest as manifests
+from engine.run.layout import COPY
 from engine.run.manifest import read_sealed, write_sealed
-from engine.run.settings_file import COPY, read_changes, read_config
+from engine.run.settings_file import read_changes
 from engine.run.storage import Digest, Lock, atomic_write, read_checked, write_mark
-from engine.rundir import Run, read_run
 from engine.selfplay.game_table import read_games
 
 

@@ -19,8 +19,8 @@ from engine import _core
 from engine.checkpoint import Checkpoint
 from engine.config import build_config
 from engine.errors import UserError
+from engine.game_run import Run
 from engine.learner.learner import Learner
-from engine.rundir import Run
 from engine.selfplay.caller import MAX_BAD_REPLIES, Caller
 from games.connect4 import Connect4
 

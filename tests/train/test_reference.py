@@ -14,11 +14,10 @@ import pytest
 from engine.config import Config, build_config
 from engine.game.state_space import has_few_positions
 from engine.registry import load_game, preset
-from engine.run import processor
-from engine.run.processor import busy_s, waited_s
 from engine.run.settings_file import write_config
 from engine.selfplay.caller import PARTS
-from engine.train import reference
+from engine.train import processor, reference
+from engine.train.processor import busy_s, waited_s
 from engine.train.reference import Comparison, bare_rate, compare_run
 from engine.train.summary import DuplicateWatch, Laps, time_summary
 

@@ -97,8 +97,8 @@ def load_entrants(run: Path, limit: int) -> tuple[Config, list[Entrant], list[st
     """Settings of a run; an untrained network and the run's, oldest first; a line for each damaged one."""
     from engine.checkpoint import kept_checkpoints, load_network
     from engine.evaluator.network import PolicyValueNetwork
+    from engine.game_run import read_run
     from engine.registry import load_game
-    from engine.rundir import read_run
 
     config, manifest = read_run(run)
     game = load_game(config.game)

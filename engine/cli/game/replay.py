@@ -137,7 +137,8 @@ def describe_game(game: Game, batch: Games, index: int) -> dict[str, Any]:
 
 def read_run_games(run: Path) -> tuple[str, list[Games], list[str]]:
     """The game of a run with its options, its committed games, and a line for each damaged file."""
-    from engine.rundir import REPLAY, read_run
+    from engine.game_run import read_run
+    from engine.run.layout import REPLAY
     from engine.selfplay.game_table import read_games
 
     _, manifest = read_run(run)

@@ -171,8 +171,8 @@ def resumed_config(
 ) -> Config:
     """The settings of the run at `path`; UserError where it is of another game or `changes` differ."""
     from engine.config import build_config
+    from engine.game_run import read_config
     from engine.registry import load_game
-    from engine.run.settings_file import read_config
 
     saved = read_config(path)
     if load_game(saved.game).name != game.name:

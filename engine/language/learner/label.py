@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.errors import UserError
+from engine.json_object import parse_object
 from engine.language.episode import Episode
 from engine.language.problem.problems import demonstrations
 from engine.language.rollout import Draw, Policy, Verify, finish
 from engine.language.task import Prompt, Task
-from engine.run.json_object import parse_object
 
 if TYPE_CHECKING:
     from engine.language.settings import ValueConfig

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
-from engine.run.json_object import parse_document, parse_object
+from engine.json_object import parse_document, parse_object
 
 ENDINGS = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz", ".gz")
 """Of names, in letters of any case."""

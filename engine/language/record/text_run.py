@@ -14,31 +14,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.checkpoint import checkpoint_folder
 from engine.config import build_section
 from engine.errors import CorruptFileError, UserError
 from engine.language.episode import Episode
 from engine.language.record.episode_table import read_episodes, write_episodes
 from engine.language.settings import TextConfig
-from engine.replay import Shard
+from engine.run.folder import RunFolder
+from engine.run.layout import CONFIG, COPY, REPLAY, STATE, checkpoint_folder, shard_path
 from engine.run.manifest import (
     Manifest,
+    Shard,
     digest_json,
-    folder_name,
     manifest_paths,
     read_digest,
     read_manifests,
     read_sealed,
     write_sealed,
 )
-from engine.run.settings_file import CONFIG, COPY, OtherRunError, read_settings
+from engine.run.settings_file import OtherRunError, read_settings
 from engine.run.storage import Digest, Lock, read_checked
-from engine.rundir import REPLAY, RunFolder
 
 if TYPE_CHECKING:
     from engine.language.model.model import LanguageModel
 
-STATE, REPORT, VERDICTS = "state.json", "report.html", "verdicts.json"
+REPORT, VERDICTS = "report.html", "verdicts.json"
 
 
 @dataclass(frozen=True)
@@ -83,10 +82,10 @@ class TextRun(RunFolder):
         self.begin(iteration)
         shards = []
         if episodes:
-            name = f"{folder_name(iteration)}.parquet"
-            digest = write_episodes(self.path / REPLAY / name, episodes, self.config.task)
+            path = shard_path(self.path, iteration)
+            digest = write_episodes(path, episodes, self.config.task)
             kept = sum(episode.kept for episode in episodes)
-            shards.append(Shard(name, digest, len(episodes), kept))
+            shards.append(Shard(path.name, digest, len(episodes), kept))
         folder = checkpoint_folder(self.path, iteration)
         save_model(model, folder)
         digests = {file.name: Digest.of(file.read_bytes()) for file in sorted(folder.iterdir())}
@@ -116,11 +115,6 @@ class TextRun(RunFolder):
         if not manifest_paths(self.path):
             for name in (COPY, CONFIG):
                 (self.path / name).unlink(missing_ok=True)
-
-    def is_lasting(self, name: str) -> bool:
-        """Every file of a model's folder."""
-        del name
-        return True
 
     def __enter__(self) -> TextRun:
         return self

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from engine.checkpoint import checkpoint_folder
+from engine.run.layout import checkpoint_folder
 from engine.run.manifest import read_sealed
 from engine.run.metrics import read_metrics
 from engine.statistics import exact_interval, paired_bootstrap

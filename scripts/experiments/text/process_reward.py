@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.checkpoint import checkpoint_folder
 from engine.cli.text.run import open_task, open_verifier
 from engine.config import merge
 from engine.language.episode import Episode
@@ -24,6 +23,7 @@ from engine.language.model.model_folder import load_model
 from engine.language.model.scoring import text_values
 from engine.language.rollout import Draw, Policy, sample
 from engine.language.task import Prompt, Task
+from engine.run.layout import checkpoint_folder
 from engine.statistics import area_under_curve
 from experiments.experiment import Cell, Column, Experiment, Figure, Line
 from experiments.result import Items, Measured, Results

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoint import checkpoint_folder
 from engine.cli.progress import Reporter
 from engine.cli.text.run import open_task, open_verifier
 from engine.config import merge
@@ -16,6 +15,7 @@ from engine.language.record.text_run import load_checkpoint, read_text_config
 from engine.language.rollout import Policy
 from engine.language.settings import build_text_config
 from engine.language.task import Split
+from engine.run.layout import checkpoint_folder
 from engine.run.metrics import read_metrics
 from engine.statistics import pass_at_k
 from experiments.experiment import Cell, Figure, Line

@@ -13,7 +13,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from engine.checkpoint import checkpoint_folder
 from engine.cli.text.run import open_task, open_verifier
 from engine.config import ProposalConfig, SearchConfig
 from engine.language.episode import Episode
@@ -23,6 +22,7 @@ from engine.language.model.model_folder import load_model
 from engine.language.rollout import Draw, Policy, Verify, sample
 from engine.language.search.tree_search import Plan, search_completions
 from engine.language.task import Prompt, Task
+from engine.run.layout import checkpoint_folder
 from experiments.experiment import Cell, Column, Experiment, Figure, Line
 from experiments.result import Items, Measured, NotMeasuredError, Results
 from experiments.text.product import BAND, SMALL, Settings, ahead, first_model, run_loop, settings_of

@@ -17,9 +17,10 @@ from small_run import COMMITS, CONFIG, GAME, commit, content, make_checkpoint, m
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.config import build_config
 from engine.errors import CorruptFileError, UserError
+from engine.game_run import Run, read_config, read_run
 from engine.run import storage
-from engine.run.settings_file import read_config, toml_text
-from engine.rundir import REPLAY, Run, read_run
+from engine.run.layout import REPLAY
+from engine.run.settings_file import toml_text
 from engine.selfplay.game_table import num_positions, read_games, split_games, write_games
 
 
@@ -98,7 +99,7 @@ def test_a_kill_at_any_step_loses_at_most_the_commit_under_way(tmp_path: Path) -
         [sys.executable, __file__, str(tmp_path)],
         capture_output=True,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert int(done.stdout) > 100, done.stdout

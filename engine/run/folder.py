@@ -1,11 +1,4 @@
-"""The run directory: settings, commits, and what is left of them after a crash at any moment.
-
-    RUN/config.toml          settings and versions; config.original.toml is a copy, to put back
-        manifest/000042.json the files that exist since this commit, and the settings; written last
-        checkpoints/000042/  see engine.checkpoint
-        replay/000042.parquet
-        quarantine/          files of a damaged commit, and of one whose manifest is missing
-        LOCK                 held by the process that writes
+"""A run directory that is written: settings, commits, and what is left of them after a crash at any moment.
 
 The newest manifest whose checkpoint is whole counts; see engine.run.sweep for what it does not name.
 """
@@ -18,39 +11,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from engine import _core
-from engine.checkpoint import (
-    FOLDER,
-    PLAY_FILES,
-    Checkpoint,
-    checkpoint_folder,
-    kept_checkpoints,
-    read_checkpoint,
-    write_checkpoint,
-)
-from engine.config import Config, Section
+from engine.config import Section
 from engine.errors import CorruptFileError, UserError
-from engine.replay import Shard
-from engine.run.manifest import FOLDER as MANIFEST
-from engine.run.manifest import Manifest, begun_path, folder_name, manifest_paths, read_manifests
-from engine.run.settings_file import (
+from engine.run.layout import (
+    CHECKPOINTS,
     CONFIG,
     COPY,
-    describe_difference,
-    read_config,
-    read_content,
-    write_config,
-    write_copy,
+    LOCK,
+    MANIFEST,
+    QUARANTINE,
+    REPLAY,
+    begun_path,
+    checkpoint_folder,
 )
+from engine.run.manifest import Manifest, Shard, manifest_paths, read_manifests
+from engine.run.settings_file import read_content, write_config, write_copy
 from engine.run.storage import Digest, Lock, is_mark, make_folder, write_mark
-from engine.run.sweep import REPLAY as REPLAY
 from engine.run.sweep import refuse_orphans, set_aside, sweep
-from engine.selfplay.game_table import Games, num_games, num_positions, write_games
 
 C = TypeVar("C")
-
-LOCK = "LOCK"
-QUARANTINE = "quarantine"
 
 RESUMABLE = 2
 """Newest commits that training can go on from; older checkpoints keep what play needs."""
@@ -195,8 +174,9 @@ class RunFolder:
         }
 
     def is_lasting(self, name: str) -> bool:
-        """Whether a file of a checkpoint stays when training will not go on from it."""
-        return name in PLAY_FILES
+        """Whether a file of a checkpoint stays when training will not go on from it; here all do."""
+        del name
+        return True
 
     def _take_up(self, manifest: Manifest | None, is_told: bool) -> None:
         """Go on from a commit, None for the start."""
@@ -209,82 +189,6 @@ class RunFolder:
         self._is_swept = True
 
 
-class Run(RunFolder):
-    """A run of self-play on a game. Made by `create` and `open`."""
-
-    def __init__(
-        self, path: Path, config: Config, lock: Lock, warn: Callable[[str], None] | None = None
-    ) -> None:
-        super().__init__(path, config.game, config.loop.checkpoints, lock, warn)
-        self.config = config
-
-    @classmethod
-    def create(cls, path: Path, config: Config, warn: Callable[[str], None] | None = None) -> Run:
-        """Start a run; raise UserError where the directory holds one already or cannot be written."""
-        run = cls(path, config, cls.lock_new(path, config), warn)
-        run._is_swept = True
-        return run
-
-    @classmethod
-    def open(cls, path: Path, warn: Callable[[str], None] | None = None) -> Run:
-        """Open a run to go on with; raise UserError where there is none or another process holds it."""
-        config = read_config(path)
-        return cls(path, config, cls.lock_old(path), warn)
-
-    def latest(self) -> Checkpoint | None:
-        """The newest commit that is whole, as `newest` finds it."""
-        return self.newest(read_checkpoint)
-
-    def compare(self, checkpoint: Checkpoint) -> None:
-        """Raise UserError where the settings are not the checkpoint's."""
-        ours, theirs = (config.model_dump(mode="json") for config in (self.config, checkpoint.config))
-        if difference := describe_difference(ours, theirs):
-            raise UserError(
-                f"'{self.path / CONFIG}' {difference}; settings stay as they are in a run: put it back, "
-                f"or begin another run with --config {self.path / CONFIG}"
-            )
-
-    def commit(self, checkpoint: Checkpoint, games: Games, game: _core.Game) -> None:
-        """Write the games of an iteration and a checkpoint; both or neither exist after a crash.
-
-        Raises UserError where the disk is full; the commit before it stands.
-        """
-        iteration = checkpoint.iteration
-        self.begin(iteration)
-        shards = []
-        if num_games(games):
-            name = f"{folder_name(iteration)}.parquet"
-            digest = write_games(self.path / REPLAY / name, games, self.config.game)
-            shards.append(Shard(name, digest, num_games(games), num_positions(games)))
-        folder = checkpoint_folder(self.path, iteration)
-        files = write_checkpoint(folder, checkpoint, game.planes_shape, game.num_actions)
-        self.commit_files(iteration, files, shards)
-
-    def checkpoints(self) -> list[Path]:
-        """Folders of the checkpoints that exist, oldest first."""
-        return kept_checkpoints(self.path, self.manifest) if self.manifest else []
-
-    def __enter__(self) -> Run:
-        return self
-
-
 def _make_folders(path: Path) -> None:
-    for name in (MANIFEST, FOLDER, REPLAY):
+    for name in (MANIFEST, CHECKPOINTS, REPLAY):
         make_folder(path / name)
-
-
-def read_run(path: Path) -> tuple[Config, Manifest]:
-    """Settings and newest readable manifest of a run, without writing to it.
-
-    Raises UserError where there is no run or no commit yet, CorruptFileError where no manifest is whole.
-    """
-    config = read_config(path)
-    failure: CorruptFileError | None = None
-    for manifest in read_manifests(path):
-        if not isinstance(manifest, CorruptFileError):
-            return config, manifest
-        failure = failure or manifest
-    if failure is not None:
-        raise failure
-    refuse_orphans(path)
-    raise UserError(f"run '{path}' has no checkpoint yet; let it finish an iteration")

@@ -1,0 +1,48 @@
+"""A played game as text: for TensorBoard, and as a file of the kind that its players read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from engine._core import Game, State
+
+
+def sample_game(game: Game, start: str, actions: Sequence[int], title: str = "") -> str:
+    """A played game as markdown: its moves in the game's notation and the final board.
+
+    `start` is a position in the game's notation, `actions` are played from there.
+    """
+    state = game.parse(start)
+    moves = []
+    for action in actions:
+        moves.append(state.action_text(action))
+        state.play(action)
+    board = "\n".join("    " + line for line in state.text().splitlines())
+    heading = f"{title}{' — ' if title else ''}{_result(state)}, {state.ply()} plies"
+    opening = f"from {start}: " if start else ""
+    return f"{heading}\n\n{opening}{' '.join(moves)}\n\n{board}\n"
+
+
+def record_text(
+    game: Game, start: str, actions: Sequence[int], tags: Mapping[str, str]
+) -> tuple[str, str] | None:
+    """A played game in the file format of its kind, with the suffix first; None where the game has none.
+
+    A game that has one brings `record_suffix` and `record_text(state, tags)`; `tags` are event and round.
+    """
+    write: Callable[[State, Mapping[str, str]], str] | None = getattr(game, "record_text", None)
+    if write is None:
+        return None
+    state = game.parse(start)
+    for action in actions:
+        state.play(action)
+    return game.record_suffix, write(state, tags)  # type: ignore[attr-defined]
+
+
+def _result(state: State) -> str:
+    outcome = state.outcome()
+    if outcome is None:
+        return "not finished"
+    if outcome == 0:
+        return "draw"
+    return "first player won" if (outcome > 0) == (state.player() == 0) else "second player won"
