@@ -1,0 +1,1 @@
+"""The pictures of the pages and the figures they are drawn from: `scripts/pictures`."""
