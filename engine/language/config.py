@@ -29,10 +29,12 @@ class TextLearnerConfig(Section):
     gradient_clip: float = Field(1.0, gt=0)
     """Largest norm of a step's gradient."""
     ema_decay: float = Field(0.0, ge=0, lt=1)
-    """Per step, of the averaged weights; 0 keeps no average."""
+    """Per step, of the weights' moving average, which a training ends with: that is looked at, gated, saved
+    and written with. 0: the last weights are."""
     patience: int = Field(0, ge=0)
-    """Looks at held-out texts without a new best after which training stops and takes the best weights; 0
-    never looks."""
+    """Looks at held-out texts without a new best after which a training stops; it ends with the best weights.
+    A tenth of the problems, the same in all of a run, is held out of every training for it. 0: none is, and
+    every training takes all its steps."""
     look_every: int = Field(50, ge=1)
     """Steps between two looks."""
     precision: Literal["auto", "f32", "bf16"] = "auto"

@@ -8,7 +8,7 @@ from typing import Any
 from engine.language.evaluation import Result, aligned, evaluate, table_row
 from engine.language.learner.filter import mix
 from engine.language.model.model import LanguageModel
-from engine.language.parts import Parts, learn
+from engine.language.parts import Parts, learn, tell_ending
 from engine.language.problem.problems import some_problems
 from engine.language.rollout import Policy
 from engine.language.settings import MixConfig
@@ -42,7 +42,8 @@ def _rows(parts: Parts, prompts: Sequence[Prompt]) -> list[dict[str, Any]]:
         control = run.model(0)
         examples, steps = mix([], parts.real, MixConfig(), 0, task=parts.task), parts.progress.steps
         with parts.reporter.phase("training the control", steps, "steps") as move:
-            learn(control, config, examples, steps, ("control",), move)
+            found_by = learn(control, config, examples, steps, ("control",), move)
+        tell_ending(parts.reporter, config, found_by, steps)
         found["control"] = _measured(parts, prompts, control)
     rows = [table_row("first", first, dict.fromkeys(found, first))]
     if "control" in found:

@@ -40,6 +40,7 @@ from engine.language.parts import (
     learn,
     practice,
     real_data,
+    tell_ending,
     turned,
     watched,
 )
@@ -199,7 +200,8 @@ def _iterate(parts: Parts) -> None:
         if found is None:
             parts.reporter.message(f"iteration {iteration}: no completion scores {threshold:g} or more")
             break
-        values, taken = found, taken + steps
+        tell_ending(parts.reporter, config, found, steps)
+        values, taken = found, taken + int(found["loss/steps"])
     _judge(parts, config, student, iteration, episodes, values, taken, leaked)
     progress.seconds += time.monotonic() - started
     _commit(parts, student, episodes, values)

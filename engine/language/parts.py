@@ -11,6 +11,7 @@ from typing import Any
 from engine.config import build_section, merge
 from engine.errors import UserError
 from engine.language.learner.filter import Example, mix
+from engine.language.learner.held_out import ending, parted
 from engine.language.learner.objective import Supervised, texts
 from engine.language.learner.text_learner import TextLearner
 from engine.language.model.ability import check_learning
@@ -149,7 +150,8 @@ def first_model(
     reporter.message(f"building a model of {settings.size} parameters on {len(real)} demonstrations")
     model = new_model(task, config, real)
     with reporter.phase("building the model", settings.steps, "steps") as move:
-        learn(model, config, mix([], real, MixConfig(), 0, task=task), settings.steps, (0,), move)
+        found = learn(model, config, mix([], real, MixConfig(), 0, task=task), settings.steps, (0,), move)
+    tell_ending(reporter, config, found, settings.steps)
     return model
 
 
@@ -267,6 +269,12 @@ def check_settings(config: TextConfig) -> None:
         raise UserError("model.lora needs a model to go over; name one with --model")
 
 
+def tell_ending(reporter: Reporter, config: TextConfig, values: Mapping[str, float], steps: int) -> None:
+    """Say how a training ended, where held-out texts may end it."""
+    if told := ending(config.learner, values, steps):
+        reporter.message(told)
+
+
 def instruments(task: Task) -> Instruments:
     """What the monitors know of a task."""
     return Instruments(
@@ -286,11 +294,14 @@ def learn(
 ) -> dict[str, float]:
     """Train `model` in place; the loss and what the learner says of itself."""
     learner = TextLearner(model, config.learner, row_seed(config.seed, "learn", *purpose))
+    keys = [example.key for example in examples]
     rows = texts(
         model,
         [example.prompt for example in examples],
         [example.completion for example in examples],
         [example.weight for example in examples],
         [example.spans for example in examples],
+        keys=keys,
     )
-    return learner.fit(rows, Supervised(), steps=steps, on_step=on_step)
+    own, apart = parted(rows, keys, config.learner, config.seed)
+    return learner.fit(own, Supervised(), steps=steps, held_out=apart, on_step=on_step)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from engine.language.episode import Episode
 from engine.language.learner.filter import mix, shared
+from engine.language.learner.held_out import parted
 from engine.language.learner.label import merged, outcome_labels, read_labels
 from engine.language.learner.lesson import (
     Lesson,
@@ -20,7 +21,7 @@ from engine.language.learner.lesson import (
 from engine.language.learner.side import best_result
 from engine.language.learner.text_learner import TextLearner
 from engine.language.model.model import LanguageModel
-from engine.language.parts import Parts
+from engine.language.parts import Parts, tell_ending
 from engine.language.rollout import Draw, Policy, Verify, rollout, row_seed, sample
 from engine.language.search.tree_search import Plan, search_completions
 from engine.language.settings import TextConfig
@@ -136,7 +137,8 @@ def first_value(
         return sum(episode.tokens for episode in episodes)
     steps = config.value.steps
     with reporter.phase("training a value head", steps, "steps") as move:
-        fit(model, config, lessons, copy.deepcopy(model), steps, ("value",), move)
+        found = fit(model, config, lessons, copy.deepcopy(model), steps, ("value",), move)
+    tell_ending(reporter, config, found, steps)
     return sum(episode.tokens for episode in episodes)
 
 
@@ -152,4 +154,5 @@ def fit(
     """Train `model` in place on lessons of any kind; the losses."""
     learner = TextLearner(model, config.learner, row_seed(config.seed, "learn", *purpose))
     objective = Mixed(config.value.weight, anchor, config.value.anchor)
-    return learner.fit(lessons, objective, steps=steps, on_step=on_step)
+    own, apart = parted(lessons, [lesson.key for lesson in lessons], config.learner, config.seed)
+    return learner.fit(own, objective, steps=steps, held_out=apart, on_step=on_step)

@@ -29,6 +29,8 @@ class Example:
     weight: float = 1.0
     spans: Spans | None = None
     """Characters of the completion that count; None: all."""
+    key: str = ""
+    """Of its problem."""
 
 
 def mark_kept(
@@ -136,11 +138,15 @@ def mix(
             e.completion,
             e.weight,
             played(e.prompt, e.completion, None if task is None else learners_of(task, e.result, threshold)),
+            e.prompt.key,
         )
         for e in kept
     ]
     demonstrations = [
-        Example(d.prompt.text, d.completion, spans=played(d.prompt, d.completion, d.players)) for d in real
+        Example(
+            d.prompt.text, d.completion, spans=played(d.prompt, d.completion, d.players), key=d.prompt.key
+        )
+        for d in real
     ]
     if not config.real or not demonstrations:
         return examples

@@ -72,6 +72,7 @@ def real_lessons(model: LanguageModel, examples: Sequence[Example]) -> list[Less
             [e.prompt for e in examples],
             [e.completion for e in examples],
             spans=[e.spans for e in examples],
+            keys=[e.key for e in examples],
         )
     )
 
@@ -91,7 +92,8 @@ def visit_lessons(model: LanguageModel, task: Task, episodes: Iterable[Episode])
                 total = sum(step.visits[i] for i in seen)
                 head = model.encode_texts([prompt], [before])[0]
                 tails = tuple(_step_tokens(model, task, prompt + before, step.proposals[i]) for i in seen)
-                lessons.append(Visited(head, tails, tuple(step.visits[i] / total for i in seen)))
+                shares = tuple(step.visits[i] / total for i in seen)
+                lessons.append(Visited(head, tails, shares, episode.prompt.key))
             before += step.text
     return lessons
 
@@ -137,13 +139,16 @@ def anchor_lessons(model: LanguageModel, episodes: Iterable[Episode]) -> list[Le
     prompts = [episode.prompt.text for episode in found]
     rows = model.encode_texts(prompts, [episode.completion for episode in found])
     heads = model.encode_prompts(prompts)
-    return [Judged(row, (), len(head)) for row, head in zip(rows, heads, strict=True)]
+    return [
+        Judged(row, (), len(head), episode.prompt.key)
+        for row, head, episode in zip(rows, heads, found, strict=True)
+    ]
 
 
 def _ranked(model: LanguageModel, better: Label, worse: Label) -> Ranked:
     text = better.prompt.text
     first, second = model.encode_texts([text] * 2, [better.text, worse.text])
-    return Ranked(first, second, len(model.encode_prompts([text])[0]))
+    return Ranked(first, second, len(model.encode_prompts([text])[0]), better.prompt.key)
 
 
 def _marked(model: LanguageModel, task: Task, left: dict[str, Label], label: Label) -> Judged:
@@ -156,7 +161,7 @@ def _marked(model: LanguageModel, task: Task, left: dict[str, Label], label: Lab
         if whole[: len(row)] == row:  # else a tokenizer joins the characters at this cut
             marks.append((len(row), left.pop(text).value))
     head = model.encode_prompts([label.prompt.text])[0]
-    return Judged(whole, tuple(marks), len(head))
+    return Judged(whole, tuple(marks), len(head), label.prompt.key)
 
 
 def _step_tokens(model: LanguageModel, task: Task, before: str, step: str) -> Tokens:

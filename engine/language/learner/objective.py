@@ -49,6 +49,8 @@ class Text:
     weight: float = 1.0
     learnt: tuple[bool, ...] | None = None
     """Which tokens of the response count; None: all."""
+    key: str = ""
+    """Of its problem, which is held out of a training as a whole."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Judged:
     """(tokens from the start, value in [0, 1] of the text up to there); none: it only anchors the policy."""
     prompt: int = 1
     """Tokens of the prompt, which the policy is not anchored on; 1 at least."""
+    key: str = ""
+    """Of its problem."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class Ranked:
     worse: Tokens
     prompt: int = 1
     """Tokens of the prompt of both."""
+    key: str = ""
+    """Of their problem."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,8 @@ class Visited:
     text: Tokens
     steps: tuple[Tokens, ...]
     visits: tuple[float, ...]
+    key: str = ""
+    """Of its problem."""
 
 
 def texts(
@@ -111,6 +119,7 @@ def texts(
     weights: Sequence[float] | None = None,
     spans: Sequence[Spans | None] | None = None,
     *,
+    keys: Sequence[str] | None = None,
     ended: bool = True,
 ) -> list[Text]:
     """Examples from text; the end token follows each completion where `ended`.
@@ -128,8 +137,8 @@ def texts(
         None if own is None else (*_within(text, model.codec.ends(tail, text), own), *[True] * ended)
         for tail, text, own in zip(tails, completions, spans or [None] * len(tails), strict=True)
     ]
-    rows = zip(heads, tails, scale, learnt, strict=True)
-    return [Text(head, tail + end, weight, counted) for head, tail, weight, counted in rows]
+    rows = zip(heads, tails, scale, learnt, keys or [""] * len(heads), strict=True)
+    return [Text(head, tail + end, weight, counted, key) for head, tail, weight, counted, key in rows]
 
 
 class Supervised:

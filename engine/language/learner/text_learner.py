@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,7 +55,7 @@ class TextLearner:
         self._done = 0  # in this fit
         self._updates = 0  # steps whose gradient was finite
         self._skips = Skips(NOT_FINITE)
-        self._best_loss, self._worse = math.inf, 0
+        self._best_loss, self._best_step, self._worse = math.inf, 0, 0
         self._best: dict[str, Tensor] = {}
         self._named = dict(model.parameters())
         self._average = _copies(self._named) if config.ema_decay else {}
@@ -73,12 +73,16 @@ class TextLearner:
     ) -> dict[str, float]:
         """Take `steps` gradient steps, or as many as `epochs` passes need; means by metrics tag.
 
+        The model ends with the best weights where there were looks at `held_out`, else with the average
+        where `ema_decay` keeps one, else with the last. The looks are at the average, too.
+
         Args:
             examples: to learn from.
             objective: their loss.
-            steps: exactly as many, over and over the examples.
+            steps: as many, over and over the examples, or fewer where `held_out` stops them.
             epochs: in place of `steps`.
-            held_out: examples whose loss stops training early, where `patience` is set.
+            held_out: examples whose loss stops training early, where `patience` is set; the least one is
+                `loss/held_out`, the step of it `loss/best_step`.
             on_step: called after each step with the steps done in this fit.
 
         Raises:
@@ -109,10 +113,12 @@ class TextLearner:
                     on_step(self._done)
         finally:
             self.model.network.eval()
-        self._take_best()
+        looked = self.config.patience and held_out
+        found = {"loss/held_out": self._best_loss, "loss/best_step": self._best_step} if looked else {}
+        self._end_fit()
         taken, self._done = self._done - first, 0
         means = {name: total / max(1, taken) for name, total in totals.items()}
-        return means | {"loss/steps": self.step, "loss/skipped_steps": self._skips.total}
+        return means | {"loss/steps": self.step, "loss/skipped_steps": self._skips.total} | found
 
     def loss(self, examples: Sequence[Example], objective: Objective[Example]) -> float:
         """Mean loss over examples, by tokens of their batches; weights stay as they are."""
@@ -126,15 +132,6 @@ class TextLearner:
                 total += float(loss) * float(sizes[batch].sum())
         self.model.network.train(training)
         return total / float(sizes.sum())
-
-    def averaged(self) -> LanguageModel:
-        """A copy of the model with the averaged weights, where `ema_decay` keeps an average."""
-        assert self._average
-        result = copy.deepcopy(self.model)
-        with torch.no_grad():
-            for name, weight in result.parameters():
-                weight.copy_(self._average[name])
-        return result
 
     def save_state(self, folder: Path) -> None:
         """Write everything that training goes on from."""
@@ -168,16 +165,14 @@ class TextLearner:
             raise CorruptFileError(f"'{folder / STATE}' is no state of a learner: {error!r}") from error
         tensors = read_tensors(folder / TENSORS, digest)
         weights = self._saved(folder, tensors, "weight")
-        with torch.no_grad():
-            for name, weight in self._named.items():
-                weight.copy_(weights[name])
+        self._put(weights)
         if self._average:
             self._average = self._saved(folder, tensors, "average")
         has_best = any(name.startswith("best.") for name in tensors)
         self._best = self._saved(folder, tensors, "best") if has_best else {}
         self.step, self._done, self._updates = counts["step"], counts["done"], counts["updates"]
         self._skips.total, self._skips.in_row = counts["skipped"], counts["skipped_in_row"]
-        self._worse = counts["worse"]
+        self._worse, self._best_step = counts["worse"], counts["best_step"]
         self._best_loss, self.seed = math.inf if best is None else float(best), seed
         self._load_moments(folder, tensors)
 
@@ -189,6 +184,7 @@ class TextLearner:
             "skipped": self._skips.total,
             "skipped_in_row": self._skips.in_row,
             "worse": self._worse,
+            "best_step": self._best_step,
         }
 
     def _create_optimizer(self) -> torch.optim.AdamW:
@@ -297,17 +293,34 @@ class TextLearner:
     def _look(self, held_out: Sequence[Example], objective: Objective[Example]) -> None:
         if not self.config.patience or not held_out:
             return
-        loss = self.loss(held_out, objective)
+        with self._averaged():
+            loss = self.loss(held_out, objective)
         if loss < self._best_loss:
-            self._best_loss, self._worse, self._best = loss, 0, _copies(self._named)
+            self._best_loss, self._best_step, self._worse = loss, self.step, 0
+            self._best = _copies(self._average or self._named)
         else:
             self._worse += 1
 
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The model with the averaged weights, where there are any."""
+        last = _copies(self._named) if self._average else {}
+        self._put(self._average)
+        try:
+            yield
+        finally:
+            self._put(last)
+
+    def _end_fit(self) -> None:
+        self._put(self._best or self._average)
+        if self._average:
+            self._average = _copies(self._named)
+        self._best_loss, self._best_step, self._worse, self._best = math.inf, 0, 0, {}
+
     @torch.no_grad()
-    def _take_best(self) -> None:
-        for name, weight in self._best.items():
+    def _put(self, weights: Mapping[str, Tensor]) -> None:
+        for name, weight in weights.items():
             self._named[name].copy_(weight)
-        self._best_loss, self._worse, self._best = math.inf, 0, {}
 
     def _saved(self, folder: Path, tensors: Mapping[str, Tensor], kind: str) -> dict[str, Tensor]:
         return {
