@@ -26,6 +26,45 @@ VALUE: int
 class InputError(ValueError):
     """A user's input breaks the rules or the notation of a game; the message quotes it."""
 
+class Setting:
+    """A setting as the core declares it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str:
+        """ "bool", "int", "float" or "choice"."""
+    @property
+    def section(self) -> str:
+        """Of the settings file; "" where code alone sets it."""
+    @property
+    def initial(self) -> Any:
+        """Its value where code sets nothing."""
+    @property
+    def default(self) -> Any:
+        """Its value where a user sets nothing."""
+    @property
+    def noiseless(self) -> Any:
+        """What it is in a search without noise; None where that is the same."""
+    @property
+    def allowed(self) -> tuple[float, float, bool] | None:
+        """What a user may set: least, most, and whether the least itself is out; of numbers."""
+    @property
+    def holds(self) -> tuple[float, float, bool] | None:
+        """What the core takes, likewise."""
+    @property
+    def choices(self) -> str:
+        """Of a choice what a user may set, joined by ", "; else ""."""
+    @property
+    def games_only(self) -> bool:
+        """Whether proposed trees need it at `initial`."""
+    @property
+    def in_core(self) -> bool:
+        """Whether it is a field; else what proposes moves reads it."""
+    @property
+    def does(self) -> str:
+        """What it does, for users."""
+
 class State:
     """A position under play.
 
@@ -291,40 +330,16 @@ class Requests:
 class SearchParams:
     """Settings of a search; every field is a keyword argument and an attribute.
 
-    Trees and Pool raise InputError for a field out of range.
+    What there is and what each does: `search_settings`. Trees and Pool raise InputError for a field out of
+    range.
     """
 
     def __init__(self, **fields: Any) -> None: ...
-    rule: str  # "puct", "uct", "gumbel" or "gumbel-full"
-    policy_temperature: float
-    c_puct: float
-    c_puct_growth: float
-    c_puct_base: float
-    c_puct_spread: float
-    fpu_reduction: float
-    noise_fraction: float
-    noise_alpha_total: float
-    noise_shaped: bool
-    forced_playouts: float
-    considered_actions: int
-    gumbel_scale: float
-    c_visit: float
-    c_scale: float
-    lcb_deviations: float
-    early_stop: bool
-    root_temperature: float
-    proofs: bool
-    reuse: bool
-    transpositions: bool
-    max_in_flight: int
-    max_tree_mb: float
-    initial_proposals: int
-    more_proposals: int
-    widening_factor: float
-    widening_exponent: float
-    max_proposals: int
-    fruitless_requests: int
-    max_step_tokens: int
+    def __getattr__(self, name: str) -> Any: ...
+    def __setattr__(self, name: str, value: Any) -> None: ...
+
+def search_settings() -> list[Setting]:
+    """The settings of a search, as cpp/search/settings.def declares them."""
 
 class Trees:
     """Search trees, many at once, answered in batches."""
@@ -403,23 +418,16 @@ def rollout(requests: Requests, seed: int) -> DenseReply:
 class PlayParams:
     """Settings of self-play; every field is a keyword argument and an attribute.
 
-    Pool raises InputError for a field out of range.
+    What there is: `play_settings`; what each does: engine.config.SelfplayConfig. Pool raises InputError for a
+    field out of range.
     """
 
     def __init__(self, **fields: Any) -> None: ...
-    simulations: int
-    fast_simulations: int
-    full_search_fraction: float
-    max_opening_plies: int
-    wide_opening_fraction: float
-    wide_opening_plies: int
-    temperature: float
-    final_temperature: float
-    temperature_half_life: float
-    asymmetric_fraction: float
-    asymmetric_ratio: float
-    resign_plies: int
-    resign_holdout: float
+    def __getattr__(self, name: str) -> Any: ...
+    def __setattr__(self, name: str, value: Any) -> None: ...
+
+def play_settings() -> list[Setting]:
+    """The settings of self-play that a pool knows, as cpp/selfplay/settings.def declares them."""
 
 class Pool:
     """Games side by side, each with its own tree, played by one caller.

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
 
+from engine import _core
 from engine.errors import UserError
 from engine.setting import explain
 
@@ -35,85 +44,60 @@ class Section(BaseModel):
         return value
 
 
-class SearchConfig(Section):
+if TYPE_CHECKING:
+
+    class Declared(Section):
+        """A section whose settings the core declares; what they are is known once it is loaded."""
+
+        model_config = ConfigDict(extra="allow")
+
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    Declared = Section
+
+
+D = TypeVar("D", bound=Declared)
+
+
+def declared(section: str) -> Callable[[type[D]], type[D]]:
+    """Give a model the settings of a section, in the order of their table: cpp/search/settings.def."""
+
+    def with_settings(model: type[D]) -> type[D]:
+        fields: dict[str, Any] = {
+            each.name: _field(each) for each in _core.search_settings() if each.section == section
+        }
+        return create_model(
+            model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **fields
+        )
+
+    return with_settings
+
+
+def _field(setting: _core.Setting) -> tuple[Any, Any]:
+    """Type of a setting, and default, range and description as pydantic takes them."""
+    kind: Any = {"bool": bool, "int": int, "float": float}.get(setting.kind)
+    if kind is None:
+        kind = Literal[tuple(setting.choices.split(", "))]
+    bounds: dict[str, Any] = {}
+    if setting.allowed:
+        least, most, is_open = setting.allowed
+        bounds = {"gt" if is_open else "ge": least, "le": most}
+    return kind, Field(setting.default, description=setting.does, **bounds)
+
+
+@declared("search")
+class SearchConfig(Declared):
     """The tree search in self-play; the arena and the protocols take it without noise."""
 
-    rule: Literal["puct", "gumbel", "gumbel-full"] = "puct"
-    """PUCT; or at the root Gumbel noise with sequential halving, the improved policy as target (Danihelka
-    et al. 2022), and below it PUCT or, `gumbel-full`, the deterministic rule of the same paper."""
-    c_puct: float = Field(1.5, ge=0, le=100)
-    """Weight of the prior against the value in PUCT (Silver et al. 2017, methods, "Search")."""
-    c_puct_growth: float = Field(0.0, ge=0, le=100)
-    """Growth of c_puct with ln((visits + c_puct_base) / c_puct_base) (Silver et al. 2018)."""
-    c_puct_base: float = Field(500.0, gt=0, le=1e9)
-    """Visits at which that growth sets in."""
-    c_puct_spread: float = Field(0.0, ge=0, le=1)
-    """Share of c_puct that follows the spread of the values found below a node (KataGo's "dynamic
-    variance-scaled cPUCT"; there 0.85)."""
-    policy_temperature: float = Field(1.5, gt=0, le=100)
-    """Softmax temperature of the network's priors at every node; above 1 it guards against their
-    overconfidence, in self-play and in play."""
-    fpu_reduction: float = Field(0.2, ge=0, le=2)
-    """An unvisited move counts as the node's value less this times the root of the visited prior."""
-    noise_fraction: float = Field(0.25, ge=0, le=1)
-    """Share of Dirichlet noise in the root's priors."""
-    noise_alpha_total: float = Field(10.0, gt=0, le=1000)
-    """Dirichlet concentration summed over the legal moves; each gets an equal part."""
-    noise_shaped: bool = False
-    """Deal half of that to moves whose prior stands out (KataGo's "shaped Dirichlet noise")."""
-    root_temperature: float = Field(1.0, gt=0, le=100)
-    """Priors at the root are flattened by this softmax temperature."""
-    forced_playouts: float = Field(0.0, ge=0, le=100)
-    """k: in full searches a move at the root that has any visits gets at least sqrt(k prior visits), and the
-    policy target leaves out those that only force explains (Wu 2019, section 3.2; there 2)."""
-    considered_actions: int = Field(16, ge=1, le=100_000)
-    """Gumbel: moves that sequential halving starts with."""
-    gumbel_scale: float = Field(1.0, ge=0, le=100)
-    """Gumbel: of the noise that draws them."""
-    c_visit: float = Field(50.0, ge=0, le=1e6)
-    """Gumbel: values count (c_visit + most visits) c_scale against logits (equation 8)."""
-    c_scale: float = Field(1.0, gt=0, le=1e6)
-    """Gumbel: weight of values against logits, likewise."""
-    lcb_deviations: float = Field(0.0, ge=0, le=100)
-    """Play the move of the highest value less this times its standard error, among those with visits enough;
-    0 plays the most visited."""
-    early_stop: bool = False
-    """End a search that gives no policy target once no visits left could change the move."""
-    proofs: bool = True
-    """Back up proven wins, draws and losses and stop searching what is proven."""
-    reuse: bool = True
-    """Keep the subtree of the move played."""
-    transpositions: bool = False
-    """One node for each position, however it is reached (KataGo's docs/GraphSearch.md): a node's value is the
-    mean of its own evaluation and its children's values, weighted by the visits of its edges."""
-    max_tree_mb: float = Field(256.0, gt=0, le=65536)
-    """Memory of one tree; at the cap the move is chosen from what there is."""
 
-
-class ProposalConfig(Section):
+@declared("proposals")
+class ProposalConfig(Declared):
     """Trees whose moves a language model proposes, beside the settings of their search.
 
     They have no noise at the root: what is tried there is varied by sampling and by widening. Sequential
     halving gives a move that came late one visit at once, and lets it catch up while it promises most.
     """
-
-    initial_proposals: int = Field(1, ge=1, le=32768)
-    """Moves asked for at a node's first visit."""
-    more_proposals: int = Field(1, ge=1, le=32768)
-    """Moves asked for each time that a node widens."""
-    fruitless_requests: int = Field(2, ge=1, le=255)
-    """Such requests in a row that bring no new move, after which a node is asked no more."""
-    widening_factor: float = Field(0.5, ge=0, le=1e6)
-    """A node of N visits may have this times N to the power widening_exponent moves (progressive widening,
-    Coulom 2007; Couetoux et al. 2011, section 3)."""
-    widening_exponent: float = Field(0.75, ge=0, le=1)
-    """0: no widening."""
-    max_proposals: int = Field(64, ge=1, le=32768)
-    """Moves of a node."""
-    distinct: bool = True
-    """No move of a node is proposed twice: drawn without replacement, each weighs its probability."""
-    max_step_tokens: int = Field(16, ge=1, le=1_000_000)
-    """Most tokens that one move may cost. A tree with a budget sets as many aside for each move."""
 
 
 class SelfplayConfig(Section):

@@ -90,12 +90,8 @@ def search_params(config: SearchConfig, *, noise: bool = False) -> _core.SearchP
     """Settings for the core; without `noise` the root's priors stay as the network gives them."""
     fields = config.model_dump()
     if not noise:
-        fields |= {
-            "noise_fraction": 0.0,
-            "root_temperature": 1.0,
-            "gumbel_scale": 0.0,
-            "forced_playouts": 0.0,
-        }
+        quiet = {each.name: each.noiseless for each in _core.search_settings()}
+        fields |= {name: value for name, value in quiet.items() if value is not None}
     return _core.SearchParams(**fields)
 
 
@@ -104,10 +100,11 @@ def proposed_params(config: SearchConfig, proposals: ProposalConfig) -> _core.Se
 
     Raises UserError where the search is to know positions or the spread of values, as only games' trees do.
     """
-    for field in ("c_puct_spread", "lcb_deviations", "transpositions"):
-        if value := getattr(config, field):
-            raise UserError(f"setting 'search.{field}' = {value} is not for proposed trees; leave it out")
     params = search_params(config)
-    for field, value in proposals.model_dump(exclude={"distinct"}).items():
-        setattr(params, field, value)
+    for setting in _core.search_settings():
+        if setting.games_only and (value := getattr(config, setting.name)) != setting.initial:
+            key = f"{setting.section}.{setting.name}"
+            raise UserError(f"setting '{key}' = {value} is not for proposed trees; leave it out")
+        if setting.section == "proposals" and setting.in_core:
+            setattr(params, setting.name, getattr(proposals, setting.name))
     return params

@@ -4,6 +4,7 @@
 #include "bindings/game_columns.h"
 #include "bindings/pickling.h"
 #include "bindings/search/requests.h"
+#include "bindings/setting.h"
 #include "core/memory.h"
 #include "core/range.h"
 #include "selfplay/pool.h"
@@ -107,21 +108,8 @@ struct PyReplayWindow : Exclusive {
 
 void register_pool(py::module_& module) {
   py::class_<PlayParams> params(module, "PlayParams");
-  params.def(py::init(&from_keywords<PlayParams>))
-      .def_readwrite("simulations", &PlayParams::simulations)
-      .def_readwrite("fast_simulations", &PlayParams::fast_simulations)
-      .def_readwrite("full_search_fraction", &PlayParams::full_search_fraction)
-      .def_readwrite("max_opening_plies", &PlayParams::max_opening_plies)
-      .def_readwrite("wide_opening_fraction", &PlayParams::wide_opening_fraction)
-      .def_readwrite("wide_opening_plies", &PlayParams::wide_opening_plies)
-      .def_readwrite("temperature", &PlayParams::temperature)
-      .def_readwrite("final_temperature", &PlayParams::final_temperature)
-      .def_readwrite("temperature_half_life", &PlayParams::temperature_half_life)
-      .def_readwrite("asymmetric_fraction", &PlayParams::asymmetric_fraction)
-      .def_readwrite("asymmetric_ratio", &PlayParams::asymmetric_ratio)
-      .def_readwrite("resign_plies", &PlayParams::resign_plies)
-      .def_readwrite("resign_holdout", &PlayParams::resign_holdout);
-  define_pickling(params);
+  bind_settings(params);
+  module.def("play_settings", &settings_of<PlayParams>);
 
   py::class_<PyPool> pool(module, "Pool");
   refuse_pickling(pool);

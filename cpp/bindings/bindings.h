@@ -38,6 +38,7 @@ inline void check_signals() {
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
 }
 
+void register_setting(py::module_& module);
 void register_game(py::module_& module);
 void register_chess(py::module_& module);
 void register_go(py::module_& module);

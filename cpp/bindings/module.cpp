@@ -16,6 +16,7 @@ void seal_classes(const pybind11::module_& module) {
 
 PYBIND11_MODULE(_core, module) {
   module.doc() = "Rules, search, self-play and record decoding.";
+  selfplay::register_setting(module);
   selfplay::register_game(module);
   selfplay::register_chess(module);
   selfplay::register_go(module);

@@ -61,20 +61,8 @@ std::unique_ptr<State> replayed(const Game& game, const GameRecord& record) {
 }  // namespace
 
 void check(const PlayParams& play) {
-  constexpr double kLarge = 1e6;  // wider than engine/config.py
-  require_range("simulations", play.simulations, 1, kMostSimulations / 2);
-  require_range("fast_simulations", play.fast_simulations, 1, kMostSimulations / 2);
-  require_range("full_search_fraction", play.full_search_fraction, 0, 1);
-  require_range("max_opening_plies", play.max_opening_plies, 0, kLarge);
-  require_range("wide_opening_fraction", play.wide_opening_fraction, 0, 1);
-  require_range("wide_opening_plies", play.wide_opening_plies, 0, kLarge);
-  require_range("temperature", play.temperature, 0, kLarge);
-  require_range("final_temperature", play.final_temperature, 0, kLarge);
-  require_range("temperature_half_life", play.temperature_half_life, kAboveZero, 1e9);
-  require_range("asymmetric_fraction", play.asymmetric_fraction, 0, 1);
-  require_range("asymmetric_ratio", play.asymmetric_ratio, 1, kLarge);
-  require_range("resign_plies", play.resign_plies, 1, kLarge);
-  require_range("resign_holdout", play.resign_holdout, 0, 1);
+  PlayParams::for_each_setting(
+      [&](const Setting& setting, auto field) { require_holds(setting, play.*field); });
 }
 
 Pool::Pool(const Game& game, const SearchParams& search, const PlayParams& play, std::uint64_t seed,

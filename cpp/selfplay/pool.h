@@ -13,21 +13,21 @@
 
 namespace selfplay {
 
-// Settings of self-play. engine/config.py says what each means to a user.
+// Settings of self-play, as selfplay/settings.def declares them.
 struct PlayParams {
-  int simulations = 100;
-  int fast_simulations = 20;
-  double full_search_fraction = 1;
-  int max_opening_plies = 2;
-  double wide_opening_fraction = 0;
-  int wide_opening_plies = 16;
-  double temperature = 1;
-  double final_temperature = 0.2;
-  double temperature_half_life = 8;
-  double asymmetric_fraction = 0;
-  double asymmetric_ratio = 8;
-  int resign_plies = 3;
-  double resign_holdout = 0;
+#define SETTING(TYPE, NAME, INITIAL, ...) TYPE NAME = static_cast<TYPE>(INITIAL);
+#include "selfplay/settings.def"
+#undef SETTING
+
+  // Calls visit(setting, field) for every setting, with a pointer to the member.
+  template <typename Visit>
+  static void for_each_setting(Visit visit) {
+#define SETTING(TYPE, NAME, INITIAL, ...)                                                      \
+  visit(declared<TYPE>({.name = #NAME, .initial = static_cast<double>(INITIAL), __VA_ARGS__}), \
+        &PlayParams::NAME);
+#include "selfplay/settings.def"
+#undef SETTING
+  }
 };
 
 inline constexpr int kMostSlots = 65536;

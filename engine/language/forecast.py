@@ -188,7 +188,7 @@ def tokens_of_one(config: TextConfig, length: float) -> float:
     sampling = config.sample
     if sampling.simulations == 0:
         return sampling.samples * (2 if sampling.rationalize else 1) * length
-    searched = ASKING * sampling.simulations * config.proposals.initial_proposals * length
+    searched: float = ASKING * sampling.simulations * config.proposals.initial_proposals * length
     return min(searched, sampling.tree_tokens or searched)
 
 

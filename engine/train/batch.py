@@ -65,4 +65,5 @@ def _tree_bytes(game: _core.Game, config: Config) -> float:
     """Of a tree of two searches, each node with twice the moves that the game starts with."""
     edges = 2 * len(game.initial().legal_actions()) + 7
     nodes = 2 * max(config.selfplay.simulations, config.selfplay.fast_simulations)
-    return min(nodes * (48 + 16 * edges), config.search.max_tree_mb * 2**20)
+    most: float = config.search.max_tree_mb * 2**20
+    return min(nodes * (48 + 16 * edges), most)

@@ -1,5 +1,6 @@
 #include "bindings/pickling.h"
 #include "bindings/search/requests.h"
+#include "bindings/setting.h"
 #include "core/random.h"
 #include "core/range.h"
 
@@ -99,22 +100,6 @@ class Trees : public Exclusive {
   const Forest& forest() const { return forest_; }
 
  private:
-  static void check_proposed(const SearchParams& params) {
-    const auto need = [](bool holds, const char* message) {
-      if (!holds) throw py::value_error(message);
-    };
-    need(params.initial_proposals >= 1, "initial_proposals is below 1");
-    need(params.more_proposals >= 1, "more_proposals is below 1");
-    need(params.fruitless_requests >= 1 && params.fruitless_requests <= 255,
-         "fruitless_requests is not in 1 to 255");
-    need(params.max_proposals >= 1 && params.max_proposals <= kMostProposals,
-         "max_proposals is not in 1 to 32768");
-    need(params.max_step_tokens >= 0, "max_step_tokens is negative");
-    need(params.c_puct_spread == 0 && params.lcb_deviations == 0,
-         "c_puct_spread and lcb_deviations need trees of a game");
-    need(!params.transpositions, "transpositions need trees of a game");
-  }
-
   void check_tokens(TokenBudget tokens) const {
     if (!tokens) return;
     if (*tokens < 0) throw py::value_error("a budget of " + std::to_string(*tokens) + " tokens is negative");
@@ -188,57 +173,13 @@ py::dict columns_dict(const TreeColumns& columns) {
   return result;
 }
 
-constexpr const char* kRules[] = {"puct", "uct", "gumbel", "gumbel-full"};  // in the order of Rule
-
-void set_rule(SearchParams& params, const std::string& rule) {
-  const auto found = std::find(std::begin(kRules), std::end(kRules), rule);
-  if (found == std::end(kRules)) {
-    throw py::value_error("rule '" + rule + "' is none of puct, uct, gumbel, gumbel-full");
-  }
-  params.rule = static_cast<Rule>(found - std::begin(kRules));
-}
-
-void register_params(py::module_& module) {
-  py::class_<SearchParams> params(module, "SearchParams");
-  params.def(py::init(&from_keywords<SearchParams>))
-      .def_property(
-          "rule", [](const SearchParams& params) { return kRules[static_cast<int>(params.rule)]; }, &set_rule)
-      .def_readwrite("policy_temperature", &SearchParams::policy_temperature)
-      .def_readwrite("c_puct", &SearchParams::c_puct)
-      .def_readwrite("c_puct_growth", &SearchParams::c_puct_growth)
-      .def_readwrite("c_puct_base", &SearchParams::c_puct_base)
-      .def_readwrite("c_puct_spread", &SearchParams::c_puct_spread)
-      .def_readwrite("forced_playouts", &SearchParams::forced_playouts)
-      .def_readwrite("noise_shaped", &SearchParams::noise_shaped)
-      .def_readwrite("considered_actions", &SearchParams::considered_actions)
-      .def_readwrite("gumbel_scale", &SearchParams::gumbel_scale)
-      .def_readwrite("c_visit", &SearchParams::c_visit)
-      .def_readwrite("c_scale", &SearchParams::c_scale)
-      .def_readwrite("lcb_deviations", &SearchParams::lcb_deviations)
-      .def_readwrite("early_stop", &SearchParams::early_stop)
-      .def_readwrite("fpu_reduction", &SearchParams::fpu_reduction)
-      .def_readwrite("noise_fraction", &SearchParams::noise_fraction)
-      .def_readwrite("noise_alpha_total", &SearchParams::noise_alpha_total)
-      .def_readwrite("root_temperature", &SearchParams::root_temperature)
-      .def_readwrite("proofs", &SearchParams::proofs)
-      .def_readwrite("reuse", &SearchParams::reuse)
-      .def_readwrite("transpositions", &SearchParams::transpositions)
-      .def_readwrite("max_in_flight", &SearchParams::max_in_flight)
-      .def_readwrite("max_tree_mb", &SearchParams::max_tree_mb)
-      .def_readwrite("initial_proposals", &SearchParams::initial_proposals)
-      .def_readwrite("more_proposals", &SearchParams::more_proposals)
-      .def_readwrite("widening_factor", &SearchParams::widening_factor)
-      .def_readwrite("widening_exponent", &SearchParams::widening_exponent)
-      .def_readwrite("max_proposals", &SearchParams::max_proposals)
-      .def_readwrite("fruitless_requests", &SearchParams::fruitless_requests)
-      .def_readwrite("max_step_tokens", &SearchParams::max_step_tokens);
-  define_pickling(params);
-}
-
 }  // namespace
 
 void register_search(py::module_& module) {
-  register_params(module);
+  py::class_<SearchParams> params(module, "SearchParams");
+  bind_settings(params);
+  module.def("search_settings", &settings_of<SearchParams>);
+
   py::class_<Trees> trees(module, "Trees");
   refuse_pickling(trees);
   trees

@@ -110,15 +110,4 @@ py::array_t<T> to_array(const std::vector<T>& values) {
   return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
-// Sets the fields of a settings struct from keyword arguments; TypeError for an unknown one.
-template <typename Params>
-Params from_keywords(const py::kwargs& fields) {
-  py::object params = py::cast(Params{});
-  for (const auto& [key, value] : fields) {
-    if (!py::hasattr(params, key)) throw py::type_error("unknown field '" + py::cast<std::string>(key) + "'");
-    py::setattr(params, key, value);
-  }
-  return py::cast<Params>(params);
-}
-
 }  // namespace selfplay

@@ -167,6 +167,22 @@ def test_all_trees_share_their_calls(policy: Policy, monkeypatch: pytest.MonkeyP
     assert np.mean(calls) > 20, "requests of 40 problems come in batches"
 
 
+def test_every_setting_of_what_proposes_changes_a_search(policy: Policy) -> None:
+    settings = [each for each in _core.search_settings() if not each.in_core]
+    assert "distinct" in {each.name for each in settings}
+    prompts = TASK.prompts("test", 2, 0)
+
+    def found(**fields: object) -> str:
+        proposals = ProposalConfig(**WIDE, max_step_tokens=2, **fields)
+        config = SearchConfig()
+        return str(search_completions(TASK, policy, prompts, Plan(8), config, proposals, verify, seed=4))
+
+    assert found() == found()
+    for each in settings:
+        assert each.kind == "bool", "say below what else it may be"
+        assert found(**{each.name: not each.default}) != found(), each.name
+
+
 def test_a_budget_holds_for_a_task_of_long_steps(policy: Policy) -> None:
     class Long(Digits):
         max_step_tokens = 24
