@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from engine.config import Section, read_toml
+import tomli_w
+
+from engine.config import MAX_TOML_BYTES, Section, read_toml
 from engine.errors import CorruptFileError, UserError
 from engine.run.layout import CONFIG, COPY
 from engine.run.manifest import FORMAT, read_manifests
@@ -148,26 +150,18 @@ def versions() -> dict[str, str]:
 
 
 def toml_text(content: Mapping[str, Any]) -> str:
-    """Nested settings as TOML: scalars and lists of scalars, then a table for each mapping."""
-    lines = _lines(content, ())
-    return "\n".join(lines).strip() + "\n"
+    """Settings as TOML that reads back equal.
 
-
-def _lines(content: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
-    scalars = {key: value for key, value in content.items() if not isinstance(value, Mapping)}
-    lines = ["", f"[{'.'.join(path)}]"] if path and scalars else []
-    lines += [f"{key} = {_value(value)}" for key, value in scalars.items()]
-    for key, value in content.items():
-        if isinstance(value, Mapping):
-            lines += _lines(value, (*path, key))
-    return lines
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_value(item) for item in value)}]"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return repr(value)
+    Raises UserError for what cannot be: text that UTF-8 cannot hold, and more than a settings file may have.
+    """
+    text = tomli_w.dumps(content)
+    try:
+        num_bytes = len(text.encode())
+    except UnicodeEncodeError as error:
+        line = ascii(text[text.rfind("\n", 0, error.start) + 1 : error.end])[1:-1]
+        raise UserError(f"setting {line[:80]}: text that UTF-8 cannot hold; give other words") from error
+    if num_bytes > MAX_TOML_BYTES:
+        raise UserError(
+            f"settings have {num_bytes:,} bytes as TOML, over {MAX_TOML_BYTES:,}; give shorter ones"
+        )
+    return text

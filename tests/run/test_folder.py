@@ -6,7 +6,6 @@ import itertools
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,10 @@ import torch
 from small_run import COMMITS, CONFIG, GAME, commit, content, make_checkpoint, make_run, two_games
 
 from engine.checkpoint import Checkpoint, load_checkpoint
-from engine.config import build_config
 from engine.errors import CorruptFileError, UserError
-from engine.game_run import Run, read_config, read_run
+from engine.game_run import Run, read_run
 from engine.run import storage
 from engine.run.layout import REPLAY
-from engine.run.settings_file import toml_text
 from engine.selfplay.game_table import num_positions, read_games, split_games, write_games
 
 
@@ -252,23 +249,6 @@ def test_a_full_disk_leaves_the_commit_before(tmp_path: Path, monkeypatch: pytes
         commit(run, 3)
     make_run(tmp_path / "whole", 3)
     assert content(tmp_path / "run") == content(tmp_path / "whole")
-
-
-def test_settings_come_back(tmp_path: Path) -> None:
-    config = build_config(
-        {"game": 'my.games:"Ünï"\\\n\x7f', "learner": {"weight_decay": 1e-7}, "seed": 2**63 - 1}
-    )
-    Run.create(tmp_path / "run", config).close()
-    assert read_config(tmp_path / "run") == config
-    versions = tomllib.loads((tmp_path / "run" / "config.toml").read_text())["versions"]
-    assert versions["format"] == 1
-    assert versions["torch"]
-
-
-def test_toml_text() -> None:
-    values = {"a": 1, "b": [True, 1e-5, "x"], "c": {"d": {"e": "f"}, "g": 2.0}, "h": {}}
-    text = toml_text(values)
-    assert tomllib.loads(text) == {name: value for name, value in values.items() if value}
 
 
 def test_damaged_and_newer_settings_are_refused(tmp_path: Path) -> None:
