@@ -292,7 +292,11 @@ class ProposalReply:
     ) -> None: ...
 
 class Requests:
-    """A batch of questions of a search; empty once it is answered or its trees are forgotten."""
+    """A batch of questions of a search; empty once it is answered or its trees are forgotten.
+
+    Each `select` gives another. It keeps alive who asks, and only `backup` of that one takes the answers, once:
+    InputError for those of another's, of an answered, a forgotten or an empty batch, and nothing has changed.
+    """
 
     def __len__(self) -> int: ...
     @property
@@ -375,7 +379,11 @@ class Trees:
         meanwhile is in the batch after them.
         """
     def backup(self, requests: Requests, reply: DenseReply | ProposalReply) -> None:
-        """Take the answers to a batch that `select` of these trees gave; ValueError where they do not fit."""
+        """Take the answers to a batch that `select` of these trees gave.
+
+        InputError where these trees wait for none to it, ValueError where the answers do not fit it; nothing
+        has changed then.
+        """
     def root(self, tree: int) -> dict[str, Any]:
         """What the search found at a root.
 
@@ -460,14 +468,15 @@ class Pool:
 
         Empty once the moves are made. Raise InputError for a game without any choice.
         """
-    def backup(self, requests: Requests, reply: DenseReply) -> None: ...
+    def backup(self, requests: Requests, reply: DenseReply) -> None:
+        """As `Trees.backup`."""
     def take_games(self) -> dict[str, Any]:
         """Finished games since the last call as columns (engine.selfplay.game_table), then forget them."""
     def snapshot(self) -> dict[str, Any]:
         """Games under way, in the columns of take_games."""
     def restore(self, games: dict[str, Any], next_id: int) -> None:
-        """Go on with the games of a snapshot; ValueError or TypeError as ReplayWindow.append, and for a game
-        that is over."""
+        """Go on with the games of a snapshot; batches not answered are forgotten. ValueError or TypeError as
+        ReplayWindow.append, and for a game that is over."""
     @property
     def next_id(self) -> int: ...
     def new_weights(self, checkpoint: int, resign_below: float = -1) -> None:

@@ -30,13 +30,13 @@ struct PyPool : Exclusive {
     pool.forest().on_poll(check_signals);
   }
 
-  Batch& select(std::size_t most) {
+  py::object select(std::size_t most) {
     RequestList* list;
     {
       const Unlocked unlocked;
       list = &pool.select(most);
     }
-    return batches.of(*list);
+    return batches.give(*list, py::cast(this));
   }
 
   py::dict stats() {
@@ -121,7 +121,7 @@ void register_pool(py::module_& module) {
       .def(
           "start", [](PyPool& self, std::int64_t positions) { self.pool.start(positions); },
           py::arg("positions"))
-      .def("select", &PyPool::select, py::arg("most") = kNoLimit, py::return_value_policy::reference_internal)
+      .def("select", &PyPool::select, py::arg("most") = kNoLimit)
       .def(
           "backup",
           [](PyPool& self, Batch& batch, const DenseReply& reply) { backup_dense(self, batch, reply); },

@@ -32,10 +32,11 @@ void Forest::drop_nodes() {
 }
 
 RequestList& Forest::free_batch() {
-  for (RequestList& batch : batches_) {
-    if (batch.empty()) return batch;
-  }
-  return batches_.emplace_back();
+  const auto free =
+      std::find_if(batches_.begin(), batches_.end(), [](const RequestList& batch) { return batch.empty(); });
+  RequestList& batch = free == batches_.end() ? batches_.emplace_back() : *free;
+  batch.number = ++batches_begun_;
+  return batch;
 }
 
 // Gives out the requests of a batch that ask for a verdict and holds the others back; where none does, all

@@ -17,8 +17,11 @@ struct Request {
   std::int32_t leaf;
 };
 
-// Requests that one reply answers; empty once it has, or once their trees have been forgotten.
-using RequestList = std::vector<Request>;
+// Requests that one reply answers; empty once it has, or once their trees have been forgotten. Its memory is
+// used again for others, which have another number.
+struct RequestList : std::vector<Request> {
+  std::uint64_t number = 0;
+};
 
 class Forest {
  public:
@@ -138,7 +141,8 @@ class Forest {
   std::uint64_t rounds_ = 0;
   std::vector<Tree> trees_;
   std::deque<RequestList> batches_;  // as many as have ever waited side by side
-  RequestList* held_ = nullptr;      // one of those, which has not been given out yet and is not empty
+  std::uint64_t batches_begun_ = 0;
+  RequestList* held_ = nullptr;  // one of those, which has not been given out yet and is not empty
   std::vector<float> unturned_;
 };
 

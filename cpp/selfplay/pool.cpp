@@ -347,6 +347,7 @@ void Pool::restore(const GameColumns& games, std::int64_t next_id) {
   change([&, next_id = id_of("next_id", next_id)] {
     next_id_ = next_id;
     finished_ = GameColumns{};
+    forest_.drop_nodes();
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       slots_[i].record = games.game(i);
       draw_shares(slots_[i]);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -33,7 +34,12 @@ def run_hostile(*words: object) -> list[str]:
             else [sys.executable, script, *words]
         )
         done = subprocess.run(
-            [str(word) for word in command], capture_output=True, text=True, errors="replace", timeout=1200
+            [str(word) for word in command],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=1200,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         lines = done.stdout.splitlines()
         if done.returncode == 0 and lines[-1:] == ["SURVIVED"]:
@@ -184,7 +190,7 @@ def test_requests_are_answered_where_they_came_from() -> None:
     one, other = (_core.Trees(CONNECT4, _core.SearchParams()) for _ in range(2))
     one.add(CONNECT4.initial())
     requests = one.select(5)
-    with pytest.raises(ValueError, match="these requests come from elsewhere"):
+    with pytest.raises(InputError, match="these requests come from elsewhere"):
         other.backup(requests, _core.uniform(requests))
     one.backup(requests, _core.uniform(requests))
 

@@ -15,6 +15,7 @@ from pseudo import pseudo_reply
 
 from engine import _core
 from engine.config import build_config
+from engine.errors import InputError
 from engine.evaluator.evaluator import Pipeline
 from engine.search import exchange, search
 from engine.selfplay.caller import Caller, StoppedError
@@ -185,7 +186,7 @@ def test_a_batch_whose_trees_are_forgotten_is_empty() -> None:
     assert [len(first), len(second)] == [2, 0]
     trees.drop()
     assert len(first) == 0
-    with pytest.raises(ValueError, match=r"wdl is not \[B, 3\]"):
+    with pytest.raises(InputError, match="forgotten since"):
         trees.backup(first, _core.DenseReply(np.zeros((2, 3), np.float32), np.zeros((2, 7), np.float32)))
 
 

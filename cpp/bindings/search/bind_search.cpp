@@ -55,7 +55,7 @@ class Trees : public Exclusive {
     return to_array(result);
   }
 
-  Batch& select(std::uint32_t simulations, std::size_t most, bool endings_first) {
+  py::object select(std::uint32_t simulations, std::size_t most, bool endings_first) {
     if (simulations > kMostSimulations) {
       throw InputError("simulations is " + std::to_string(simulations) + "; give at most " +
                        std::to_string(kMostSimulations));
@@ -68,7 +68,7 @@ class Trees : public Exclusive {
       list = endings_first ? &forest_.gather_endings_first(limit, idle, most)
                            : &forest_.gather(limit, idle, most);
     }
-    return batches_.of(*list);
+    return batches_.give(*list, py::cast(this));
   }
 
   void advance(std::size_t index, Action action) {
@@ -209,7 +209,7 @@ void register_search(py::module_& module) {
       .def("clear", [](Trees& trees) { trees.forest().clear(); })
       .def("__len__", [](Trees& trees) { return trees.forest().size(); })
       .def("select", &Trees::select, py::arg("simulations"), py::arg("most") = kNoLimit,
-           py::arg("endings_first") = false, py::return_value_policy::reference_internal)
+           py::arg("endings_first") = false)
       .def(
           "backup",
           [](Trees& trees, Batch& batch, const DenseReply& reply) { backup_dense(trees, batch, reply); },

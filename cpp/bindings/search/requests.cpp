@@ -47,7 +47,24 @@ void check_request(Batch& batch, std::size_t row, std::int64_t moves, const std:
         name + " may cost " + std::to_string(leaf.reserved) + " tokens and cost " + std::to_string(*tokens));
 }
 
+const RequestList kNone;
+
 }  // namespace
+
+const RequestList& Batch::list() const { return list_->number == number_ ? *list_ : kNone; }
+
+RequestList& Batch::to_answer(const Exclusive& owner) {
+  const auto need = [](bool holds, const char* message) {
+    if (!holds) throw InputError(message);
+  };
+  need(&owner == owner_, "these requests come from elsewhere; answer where `select` gave them");
+  need(asked_ > 0, "these requests are none: `select` found nothing to ask; there is no answer to take");
+  need(!answered_, "these requests have been answered already; `select` gives the next");
+  need(size() > 0,
+       "these requests have been forgotten since: what asked was cleared, dropped or begun anew; select "
+       "again");
+  return *list_;
+}
 
 py::array Batch::kinds() const {
   return column<std::uint8_t>(*this, [this](const Request& request) {
@@ -86,7 +103,7 @@ py::array Batch::needs_value() const {
 py::tuple Batch::paths() const {
   std::vector<std::int64_t> offsets{0};
   std::vector<Action> actions;
-  for (const Request& request : *list_) {
+  for (const Request& request : list()) {
     const Tree& tree = forest_->tree(static_cast<std::size_t>(request.tree));
     const std::vector<Action> path = tree.path_actions(forest_->leaf(request));
     actions.insert(actions.end(), path.begin(), path.end());
@@ -97,44 +114,46 @@ py::tuple Batch::paths() const {
 
 py::array Batch::planes() {
   check(forest_->context().game != nullptr, "a proposed tree has no planes");
-  if (encoded_) return planes_;
+  auto& [_, memory, view] = *buffer_;
   const PlanesShape shape = forest_->context().game->planes_shape();
   const std::array<py::ssize_t, 4> wanted{static_cast<py::ssize_t>(size()), shape.planes, shape.height,
                                           shape.width};
-  if (buffer_.ndim() != 4 || buffer_.shape(0) < wanted[0]) {
+  if (wanted[0] == 0) return py::array_t<float>(wanted);
+  if (encoded_) return view;
+  if (memory.ndim() != 4 || memory.shape(0) < wanted[0]) {
     check_memory("the size of this batch's planes", static_cast<double>(wanted[0]) * shape.size() / 262144);
-    buffer_ = py::array_t<float>(wanted);
+    memory = py::array_t<float>(wanted);
   }
-  const bool is_same = is_intact(planes_) && planes_.data() == buffer_.data() && planes_.ndim() == 4 &&
-                       std::equal(wanted.begin(), wanted.end(), planes_.shape());
-  if (!is_same) planes_ = view_of(buffer_, wanted);
-  float* data = buffer_.mutable_data();
+  const bool is_same = is_intact(view) && view.data() == memory.data() && view.ndim() == 4 &&
+                       std::equal(wanted.begin(), wanted.end(), view.shape());
+  if (!is_same) view = view_of(memory, wanted);
+  float* data = memory.mutable_data();
   {
     const Unlocked unlocked;
     const SecondsTimer timer(forest_->context().phases.encode_s);
-    forest_->encode(*list_, data);
+    forest_->encode(list(), data);
   }
   encoded_ = true;
-  return planes_;
+  return view;
 }
 
 py::array Batch::legal() const {
   check(forest_->context().game != nullptr, "a proposed tree has no legal mask");
   py::array_t<bool> mask({static_cast<int>(size()), forest_->context().game->num_actions()});
-  forest_->legal(*list_, mask.mutable_data());
+  forest_->legal(list(), mask.mutable_data());
   return mask;
 }
 
 std::vector<Action> Batch::path(std::size_t index) const {
   if (index >= size())
     throw py::index_error("request " + std::to_string(index) + " of " + std::to_string(size()));
-  const Request& request = (*list_)[index];
+  const Request& request = list()[index];
   const Tree& tree = forest_->tree(static_cast<std::size_t>(request.tree));
   return tree.path_actions(forest_->leaf(request));
 }
 
 void backup_dense(const Exclusive& owner, Batch& batch, const DenseReply& reply) {
-  check(&owner == &batch.owner(), "these requests come from elsewhere; answer where `select` gave them");
+  RequestList& list = batch.to_answer(owner);
   Forest& forest = batch.forest();
   const auto rows = static_cast<py::ssize_t>(batch.size());
   check(forest.context().game != nullptr, "proposed trees take a ProposalReply");
@@ -146,11 +165,12 @@ void backup_dense(const Exclusive& owner, Batch& batch, const DenseReply& reply)
   const float* wdl = reply.wdl.data();
   const float* logits = reply.logits.data();
   const Unlocked unlocked;
-  forest.backup(batch.list(), wdl, logits);
+  forest.backup(list, wdl, logits);
+  batch.answered();
 }
 
 void backup_proposals(const Exclusive& owner, Batch& batch, const ProposalReply& reply) {
-  check(&owner == &batch.owner(), "these requests come from elsewhere; answer where `select` gave them");
+  RequestList& list = batch.to_answer(owner);
   Forest& forest = batch.forest();
   const auto rows = static_cast<py::ssize_t>(batch.size());
   check(forest.context().game == nullptr, "trees of a game take a DenseReply");
@@ -184,7 +204,20 @@ void backup_proposals(const Exclusive& owner, Batch& batch, const ProposalReply&
   const bool* exact = reply.exact ? reply.exact->data() : nullptr;
   const float* wdl = reply.wdl.data();
   const Unlocked unlocked;
-  forest.backup(batch.list(), wdl, offsets, columns, tokens, exact);
+  forest.backup(list, wdl, offsets, columns, tokens, exact);
+  batch.answered();
+}
+
+py::object Batches::give(RequestList& list, const py::handle& owner) {
+  auto buffer = std::find_if(buffers_.begin(), buffers_.end(),
+                             [&](const PlanesBuffer& known) { return known.list == &list; });
+  if (buffer == buffers_.end()) {
+    buffers_.push_back({&list, {}, {}});
+    buffer = std::prev(buffers_.end());
+  }
+  py::object batch = py::cast(Batch(*owner_, *forest_, list, *buffer));
+  py::detail::keep_alive_impl(batch, owner);
+  return batch;
 }
 
 py::dict stats_dict(const SearchStats& stats) {

@@ -8,12 +8,23 @@ namespace selfplay {
 
 inline constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
-// A batch of a forest. Its planes live in a buffer that the next batch in the same list uses again; the
-// array is the same object while the number of rows stays the same.
+// The memory of a batch's planes, which the next batch in the same list uses again.
+struct PlanesBuffer {
+  const RequestList* list;
+  py::array_t<float> memory;
+  py::array_t<float> view;  // the rows that the last batch filled
+};
+
+// A batch that a forest has given out, until it is answered or forgotten; it is empty then.
 class Batch {
  public:
-  Batch(Exclusive& owner, Forest& forest, RequestList& list)
-      : owner_(&owner), forest_(&forest), list_(&list) {}
+  Batch(Exclusive& owner, Forest& forest, RequestList& list, PlanesBuffer& buffer)
+      : owner_(&owner),
+        forest_(&forest),
+        list_(&list),
+        buffer_(&buffer),
+        number_(list.number),
+        asked_(list.size()) {}
 
   // Calls a method while nothing else uses the trees that ask; they are what is exclusive, not a batch of
   // theirs, so that a reply may be handed to both.
@@ -25,11 +36,14 @@ class Batch {
     };
   }
 
-  void renew() { encoded_ = false; }
-  std::size_t size() const { return list_->size(); }
+  std::size_t size() const { return list().size(); }
   Exclusive& owner() const { return *owner_; }
   Forest& forest() const { return *forest_; }
-  RequestList& list() const { return *list_; }
+  const RequestList& list() const;
+  // Hands the list to what answers it. InputError where `owner` is not who asked, and where nothing waits for
+  // an answer any more.
+  RequestList& to_answer(const Exclusive& owner);
+  void answered() { answered_ = true; }
   py::array kinds() const;
   py::array trees() const;
   py::array counts() const;
@@ -48,29 +62,11 @@ class Batch {
   Exclusive* owner_;
   Forest* forest_;
   RequestList* list_;
-  py::array_t<float> buffer_;
-  py::array_t<float> planes_;  // the rows of the buffer that this batch fills
+  PlanesBuffer* buffer_;
+  std::uint64_t number_;  // of the list as long as it holds this batch
+  std::size_t asked_;     // requests at first
   bool encoded_ = false;
-};
-
-// What Python holds of a forest's lists of requests: one batch for each.
-class Batches {
- public:
-  Batches(Exclusive& owner, Forest& forest) : owner_(&owner), forest_(&forest) {}
-
-  Batch& of(RequestList& list) {
-    for (Batch& batch : batches_) {
-      if (&batch.list() != &list) continue;
-      batch.renew();
-      return batch;
-    }
-    return batches_.emplace_back(*owner_, *forest_, list);
-  }
-
- private:
-  Exclusive* owner_;
-  Forest* forest_;
-  std::deque<Batch> batches_;
+  bool answered_ = false;
 };
 
 struct DenseReply {
@@ -89,8 +85,8 @@ struct ProposalReply {
   std::optional<py::array_t<bool, py::array::c_style>> exact;
 };
 
-// Hand a reply to the forest that asked, which `owner` has; ValueError where it does not fit the batch, or
-// another asked.
+// Hand a reply to the forest that asked, which `owner` has. InputError where `owner` waits for no answer to
+// the batch, ValueError where the reply does not fit it; nothing has changed then.
 void backup_dense(const Exclusive& owner, Batch& batch, const DenseReply& reply);
 void backup_proposals(const Exclusive& owner, Batch& batch, const ProposalReply& reply);
 
@@ -102,6 +98,20 @@ template <>
 inline constexpr bool is_bound<ProposalReply> = true;
 template <>
 inline constexpr bool is_bound<SearchParams> = true;
+
+// What Python is given of a forest's batches.
+class Batches {
+ public:
+  Batches(Exclusive& owner, Forest& forest) : owner_(&owner), forest_(&forest) {}
+
+  // A batch that has just been selected; it keeps `owner` alive, the object in Python that has the forest.
+  py::object give(RequestList& list, const py::handle& owner);
+
+ private:
+  Exclusive* owner_;
+  Forest* forest_;
+  std::deque<PlanesBuffer> buffers_;
+};
 
 py::dict stats_dict(const SearchStats& stats);
 

@@ -49,6 +49,26 @@ std::vector<std::uint32_t> visits(const Tree& tree) {
   return counts;
 }
 
+TEST(a_list_of_requests_that_is_used_again_has_another_number) {
+  Forest forest(&kGame, SearchParams{}, 0);
+  for (const char* start : {"", "4", "4435"}) forest.add(kGame.parse(start), std::nullopt);
+  const auto select = [&]() -> RequestList& {
+    return forest.gather([](std::size_t) { return 30u; }, [](std::size_t) { return false; }, 2);
+  };
+  RequestList& first = select();
+  RequestList& second = select();
+  CHECK(first.number != second.number);
+  const std::uint64_t number = first.number;
+  answer(forest, first);
+  CHECK(first.empty());
+  CHECK_EQ(first.number, number);  // as long as nothing is selected
+  RequestList& third = select();
+  CHECK(&third == &first);
+  CHECK(third.number != number);
+  forest.drop();
+  CHECK(second.empty() && third.empty());
+}
+
 TEST(edge_blocks_grow_and_keep_their_edges) {
   NodeArena arena;
   const NodeRef ref = arena.add_node(3);
