@@ -294,8 +294,8 @@ class ProposalReply:
 class Requests:
     """A batch of questions of a search; empty once it is answered or its trees are forgotten.
 
-    Each `select` gives another. It keeps alive who asks, and only `backup` of that one takes the answers, once:
-    InputError for those of another's, of an answered, a forgotten or an empty batch, and nothing has changed.
+    Each `select` gives another. It keeps alive who asks, and `backup` of that one alone takes the answers,
+    once: InputError for a batch of another's, an answered, a forgotten or an empty one; nothing changes then.
     """
 
     def __len__(self) -> int: ...
