@@ -12,18 +12,19 @@ ROOT = Path(__file__).resolve().parent.parent / "cpp"
 # its own. In a folder that is not named files include each other as they like, but not in a circle.
 ORDER = {
     "": ["core", "games search", "selfplay", "bindings tests"],
-    "core": ["game quote random zeroed_array", "memory range"],
+    "core": ["game quote random zeroed_array", "memory range", "setting"],
     "games": ["chess connect4 custom go"],
     "games/chess": ["board", "encoding notation", "chess"],
     "games/connect4": ["connect4 table", "solver"],
     "games/custom": ["custom_game", "function_game"],
     "games/go": ["board", "history notation rules", "score", "go", "go_state go_view"],
-    "search": ["node params phases", "gumbel puct request", "cache", "tree", "forest"],
-    "selfplay": ["record", "pool replay_window"],
+    "search": ["settings", "node params phases", "gumbel puct request", "cache", "tree", "forest"],
+    "selfplay": ["record settings", "pool replay_window"],
     "bindings": [
         "exclusive interpreter",
         "bindings",
         "pickling",
+        "setting",
         "game search",
         "game_columns",
         "bind_selfplay",
