@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from engine.cli.app import app
 from engine.config import Config, build_config, parse_assignments
 from engine.errors import UserError
-from engine.language.settings import METHODS, TextConfig, build_text_config
+from engine.language.method.registry import METHODS, build_text_config
+from engine.language.settings import TextConfig
 from engine.setting import section_docs, settings_of
 from games.text.addition import Addition
 

@@ -16,17 +16,20 @@ from numpy.typing import NDArray
 from engine.bench import one_core
 from engine.bench.row import Row, make_row
 from engine.config import ProposalConfig
+from engine.language.first_model import new_model
 from engine.language.learner.filter import mix
+from engine.language.learner.training import learn
+from engine.language.material import real_data
+from engine.language.method.registry import build_text_config
 from engine.language.model.codec import Tokens
 from engine.language.model.generation import generation
 from engine.language.model.generation.sampling import Noise, Sampling, draw
 from engine.language.model.model import LanguageModel
-from engine.language.parts import learn, new_model, real_data
 from engine.language.problem.task_registry import load_task
 from engine.language.problem.verifier import InlineVerifier
 from engine.language.rollout import Draw, Policy, sample
 from engine.language.search.tree_search import Plan, search_completions
-from engine.language.settings import TextConfig, build_text_config
+from engine.language.settings import TextConfig
 from engine.language.task import Prompt
 
 TASK = "countdown"

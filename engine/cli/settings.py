@@ -76,11 +76,12 @@ def _game_values(game: str | None, preset: str | None) -> tuple[Any, Any]:
 def _text_values(task: str | None, method: str | None, preset: str | None) -> tuple[Any, Any]:
     """(settings as they are for any task and method, settings of the method and of the task's preset)."""
     from engine.cli.text.run import open_task
+    from engine.language.method.registry import build_text_config, load_method
     from engine.language.problem.task_registry import task_preset
-    from engine.language.settings import TextConfig, build_text_config
+    from engine.language.settings import TextConfig
 
-    name = preset or "default"
-    plain = TextConfig(task=task if task and task != TEXT else "TASK", method=method or "METHOD", preset=name)
+    name, kind = preset or "default", load_method(method).settings() if method else TextConfig
+    plain = kind(task=task if task and task != TEXT else "TASK", method=method or "METHOD", preset=name)
     if method is None:
         if preset is not None:
             raise UserError(

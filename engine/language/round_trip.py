@@ -8,13 +8,21 @@ from itertools import compress
 from engine.errors import UserError
 from engine.language.episode import Episode
 from engine.language.model.model import LanguageModel
-from engine.language.problem.problems import fits
 from engine.language.rollout import Verify
 from engine.language.task import Demonstration, Prompt, VerifyResult
 
 Warn = Callable[[str], None]
 SHOWN = 60
 """Characters of an example."""
+
+
+def fits(model: LanguageModel, texts: Sequence[str]) -> list[bool]:
+    """Which texts the model can spell and has room for in its context."""
+    try:
+        return [len(row) < model.context for row in model.codec.encode_prompts(texts)]
+    except UserError:
+        middle = len(texts) // 2
+        return [*fits(model, texts[:middle]), *fits(model, texts[middle:])] if middle else [False]
 
 
 def without_misfits(

@@ -1,17 +1,15 @@
-"""Settings of the loop on text, and what each method sets: a method is nothing else than these."""
+"""Settings of the loop on text, the same for all methods but for those that a method adds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from engine.config import ProposalConfig, SearchConfig, Section, merge
-from engine.errors import UserError
-from engine.language.config import LoraConfig, TextLearnerConfig
+from engine.config import ProposalConfig, SearchConfig, Section, build_section, merge
+from engine.language.learner.config import LoraConfig, TextLearnerConfig
 from engine.language.monitor.config import GuardConfig, MonitorConfig
-from engine.plugin import suggest
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -67,11 +65,6 @@ class SampleConfig(Section):
     """That the search of one problem may generate; 0: no limit."""
     band: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 1.0)
     """Problems whose share of right completions has been outside this are left out (a curriculum)."""
-
-    @property
-    def num_writers(self) -> int:
-        """Models that samples come from: a search has one, and where nothing is sampled one is enough."""
-        return self.policies if self.samples and not self.simulations else 1
 
 
 class FilterConfig(Section):
@@ -189,11 +182,6 @@ class TextConfig(Section):
     guards: GuardConfig = GuardConfig()
     loop: TextLoopConfig = TextLoopConfig()
 
-    @property
-    def is_critic(self) -> bool:
-        """Whether what is trained values texts alone: the first model writes all of them."""
-        return self.update.loss == "value" and self.value.anchor == 0
-
     @model_validator(mode="after")
     def _check(self) -> TextConfig:
         if self.model.adapter and not self.model.path:
@@ -202,74 +190,10 @@ class TextConfig(Section):
             )
         if self.update.start == "fresh" and self.model.adapter:
             raise ValueError('update.start is "fresh", but model.adapter is set; take "base" or "last"')
+        if self.model.lora.rank and not self.model.path:
+            raise ValueError("model.lora needs a model to go over; name one with --model")
         return self
 
-
-METHODS: dict[str, dict[str, Any]] = {
-    # Supervised fine-tuning on demonstrations, which is to leave the first model for them.
-    "sft": {
-        "sample": {"samples": 0},
-        "loop": {"iterations": 1},
-        "update": {"start": "last"},
-        "monitor": {"drift_from": "trained"},
-    },
-    # Yuan et al. 2023 (2308.01825): distinct right paths of several policies, one training from the base.
-    "rft": {
-        "sample": {"samples": 16, "policies": 4},
-        "filter": {"per_prompt": 16},
-        "loop": {"iterations": 1},
-    },
-    # Zelikman et al. 2022 (2203.14465): greedy, failures again with a hint, restart, growing steps.
-    "star": {
-        "sample": {"samples": 1, "temperature": 0.0, "rationalize": True},
-        "filter": {"per_prompt": 1},
-        "update": {"growth": 1.2},
-        "loop": {"iterations": 4},
-    },
-    # Gulcehre et al. 2023 (2308.08998): one Grow, several Improve steps with rising thresholds.
-    "rest": {
-        "filter": {"thresholds": (0.3, 0.6, 0.9), "distinct": False},
-        "update": {"start": "last", "steps": 100},
-    },
-    # Singh et al. 2023 (2312.06585): right samples, capped a problem, restart from the base.
-    "rest-em": {
-        "sample": {"samples": 14, "prompts": 3400, "distinct": True},
-        "filter": {"per_prompt": 4},
-    },
-    # Silver et al. 2017 on text: a search's visits and values are the targets.
-    "alphazero": {
-        "sample": {"simulations": 16, "samples": 1, "prompts": 2000},
-        "filter": {"distinct": False},
-        "update": {"start": "last", "loss": "visits"},
-        "value": {"labels": "search"},
-        "loop": {"iterations": 3},
-    },
-    # Lightman et al. 2023 (2305.20050), Wang et al. 2024 (2312.08935): the value of every step.
-    "prm": {
-        "sample": {"prompts": 4000, "samples": 16},
-        "filter": {"thresholds": (0.0,), "distinct": False, "per_prompt": 16},
-        "update": {"loss": "value", "steps": 1000},
-        "value": {"labels": "rollouts", "completions": 4, "anchor": 0.0, "likelihood": 0.8},
-        "measure": {"samples": 16, "control": False},
-        "loop": {"iterations": 1},
-    },
-    # Cobbe et al. 2021 (2110.14168): the value of completions, from their outcomes.
-    "orm": {
-        "sample": {"prompts": 4000, "samples": 32},
-        "filter": {"thresholds": (0.0,), "distinct": False, "per_prompt": 32},
-        "update": {"loss": "value", "steps": 1000},
-        "value": {"anchor": 0.0, "likelihood": 0.8},
-        "measure": {"samples": 16, "control": False},
-        "loop": {"iterations": 1},
-    },
-}
-"""What each method changes of the defaults."""
-
-
-def build_text_config(method: str, task: str, *changes: Mapping[str, Any]) -> TextConfig:
-    """Defaults, the method's settings, then `changes`; raise UserError naming a bad one."""
-    from engine.config import build_section
-
-    if method not in METHODS:
-        raise UserError(f"unknown method '{method}'; {suggest(method, METHODS, 'methods')}")
-    return build_section(TextConfig, merge(METHODS[method], *changes, {"method": method, "task": task}))
+    def changed(self, *layers: Mapping[str, Any]) -> Self:
+        """These settings with `layers` over them; UserError naming a bad one."""
+        return build_section(type(self), merge(self.model_dump(), *layers))

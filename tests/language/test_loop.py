@@ -20,12 +20,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from engine.cli.app import run as run_command
 from engine.language.loop import guarded
+from engine.language.method.registry import METHODS
 from engine.language.model.model_folder import load_model
 from engine.language.monitor.config import GuardConfig
 from engine.language.monitor.guard import Knobs
 from engine.language.monitor.levels import Alert, Level
 from engine.language.record.text_run import TextRun, read_text_config
-from engine.language.settings import METHODS
 from engine.run.metrics import read_metrics
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.language import pace
-from engine.language.pace import Pace, measure
+from engine.language.forecast import pace
+from engine.language.forecast.pace import Pace, measure
 
 
 class Machine:

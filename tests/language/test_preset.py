@@ -10,10 +10,9 @@ import pytest
 from trained_run import mistake, own, trained
 
 from engine.cli.app import run as run_command
-from engine.language.parts import check_settings
+from engine.language.method.registry import METHODS, build_text_config, method_of
 from engine.language.problem.task_registry import load_task, task_names, task_preset
 from engine.language.record.text_run import read_text_config
-from engine.language.settings import METHODS, build_text_config
 
 __all__ = ["own"]
 
@@ -27,7 +26,7 @@ def test_every_preset_is_of_settings_that_go_together(name: str) -> None:
     for preset in task.presets:
         for method in METHODS:
             config = build_text_config(method, name, task_preset(task, preset), {"preset": preset})
-            check_settings(config)
+            method_of(config).check(config)
             assert config.model_dump() != build_text_config(method, name).model_dump()
 
 

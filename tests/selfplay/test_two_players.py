@@ -12,11 +12,11 @@ from tokenizer_kinds import model_with
 
 from engine.errors import UserError
 from engine.language.episode import Episode, Step
-from engine.language.evaluation import majority
 from engine.language.learner.filter import mark_kept, mix, pass_rates
 from engine.language.learner.label import outcome_labels, search_labels
 from engine.language.learner.objective import Supervised, texts
 from engine.language.learner.side import spans_of, without_losers
+from engine.language.measure.evaluation import majority
 from engine.language.model.tiny_model import build_model
 from engine.language.record.export import export, rows
 from engine.language.settings import FilterConfig, MixConfig

@@ -6,12 +6,37 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from engine.cli.option import JsonOption, SeedOption
 from engine.errors import UserError
 
+
+class Commands(TyperGroup):
+    """Each method of the registry is a command, before the verbs."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Methods, then verbs, as they are registered."""
+        from engine.language.method.registry import METHODS
+
+        return [*METHODS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """That of a method, or a verb's."""
+        from engine.language.method.registry import METHODS, load_method
+
+        if cmd_name not in METHODS:
+            return super().get_command(ctx, cmd_name)
+        papers = ", ".join(load_method(cmd_name).papers)
+        own, summary = typer.Typer(rich_markup_mode=None), METHODS[cmd_name].summary
+        told = f"{summary}\n\narXiv: {papers}" if papers else summary
+        own.command(cmd_name, help=told, short_help=summary)(_method(cmd_name))
+        return typer.main.get_command(own)
+
+
 app = typer.Typer(
     name="text",
+    cls=Commands,
     rich_markup_mode=None,
 )
 
@@ -22,17 +47,6 @@ def text(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
-
-METHODS = {
-    "sft": "Supervised fine-tuning on demonstrations.",
-    "rft": "Rejection-sampling fine-tuning: distinct right completions of several models (2308.01825).",
-    "star": "STaR: right completions, and failures again with the answer as a hint (2203.14465).",
-    "rest": "ReST: one sampling, several trainings with rising thresholds (2308.08998).",
-    "rest-em": "ReST-EM: right completions, each time from the first model again (2312.06585).",
-    "alphazero": "Tree search on text: its visits and its values are the targets.",
-    "prm": "A process reward model: the value of every step (2305.20050, 2312.08935).",
-    "orm": "An outcome reward model: the value of a completion by its outcome (2110.14168).",
-}
 
 TaskArgument = Annotated[
     str,
@@ -83,12 +97,7 @@ def _method(name: str) -> Callable[..., None]:
             changes["preset"] = preset
         run_method(name, task, config, assignments or [], changes, run, resume, dry_run, json)
 
-    command.__doc__ = METHODS[name]
     return command
-
-
-for _name in METHODS:
-    app.command(_name)(_method(_name))
 
 
 @app.command("generate")

@@ -42,8 +42,8 @@ def run_method(
     """Run a method on a task, or say what it would take."""
     from engine.cli.run_path import new_run, resumable, run_to_resume
     from engine.config import merge, parse_assignments
+    from engine.language.method.registry import build_text_config
     from engine.language.problem.task_registry import task_preset
-    from engine.language.settings import build_text_config
     from engine.run.settings_file import read_changes
 
     task, given_task = open_task(task_spec), task_spec
@@ -66,6 +66,7 @@ def run_method(
         return
     from engine.cli.progress import Reporter
     from engine.language.loop import improve
+    from engine.report.text_run import write_run_page
 
     reporter = Reporter(quiet=json)
     try:
@@ -74,7 +75,7 @@ def run_method(
             open_verifier(task_spec, task) as verify,
             prints_aside() if json else nullcontext(),
         ):
-            improve(task, config, path, verify, resume=resume, reporter=reporter)
+            improve(task, config, path, verify, resume=resume, reporter=reporter, on_commit=write_run_page)
     finally:
         reporter.close()
     if json:
@@ -150,14 +151,12 @@ def open_verifier(spec: str, task: Task, max_failures: float = 0.05) -> Iterator
 def _resumed(path: Path, method: str, task: str, changes: Mapping[str, Any]) -> TextConfig:
     """The settings of the run at `path`; UserError where it is another's or `changes` differ."""
     from engine.cli.run_path import flatten
-    from engine.config import build_section, merge
     from engine.language.record.text_run import read_text_config
-    from engine.language.settings import TextConfig
 
     saved = read_text_config(path)
     if saved.method != method or not _is_same_task(saved.task, task):
         raise UserError(f"run '{path}' is of {saved.method} on {saved.task}, not {method} on {task}")
-    asked = with_whole_paths(build_section(TextConfig, merge(saved.model_dump(), changes)))
+    asked = with_whole_paths(saved.changed(changes))
     kept = flatten(saved.model_dump())
     for key, new in flatten(asked.model_dump()).items():
         if new != kept[key] and key != "loop.iterations":
@@ -169,10 +168,8 @@ def _resumed(path: Path, method: str, task: str, changes: Mapping[str, Any]) -> 
 
 def with_whole_paths(config: TextConfig) -> TextConfig:
     """The settings with paths that hold in any directory; a run in place of a model is its newest model."""
-    from engine.config import build_section, merge
     from engine.language.model.model_folder import ADAPTER_CONFIG
     from engine.language.record.text_run import newest_folder, read_text_config
-    from engine.language.settings import TextConfig
 
     model, labels = config.model, config.value.path
     path, adapter = model.path, model.adapter
@@ -183,12 +180,11 @@ def with_whole_paths(config: TextConfig) -> TextConfig:
         else:
             path = str(folder)
     path, adapter, labels = (str(Path(each).absolute()) if each else "" for each in (path, adapter, labels))
-    changes = {"model": {"path": path, "adapter": adapter}, "value": {"path": labels}}
-    return build_section(TextConfig, merge(config.model_dump(), changes))
+    return config.changed({"model": {"path": path, "adapter": adapter}, "value": {"path": labels}})
 
 
 def _forecast(task: Task, spec: str, config: TextConfig, json: bool) -> None:
-    from engine.language.forecast import forecast
+    from engine.language.forecast.forecast import forecast
 
     with prints_aside(), ExitStack() as stack:
         opened = functools.cache(lambda: stack.enter_context(open_verifier(spec, task)))

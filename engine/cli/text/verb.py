@@ -201,7 +201,7 @@ def evaluate_model(
 ) -> None:
     """Print how a model does on test problems."""
     from engine.cli.progress import Reporter, print_table
-    from engine.language.evaluation import evaluate, table_row
+    from engine.language.measure.evaluation import evaluate, table_row
     from engine.language.rollout import Policy
 
     opened = open_model(model)
@@ -239,17 +239,15 @@ def export_run(run: str, out: str, kind: str) -> None:
 
 def write_run_report(run: str) -> None:
     """Write the page of a run anew."""
-    from engine.language.loop import run_page
+    from engine.language.loop import Committed
+    from engine.language.measure.watch import instruments
     from engine.language.monitor.monitor import Monitor
-    from engine.language.parts import instruments
-    from engine.language.record.text_run import REPORT
-    from engine.report.report import write_report
+    from engine.report.text_run import write_run_page
 
     with open_run(run) as opened:
         task, progress = open_task(opened.config.task), latest_progress(opened)
         monitor = Monitor.from_json(progress["monitor"], opened.config.monitor, instruments(task))
-        path = opened.path / REPORT
-        write_report(path, run_page(task, opened.config, monitor, opened.episodes()))
+        path = write_run_page(Committed(opened.path, task, opened.config, monitor, opened.episodes()))
     print(path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from engine.language.config import TextLearnerConfig
+from engine.language.learner.config import TextLearnerConfig
 from engine.language.rollout import row_seed
 
 ONE_IN = 10

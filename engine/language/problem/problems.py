@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +11,6 @@ from engine.errors import UserError, describe_error
 from engine.language.spelling import spaced_once
 from engine.language.task import Demonstration, Prompt, Split, Task
 from engine.sandbox.value import printable
-
-if TYPE_CHECKING:
-    from engine.language.model.model import LanguageModel
 
 
 def problems(task: Task, split: Split, count: int, seed: int) -> list[Prompt]:
@@ -70,15 +67,6 @@ def refuse_shared(task: Task, practised: Sequence[Prompt], measured: Sequence[Pr
             f"task '{task.name}': {len(shared)} problems of the training split are in validation or test, "
             f"too, by id or key: {shown}; give each key to one split"
         )
-
-
-def fits(model: LanguageModel, texts: Sequence[str]) -> list[bool]:
-    """Which texts the model can spell and has room for in its context."""
-    try:
-        return [len(row) < model.context for row in model.codec.encode_prompts(texts)]
-    except UserError:
-        middle = len(texts) // 2
-        return [*fits(model, texts[:middle]), *fits(model, texts[middle:])] if middle else [False]
 
 
 def modes(task: Task, prompt: Prompt, completion: str) -> list[str]:

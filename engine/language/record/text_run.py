@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.config import build_section
 from engine.errors import CorruptFileError, UserError
 from engine.language.episode import Episode
+from engine.language.method.registry import method_of, read_text_settings
 from engine.language.record.episode_table import read_episodes, write_episodes
 from engine.language.settings import TextConfig
 from engine.run.folder import RunFolder
@@ -152,7 +152,7 @@ def read_text_config(path: Path) -> TextConfig:
     def build(content: Mapping[str, Any]) -> TextConfig:
         if "method" not in content:
             raise OtherRunError(f"'{path}' is a run on a game; see 'selfplay --help'")
-        return build_section(TextConfig, content)
+        return read_text_settings(content)
 
     return read_settings(path, build)
 
@@ -169,7 +169,7 @@ def _read_checkpoint(folder: Path, digests: Mapping[str, Digest]) -> TextCheckpo
 
 
 def newest_model(path: Path) -> LanguageModel:
-    """The accepted model of a run, the first one where critics are trained, which write nothing.
+    """The model of a run that writes: the accepted one, or the first where critics are trained.
 
     Nothing is written to the run. UserError where it has no model.
     """
@@ -184,13 +184,14 @@ def newest_folder(path: Path) -> Path:
 
 def newest_critic(path: Path) -> LanguageModel | None:
     """The accepted critic of a run, None where none is trained or accepted; UserError likewise."""
-    config, (manifest, iteration) = read_text_config(path), _accepted(path)
-    return _read_model(path, config, iteration, manifest) if config.is_critic and iteration else None
+    config, (manifest, accepted) = read_text_config(path), _accepted(path)
+    iteration = method_of(config).role(config).valuing(accepted)
+    return None if iteration is None else _read_model(path, config, iteration, manifest)
 
 
 def _writing(path: Path) -> tuple[Manifest, int]:
-    manifest, iteration = _accepted(path)
-    return manifest, 0 if read_text_config(path).is_critic else iteration
+    config, (manifest, accepted) = read_text_config(path), _accepted(path)
+    return manifest, method_of(config).role(config).writing(accepted)
 
 
 def _accepted(path: Path) -> tuple[Manifest, int]:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from engine.cli.text.run import open_task, open_verifier
 from engine.config import merge
 from engine.language.episode import Episode
-from engine.language.evaluation import majority
 from engine.language.learner.label import starts
+from engine.language.measure.evaluation import majority
 from engine.language.model.model import LanguageModel
 from engine.language.model.model_folder import load_model
 from engine.language.model.scoring import text_values

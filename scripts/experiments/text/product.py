@@ -9,12 +9,13 @@ from typing import Any
 from engine.cli.progress import Reporter
 from engine.cli.text.run import open_task, open_verifier
 from engine.config import merge
-from engine.language.evaluation import evaluate
 from engine.language.loop import improve
+from engine.language.measure.evaluation import evaluate
+from engine.language.method.registry import build_text_config
 from engine.language.record.text_run import load_checkpoint, read_text_config
 from engine.language.rollout import Policy
-from engine.language.settings import build_text_config
 from engine.language.task import Split
+from engine.report.text_run import write_run_page
 from engine.run.layout import checkpoint_folder
 from engine.run.metrics import read_metrics
 from engine.statistics import pass_at_k
@@ -42,7 +43,10 @@ def run_loop(path: Path, method: str, task: str, seed: int, *settings: Settings)
     try:
         with open_verifier(task, open_task(task)) as verify:
             resume = (path / "config.toml").exists()
-            improve(open_task(task), config, path, verify, resume=resume, reporter=reporter)
+            improve(
+                open_task(task), config, path, verify, resume=resume, reporter=reporter,
+                on_commit=write_run_page,
+            )  # fmt: skip
     finally:
         reporter.close()
     return path

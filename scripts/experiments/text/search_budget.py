@@ -16,7 +16,7 @@ import numpy as np
 from engine.cli.text.run import open_task, open_verifier
 from engine.config import ProposalConfig, SearchConfig
 from engine.language.episode import Episode
-from engine.language.evaluation import majority, values_of
+from engine.language.measure.evaluation import majority, values_of
 from engine.language.model.model import LanguageModel
 from engine.language.model.model_folder import load_model
 from engine.language.rollout import Draw, Policy, Verify, sample

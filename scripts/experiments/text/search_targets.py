@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.cli.text.run import open_task, open_verifier
+from engine.language.method.registry import build_text_config
 from engine.language.model.model_folder import load_model
 from engine.language.rollout import Policy
 from engine.language.search.tree_search import Plan, search_completions
-from engine.language.settings import build_text_config
 from engine.run.layout import checkpoint_folder
 from experiments.experiment import Cell, Column, Experiment, Figure, Line
 from experiments.result import Items, Measured, Results

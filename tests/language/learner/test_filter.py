@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.language.episode import Episode, Source
-from engine.language.evaluation import majority
 from engine.language.learner.filter import (
     Example,
     edit_distance,
@@ -24,6 +23,7 @@ from engine.language.learner.filter import (
     pass_rates,
     shared,
 )
+from engine.language.measure.evaluation import majority
 from engine.language.problem.jsonl_task import JsonlTask
 from engine.language.settings import FilterConfig, MixConfig
 from engine.language.task import Demonstration, Prompt, Split, Task, VerifyResult

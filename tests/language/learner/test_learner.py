@@ -11,7 +11,7 @@ import torch
 from tiny_models import ALPHABET, tiny_llama
 
 from engine.errors import CorruptFileError, UserError
-from engine.language.config import TextLearnerConfig
+from engine.language.learner.config import TextLearnerConfig
 from engine.language.learner.held_out import parted
 from engine.language.learner.objective import (
     Judged,

@@ -7,22 +7,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from engine.errors import UserError
-from engine.language.config import TextLearnerConfig
 from engine.language.episode import Episode, Step
-from engine.language.evaluation import (
-    aligned,
-    best_by_value,
-    evaluate,
-    majority,
-    told_apart,
-)
-from engine.language.forecast import Counts, Stage, first_value, label_tokens, stages, tokens_of_one
+from engine.language.forecast.forecast import Counts, stages
+from engine.language.learner.config import TextLearnerConfig
 from engine.language.learner.label import (
     Label,
     file_labels,
@@ -36,13 +30,20 @@ from engine.language.learner.label import (
 from engine.language.learner.lesson import Mixed, anchor_lessons, rank_lessons, value_lessons, visit_lessons
 from engine.language.learner.objective import Judged, Ranked, Ranks, Values, Visited
 from engine.language.learner.text_learner import TextLearner
+from engine.language.measure.evaluation import (
+    aligned,
+    best_by_value,
+    evaluate,
+    majority,
+    told_apart,
+)
+from engine.language.method.registry import build_text_config, method_of
+from engine.language.method.trainer import Stage
 from engine.language.model.model import LanguageModel
 from engine.language.model.scoring import score, values
 from engine.language.model.tiny_model import build_model
 from engine.language.model.whole_text import padded_right
-from engine.language.parts import check_settings
 from engine.language.rollout import Draw, Policy, finish, sample
-from engine.language.settings import build_text_config
 from engine.language.task import Demonstration, Prompt, Split, Task, VerifyResult
 from engine.statistics import area_under_curve, areas_within
 
@@ -367,24 +368,35 @@ def test_a_vote_counts_what_cannot_be_read() -> None:
     ],
 )
 def test_settings_that_do_not_go_together(method: str, changes: dict[str, object], message: str) -> None:
+    def checked() -> None:
+        config = build_text_config(method, "countdown", changes)  # type: ignore[arg-type]
+        method_of(config).check(config)
+
     with pytest.raises(UserError, match=message):
-        check_settings(build_text_config(method, "countdown", changes))  # type: ignore[arg-type]
+        checked()
 
 
 def test_searches_and_labels_are_forecast() -> None:
     sizes = {"sample": {"prompts": 100, "samples": 3}, "value": {"completions": 8, "steps": 10}}
-    sampled = build_text_config("prm", "countdown", sizes, {"loop": {"iterations": 2}})
-    assert tokens_of_one(sampled, 20.0) == 60.0
+    found = forecast_of("prm", 100, sizes, {"loop": {"iterations": 2}})
+    assert found["generate"].written == 2 * 100 * 60.0
     # 100 problems of 3 completions, each of their starts finished 8 times by half a completion, twice.
-    assert label_tokens(sampled, 20.0, 100) == 2 * 300 * 8 * 10.0
-    assert label_tokens(sampled, 20.0, 10) == 2 * 30 * 8 * 10.0
-    wide = {"sample": {"simulations": 10}, "proposals": {"initial_proposals": 4}}
-    searched = build_text_config("alphazero", "countdown", sizes, wide)
-    assert tokens_of_one(searched, 20.0) == pytest.approx(0.3 * 10 * 4 * 20)
-    assert first_value(searched, 20.0, 100) == Stage("first value head", 100 * 8 * 20, 10)
-    assert label_tokens(searched, 20.0, 100) == 0.0
-    capped = build_text_config("alphazero", "countdown", {"sample": {"tree_tokens": 50}})
-    assert tokens_of_one(capped, 20.0) == 50.0
+    assert found["label"].written == 2 * 300 * 8 * 10.0
+    assert forecast_of("prm", 10, sizes, {"loop": {"iterations": 2}})["label"].written == 2 * 30 * 8 * 10.0
+    assert "first value head" not in found
+    wide = {"sample": {"simulations": 10}, "proposals": {"initial_proposals": 4}, "loop": {"iterations": 1}}
+    searched = forecast_of("alphazero", 100, sizes, wide)
+    assert searched["generate"].written == pytest.approx(100 * 0.3 * 10 * 4 * 20)
+    assert searched["first value head"] == Stage("first value head", 100 * 8 * 20, 10)
+    assert "label" not in searched
+    capped = forecast_of("alphazero", 1, {"sample": {"tree_tokens": 50}, "loop": {"iterations": 1}})
+    assert capped["generate"].written == 50.0
+
+
+def forecast_of(method: str, practised: int, *changes: Any) -> dict[str, Stage]:
+    counts = Counts(practised, validation=20, watched=10, test=40)
+    found = stages(build_text_config(method, "countdown", *changes), 20.0, counts)
+    return {stage.name: stage for stage in found}
 
 
 @pytest.mark.parametrize(

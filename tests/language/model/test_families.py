@@ -15,7 +15,7 @@ from tiny_models import save_plain
 
 from engine.cli.app import run as run_command
 from engine.errors import UserError
-from engine.language.config import TextLearnerConfig
+from engine.language.learner.config import TextLearnerConfig
 from engine.language.learner.objective import Judged, Supervised, Text, Values
 from engine.language.learner.text_learner import TextLearner
 from engine.language.model.ability import ability_of, check_learning

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from tokenizer_kinds import KINDS, model_with
 
+from engine.language.measure.watch import Watch, drawn_tokens
+from engine.language.method.registry import build_text_config
 from engine.language.model.generation.generation import generate
 from engine.language.model.model import LanguageModel
 from engine.language.model.scoring import score, score_and_entropy, score_tokens
 from engine.language.rollout import Draw, Policy, sample
-from engine.language.settings import build_text_config
 from engine.language.task import Demonstration, Prompt, Split, Task, VerifyResult
-from engine.language.watch import Watch, drawn_tokens
 
 TEXTS = [f"{a} - {b} = {a - b} ; x bc{a} y" for a in range(9) for b in range(9)]
 

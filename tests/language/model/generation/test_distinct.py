@@ -19,18 +19,17 @@ from tiny_models import byte_tokenizer, plain_tokenizer, tiny_llama
 
 from engine.config import ProposalConfig, SearchConfig
 from engine.errors import UserError
+from engine.language.method.registry import build_text_config, method_of
 from engine.language.model.codec import Codec
 from engine.language.model.generation.distinct import Draw, draw_distinct
 from engine.language.model.generation.generation import generate
 from engine.language.model.generation.successors import Drawn
 from engine.language.model.model import LanguageModel
 from engine.language.model.scoring import score_tokens, values
-from engine.language.parts import check_settings
 from engine.language.rollout import Draw as RolloutDraw
 from engine.language.rollout import Policy, sample
 from engine.language.search.adapter import LanguageEvaluator, Prior
 from engine.language.search.tree_search import Plan, search_completions
-from engine.language.settings import build_text_config
 
 
 @pytest.fixture(scope="module")
@@ -330,4 +329,4 @@ def test_a_problem_with_few_completions_gives_them_all() -> None:
 def test_distinct_samples_of_a_part_are_refused(setting: dict[str, float], remedy: str) -> None:
     config = build_text_config("rft", "countdown", {"sample": {"distinct": True, **setting}})
     with pytest.raises(UserError, match=remedy):
-        check_settings(config)
+        method_of(config).check(config)

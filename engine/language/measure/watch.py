@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.language.episode import Episode
+from engine.language.monitor.config import MonitorConfig
+from engine.language.monitor.metric.measure import Instruments
 from engine.language.monitor.metric.observation import Holdout, Items, Observation
-from engine.language.problem.problems import problems, variations
+from engine.language.problem.problems import leaks, modes, problems, solutions, variations
 from engine.language.rollout import Draw, Policy, Verify, sample
 from engine.language.task import Demonstration, Prompt, Task
 
@@ -28,6 +31,21 @@ class Look:
     kl: list[float]
     entropy: list[list[float]]
     tokens: int
+
+
+def watched(task: Task, config: TextConfig) -> MonitorConfig:
+    """The monitor's settings, with no more problems than the validation split has."""
+    count = len(problems(task, "validation", config.monitor.prompts, 0))
+    return config.monitor.model_copy(update={"prompts": count})
+
+
+def instruments(task: Task) -> Instruments:
+    """What the monitors know of a task."""
+    return Instruments(
+        solutions=partial(solutions, task),
+        leaks=partial(leaks, task),
+        modes=lambda episode: modes(task, episode.prompt, episode.completion),
+    )
 
 
 class Watch:

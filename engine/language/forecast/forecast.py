@@ -8,15 +8,18 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
+from engine.language.forecast.pace import Pace, measure
+from engine.language.material import evaluation_prompts, practice, real_data
+from engine.language.method.registry import method_of
 from engine.language.model.ability import ability_of
 from engine.language.monitor.guard import check_start
-from engine.language.pace import Pace, measure
-from engine.language.problem.problems import demonstrations, fits, refuse_shared, some_problems
+from engine.language.problem.problems import demonstrations, refuse_shared, some_problems
 from engine.language.rollout import Verify
-from engine.language.round_trip import check_texts, without_misfits
+from engine.language.round_trip import check_texts, fits, without_misfits
 from engine.language.task import Demonstration, Task
 
 if TYPE_CHECKING:
+    from engine.language.method.trainer import Stage
     from engine.language.model.model import LanguageModel
     from engine.language.settings import TextConfig
 
@@ -29,24 +32,8 @@ SHOWN = 200
 _PARTS = 64
 """The smallest burst of learning is that part of a batch."""
 
-ASKING = 0.3
-"""Of a search's visits, those that ask for steps as often as a new node does; the rest meet ends and steps
-that are known. Measured on Countdown."""
-
-LEFT = 0.5
-"""Of a completion, what follows its starts on average."""
-
 REST = 1.25
 """The larger end of a forecast over what was measured: files, quick verdicts, batches half full."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of a run: tokens that a model writes, and gradient steps."""
-
-    name: str
-    written: float = 0.0
-    steps: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -78,12 +65,14 @@ def forecast(task: Task, config: TextConfig, verify: Verify) -> Forecast:
     `verify` judges demonstrations that a named model's tokenizer changes, where there are any. UserError for
     settings, problems and texts that a run would refuse.
     """
-    from engine.language.parts import check_settings, expected_real_share, named_model, new_model
+    from engine.language.first_model import named_model, new_model
 
-    check_settings(config)
-    notes = check_start(task.kind, expected_real_share(task, config), config.guards)
+    method = method_of(config)
+    method.check(config)
+    trainer = method.trainer(config)
+    notes = check_start(method.verdicts(task), trainer.expected_real_share(task), config.guards)
     real = demonstrations(task, min(config.model.demonstrations, SHOWN), config.seed)
-    model = named_model(config)
+    model = named_model(config, values=trainer.learns_values)
     if model is not None:
         more, real = text_notes(task, model, config, verify)
         notes, real = notes + more, real[:SHOWN]
@@ -110,8 +99,6 @@ def forecast(task: Task, config: TextConfig, verify: Verify) -> Forecast:
 
 def counts_of(task: Task, config: TextConfig, real: Sequence[Demonstration]) -> Counts:
     """Of a task's problems; UserError where a split has too few."""
-    from engine.language.parts import evaluation_prompts, practice
-
     measured = len(evaluation_prompts(task, config))
     tests = len(some_problems(task, "test", config.measure.test, 0))
     return Counts(
@@ -129,8 +116,6 @@ def text_notes(
 
     UserError where a run would refuse them.
     """
-    from engine.language.parts import evaluation_prompts, practice, real_data
-
     notes = [slow] if (slow := ability_of(model).slow) else []
     real, holdout = real_data(task, config)
     prompts, measured = practice(task, config, real, holdout), evaluation_prompts(task, config)
@@ -152,24 +137,26 @@ def _row(stage: str, tokens: float, steps: float, least: float, most: float) -> 
 
 def stages(config: TextConfig, length: float, counts: Counts) -> list[Stage]:
     """The parts of a run, where a completion has `length` tokens."""
-    measure, update = config.measure, config.update
-    growth = [update.growth**iteration for iteration in range(config.loop.iterations)]
+    from engine.language.method.trainer import Stage
+
+    measure, update, method = config.measure, config.update, method_of(config)
+    trainer, iterations = method.trainer(config), config.loop.iterations
+    growth = [update.growth**iteration for iteration in range(iterations)]
     looks = counts.validation * 2 + counts.watched * config.monitor.samples
-    models = 1 if config.is_critic else 3 if measure.control else 2
-    final = counts.test * (1 + measure.samples) * models
+    final = counts.test * (1 + measure.samples) * (method.role(config).num_rows + measure.control)
     each = update.steps * len(config.filter.thresholds)
     taken = sum(growth) if update.start == "last" else max(growth, default=0)
     others = other_models(config)
-    written = config.loop.iterations * counts.practised * tokens_of_one(config, length)
-    labels = label_tokens(config, length, counts.practised)
+    written = iterations * counts.practised * method.sampler(config).written(length)
+    labels = iterations * trainer.labelled(length, counts.practised)
     return [
         Stage("build the first model", steps=0 if config.model.path else config.model.steps),
-        *([first_value(config, length, counts.practised)] if update.loss == "visits" else []),
+        *trainer.preparation(length, counts.practised),
         *([Stage("build other models", steps=others * config.model.steps)] if others else []),
         Stage("generate", written),
         *([Stage("label", labels)] if labels else []),
         Stage("learn", steps=each * sum(growth)),
-        Stage("watch", (config.loop.iterations + 1) * looks * length),
+        Stage("watch", (iterations + 1) * looks * length),
         *([Stage("control", steps=each * taken)] if measure.control else []),
         Stage("measure", final * length),
     ]
@@ -179,30 +166,10 @@ def other_models(config: TextConfig) -> int:
     """Built like the first in the iterations that have fewer checkpoints than `sample.policies`."""
     if config.model.path:
         return 0
-    there = [1 if config.is_critic else iteration + 1 for iteration in range(config.loop.iterations)]
-    return sum(max(0, config.sample.num_writers - count) for count in there)
-
-
-def tokens_of_one(config: TextConfig, length: float) -> float:
-    """Written for one problem in one iteration."""
-    sampling = config.sample
-    if sampling.simulations == 0:
-        return sampling.samples * (2 if sampling.rationalize else 1) * length
-    searched: float = ASKING * sampling.simulations * config.proposals.initial_proposals * length
-    return min(searched, sampling.tree_tokens or searched)
-
-
-def first_value(config: TextConfig, length: float, problems: int) -> Stage:
-    """The first value head, which a search needs."""
-    return Stage("first value head", problems * config.value.completions * length, config.value.steps)
-
-
-def label_tokens(config: TextConfig, length: float, problems: int) -> float:
-    """Written to finish the starts of completions, one of each step at most."""
-    if config.update.loss == "text" or config.value.labels != "rollouts":
-        return 0.0
-    starts = problems * min(config.sample.samples, config.filter.per_prompt)
-    return config.loop.iterations * starts * config.value.completions * LEFT * length
+    method = method_of(config)
+    role, wanted = method.role(config), method.sampler(config).num_writers
+    there = [role.writing(iteration) + 1 for iteration in range(config.loop.iterations)]
+    return sum(max(0, wanted - count) for count in there)
 
 
 def mean_length(task: Task, model: LanguageModel, real: Sequence[Demonstration]) -> float:
@@ -224,7 +191,7 @@ def writing_pace(task: Task, model: LanguageModel, config: TextConfig, length: i
     if not found:
         raise UserError(f"task '{task.name}' has no problem of the split train that the model has room for")
     limit, sampling = max(1, min(length, LONGEST, task.max_tokens)), config.sample
-    each = max(1, sampling.samples) if sampling.simulations == 0 else 1
+    each = method_of(config).sampler(config).rows
     number = 0
 
     def burst(rows: int) -> float:
@@ -300,8 +267,8 @@ def _assumptions(
         f"{1 / writing.free_s:,.0f} tokens written a second, {1 / learning.free_s:.3g} steps of "
         f"{config.learner.batch_tokens} tokens",
     ]
-    if config.sample.simulations:
-        lines.append(f"a search writes {ASKING:g} of {config.proposals.initial_proposals} steps a simulation")
+    if assumption := method_of(config).sampler(config).assumption:
+        lines.append(assumption)
     if not task.inline:
         lines.append("verdicts are not counted: this task's verifier runs in processes of its own")
     share = min(writing.share, learning.share)

@@ -1,0 +1,56 @@
+"""What a run on text works on: real data, problems to practise on, problems to measure by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import TYPE_CHECKING
+
+from engine.errors import UserError
+from engine.language.problem.problems import demonstrations, problems, some_problems
+from engine.language.task import Demonstration, Prompt, Task
+
+if TYPE_CHECKING:
+    from engine.language.settings import TextConfig
+
+
+def real_data(task: Task, config: TextConfig) -> tuple[list[Demonstration], list[Demonstration]]:
+    """(what models may learn from, what is kept apart to watch them)."""
+    count, apart = config.model.demonstrations, config.measure.holdout
+    found = demonstrations(task, count + apart, config.seed)
+    apart = min(apart, len(found) // 5)
+    return found[: len(found) - apart][:count], found[len(found) - apart :]
+
+
+def evaluation_prompts(task: Task, config: TextConfig) -> list[Prompt]:
+    """Every problem that a checkpoint of this run is gated, watched or reported on."""
+    measure = config.measure
+    validation = max(measure.validation, config.monitor.prompts)
+    return [
+        *some_problems(task, "validation", validation, 0),
+        *some_problems(task, "test", measure.test, 0),
+    ]
+
+
+def practice(
+    task: Task, config: TextConfig, real: Sequence[Demonstration], holdout: Sequence[Demonstration]
+) -> list[Prompt]:
+    """Problems of the training split without a demonstration; where each has one, all but those kept apart.
+
+    Raises UserError where there are none though the method samples.
+    """
+    apart = {demonstration.prompt.id for demonstration in holdout}
+    shown = apart | {demonstration.prompt.id for demonstration in real}
+    wanted = len(shown) + config.sample.prompts * min(max(config.loop.iterations, 2), 8)
+    found = [prompt for prompt in problems(task, "train", wanted, config.seed) if prompt.id not in apart]
+    fresh = [prompt for prompt in found if prompt.id not in shown]
+    if not found and config.sample.samples:
+        raise UserError(f"task '{task.name}' has no problem of the split train to practise on; give it some")
+    return fresh or found
+
+
+def draw(prompts: Sequence[Prompt], count: int, seed: int) -> list[Prompt]:
+    """`count` different problems at random, in their order; all where there are no more."""
+    if count >= len(prompts):
+        return list(prompts)
+    return [prompts[index] for index in sorted(Random(seed).sample(range(len(prompts)), count))]

@@ -1,0 +1,1 @@
+"""What a model can do: measured at the end, looked at in each iteration."""

@@ -1,0 +1,64 @@
+"""A method: how a model gets better, as the settings it changes and the parts that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.language.method.role import Role
+    from engine.language.method.sampler import Sampler
+    from engine.language.method.trainer import Trainer
+    from engine.language.settings import TextConfig
+    from engine.language.task import Kind, Task
+
+
+@dataclass(frozen=True)
+class Method:
+    """What the loop asks, without knowing which it is.
+
+    As it stands its parts are those that the settings choose. A method that writes or learns otherwise is a
+    subclass which returns its own `sampler`, `trainer` or `role`. Help reads it: what is slow to import is
+    imported inside.
+    """
+
+    papers: tuple[str, ...] = ()
+    """Their numbers at arXiv."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Of the defaults, by section and setting."""
+
+    def settings(self) -> type[TextConfig]:
+        """A subclass where it has settings of its own."""
+        from engine.language.settings import TextConfig
+
+        return TextConfig
+
+    def sampler(self, config: TextConfig) -> Sampler:
+        """What it writes: samples, or with `sample.simulations` what a tree search chooses."""
+        from engine.language.method.sampler import Samples, Searched
+
+        return Searched(config) if config.sample.simulations else Samples(config)
+
+    def trainer(self, config: TextConfig) -> Trainer:
+        """What it learns from, and how: by `update.loss`."""
+        from engine.language.method.trainer import Texts
+        from engine.language.method.value_trainer import Values, Visits
+
+        kinds: dict[str, type[Trainer]] = {"text": Texts, "visits": Visits, "value": Values}
+        return kinds[config.update.loss](config)
+
+    def role(self, config: TextConfig) -> Role:
+        """What the model is for, and the figure it is measured by."""
+        return self.trainer(config).role
+
+    def verdicts(self, task: Task) -> Kind:
+        """What kind of verdict decides what is learnt; one that can be fooled needs real data."""
+        return task.kind
+
+    def check(self, config: TextConfig) -> None:
+        """Refuse settings that do not go together; UserError."""
+        sampler = self.sampler(config)
+        sampler.check()
+        self.trainer(config).check(sampler)
+        self.role(config).check(config)

@@ -1,0 +1,67 @@
+"""All methods by name. One is registered by its line here, and whatever lists methods finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from engine.errors import UserError
+from engine.language.method.method import Method
+
+if TYPE_CHECKING:
+    from engine.language.settings import TextConfig
+
+
+class Entry(NamedTuple):
+    """A method's line."""
+
+    place: str
+    """`module:NAME`, a module of this package unless it has dots."""
+    summary: str
+    """For the command's help, which imports no method."""
+
+
+METHODS = {
+    "sft": Entry("text:SFT", "Supervised fine-tuning on demonstrations."),
+    "rft": Entry("text:RFT", "Rejection-sampling fine-tuning: distinct right completions of several models."),
+    "star": Entry("text:STAR", "STaR: right completions, and failures again with the answer as a hint."),
+    "rest": Entry("text:REST", "ReST: one sampling, several trainings with rising thresholds."),
+    "rest-em": Entry("text:REST_EM", "ReST-EM: right completions, each time from the first model again."),
+    "alphazero": Entry("search:ALPHAZERO", "Tree search on text: its visits and its values are the targets."),
+    "prm": Entry("critic:PRM", "A process reward model: the value of every step."),
+    "orm": Entry("critic:ORM", "An outcome reward model: the value of a completion by its outcome."),
+}
+
+
+def load_method(name: str) -> Method:
+    """The method of that name; UserError where there is none."""
+    if name not in METHODS:
+        from engine.plugin import suggest
+
+        raise UserError(f"unknown method '{name}'; {suggest(name, METHODS, 'methods')}")
+    module, _, attribute = METHODS[name].place.partition(":")
+    if "." not in module:
+        module = f"{__package__}.{module}"
+    method: Method = getattr(import_module(module), attribute)
+    return method
+
+
+def method_of(config: TextConfig) -> Method:
+    """The method of a run; UserError where it is unknown."""
+    return load_method(config.method)
+
+
+def build_text_config(method: str, task: str, *changes: Mapping[str, Any]) -> TextConfig:
+    """Defaults, the method's settings, then `changes`; raise UserError naming a bad one."""
+    from engine.config import build_section, merge
+
+    found = load_method(method)
+    return build_section(found.settings(), merge(found.changes, *changes, {"method": method, "task": task}))
+
+
+def read_text_settings(content: Mapping[str, Any]) -> TextConfig:
+    """The settings of a run as they were saved, of the method that they name; UserError likewise."""
+    from engine.config import build_section
+
+    return build_section(load_method(str(content["method"])).settings(), content)

@@ -1,0 +1,157 @@
+"""What an iteration writes: samples, or completions that a tree search has chosen."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.errors import UserError
+from engine.language.episode import Episode
+from engine.language.first_model import first_model
+from engine.language.method.turn import Turn
+from engine.language.rollout import Policy, rollout, row_seed
+from engine.language.search.tree_search import Plan, search_completions
+from engine.language.settings import TextConfig
+
+SEARCHED_AT_ONCE = 1024
+"""Problems whose trees share their requests."""
+
+ASKING = 0.3
+"""Of a search's visits, those that ask for steps as often as a new node does; the rest meet ends and steps
+that are known. Measured on Countdown."""
+
+
+@dataclass(frozen=True)
+class Sampler(ABC):
+    """Writes what is learnt from. Only `write` and `written` have no default."""
+
+    config: TextConfig
+    """In force."""
+    has_visits = False
+    """Whether its episodes tell where a search stood and what it visited there."""
+
+    @property
+    def num_writers(self) -> int:
+        """Models that write side by side."""
+        return 1
+
+    @property
+    def rows(self) -> int:
+        """Completions of a problem that are written side by side."""
+        return 1
+
+    @property
+    def assumption(self) -> str:
+        """What its forecast rests on besides the length of completions; empty: nothing."""
+        return ""
+
+    def check(self) -> None:  # noqa: B027
+        """UserError for settings that do not go together."""
+
+    @abstractmethod
+    def write(self, turn: Turn) -> list[Episode]:
+        """Episodes with their verdicts."""
+
+    @abstractmethod
+    def written(self, length: float) -> float:
+        """Tokens written for one problem in one iteration, where a completion has `length`."""
+
+
+class Samples(Sampler):
+    """Completions drawn from the model, the last ones before it, and others built like it."""
+
+    @property
+    def num_writers(self) -> int:
+        """`sample.policies`; where nothing is sampled one is enough."""
+        return self.config.sample.policies if self.config.sample.samples else 1
+
+    @property
+    def rows(self) -> int:
+        """All of a problem's."""
+        return max(1, self.config.sample.samples)
+
+    def check(self) -> None:
+        """Refuse what `distinct` cannot draw from."""
+        sample = self.config.sample
+        if sample.distinct and (sample.temperature == 0 or sample.top_k or sample.top_p < 1):
+            raise UserError(
+                "sample.distinct draws from the whole distribution: set it to false, or leave sample.top_k "
+                "and sample.top_p out and take a sample.temperature above 0"
+            )
+
+    def write(self, turn: Turn) -> list[Episode]:
+        """Samples, and with `rationalize` the failures again with a hint."""
+        sampling, policies = self.config.sample, writers(turn, self.num_writers)
+        most = len(turn.prompts) * sampling.samples * (2 if sampling.rationalize else 1)
+        with turn.reporter.phase("sampling", most) as move:
+            return rollout(
+                turn.task, policies, turn.prompts, sampling, self.config.loop.rows,
+                turn.verify, seed=self.config.seed, iteration=turn.iteration, on_rows=move,
+            )  # fmt: skip
+
+    def written(self, length: float) -> float:
+        """Each sample, and with `rationalize` as many again at most."""
+        sampling = self.config.sample
+        return sampling.samples * (2 if sampling.rationalize else 1) * length
+
+
+class Searched(Sampler):
+    """Completions that a tree search writes step by step; the verifier judges its ends."""
+
+    has_visits = True
+
+    @property
+    def assumption(self) -> str:
+        """How often a search asks the model."""
+        return f"a search writes {ASKING:g} of {self.config.proposals.initial_proposals} steps a simulation"
+
+    def check(self) -> None:
+        """Refuse what is for samples."""
+        if self.config.sample.distinct:
+            raise UserError(
+                "sample.distinct is for samples: set it to false; a search's steps are so with "
+                "proposals.distinct"
+            )
+
+    def write(self, turn: Turn) -> list[Episode]:
+        """One completion a problem; the accepted model values what is unfinished."""
+        config, (policy,) = self.config, writers(turn, 1)
+        plan = Plan(
+            config.sample.simulations,
+            config.sample.tree_tokens or None,
+            config.sample.temperature,
+            judge=True,
+            rows=config.loop.rows,
+        )
+        episodes: list[Episode] = []
+        with turn.reporter.phase("searching", len(turn.prompts)) as move:
+            for place in range(0, len(turn.prompts), SEARCHED_AT_ONCE):
+                episodes += search_completions(
+                    turn.task, policy, turn.prompts[place : place + SEARCHED_AT_ONCE], plan, config.search,
+                    config.proposals, turn.verify, seed=config.seed, iteration=turn.iteration,
+                    critic=turn.accepted,
+                )  # fmt: skip
+                move(len(episodes))
+        return episodes
+
+    def written(self, length: float) -> float:
+        """What its visits ask for, `sample.tree_tokens` at most."""
+        sampling, first = self.config.sample, self.config.proposals.initial_proposals
+        searched = ASKING * sampling.simulations * first * length
+        return min(searched, sampling.tree_tokens or searched)
+
+
+def writers(turn: Turn, count: int) -> Sequence[Policy]:
+    """The model that writes, those before it, and where the first was built others built like it."""
+    newest = turn.writer
+    policies = [Policy(newest, newest.digest())]
+    for iteration in range(turn.role.writing(turn.accepted_iteration) - 1, -1, -1):
+        if len(policies) < count:
+            model = turn.archive.model(iteration)
+            policies.append(Policy(model, model.digest()))
+    for number in range(len(policies), count if not turn.config.model.path else 0):
+        seeds = turn.config.model_copy(update={"seed": row_seed(turn.config.seed, "policy", number)})
+        model = first_model(turn.task, seeds, turn.real, turn.reporter)
+        policies.append(Policy(model, model.digest()))
+    return policies

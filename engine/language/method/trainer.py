@@ -1,0 +1,115 @@
+"""What is learnt of what was written, and how."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.language.episode import Episode
+from engine.language.learner.filter import mark_kept, mix
+from engine.language.learner.training import learn, tell_ending
+from engine.language.method.role import Role
+from engine.language.method.sampler import Sampler
+from engine.language.method.turn import Learnt, Turn
+from engine.language.problem.problems import demonstrations
+from engine.language.rollout import row_seed
+from engine.language.round_trip import as_written
+from engine.language.settings import TextConfig
+from engine.language.task import Task
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a run: tokens that a model writes, and gradient steps."""
+
+    name: str
+    written: float = 0.0
+    steps: float = 0.0
+
+
+@dataclass(frozen=True)
+class Trainer(ABC):
+    """Makes a model better by what was written. Only `learn` has no default."""
+
+    config: TextConfig
+    """In force."""
+    learns_values = False
+    """Whether the model needs a value head."""
+
+    @property
+    def role(self) -> Role:
+        """What the model is trained for."""
+        return Role()
+
+    def check(self, sampler: Sampler) -> None:  # noqa: B027
+        """UserError for settings that do not go together, or not with what the sampler writes."""
+
+    def prepare(self, turn: Turn) -> int:
+        """Teach the first model, the turn's student, what writing takes; the tokens written for it."""
+        del turn
+        return 0
+
+    def marked(self, task: Task, episodes: Sequence[Episode], threshold: float) -> list[Episode]:
+        """The episodes in their order, `kept` set for those that pass: by score, way and number."""
+        return mark_kept(task, episodes, self.config.filter, threshold)
+
+    @abstractmethod
+    def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
+        """Train the turn's student in place; `number` counts the thresholds of an iteration from 0."""
+
+    def real_share(self, turn: Turn, episodes: Sequence[Episode]) -> float:
+        """Share of the characters trained on that is real data: as it joins what is learnable."""
+        mixing = self.config.mix
+        if not mixing.real or not turn.real:
+            return 0.0
+        if mixing.real_fraction:
+            return mixing.real_fraction
+        own = sum(len(episode.completion) for episode in learnable(turn, episodes))
+        real = sum(len(demonstration.completion) for demonstration in turn.real)
+        return real / max(real + own, 1)
+
+    def expected_real_share(self, task: Task) -> float:
+        """A lower bound of it, before anything is written: with as many completions as may be kept."""
+        config = self.config
+        if not config.mix.real or not demonstrations(task, 1, config.seed):
+            return 0.0
+        if config.mix.real_fraction or config.sample.samples == 0:
+            return config.mix.real_fraction or 1.0
+        own = config.sample.prompts * min(config.filter.per_prompt, config.sample.samples)
+        return config.model.demonstrations / (config.model.demonstrations + own)
+
+    def preparation(self, length: float, problems: int) -> list[Stage]:
+        """What `prepare` takes, where a completion has `length` tokens."""
+        del length, problems
+        return []
+
+    def labelled(self, length: float, problems: int) -> float:
+        """Tokens written to learn from episodes on as many problems in one iteration."""
+        del length, problems
+        return 0.0
+
+
+class Texts(Trainer):
+    """Completions that passed and real data are learnt word by word."""
+
+    def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
+        """Supervised, on what the tokenizer gives back as it was judged."""
+        config, steps = self.config, turn.steps
+        own = as_written(turn.student, learnable(turn, episodes), turn.reporter.message)
+        seed = row_seed(config.seed, "mix", turn.iteration)
+        examples = mix(own, turn.real, config.mix, seed, task=turn.task, threshold=threshold)
+        if not examples:
+            return Learnt()
+        with turn.reporter.phase("training", steps, "steps") as move:
+            values = learn(turn.student, config, examples, steps, (turn.iteration, number), move)
+        tell_ending(turn.reporter, config, values, steps)
+        return Learnt(values, int(values["loss/steps"]))
+
+
+def learnable(turn: Turn, episodes: Sequence[Episode]) -> list[Episode]:
+    """What passed now, and with `accumulate` what passed before."""
+    now = [episode for episode in episodes if episode.kept]
+    if turn.config.mix.keep == "replace":
+        return now
+    return [episode for episode in turn.archive.episodes() if episode.kept] + now

@@ -1,0 +1,82 @@
+"""What a method works with in one iteration, and what it hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+from engine.language.episode import Episode
+from engine.language.method.role import Role
+from engine.language.model.model import LanguageModel
+from engine.language.rollout import Verify
+from engine.language.settings import TextConfig
+from engine.language.task import Demonstration, Prompt, Task
+from engine.run.reporter import Reporter
+
+
+class Archive(Protocol):
+    """What a run has committed."""
+
+    def episodes(self) -> list[Episode]:
+        """All of them, oldest first."""
+
+    def model(self, iteration: int) -> LanguageModel:
+        """That of an iteration, read anew: the caller may train it."""
+
+
+@dataclass
+class Turn:
+    """One iteration. Nothing of it lives on but what `learn` makes of the student."""
+
+    task: Task
+    config: TextConfig
+    """In force in this iteration, as alarms have turned it."""
+    iteration: int
+    """From 1 on; 0 before the first, when `Trainer.prepare` is asked."""
+    verify: Verify
+    reporter: Reporter
+    prompts: Sequence[Prompt]
+    """To practise on."""
+    real: Sequence[Demonstration]
+    """To learn from, or to write against."""
+    archive: Archive
+    role: Role
+    first: LanguageModel
+    """That the run began with; nobody trains it."""
+    accepted: LanguageModel
+    """That the gate let through last, a reference for the student; nobody trains it."""
+    accepted_iteration: int
+    start: Callable[[], LanguageModel]
+    """Makes the model to train."""
+
+    @cached_property
+    def student(self) -> LanguageModel:
+        """The model to train, in place; made when it is first asked for, so that others are gone by then."""
+        return self.start()
+
+    @property
+    def writer(self) -> LanguageModel:
+        """Who writes as long as the student is not accepted."""
+        return self.role.writer(self.first, self.accepted)
+
+    @property
+    def steps(self) -> int:
+        """Gradient steps of each training in this iteration."""
+        update = self.config.update
+        return round(update.steps * update.growth ** (self.iteration - 1))
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What came of a training."""
+
+    values: dict[str, float] = field(default_factory=dict)
+    """By metrics tag."""
+    steps: int = 0
+    """Gradient steps taken; 0: there was nothing to learn."""
+    tokens: int = 0
+    """Written for it, besides those of the episodes."""
+    episodes: Sequence[Episode] = ()
+    """Written meanwhile, which the record is to have: of methods that learn as they write."""

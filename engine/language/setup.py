@@ -1,0 +1,148 @@
+"""The set-up of the loop on text: the data, the first model and what watches it, new or as they were left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from engine.language.first_model import first_model
+from engine.language.learner.side import without_losers
+from engine.language.material import evaluation_prompts, practice, real_data
+from engine.language.measure.watch import Watch, instruments, watched
+from engine.language.method.method import Method
+from engine.language.method.turn import Turn
+from engine.language.model.ability import ability_of
+from engine.language.model.model import LanguageModel
+from engine.language.monitor.metric.observation import Items
+from engine.language.monitor.monitor import Monitor
+from engine.language.parts import Parts, Progress, knobs_of
+from engine.language.problem.contamination import EvaluationIndex, overlap, refuse_overlap
+from engine.language.problem.problems import refuse_shared
+from engine.language.record.text_run import TextCheckpoint, TextRun, judged_iteration
+from engine.language.rollout import Verify
+from engine.language.round_trip import check_texts, without_misfits
+from engine.language.task import Demonstration, Prompt, Task
+from engine.run.metrics import Metrics
+from engine.run.reporter import Reporter
+
+
+@dataclass
+class _Material:
+    """The texts of a run."""
+
+    prompts: list[Prompt]
+    real: list[Demonstration]
+    holdout: list[Demonstration]
+    measured: list[Prompt]
+    index: EvaluationIndex
+
+
+@dataclass
+class _State:
+    """Where a run stands."""
+
+    progress: Progress
+    base: LanguageModel
+    model: LanguageModel
+    monitor: Monitor
+    accuracy: Items
+
+
+def assemble(
+    stack: ExitStack, task: Task, method: Method, run: TextRun, verify: Verify, reporter: Reporter
+) -> Parts:
+    """All that the loop needs, as the newest commit of the run left it; `stack` closes the metrics.
+
+    Where there is no commit the first model is made, and prepared for the method. UserError for settings,
+    problems and texts that cannot be worked with.
+    """
+    config, checkpoint, said = run.config, run.latest(), reporter.message
+    found = _material(task, run, verify, reporter)
+    last = checkpoint.iteration if checkpoint else -1
+    metrics = stack.enter_context(Metrics(run.path, last, warn=said))
+    state = _resumed(task, run, checkpoint) if checkpoint else _begun(task, method, run, found.real, reporter)
+    base = state.base
+    if slow := ability_of(base).slow:
+        said(slow)
+    found.prompts, found.real, found.holdout = without_misfits(
+        base, found.prompts, found.real, found.holdout, said
+    )
+    if not checkpoint:
+        check_texts(base, found.prompts, found.measured, found.real, verify, said)
+        _prepare(task, method, run, verify, reporter, found, state)
+    watch = Watch(task, config, found.holdout, drift_base(run, state.progress, base), verify)
+    return Parts(
+        task, config, method, run, verify, found.real, found.prompts, found.index, watch, state.monitor,
+        metrics, reporter, state.progress, base, state.model, state.accuracy,
+    )  # fmt: skip
+
+
+def drift_base(run: TextRun, progress: Progress, base: LanguageModel) -> LanguageModel | None:
+    """The model that drift is measured from, None where it is yet to be trained."""
+    if progress.drift_base:
+        return run.model(progress.drift_base)
+    return base if run.config.monitor.drift_from == "first" else None
+
+
+def _material(task: Task, run: TextRun, verify: Verify, reporter: Reporter) -> _Material:
+    """Texts that hold no evaluation item; of games of two the demonstrations that show how to win."""
+    config = run.config
+    real, holdout = real_data(task, config)
+    prompts, measured = practice(task, config, real, holdout), evaluation_prompts(task, config)
+    refuse_shared(task, prompts, measured)
+    index = EvaluationIndex(measured)
+    refuse_overlap([*real, *holdout], index)
+    real, holdout = (_without_hits(part, index, reporter) for part in (real, holdout))
+    return _Material(prompts, without_losers(task, real, verify), holdout, measured, index)
+
+
+def _without_hits(
+    real: Sequence[Demonstration], index: EvaluationIndex, reporter: Reporter
+) -> list[Demonstration]:
+    """Real data without what has the text of an evaluation item."""
+    hits = {hit.index for hit in overlap(real, index)}
+    if hits:
+        reporter.message(f"{len(hits)} of {len(real)} demonstrations resemble evaluation items: left out")
+    return [each for number, each in enumerate(real) if number not in hits]
+
+
+def _resumed(task: Task, run: TextRun, checkpoint: TextCheckpoint) -> _State:
+    """As the checkpoint has it; a stop is over once a person has judged that iteration."""
+    progress = Progress.of(checkpoint.progress)
+    if judged_iteration(run.path) == progress.iteration:
+        progress.stopped = ""
+    monitor = Monitor.from_json(progress.monitor, watched(task, run.config), instruments(task))
+    base, model = run.model(0), run.model(progress.accepted)
+    return _State(progress, base, model, monitor, Items(**progress.accuracy))
+
+
+def _begun(
+    task: Task, method: Method, run: TextRun, real: Sequence[Demonstration], reporter: Reporter
+) -> _State:
+    """Before anything is learnt."""
+    started, config = time.monotonic(), run.config
+    values = method.trainer(config).learns_values
+    model = first_model(task, config, real, reporter, values=values)
+    progress = Progress(knobs=knobs_of(config), seconds=time.monotonic() - started)
+    return _State(progress, model, model, Monitor(watched(task, config), instruments(task)), Items((), ()))
+
+
+def _prepare(
+    task: Task,
+    method: Method,
+    run: TextRun,
+    verify: Verify,
+    reporter: Reporter,
+    found: _Material,
+    state: _State,
+) -> None:
+    """Teach the first model what the method's writing takes."""
+    started, config, model = time.monotonic(), run.config, state.model
+    turn = Turn(
+        task, config, 0, verify, reporter, found.prompts, found.real, run, method.role(config), model, model,
+        0, lambda: model,
+    )  # fmt: skip
+    state.progress.tokens += method.trainer(config).prepare(turn)
+    state.progress.seconds += time.monotonic() - started
