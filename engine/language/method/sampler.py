@@ -138,7 +138,7 @@ class Searched(Sampler):
     def written(self, length: float) -> float:
         """What its visits ask for, `sample.tree_tokens` at most."""
         sampling, first = self.config.sample, self.config.proposals.initial_proposals
-        searched = ASKING * sampling.simulations * first * length
+        searched: float = ASKING * sampling.simulations * first * length
         return min(searched, sampling.tree_tokens or searched)
 
 

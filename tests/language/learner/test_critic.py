@@ -75,7 +75,7 @@ def test_a_critic_learns_to_write_what_is_right_alone(
 
     def fit(model: LanguageModel, _: TextConfig, lessons: Sequence[Lesson], *__: object) -> dict[str, float]:
         taught.append((model, lessons))
-        return {}
+        return {"loss/steps": 10.0}
 
     monkeypatch.setattr(value_trainer, "learn_lessons", fit)
     words = command("orm", tmp_path / "run", "--json", task="nim", loop__iterations=1, mix__real="false")
