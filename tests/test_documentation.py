@@ -22,9 +22,9 @@ from engine.cli.app import app
 from engine.config import Config, build_config, parse_assignments
 from engine.errors import UserError
 from engine.game.laws import check_laws
+from engine.language.method.registry import build_text_config
 from engine.language.problem.task_laws import check_task
 from engine.language.problem.task_registry import load_task
-from engine.language.settings import build_text_config
 from engine.registry import load_game
 from engine.setting import settings_of
 
