@@ -234,6 +234,37 @@ def test_settings_that_are_named_exist(page: str, code: str) -> None:
     assert len(errors) < 2, (page, errors)
 
 
+OTHER_WORDS = {
+    "playout": r"(?<!forced )(?<!asymmetric )\bplayouts?\b(?! caps?)",
+    "readout": r"\breadouts?\b",
+    "virtual loss": r"\bvirtual loss",
+    "agent": r"\bagents?\b",
+    "bot": r"\bbots?\b",
+    "learned": r"\blearned to\b|\bit learned\b",
+    "color": r"\bcolors?\b",
+    "net": r"\bnets?\b",
+}
+"""What is said by another word here: simulations, in flight, player, learnt, colour, network."""
+
+
+def helps(command: Any) -> Iterator[str]:
+    """What `--help` says, of a command and of all below it."""
+    yield from filter(None, [command.help, *(getattr(each, "help", "") for each in command.params)])
+    for below in getattr(command, "commands", {}).values():
+        yield from helps(below)
+
+
+@pytest.mark.parametrize("word", OTHER_WORDS)
+def test_one_thing_has_one_word(word: str) -> None:
+    told = list(helps(typer.main.get_command(app)))
+    assert len(told) > 100
+    texts = [re.sub(r"<[^>]+>|\s+", " ", text) for text in [*map(prose, PAGES), *told]]
+    found = [
+        match[0] for text in texts for match in re.finditer(rf".{{0,30}}(?:{OTHER_WORDS[word]})", text, re.I)
+    ]
+    assert found == []
+
+
 def test_the_front_page_is_short() -> None:
     words = re.sub(r"<[^>]+>", " ", prose("README.md")).split()
     assert 500 < len(words) <= MOST_WORDS

@@ -182,7 +182,7 @@ def _draw_search(canvas: Canvas, thought: Thought) -> None:
 def _draw_chances(canvas: Canvas, thought: Thought, top: float) -> None:
     """A bar of win, draw and loss as the network sees them."""
     theme, right = canvas.theme, WIDTH - 30
-    canvas.text((RIGHT, top), "it sees itself win, draw, lose", 12.5, theme.faint)
+    canvas.text((RIGHT, top), "the network's win, draw, loss", 12.5, theme.faint)
     canvas.text((right, top), f"value {thought.value:+.2f}", 12.5, anchor="rs")
     x = float(RIGHT)
     for share, colour in zip(thought.wdl, (theme.blue, theme.grey, theme.orange), strict=True):
