@@ -437,6 +437,41 @@ class PlayParams:
 def play_settings() -> list[Setting]:
     """The settings of self-play that a pool knows, as cpp/selfplay/settings.def declares them."""
 
+class Column:
+    """A column of a game's record as the core declares it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def file_name(self) -> str: ...
+    @property
+    def level(self) -> str:
+        """What has a value each: "game", "ply", "policy" (an entry of a target), "file" (a game in files)."""
+    @property
+    def dtype(self) -> str:
+        """Of NumPy, or "text" (a list of str), "texts" or "wdl" (float32 [3])."""
+    @property
+    def since(self) -> int:
+        """Version of the files that has it first."""
+    @property
+    def before(self) -> Any:
+        """What stands for it in older files."""
+    @property
+    def is_nullable(self) -> bool:
+        """Whether NaN is null in files."""
+    @property
+    def is_from_rules(self) -> bool:
+        """Whether the core finds it by playing the moves, whatever it is given."""
+    @property
+    def is_of_search(self) -> bool:
+        """Whether it tells what the search of a ply did."""
+    @property
+    def does(self) -> str:
+        """What it holds, for users."""
+
+def record_columns() -> list[Column]:
+    """The columns of a game's record, as cpp/selfplay/columns.def declares them, in the order of files."""
+
 class Pool:
     """Games side by side, each with its own tree, played by one caller.
 

@@ -20,6 +20,7 @@ from engine.replay import Replay, first_in_window, window_size
 from engine.run.manifest import Shard
 from engine.run.parquet import column_rows
 from engine.selfplay.game_table import (
+    FORMAT,
     GAME_SCHEMA,
     SEARCH_COLUMNS,
     Games,
@@ -32,14 +33,19 @@ from engine.selfplay.game_table import (
     to_table,
     write_games,
 )
+from engine.selfplay.game_table import _completed as completed_table
 from games.connect4 import Connect4
 
 GAME = Connect4()
 RULES = "connect4"
 
 
-SINCE_2 = ["resigned", "holdout", *SEARCH_COLUMNS, "mean_depth"]
-"""Columns that files of format 1 do not have."""
+COLUMNS = [column for column in _core.record_columns() if column.level != "file"]
+
+
+def later_than(version: int) -> list[str]:
+    """Columns that files of a format do not have."""
+    return [column.file_name for column in _core.record_columns() if column.since > version]
 
 
 class Player:
@@ -90,39 +96,25 @@ def columns(draw: st.DrawFn) -> Games:
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     m, p = sum(plies), sum(entries)
 
-    def ints(kind: Any, size: int) -> np.ndarray:
-        limits = np.iinfo(kind)
-        return random.integers(limits.min, limits.max, size, kind, endpoint=True)
+    def values(column: _core.Column) -> Any:
+        count = {"game": games, "ply": m, "policy": p}[column.level]
+        if column.dtype == "text":
+            return draw(st.lists(st.text(max_size=5), min_size=count, max_size=count))
+        if column.dtype == "bool":
+            return random.random(count) < 0.5
+        if column.dtype in ("float32", "wdl"):
+            shape = (count, 3) if column.dtype == "wdl" else (count,)
+            drawn = random.normal(size=shape).astype(np.float32)
+            if column.is_nullable:
+                drawn[random.random(count) < 0.3] = np.nan
+            return drawn
+        limits = np.iinfo(column.dtype)
+        return random.integers(limits.min, limits.max, count, column.dtype, endpoint=True)
 
-    def floats(*shape: int) -> np.ndarray:
-        return random.normal(size=shape).astype(np.float32)
-
-    outcome = floats(games)
-    outcome[random.random(games) < 0.3] = np.nan
     return {
-        "game_id": ints(np.int64, games),
-        "seed": ints(np.uint64, games),
-        "start": draw(st.lists(st.text(max_size=5), min_size=games, max_size=games)),
-        "outcome": outcome,
-        "truncated": random.random(games) < 0.5,
-        "resigned": random.random(games) < 0.5,
-        "holdout": random.random(games) < 0.5,
-        "opening_plies": ints(np.int32, games),
+        **{column.name: values(column) for column in COLUMNS},
         "move_offsets": np.cumsum([0, *plies]).astype(np.int64),
-        "moves": ints(np.int32, m),
-        "player": ints(np.int8, m),
-        "visits": ints(np.int32, m),
-        "full_search": random.random(m) < 0.5,
-        "weight": floats(m),
-        "checkpoint": ints(np.int32, m),
-        "kl": floats(m),
-        "root_wdl": floats(m, 3),
-        "raw_wdl": floats(m, 3),
-        **{name: ints(np.int32, m) for name in SEARCH_COLUMNS},
-        "mean_depth": floats(m),
         "policy_offsets": np.cumsum([0, *entries]).astype(np.int64),
-        "policy_action": ints(np.int32, p),
-        "policy_prob": floats(p),
     }
 
 
@@ -219,15 +211,16 @@ def test_files_of_others_are_refused(shard: Path, tmp_path: Path, played: Games)
     table = to_table(played, RULES)
     for metadata, complaint in [
         ({}, "names no format"),
-        ({"selfplay.format": "3", "selfplay.game": RULES}, "format 3, newer than 2"),
+        ({"selfplay.format": str(FORMAT + 1), "selfplay.game": RULES}, f"newer than {FORMAT}"),
     ]:
         path = tmp_path / "other.parquet"
         pq.write_table(table.replace_schema_metadata(metadata), path)
         with pytest.raises(CorruptFileError, match=complaint):
             read_games(path, RULES)
-    for version, dropped in (("2", ["kl"]), ("2", ["budget"]), ("1", [*SINCE_2, "kl"]), ("1", [])):
+    wrong = ((FORMAT, ["kl"]), (FORMAT, ["budget"]), (1, [*later_than(1), "kl"]), (1, []))
+    for version, dropped in wrong:
         fewer = table.drop_columns(dropped).replace_schema_metadata(
-            {"selfplay.format": version, "selfplay.game": RULES}
+            {"selfplay.format": str(version), "selfplay.game": RULES}
         )
         pq.write_table(fewer, path)
         with pytest.raises(CorruptFileError, match=f"other columns than replay files of format {version}"):
@@ -239,20 +232,45 @@ def test_files_of_others_are_refused(shard: Path, tmp_path: Path, played: Games)
         read_games(tmp_path / "nowhere.parquet", RULES)
 
 
-@given(columns())
+@pytest.mark.parametrize("version", range(1, FORMAT))
+@given(games=columns())
 @settings(max_examples=30)
-def test_files_of_format_1_are_read(games: Games) -> None:
-    metadata = {"selfplay.format": "1", "selfplay.game": RULES}
-    table = to_table(games, RULES).drop_columns(SINCE_2).replace_schema_metadata(metadata)
+def test_older_files_are_read(version: int, games: Games) -> None:
+    metadata = {"selfplay.format": str(version), "selfplay.game": RULES}
+    table = to_table(games, RULES).drop_columns(later_than(version)).replace_schema_metadata(metadata)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "old.parquet"
         pq.write_table(table, path)
         read = read_games(path, RULES)
-    plies = len(games["moves"])
-    unknown = {name: np.full(plies, 2 if name == "proof" else -1, np.int32) for name in SEARCH_COLUMNS}
-    nobody = np.zeros(num_games(games), bool)
-    depth = np.full(plies, np.nan, np.float32)
-    assert_same(read, {**games, "resigned": nobody, "holdout": nobody, **unknown, "mean_depth": depth})
+    unknown = {
+        column.name: np.full_like(games[column.name], column.before)
+        for column in COLUMNS
+        if column.since > version
+    }
+    assert_same(read, games | unknown)
+
+
+def test_what_stands_for_the_columns_of_format_2_in_files_of_format_1() -> None:
+    before = {column.name: column.before for column in COLUMNS if column.since == 2}
+    assert before.pop("resigned") is before.pop("holdout") is False
+    assert before.pop("proof") == 2
+    assert np.isnan(before.pop("mean_depth"))
+    assert set(before) == set(SEARCH_COLUMNS) - {"proof"}
+    assert set(before.values()) == {-1}
+    assert [column.name for column in COLUMNS if column.since > 1 and column.before is None] == []
+
+
+def test_what_stands_for_a_column_has_the_shape_of_those_beside_it(played: Games) -> None:
+    """At every level: a value a game, a ply and an entry of a policy target."""
+    table = to_table(played, RULES)
+    for name in ("opening_plies", "kl", "policy_probs"):
+        completed = completed_table(table.drop_columns([name]))
+        assert completed.schema.equals(table.schema)
+        assert shape(completed[name].to_pylist()) == shape(table[name].to_pylist())
+
+
+def shape(values: Any) -> Any:
+    return [shape(value) for value in values] if isinstance(values, list) else None
 
 
 def test_lists_of_different_length_are_refused(tmp_path: Path, played: Games) -> None:
@@ -261,7 +279,7 @@ def test_lists_of_different_length_are_refused(tmp_path: Path, played: Games) ->
     rows[1]["kl"] = rows[1]["kl"][:-1]
     path = tmp_path / "uneven.parquet"
     uneven = pa.Table.from_pylist(
-        rows, GAME_SCHEMA.with_metadata({"selfplay.format": "2", "selfplay.game": RULES})
+        rows, GAME_SCHEMA.with_metadata({"selfplay.format": str(FORMAT), "selfplay.game": RULES})
     )
     pq.write_table(uneven, path)
     with pytest.raises(CorruptFileError, match="'kl' differ in length"):

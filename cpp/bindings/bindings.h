@@ -46,6 +46,7 @@ void register_custom(py::module_& module);
 void register_solver(py::module_& module);
 void register_seam(py::module_& module);
 void register_search(py::module_& module);
+void register_columns(py::module_& module);
 void register_selfplay(py::module_& module);
 
 }  // namespace selfplay

@@ -22,54 +22,37 @@ py::array bool_array(const std::vector<std::uint8_t>& values) {
   return to_array(values).attr("astype")("bool").cast<py::array>();
 }
 
-// Columns of what the search of a ply did, by name.
-constexpr std::pair<const char*, std::int32_t PlySearch::*> kSearchColumns[] = {
-    {"budget", &PlySearch::budget},
-    {"evaluations", &PlySearch::evaluations},
-    {"cache_hits", &PlySearch::cache_hits},
-    {"terminal_hits", &PlySearch::terminal_hits},
-    {"proven_hits", &PlySearch::proven_hits},
-    {"transpositions", &PlySearch::transpositions},
-    {"reused_visits", &PlySearch::reused_visits},
-    {"max_depth", &PlySearch::max_depth},
-    {"proof", &PlySearch::proof},
-};
+py::list to_python(const std::vector<std::string>& texts) { return py::cast(texts); }
+py::array to_python(const std::vector<Wdl>& rows) { return wdl_array(rows); }
+py::array to_python(const std::vector<std::uint8_t>& flags) { return bool_array(flags); }
 
 template <typename T>
-py::array_t<T> search_array(const std::vector<PlySearch>& rows, T PlySearch::* field) {
-  py::array_t<T> result(static_cast<py::ssize_t>(rows.size()));
-  T* out = result.mutable_data();
-  for (const PlySearch& row : rows) *out++ = row.*field;
-  return result;
+py::array to_python(const std::vector<T>& values) {
+  return to_array(values);
+}
+
+const char* name_of(const Column& column) { return column.given_name[0] ? column.given_name : column.member; }
+
+const char* file_name_of(const Column& column) {
+  return column.file_name[0] ? column.file_name : name_of(column);
+}
+
+// Calls visit(column, name, values) for every column that Python has in memory.
+template <typename Visit>
+void for_each_in_memory(Visit visit) {
+  GameColumns::for_each_column([&](const Column& column, auto values) {
+    if constexpr (!std::is_null_pointer_v<decltype(values)>) visit(column, name_of(column), values);
+  });
 }
 
 }  // namespace
 
 py::dict to_dict(const GameColumns& games) {
   py::dict result;
-  result["game_id"] = to_array(games.game_id);
-  result["seed"] = to_array(games.seed);
-  result["start"] = games.start;
-  result["outcome"] = to_array(games.outcome);
-  result["truncated"] = bool_array(games.truncated);
-  result["resigned"] = bool_array(games.resigned);
-  result["holdout"] = bool_array(games.holdout);
-  result["opening_plies"] = to_array(games.opening_plies);
   result["move_offsets"] = to_array(games.move_offsets);
-  result["moves"] = to_array(games.moves);
-  result["player"] = to_array(games.player);
-  result["visits"] = to_array(games.visits);
-  result["full_search"] = bool_array(games.full_search);
-  result["weight"] = to_array(games.weight);
-  result["checkpoint"] = to_array(games.checkpoint);
-  result["kl"] = to_array(games.kl);
-  result["root_wdl"] = wdl_array(games.root_wdl);
-  result["raw_wdl"] = wdl_array(games.raw_wdl);
-  for (const auto& [name, field] : kSearchColumns) result[name] = search_array(games.search, field);
-  result["mean_depth"] = search_array(games.search, &PlySearch::mean_depth);
   result["policy_offsets"] = to_array(games.policy_offsets);
-  result["policy_action"] = to_array(games.policy_action);
-  result["policy_prob"] = to_array(games.policy_prob);
+  for_each_in_memory(
+      [&](const Column&, const char* name, auto values) { result[name] = to_python(games.*values); });
   return result;
 }
 
@@ -151,12 +134,18 @@ std::vector<Wdl> wdl_column(const py::dict& games, const char* name) {
   return rows;
 }
 
+void read(const py::dict& games, const char* name, std::vector<std::string>& values) {
+  values = texts(games, name);
+}
+void read(const py::dict& games, const char* name, std::vector<Wdl>& values) {
+  values = wdl_column(games, name);
+}
+void read(const py::dict& games, const char* name, std::vector<std::uint8_t>& values) {
+  values = flags(games, name);
+}
 template <typename T>
-void read_search(const py::dict& games, const char* name, std::vector<PlySearch>& rows,
-                 T PlySearch::* field) {
-  const std::vector<T> values = column<T>(games, name);
-  require(values.size() == rows.size(), "one value a ply");
-  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].*field = values[i];
+void read(const py::dict& games, const char* name, std::vector<T>& values) {
+  values = column<T>(games, name);
 }
 
 template <typename T>
@@ -167,42 +156,25 @@ void require_offsets(const std::vector<T>& offsets, std::size_t count, std::size
 
 GameColumns read_columns(const py::dict& dict) {
   GameColumns games;
-  games.game_id = column<std::int64_t>(dict, "game_id");
-  games.seed = column<std::uint64_t>(dict, "seed");
-  games.start = texts(dict, "start");
-  games.outcome = column<float>(dict, "outcome");
-  games.truncated = flags(dict, "truncated");
-  games.resigned = flags(dict, "resigned");
-  games.holdout = flags(dict, "holdout");
-  games.opening_plies = column<std::int32_t>(dict, "opening_plies");
   games.move_offsets = column<std::int64_t>(dict, "move_offsets");
-  games.moves = column<std::int32_t>(dict, "moves");
-  games.visits = column<std::int32_t>(dict, "visits");
-  games.full_search = flags(dict, "full_search");
-  games.weight = column<float>(dict, "weight");
-  games.checkpoint = column<std::int32_t>(dict, "checkpoint");
-  games.kl = column<float>(dict, "kl");
-  games.root_wdl = wdl_column(dict, "root_wdl");
-  games.raw_wdl = wdl_column(dict, "raw_wdl");
   games.policy_offsets = column<std::int64_t>(dict, "policy_offsets");
-  games.policy_action = column<std::int32_t>(dict, "policy_action");
-  games.policy_prob = column<float>(dict, "policy_prob");
+  for_each_in_memory([&](const Column& column, const char* name, auto values) {
+    if (!column.is_from_rules) read(dict, name, games.*values);
+  });
   return games;
 }
 
 void require_lengths(const GameColumns& games) {
-  const std::size_t count = games.games(), plies = games.moves.size();
-  require(games.seed.size() == count && games.start.size() == count && games.outcome.size() == count &&
-              games.truncated.size() == count && games.resigned.size() == count &&
-              games.holdout.size() == count && games.opening_plies.size() == count,
-          "one value a game");
-  require(games.visits.size() == plies && games.full_search.size() == plies && games.weight.size() == plies &&
-              games.checkpoint.size() == plies && games.kl.size() == plies &&
-              games.root_wdl.size() == plies && games.raw_wdl.size() == plies,
-          "one value a ply");
+  const std::size_t count = games.games(), plies = games.plies(), entries = games.policy_action.size();
+  for_each_in_memory([&](const Column& column, const char*, auto values) {
+    const std::size_t length = (games.*values).size();
+    if (column.level == ColumnLevel::kGame) require(length == count, "one value a game");
+    if (column.level == ColumnLevel::kPly && !column.is_from_rules)
+      require(length == plies, "one value a ply");
+    if (column.level == ColumnLevel::kPolicy) require(length == entries, "one value a policy action");
+  });
   require_offsets(games.move_offsets, count, plies, "move_offsets");
-  require_offsets(games.policy_offsets, plies, games.policy_action.size(), "policy_offsets");
-  require(games.policy_prob.size() == games.policy_action.size(), "one probability a policy action");
+  require_offsets(games.policy_offsets, plies, entries, "policy_offsets");
 }
 
 void require_numbers(const GameColumns& games, int num_actions, Games kind) {
@@ -234,7 +206,7 @@ void replay(const Game& game, GameColumns& games, Games kind, std::unordered_set
   for (std::size_t g = 0; g < games.games(); ++g) {
     const std::unique_ptr<State> state = game.parse(games.start[g]);
     for (auto m = games.move_offsets[g]; m < games.move_offsets[g + 1]; ++m) {
-      const Action move = games.moves[static_cast<std::size_t>(m)];
+      const Action move = games.move[static_cast<std::size_t>(m)];
       const int moves = state->legal_actions(legal.data());
       require(std::binary_search(legal.begin(), legal.begin() + moves, move), "a move is illegal");
       games.player.push_back(static_cast<std::int8_t>(state->player()));
@@ -252,11 +224,42 @@ GameColumns games_from(const Game& game, const py::dict& dict, Games kind,
   GameColumns games = read_columns(dict);
   require_lengths(games);
   require_numbers(games, game.num_actions(), kind);
-  games.search.resize(games.moves.size());
-  for (const auto& [name, field] : kSearchColumns) read_search(dict, name, games.search, field);
-  read_search(dict, "mean_depth", games.search, &PlySearch::mean_depth);
   replay(game, games, kind, sampled);
   return games;
+}
+
+namespace {
+
+constexpr const char* kLevels[] = {"file", "game", "ply", "policy"};  // in the order of ColumnLevel
+
+py::object before_of(const Column& column) {
+  if (!column.before) return py::none();
+  const std::string dtype = column.dtype;
+  if (dtype == "bool") return py::bool_(*column.before != 0);
+  if (dtype == "float32") return py::float_(*column.before);
+  return py::int_(static_cast<long long>(*column.before));
+}
+
+}  // namespace
+
+void register_columns(py::module_& module) {
+  py::class_<Column>(module, "Column")
+      .def_property_readonly("name", &name_of)
+      .def_property_readonly("file_name", &file_name_of)
+      .def_property_readonly("level",
+                             [](const Column& column) { return kLevels[static_cast<int>(column.level)]; })
+      .def_readonly("dtype", &Column::dtype)
+      .def_readonly("since", &Column::since)
+      .def_property_readonly("before", &before_of)
+      .def_readonly("is_nullable", &Column::is_nullable)
+      .def_readonly("is_from_rules", &Column::is_from_rules)
+      .def_readonly("is_of_search", &Column::is_of_search)
+      .def_readonly("does", &Column::does);
+  module.def("record_columns", [] {
+    std::vector<Column> result;
+    GameColumns::for_each_column([&](const Column& column, auto) { result.push_back(column); });
+    return result;
+  });
 }
 
 }  // namespace selfplay

@@ -1,4 +1,4 @@
-// Columns of games between Python and the core; engine/game_table.py says what each holds.
+// Columns of games between Python and the core; selfplay/columns.def says what each holds.
 #pragma once
 
 #include <unordered_set>
@@ -7,6 +7,9 @@
 #include "selfplay/record.h"
 
 namespace selfplay {
+
+template <>
+inline constexpr bool is_bound<Column> = true;
 
 py::dict to_dict(const GameColumns& games);
 

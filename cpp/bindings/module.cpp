@@ -24,6 +24,7 @@ PYBIND11_MODULE(_core, module) {
   selfplay::register_solver(module);
   selfplay::register_seam(module);
   selfplay::register_search(module);
+  selfplay::register_columns(module);
   selfplay::register_selfplay(module);
   selfplay::hold_threads_at_exit();
   seal_classes(module);

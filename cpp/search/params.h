@@ -24,10 +24,7 @@ constexpr std::span<const char* const> names_of(Rule) { return kRuleNames; }
 
 struct SearchParams {
 #define SETTING(TYPE, NAME, INITIAL, ...) TYPE NAME = static_cast<TYPE>(INITIAL);
-#define PROPOSER_SETTING(...)
 #include "search/settings.def"
-#undef SETTING
-#undef PROPOSER_SETTING
 
   // Calls visit(setting, field) for every setting; the field is a pointer to a member, or null without one.
   template <typename Visit>
@@ -40,8 +37,6 @@ struct SearchParams {
             {.name = #NAME, .initial = static_cast<double>(INITIAL), .in_core = false, __VA_ARGS__}), \
         nullptr);
 #include "search/settings.def"
-#undef SETTING
-#undef PROPOSER_SETTING
   }
 };
 

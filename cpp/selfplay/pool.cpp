@@ -35,21 +35,20 @@ Wdl wdl_of(float value, float draw) {
   return {std::max(0.0f, (1 + value - draw) / 2), draw, std::max(0.0f, (1 - value - draw) / 2)};
 }
 
-PlySearch search_of(const Tree& tree, std::uint32_t budget) {
+// Writes down what the search of a ply did.
+void record_search(PlyRecord& ply, const Tree& tree, std::uint32_t budget) {
   const SearchTally& tally = tree.tally();
-  PlySearch search;
-  search.budget = static_cast<std::int32_t>(budget);
-  search.evaluations = static_cast<std::int32_t>(tally.evaluations);
-  search.cache_hits = static_cast<std::int32_t>(tally.cache_hits);
-  search.terminal_hits = static_cast<std::int32_t>(tally.terminal_hits);
-  search.proven_hits = static_cast<std::int32_t>(tally.proven_hits);
-  search.transpositions = static_cast<std::int32_t>(tally.transpositions);
-  search.reused_visits = static_cast<std::int32_t>(tally.reused_visits);
-  search.max_depth = static_cast<std::int32_t>(tally.max_depth);
-  if (tree.has_root() && tree.root().proven) search.proof = (tree.root().q > 0) - (tree.root().q < 0);
+  ply.budget = static_cast<std::int32_t>(budget);
+  ply.evaluations = static_cast<std::int32_t>(tally.evaluations);
+  ply.cache_hits = static_cast<std::int32_t>(tally.cache_hits);
+  ply.terminal_hits = static_cast<std::int32_t>(tally.terminal_hits);
+  ply.proven_hits = static_cast<std::int32_t>(tally.proven_hits);
+  ply.transpositions = static_cast<std::int32_t>(tally.transpositions);
+  ply.reused_visits = static_cast<std::int32_t>(tally.reused_visits);
+  ply.max_depth = static_cast<std::int32_t>(tally.max_depth);
+  if (tree.has_root() && tree.root().proven) ply.proof = (tree.root().q > 0) - (tree.root().q < 0);
   const double visits = std::max(tree.new_visits(), 1u);
-  search.mean_depth = static_cast<float>(static_cast<double>(tally.total_depth) / visits);
-  return search;
+  ply.mean_depth = static_cast<float>(static_cast<double>(tally.total_depth) / visits);
 }
 
 std::unique_ptr<State> replayed(const Game& game, const GameRecord& record) {
@@ -88,7 +87,7 @@ Pool::Pool(const Game& game, const SearchParams& search, const PlayParams& play,
 // The next id, and all that it draws.
 void Pool::new_game(Slot& slot) {
   slot.record = GameRecord{};
-  slot.record.id = next_id_;
+  slot.record.game_id = next_id_;
   slot.record.seed = derive_seed(seed_, {static_cast<std::uint64_t>(next_id_)});
   next_id_ += stride_;
   slot.record.holdout = Random(derive_seed(slot.record.seed, {kHoldout})).uniform() < play_.resign_holdout;
@@ -255,18 +254,18 @@ PlyRecord Pool::ply_record(const Slot& slot, const Tree& tree, const std::vector
   ply.full_search = slot.full && slot.budget > 0;
   if (ply.full_search)
     ply.weight = std::min(1.0f, static_cast<float>(slot.budget) / static_cast<float>(play_.simulations));
-  ply.search = search_of(tree, slot.budget);
+  record_search(ply, tree, slot.budget);
   ply.checkpoint = checkpoint_;
   if (tree.has_root()) {
     const Node& root = tree.root();
-    ply.root = wdl_of(root.q, root.draw);
-    ply.raw = wdl_of(2 * root.raw_win + root.raw_draw - 1, root.raw_draw);
+    ply.root_wdl = wdl_of(root.q, root.draw);
+    ply.raw_wdl = wdl_of(2 * root.raw_win + root.raw_draw - 1, root.raw_draw);
   }
   double kl = 0;
   for (const RootEdge& edge : edges) {
     if (edge.target <= 0) continue;
-    ply.policy_actions.push_back(edge.action);
-    ply.policy_probs.push_back(edge.target);
+    ply.policy_action.push_back(edge.action);
+    ply.policy_prob.push_back(edge.target);
     kl += edge.target * std::log(edge.target / std::max(edge.raw_prior, 1e-12f));
   }
   ply.kl = static_cast<float>(kl);
@@ -280,9 +279,9 @@ bool Pool::resigns(const GameRecord& record) const {
   const std::int8_t player = record.plies.back().player;
   int found = 0;
   for (auto ply = record.plies.rbegin(); ply != record.plies.rend() && found < play_.resign_plies; ++ply) {
-    const bool known = ply->root.win + ply->root.draw + ply->root.loss > 0.5f;
+    const bool known = ply->root_wdl.win + ply->root_wdl.draw + ply->root_wdl.loss > 0.5f;
     if (ply->player != player || !known) continue;
-    if (ply->root.win - ply->root.loss >= resign_below_) return false;
+    if (ply->root_wdl.win - ply->root_wdl.loss >= resign_below_) return false;
     ++found;
   }
   return found == play_.resign_plies;

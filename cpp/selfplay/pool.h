@@ -17,7 +17,6 @@ namespace selfplay {
 struct PlayParams {
 #define SETTING(TYPE, NAME, INITIAL, ...) TYPE NAME = static_cast<TYPE>(INITIAL);
 #include "selfplay/settings.def"
-#undef SETTING
 
   // Calls visit(setting, field) for every setting, with a pointer to the member.
   template <typename Visit>
@@ -26,7 +25,6 @@ struct PlayParams {
   visit(declared<TYPE>({.name = #NAME, .initial = static_cast<double>(INITIAL), __VA_ARGS__}), \
         &PlayParams::NAME);
 #include "selfplay/settings.def"
-#undef SETTING
   }
 };
 

@@ -1,10 +1,10 @@
-// Games as columns: what the pool hands out, the replay files hold and the learner's window decodes.
-// Values of a ply are for its player to move.
+// Games as columns: what the pool hands out, the replay files hold and the learner's window decodes. Which
+// columns there are: selfplay/columns.def.
 #pragma once
 
-#include <array>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,76 +12,81 @@
 
 namespace selfplay {
 
-// What the search of a ply did; all 0 where there was none.
-struct PlySearch {
-  std::int32_t budget = 0;  // new visits it was given; fewer were made where it ended early
-  std::int32_t evaluations = 0;
-  std::int32_t cache_hits = 0;
-  std::int32_t terminal_hits = 0;
-  std::int32_t proven_hits = 0;
-  std::int32_t transpositions = 0;
-  std::int32_t reused_visits = 0;  // of the root, kept from the search before
-  std::int32_t max_depth = 0;      // plies below the root
-  std::int32_t proof = 2;          // sign of the root's proven value, or kNotProven
-  float mean_depth = 0;            // over the new visits
+enum class ColumnLevel { kFile, kGame, kPly, kPolicy };
+
+// What the table says of a column, beside its type and name.
+struct Column {
+  const char* member = "";  // its name in GameColumns, and in Python unless there is another
+  ColumnLevel level = ColumnLevel::kGame;
+  const char* dtype = "";          // of NumPy, or text, texts or wdl
+  const char* given_name = "";     // in Python
+  const char* file_name = "";      // in files, unless that is the name in Python
+  int since = 1;                   // version of the files that has it first
+  std::optional<double> before{};  // in older files
+  bool is_nullable = false;        // null in files where it is NaN
+  bool is_from_rules = false;      // found by playing the moves, whatever Python gives
+  bool is_of_search = false;       // tells what the search of a ply did
+  const char* does = "";           // what it holds, as users read it
 };
+
+template <typename T>
+constexpr const char* dtype_of() {
+  if constexpr (std::is_same_v<T, bool>) return "bool";
+  if constexpr (std::is_same_v<T, std::int8_t>) return "int8";
+  if constexpr (std::is_same_v<T, std::int32_t>) return "int32";
+  if constexpr (std::is_same_v<T, std::int64_t>) return "int64";
+  if constexpr (std::is_same_v<T, std::uint64_t>) return "uint64";
+  if constexpr (std::is_same_v<T, float>) return "float32";
+  if constexpr (std::is_same_v<T, Wdl>) return "wdl";
+  if constexpr (std::is_same_v<T, std::string>) return "text";
+  if constexpr (std::is_same_v<T, std::vector<std::string>>) return "texts";
+}
+
+// How a column holds its values: a vector<bool> would have no memory to copy.
+template <typename T>
+using Stored = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
 
 // One ply of a game.
 struct PlyRecord {
-  Action move = 0;
-  std::int8_t player = 0;   // who moves
-  std::int32_t visits = 0;  // new visits of its search; 0 where it was not searched
-  bool full_search = false;
-  float weight = 0;  // as a training sample; 0 for opening moves and fast searches
-  std::int32_t checkpoint = 0;
-  float kl = 0;  // from the raw prior to the policy target, in nats
-  Wdl root{0, 0, 0};
-  Wdl raw{0, 0, 0};
-  PlySearch search;
-  std::vector<Action> policy_actions;  // sparse policy target
-  std::vector<float> policy_probs;
+#define PLY_COLUMN(TYPE, NAME, INITIAL, ...) TYPE NAME = INITIAL;
+#define POLICY_COLUMN(TYPE, NAME, ...) std::vector<TYPE> NAME;
+#include "selfplay/columns.def"
 };
 
 struct GameRecord {
-  std::int64_t id = 0;
-  std::uint64_t seed = 0;
-  std::string start;
-  float outcome = NAN;  // for the first player; NaN while under way
-  bool truncated = false;
-  bool resigned = false;  // its last mover gave up: who it was has lost, and the board's end is not known
-  bool holdout = false;   // played to the end whatever its values
-  std::int32_t opening_plies = 0;
+#define GAME_COLUMN(TYPE, NAME, INITIAL, ...) TYPE NAME = INITIAL;
+#include "selfplay/columns.def"
   std::vector<PlyRecord> plies;
 };
 
 // G games with M plies and P policy entries in all; offsets have one entry more than what they index.
 struct GameColumns {
-  std::vector<std::int64_t> game_id;
-  std::vector<std::uint64_t> seed;
-  std::vector<std::string> start;
-  std::vector<float> outcome;
-  std::vector<std::uint8_t> truncated;
-  std::vector<std::uint8_t> resigned;
-  std::vector<std::uint8_t> holdout;
-  std::vector<std::int32_t> opening_plies;
-  std::vector<std::int64_t> move_offsets{0};
-  std::vector<std::int32_t> moves;
-  std::vector<std::int8_t> player;
-  std::vector<std::int32_t> visits;
-  std::vector<std::uint8_t> full_search;
-  std::vector<float> weight;
-  std::vector<std::int32_t> checkpoint;
-  std::vector<float> kl;
-  std::vector<Wdl> root_wdl;
-  std::vector<Wdl> raw_wdl;
-  std::vector<PlySearch> search;
-  std::vector<std::int64_t> policy_offsets{0};
-  std::vector<std::int32_t> policy_action;
-  std::vector<float> policy_prob;
+  std::vector<std::int64_t> move_offsets{0};    // [G + 1]
+  std::vector<std::int64_t> policy_offsets{0};  // [M + 1]
+#define GAME_COLUMN(TYPE, NAME, ...) std::vector<Stored<TYPE>> NAME;
+#define PLY_COLUMN(TYPE, NAME, ...) std::vector<Stored<TYPE>> NAME;
+#define POLICY_COLUMN(TYPE, NAME, ...) std::vector<TYPE> NAME;
+#include "selfplay/columns.def"
 
   std::size_t games() const { return game_id.size(); }
+  std::size_t plies() const { return move.size(); }
   void append(const GameRecord& game);
   GameRecord game(std::size_t index) const;
+
+  // Calls visit(column, values) for every column; values is a pointer to a member, or null for one that only
+  // files have.
+  template <typename Visit>
+  static void for_each_column(Visit visit) {
+#define COLUMN(LEVEL, TYPE, NAME, ...) \
+  Column{.member = #NAME, .level = ColumnLevel::LEVEL, .dtype = dtype_of<TYPE>(), __VA_ARGS__}
+#define GAME_COLUMN(TYPE, NAME, INITIAL, ...) \
+  visit(COLUMN(kGame, TYPE, NAME, __VA_ARGS__), &GameColumns::NAME);
+#define PLY_COLUMN(TYPE, NAME, INITIAL, ...) visit(COLUMN(kPly, TYPE, NAME, __VA_ARGS__), &GameColumns::NAME);
+#define POLICY_COLUMN(TYPE, NAME, ...) visit(COLUMN(kPolicy, TYPE, NAME, __VA_ARGS__), &GameColumns::NAME);
+#define FILE_COLUMN(TYPE, NAME, ...) visit(COLUMN(kFile, TYPE, NAME, __VA_ARGS__), nullptr);
+#include "selfplay/columns.def"
+#undef COLUMN
+  }
 };
 
 }  // namespace selfplay

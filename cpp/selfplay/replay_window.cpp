@@ -65,7 +65,7 @@ void ReplayWindow::decode(const Batch& batch, std::size_t ply, int symmetry, flo
   const std::size_t g = batch.game_of[ply];
   const auto first = static_cast<std::size_t>(games.move_offsets[g]);
   const std::unique_ptr<State> state = game_.parse(games.start[g]);
-  for (std::size_t m = first; m < ply; ++m) state->play(games.moves[m]);
+  for (std::size_t m = first; m < ply; ++m) state->play(games.move[m]);
 
   const std::int64_t num_actions = game_.num_actions();
   const std::vector<Action>& turned = game_.symmetries()[static_cast<std::size_t>(symmetry)].actions;
@@ -108,7 +108,7 @@ void ReplayWindow::decode_score(const Batch& batch, std::size_t ply, int symmetr
     out.score[row] = NAN;
     return;
   }
-  for (std::size_t m = ply; m < end; ++m) state.play(games.moves[m]);
+  for (std::size_t m = ply; m < end; ++m) state.play(games.move[m]);
   const float sign = state.player() == mover ? 1.0f : -1.0f;
   out.score[row] = sign * state.score(scratch.data());
   const std::vector<std::int32_t>& turned = game_.symmetries()[static_cast<std::size_t>(symmetry)].cells;
