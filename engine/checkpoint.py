@@ -16,17 +16,19 @@ from engine.config import Config, build_config
 from engine.errors import CorruptFileError, UserError
 from engine.evaluator.network import PolicyValueNetwork
 from engine.learner.learner import LearnerState, load_weights
-from engine.run.layout import MANIFEST, STATE, checkpoint_folder
+from engine.run import storage
+from engine.run.layout import STATE, checkpoint_folder
 from engine.run.manifest import (
     Manifest,
     digest_json,
+    is_run,
     manifest_paths,
     read_digest,
     read_manifests,
     read_sealed,
     write_sealed,
 )
-from engine.run.storage import Digest, atomic_write, make_folder, read_checked
+from engine.run.storage import Digest
 from engine.selfplay.game_table import Games, join_games, num_games, read_games, split_games, write_games
 
 MODEL, LEARNER, OPTIMIZER = "model.safetensors", "learner.safetensors", "optimizer.safetensors"
@@ -61,11 +63,12 @@ def write_checkpoint(
     folder: Path, checkpoint: Checkpoint, planes_shape: tuple[int, int, int], num_actions: int
 ) -> dict[str, Digest]:
     """Write the files of a checkpoint, `state.json` last; their digests by name."""
-    make_folder(folder)
+    storage.make_folder(folder)
     config, learner = checkpoint.config, checkpoint.learner
     tensors = {MODEL: learner.model, LEARNER: learner.learner, OPTIMIZER: learner.optimizer}
     digests = {
-        name: atomic_write(folder / name, safetensors.torch.save(table)) for name, table in tensors.items()
+        name: storage.atomic_write(folder / name, safetensors.torch.save(table))
+        for name, table in tensors.items()
     }
     digests[IN_FLIGHT] = write_games(folder / IN_FLIGHT, join_games(checkpoint.games), config.game)
     state = {
@@ -119,23 +122,23 @@ def load_checkpoint(path: Path | str) -> tuple[str, Config, PolicyValueNetwork]:
         CorruptFileError: where it is damaged or of a newer format.
     """
     path = Path(path)
-    if not path.exists():
+    if not storage.exists(path):
         raise UserError(f"checkpoint '{path}' does not exist; give a run directory or one of its checkpoints")
-    if path.is_file():
+    if storage.is_file(path):
         if path.name != MODEL:
             raise UserError(
                 f"'{path}' is not a checkpoint of selfplay (a folder with {MODEL} and {STATE}; pickles such "
                 "as .pt and .pkl are never loaded); give a run directory or one of its checkpoints"
             )
         path = path.parent
-    if not (path / MANIFEST).is_dir():
+    if not is_run(path):
         return load_network(path)
     return _load_newest(path)
 
 
 def load_network(folder: Path) -> tuple[str, Config, PolicyValueNetwork]:
     """What `load_checkpoint` gives, from one checkpoint's folder, wherever it has been copied to."""
-    if not (folder / STATE).exists() and not (folder / MODEL).exists():
+    if not storage.exists(folder / STATE) and not storage.exists(folder / MODEL):
         raise UserError(f"'{folder}' holds no checkpoint; give a run directory or one of its checkpoints")
     state = read_sealed(folder / STATE)
     try:
@@ -160,7 +163,7 @@ def load_network(folder: Path) -> tuple[str, Config, PolicyValueNetwork]:
 
 def read_tensors(path: Path, digest: Digest) -> dict[str, Tensor]:
     """Read a safetensors file; raise CorruptFileError where it is not what `digest` says."""
-    data = read_checked(path, digest)
+    data = storage.read_checked(path, digest)
     try:
         return safetensors.torch.load(data)
     except safetensors.SafetensorError as error:
@@ -170,7 +173,7 @@ def read_tensors(path: Path, digest: Digest) -> dict[str, Tensor]:
 def kept_checkpoints(run_path: Path, manifest: Manifest) -> list[Path]:
     """Folders of the checkpoints that a manifest names and that can play, oldest first."""
     folders = [checkpoint_folder(run_path, iteration) for iteration in sorted(manifest.checkpoints)]
-    return [folder for folder in folders if (folder / MODEL).exists()]
+    return [folder for folder in folders if storage.exists(folder / MODEL)]
 
 
 def _read_settings(path: Path, state: Mapping[str, Any]) -> Config:

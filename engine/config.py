@@ -310,6 +310,11 @@ def read_toml(path: Path) -> dict[str, Any]:
             data = file.read(MAX_TOML_BYTES + 1)
     except OSError as error:
         raise UserError(f"settings file '{path}': {error.strerror}; give an existing TOML file") from error
+    return parse_toml(data, path)
+
+
+def parse_toml(data: bytes, path: Path) -> dict[str, Any]:
+    """What a settings file says that holds `data`; raise UserError naming the file and line."""
     if len(data) > MAX_TOML_BYTES:
         raise UserError(f"settings file '{path}' has more than {MAX_TOML_BYTES:,} bytes; give a shorter one")
     try:

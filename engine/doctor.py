@@ -26,6 +26,8 @@ from engine.evaluator.network import PolicyValueNetwork
 from engine.game.state_space import has_few_positions
 from engine.game_run import read_config
 from engine.registry import load_game
+from engine.run import storage
+from engine.run.layout import METRICS
 from engine.run.metrics import read_metrics
 from engine.search import search, search_params
 from engine.selfplay.actors.inline import InlineActors
@@ -128,8 +130,8 @@ def read_run(run: Path) -> dict[str, Any]:
 
     Raises UserError where it has not finished an iteration, or was made before time was measured.
     """
-    path = run / "metrics.jsonl"
-    lines = read_metrics(path) if path.exists() else []
+    path = run / METRICS
+    lines = read_metrics(path) if storage.exists(path) else []
     if not lines:
         raise UserError(f"run '{run}' has no finished iteration yet; come back when it has")
     if "time/total_s" not in lines[-1]:

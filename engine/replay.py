@@ -10,8 +10,9 @@ from pathlib import Path
 from engine import _core
 from engine.config import ReplayConfig
 from engine.errors import CorruptFileError, MissingFileError, UserError
+from engine.run import storage
 from engine.run.manifest import Shard
-from engine.run.storage import Digest, move_aside
+from engine.run.storage import Digest
 from engine.selfplay.game_table import GAME_SCHEMA, Games, num_games, num_positions, read_games
 
 __all__ = ["GAME_SCHEMA", "Games", "Replay", "first_in_window", "window_size"]
@@ -96,7 +97,7 @@ class Replay:
                 say(f"{error}; training goes on without its games until it is put back")
             except CorruptFileError as error:
                 self.bad_shards += 1
-                move_aside(folder / shard.name, folder / "quarantine")
+                storage.move_aside(folder / shard.name, folder / "quarantine")
                 say(f"{error}; set aside in '{folder / 'quarantine'}', training goes on without its games")
         self.played = sum(shard.positions for shard in shards)
         share = self.config.max_bad_fraction

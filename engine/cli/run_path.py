@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.run import storage
+from engine.run.layout import CONFIG, COPY, MANIFEST
 
 
 def new_run(run: str | None, name: str) -> Path:
@@ -16,13 +18,13 @@ def new_run(run: str | None, name: str) -> Path:
     if run is None:
         plain = "".join(letter if letter.isalnum() else "-" for letter in name)
         numbers = (Path("runs") / f"{plain}-{number:03}" for number in range(1, 10**9))
-        return next(path for path in numbers if not path.exists())
+        return next(path for path in numbers if not storage.exists(path))
     if not run:
         raise UserError("--run '' names no directory; give one, or leave --run out")
     path = Path(run)
-    if path.exists() and not path.is_dir():
+    if storage.exists(path) and not storage.is_folder(path):
         raise UserError(f"--run '{run}' is a file; name a directory")
-    if (path / "config.toml").exists():
+    if storage.exists(path / CONFIG):
         raise UserError(f"--run '{run}' holds a run already; go on with --resume, or name another directory")
     return path
 
@@ -32,8 +34,8 @@ def run_to_resume(run: str | None) -> Path:
     if run is None:
         raise UserError("--resume: name the run with --run DIR")
     path = Path(run)
-    signs = (path / "config.toml", path / "config.original.toml", path / "manifest")
-    if not any(sign.exists() for sign in signs):
+    signs = (path / CONFIG, path / COPY, path / MANIFEST)
+    if not any(storage.exists(sign) for sign in signs):
         raise UserError(f"--resume: '{run}' is no run directory (no config.toml); drop --resume to start one")
     return path
 
@@ -47,7 +49,7 @@ def resumable(path: Path, words: Sequence[str], say: Callable[[str], None]) -> I
     try:
         yield
     except KeyboardInterrupt:
-        if (path / "config.toml").exists():
+        if storage.exists(path / CONFIG):
             from engine.run.manifest import manifest_paths
 
             newest = next(iter(manifest_paths(path)), None)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from engine.config import Section
 from engine.errors import CorruptFileError, UserError
+from engine.run import storage
 from engine.run.layout import (
     CHECKPOINTS,
     CONFIG,
@@ -26,7 +27,7 @@ from engine.run.layout import (
 )
 from engine.run.manifest import Manifest, Shard, manifest_paths, read_manifests
 from engine.run.settings_file import read_content, write_config, write_copy
-from engine.run.storage import Digest, Lock, is_mark, make_folder, write_mark
+from engine.run.storage import Digest, Lock
 from engine.run.sweep import refuse_orphans, set_aside, sweep
 
 C = TypeVar("C")
@@ -64,10 +65,10 @@ class RunFolder:
     @staticmethod
     def lock_new(path: Path, config: Section) -> Lock:
         """Make a run directory with its settings; raise UserError where it holds one or cannot be written."""
-        make_folder(path)
-        lock = Lock(path / LOCK)
+        storage.make_folder(path)
+        lock = storage.Lock(path / LOCK)
         try:
-            if (path / CONFIG).exists() or manifest_paths(path) or (path / COPY).exists():
+            if storage.exists(path / CONFIG) or manifest_paths(path) or storage.exists(path / COPY):
                 raise UserError(
                     f"'{path}' holds a run already; go on with --resume, or name another with --run"
                 )
@@ -82,7 +83,7 @@ class RunFolder:
     @staticmethod
     def lock_old(path: Path) -> Lock:
         """Lock a run directory; raise UserError where another process holds it."""
-        return Lock(path / LOCK)
+        return storage.Lock(path / LOCK)
 
     def newest(self, read: Callable[[Path, Mapping[str, Digest]], C]) -> C | None:
         """What `read` makes of the newest checkpoint that is whole; sweeps what a kill has left beside it.
@@ -127,8 +128,8 @@ class RunFolder:
         assert self._is_swept, "read the newest checkpoint before the first commit"
         assert before is None or iteration > before.iteration, (iteration, before.iteration)
         self._lock.check()
-        if not is_mark(begun_path(self.path, iteration)):
-            write_mark(begun_path(self.path, iteration))
+        if not storage.is_mark(begun_path(self.path, iteration)):
+            storage.write_mark(begun_path(self.path, iteration))
 
     def commit_files(self, iteration: int, files: dict[str, Digest], shards: Sequence[Shard]) -> None:
         """Name the files of a checkpoint and of replay: from the moment this returns, they exist."""
@@ -182,7 +183,7 @@ class RunFolder:
         """Go on from a commit, None for the start."""
         self.manifest = manifest
         _make_folders(self.path)
-        if not (self.path / COPY).exists():
+        if not storage.exists(self.path / COPY):
             write_copy(self.path, self._settings)
         set_aside(self.path, manifest, self.path / QUARANTINE, None if is_told else self._warn)
         sweep(self.path, manifest, RESUMABLE, self._warn)
@@ -191,4 +192,4 @@ class RunFolder:
 
 def _make_folders(path: Path) -> None:
     for name in (MANIFEST, CHECKPOINTS, REPLAY):
-        make_folder(path / name)
+        storage.make_folder(path / name)

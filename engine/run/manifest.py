@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import CorruptFileError
+from engine.run import storage
 from engine.run.layout import BEGUN, MANIFEST, manifest_path
-from engine.run.storage import Digest, atomic_write, is_mark, read_checked
+from engine.run.storage import Digest
 
 FORMAT = 1
 """Version of a run directory and of its checkpoints; a newer one is refused."""
@@ -100,21 +101,27 @@ class Manifest:
             raise CorruptFileError(f"'{path}' is not a manifest: {error!r}") from error
 
 
+def is_run(path: Path) -> bool:
+    """Whether a folder is one of a run, not of a checkpoint."""
+    return storage.is_folder(path / MANIFEST)
+
+
 def begun_paths(run_path: Path) -> dict[int, Path]:
     """Files that announce a commit, by iteration; copies of such files, which announce nothing, included."""
-    paths = (run_path / MANIFEST).glob(f"*{BEGUN}")
-    return {int(path.stem): path for path in paths if path.stem.isdecimal()}
+    paths = storage.list_folder(run_path / MANIFEST)
+    return {int(path.stem): path for path in paths if path.suffix == BEGUN and path.stem.isdecimal()}
 
 
 def begun_iterations(run_path: Path) -> set[int]:
     """Commits that were begun in this very folder; those without a manifest were not brought to an end."""
-    return {iteration for iteration, path in begun_paths(run_path).items() if is_mark(path)}
+    return {iteration for iteration, path in begun_paths(run_path).items() if storage.is_mark(path)}
 
 
 def manifest_paths(run_path: Path) -> list[Path]:
     """A run's manifests, newest first."""
-    paths = [path for path in (run_path / MANIFEST).glob("*.json") if path.stem.isdecimal()]
-    return sorted(paths, key=lambda path: int(path.stem), reverse=True)
+    paths = storage.list_folder(run_path / MANIFEST)
+    named = [path for path in paths if path.suffix == ".json" and path.stem.isdecimal()]
+    return sorted(named, key=lambda path: int(path.stem), reverse=True)
 
 
 def read_manifests(run_path: Path) -> Iterator[Manifest | CorruptFileError]:
@@ -130,12 +137,12 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> Digest:
     """Write a JSON object with its format and, last, the SHA-256 of all before."""
     body = {"format": FORMAT, **content}
     sealed = {**body, _SEAL: _seal(body)}
-    return atomic_write(path, (json.dumps(sealed, indent=1, allow_nan=False) + "\n").encode())
+    return storage.atomic_write(path, (json.dumps(sealed, indent=1, allow_nan=False) + "\n").encode())
 
 
 def read_sealed(path: Path, digest: Digest | None = None) -> dict[str, Any]:
     """Read what `write_sealed` wrote; raise CorruptFileError where it is damaged or of a newer format."""
-    data = read_checked(path, digest, MAX_BYTES)
+    data = storage.read_checked(path, digest, MAX_BYTES)
     try:
         content = json.loads(data)
     except (ValueError, RecursionError) as error:

@@ -46,7 +46,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.errors import UserError
+from engine.run import storage
 from engine.run.layout import EVENTS, METRICS
 from engine.run.tensorboard import EventFile
 
@@ -79,10 +79,7 @@ class Metrics:
     ) -> None:
         self.path = run_path / METRICS
         cut_back(self.path, iteration, warn)
-        try:
-            self._file = self.path.open("ab")
-        except OSError as error:
-            raise _write_error(self.path, error) from error
+        storage.append(self.path, b"")
         self._events: EventFile | None = None
         if tensorboard:
             self._try_events(lambda: self._open_events(run_path / EVENTS, iteration + 1))
@@ -95,12 +92,7 @@ class Metrics:
         """
         line = {"iteration": iteration, **_flatten(values)}
         text = json.dumps(line, allow_nan=False, ensure_ascii=False) + "\n"
-        try:
-            self._file.write(text.encode())
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise _write_error(self.path, error) from error
+        storage.append(self.path, text.encode())
         self._show(lambda events: events.scalars(iteration, line))
         return line
 
@@ -109,8 +101,7 @@ class Metrics:
         self._show(lambda events: events.text(iteration, tag, markdown))
 
     def close(self) -> None:
-        """Close both files."""
-        self._file.close()
+        """Close the file of events."""
         self._show(lambda events: events.close())
 
     def __enter__(self) -> Metrics:
@@ -153,7 +144,7 @@ def read_metrics(path: Path, warn: Callable[[str], None] | None = None) -> list[
 
 def last_iteration(path: Path) -> int | None:
     """The last iteration that a metrics.jsonl tells of; None where it is not there or tells of none."""
-    if not path.is_file():
+    if not storage.is_file(path):
         return None
     return max((line["iteration"] for line in read_metrics(path, lambda _: None)), default=None)
 
@@ -163,22 +154,17 @@ def cut_back(path: Path, iteration: int, warn: Callable[[str], None] | None = No
 
     Damaged lines that others follow are kept as they are, and `warn` is told of them, by default stderr.
     """
-    if not path.exists():
+    if not storage.is_file(path):
         return
-    try:
-        raw = _split(path)
-        lines = _fitting([_parse(line) if line.endswith(b"\n") else None for line in raw])
-        kept = _length_kept(lines, iteration, is_torn=bool(raw) and raw[-1].count(b'"iteration"') < 2)
-        with path.open("r+b") as file:
-            file.truncate(sum(map(len, raw[:kept])))
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise _write_error(path, error) from error
+    raw = _split(path)
+    lines = _fitting([_parse(line) if line.endswith(b"\n") else None for line in raw])
+    kept = _length_kept(lines, iteration, is_torn=bool(raw) and raw[-1].count(b'"iteration"') < 2)
+    storage.truncate(path, sum(map(len, raw[:kept])))
     _tell(path, lines[:kept], warn)
 
 
 def _split(path: Path) -> list[bytes]:
-    return io.BytesIO(path.read_bytes()).readlines()
+    return io.BytesIO(storage.read_checked(path)).readlines()
 
 
 def _length_kept(lines: Sequence[dict[str, Any] | None], iteration: int, is_torn: bool) -> int:
@@ -254,7 +240,3 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         return None
     is_metrics = isinstance(parsed, dict) and isinstance(parsed.get("iteration"), int)
     return parsed if is_metrics else None
-
-
-def _write_error(path: Path, error: OSError) -> UserError:
-    return UserError(f"cannot write '{path}': {error.strerror}; free space or give another --run folder")

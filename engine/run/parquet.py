@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.errors import CorruptFileError
-from engine.run.storage import Digest, atomic_write, read_checked
+from engine.run import storage
+from engine.run.storage import Digest
 
 
 def described(name: str, kind: pa.DataType, does: str, nullable: bool = False) -> pa.Field:
@@ -64,7 +65,7 @@ class TableFormat:
         with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
             for table in tables:
                 writer.write_table(table.replace_schema_metadata(metadata), row_group_size=1 << 20)
-        return atomic_write(path, sink.getvalue())
+        return storage.atomic_write(path, sink.getvalue())
 
     @contextmanager
     def read(self, path: Path, subject: str | None, digest: Digest | None) -> Iterator[pq.ParquetFile]:
@@ -73,7 +74,7 @@ class TableFormat:
         Raises CorruptFileError for a file that is damaged, not what `digest` says, about another subject,
         or of a newer format.
         """
-        data = read_checked(path, digest)
+        data = storage.read_checked(path, digest)
         try:
             file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
             version = self._check_metadata(path, file.schema_arrow.metadata or {}, subject)

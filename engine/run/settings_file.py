@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 import tomli_w
 
-from engine.config import MAX_TOML_BYTES, Section, read_toml
+from engine.config import MAX_TOML_BYTES, Section, parse_toml, read_toml
 from engine.errors import CorruptFileError, UserError
+from engine.run import storage
 from engine.run.layout import CONFIG, COPY
 from engine.run.manifest import FORMAT, read_manifests
-from engine.run.storage import atomic_write
 
 S = TypeVar("S", bound=Section)
 
@@ -29,13 +29,13 @@ class OtherRunError(UserError):
 def write_config(run_path: Path, config: Section) -> None:
     """Write the settings, all defaults included, and a copy that nobody edits, which is never there alone."""
     content = {**config.model_dump(mode="json"), "versions": {"format": FORMAT, **versions()}}
-    atomic_write(run_path / CONFIG, toml_text(content).encode())
+    storage.atomic_write(run_path / CONFIG, toml_text(content).encode())
     write_copy(run_path, content)
 
 
 def write_copy(run_path: Path, content: Mapping[str, Any]) -> None:
     """Write the settings as they were when the run was made, to put back."""
-    atomic_write(run_path / COPY, toml_text(content).encode())
+    storage.atomic_write(run_path / COPY, toml_text(content).encode())
 
 
 def read_settings(run_path: Path, build: Callable[[Mapping[str, Any]], S]) -> S:
@@ -47,7 +47,7 @@ def read_settings(run_path: Path, build: Callable[[Mapping[str, Any]], S]) -> S:
     path = run_path / CONFIG
     sealed = sealed_content(run_path)
     remedy = "" if sealed is None else _remedy(run_path, sealed)
-    if not path.exists():
+    if not storage.exists(path):
         if sealed is None:
             raise UserError(f"'{run_path}' is not a run directory (no {CONFIG}); give the folder of a run")
         raise UserError(f"run '{run_path}' has lost its {CONFIG}; {remedy}")
@@ -72,7 +72,7 @@ def read_content(run_path: Path) -> dict[str, Any]:
     """All that RUN/config.toml says; UserError where it cannot be read, is cut or of a newer format."""
     path = run_path / CONFIG
     try:
-        content = read_toml(path)
+        content = _read(path)
     except UserError as error:
         sealed = sealed_content(run_path)
         raise UserError(f"{error}" + ("" if sealed is None else f"; {_remedy(run_path, sealed)}")) from error
@@ -131,9 +131,13 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
+def _read(path: Path) -> dict[str, Any]:
+    return parse_toml(storage.read_checked(path, max_bytes=MAX_TOML_BYTES), path)
+
+
 def _copy(run_path: Path) -> dict[str, Any] | None:
     try:
-        return read_toml(run_path / COPY)
+        return _read(run_path / COPY)
     except UserError:
         return None
 

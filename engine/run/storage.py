@@ -1,4 +1,27 @@
-"""Files that are whole or absent: written beside their place, synced and renamed, checked by SHA-256."""
+"""The only door to what keeps a run: files that are whole or absent, checked by SHA-256.
+
+Whatever a run directory holds is read and written by these functions. Their keys are paths, of which they
+alone ask the disk anything. What a store of objects would have to offer in its place:
+
+                    after a crash on the way        once it returns
+    atomic_write    the old content or the new      survives a power cut
+    append          the old, or more of the new     survives a power cut
+    truncate        the old length or the new       survives a power cut
+    remove          there or not                    is swept again where it comes back
+    move_aside      at one place, or at both        survives a power cut
+    copy_aside      as atomic_write                 survives a power cut
+    write_mark      may be there and no mark        survives a power cut, and holds for no copy
+    make_folder     there or not                    survives a power cut; nothing where there are no folders
+
+    exists  is_file  is_folder  list_folder  is_mark  read_checked      change nothing
+
+Of no two calls is the second on disk before the first: an order of writing holds after a power cut, too.
+The others need a local disk, for the system's own locks or for libraries that write by themselves:
+
+    Lock            one writer a run
+    local_stream    TensorBoard's events, which may be cut anywhere
+    local_folder    the files of a model, whole or absent together
+"""
 
 from __future__ import annotations
 
@@ -9,9 +32,10 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from engine.errors import CorruptFileError, MissingFileError, UserError, WriteError
 
@@ -57,7 +81,7 @@ def atomic_write(path: Path, data: bytes) -> Digest:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise WriteError(f"cannot write '{path}': {error.strerror}; free or allow it, and resume") from error
+        raise _not_written(path, error) from error
     return Digest.of(data)
 
 
@@ -78,7 +102,65 @@ def write_mark(path: Path) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
-        raise WriteError(f"cannot write '{path}': {error.strerror}; free or allow it, and resume") from error
+        raise _not_written(path, error) from error
+
+
+def append(path: Path, data: bytes) -> None:
+    """Write `data` at the end of a file, which is made where there is none.
+
+    After a crash before this returns a part of `data` may be there. Raises UserError like `atomic_write`.
+    """
+    is_new = not path.exists()
+    try:
+        _step("append")
+        with path.open("ab") as file:
+            file.write(data)
+            file.flush()
+            _step("fsync")
+            os.fsync(file.fileno())
+        if is_new:
+            sync_folder(path.parent)
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def truncate(path: Path, num_bytes: int) -> None:
+    """Cut off what a file has after `num_bytes`. Raises UserError like `atomic_write`."""
+    try:
+        _step("truncate")
+        with path.open("r+b") as file:
+            file.truncate(num_bytes)
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a file or a folder."""
+    return path.exists()
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file."""
+    return path.is_file()
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; in a store without folders, a file below it."""
+    return path.is_dir()
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """What lies in a folder, by name; nothing where there is none.
+
+    Raises UserError where the system does not let it be read, which says nothing about what is there.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UserError(f"folder '{folder}' cannot be read: {error.strerror}; allow it") from error
 
 
 def is_mark(path: Path) -> bool:
@@ -157,6 +239,25 @@ def _move_across(path: Path, target: Path) -> None:
     remove(path)
 
 
+@contextlib.contextmanager
+def local_folder(path: Path) -> Iterator[Path]:
+    """The path of a folder for a library to make and fill, which is called `path` at the end.
+
+    After a crash at any moment `path` is whole or absent. Raises UserError where the disk refuses.
+    """
+    make_folder(path.parent)
+    temporary = path.with_name(path.name + TEMPORARY)
+    remove(temporary)
+    yield temporary
+    publish_folder(temporary, path)
+
+
+def local_stream(path: Path) -> BinaryIO:
+    """A new file for a library to write, unbuffered, its folder made with it; raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("wb", buffering=0)
+
+
 def publish_folder(temporary: Path, path: Path) -> None:
     """Give a folder just written its name, so that after a crash at any moment `path` is whole or absent.
 
@@ -178,7 +279,7 @@ def publish_folder(temporary: Path, path: Path) -> None:
         sync_folder(path.parent)
         remove(old)
     except OSError as error:
-        raise WriteError(f"cannot write '{path}': {error.strerror}; free or allow it, and resume") from error
+        raise _not_written(path, error) from error
 
 
 def sync_folder(path: Path) -> None:
@@ -215,6 +316,10 @@ def read_checked(path: Path, digest: Digest | None = None, max_bytes: int | None
     if digest is not None and Digest.of(data) != digest:
         raise CorruptFileError(f"'{path}' is damaged: its SHA-256 differs from the one on record")
     return data
+
+
+def _not_written(path: Path, error: OSError) -> WriteError:
+    return WriteError(f"cannot write '{path}': {error.strerror}; free space or allow it, and resume")
 
 
 def _check_size(path: Path, num_bytes: int, digest: Digest | None) -> None:

@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from engine.errors import CorruptFileError, UserError
+from engine.run import storage
 from engine.run.layout import CHECKPOINTS, GAMES, MANIFEST, METRICS, REPLAY, checkpoint_folder, manifest_path
 from engine.run.manifest import Manifest, begun_iterations, begun_paths, manifest_paths
 from engine.run.metrics import last_iteration
-from engine.run.storage import TEMPORARY, copy_aside, move_aside, remove
+from engine.run.storage import TEMPORARY
 
 _OURS = re.compile(
     rf"(\d{{6,}}.*|config(\.original)?\.toml|report\.html|verdicts\.json){re.escape(TEMPORARY)}"
@@ -58,9 +59,9 @@ def set_aside(run_path: Path, manifest: Manifest | None, folder: Path, warn: War
         iterations = {iteration for iteration, _ in late} | ({told} if is_late and told else set())
         _tell(run_path, manifest, sorted(iterations), folder, warn)
     if is_late:
-        copy_aside(run_path / METRICS, folder)  # the run cuts its own back
+        storage.copy_aside(run_path / METRICS, folder)  # the run cuts its own back
     for _, path in late:
-        move_aside(path, folder / path.relative_to(run_path).parent)
+        storage.move_aside(path, folder / path.relative_to(run_path).parent)
 
 
 def sweep(run_path: Path, manifest: Manifest | None, resumable: int, warn: Warn) -> None:
@@ -76,7 +77,7 @@ def sweep(run_path: Path, manifest: Manifest | None, resumable: int, warn: Warn)
     for path in gone:
         _remove(path, warn)
     for folder in _folders(run_path):
-        if not any(folder.iterdir()):
+        if not storage.list_folder(folder):
             _remove(folder, warn)
 
 
@@ -88,7 +89,7 @@ def _tell(run_path: Path, manifest: Manifest, late: list[int], folder: Path, war
         )
         return
     before = max((number for number in manifest.checkpoints if number < manifest.iteration), default=None)
-    if before is not None and not manifest_path(run_path, before).exists():
+    if before is not None and not storage.exists(manifest_path(run_path, before)):
         warn(f"manifest '{manifest_path(run_path, before)}' is missing; there is no commit to fall back on")
 
 
@@ -100,18 +101,19 @@ def _unfinished(run_path: Path, last: int) -> set[int]:
 
 def _units(run_path: Path) -> Iterator[tuple[int, Path]]:
     """(iteration, path) of what commits consist of: shards, sample games, checkpoints' folders, manifests."""
-    patterns = (f"{REPLAY}/*.parquet", f"{MANIFEST}/*.json", f"{GAMES}/*")
-    for path in (path for pattern in patterns for path in run_path.glob(pattern)):
-        if path.stem.isdecimal() and path.suffix != TEMPORARY:
+    endings = {REPLAY: ".parquet", MANIFEST: ".json", GAMES: None}
+    for path in (path for name in endings for path in storage.list_folder(run_path / name)):
+        ending = endings[path.parent.name]
+        if path.stem.isdecimal() and path.suffix != TEMPORARY and ending in (None, path.suffix):
             yield int(path.stem), path
     for folder in _folders(run_path):
-        if any(folder.iterdir()):
+        if storage.list_folder(folder):
             yield int(folder.name), folder
 
 
 def _folders(run_path: Path) -> list[Path]:
-    folders = sorted((run_path / CHECKPOINTS).glob("*"))
-    return [folder for folder in folders if folder.name.isdecimal() and folder.is_dir()]
+    folders = storage.list_folder(run_path / CHECKPOINTS)
+    return [folder for folder in folders if folder.name.isdecimal() and storage.is_folder(folder)]
 
 
 def _obsolete(run_path: Path, manifest: Manifest | None, older: list[Path]) -> list[Path]:
@@ -136,15 +138,14 @@ def _named(run_path: Path, manifest: Manifest) -> Iterator[Path]:
 
 def _temporaries(run_path: Path) -> Iterator[Path]:
     for name in (".", MANIFEST, REPLAY, CHECKPOINTS, GAMES):
-        paths = (run_path / name).glob(f"*{TEMPORARY}")
-        yield from (path for path in paths if _OURS.fullmatch(path.name))
+        yield from (path for path in storage.list_folder(run_path / name) if _OURS.fullmatch(path.name))
     for folder in _folders(run_path):
-        yield from folder.glob(f"*{TEMPORARY}")
+        yield from (path for path in storage.list_folder(folder) if path.name.endswith(TEMPORARY))
 
 
 def _remove(path: Path, warn: Warn) -> None:
     try:
-        remove(path)
+        storage.remove(path)
     except OSError as error:
         warn(f"cannot remove '{path}': {error.strerror}")
 

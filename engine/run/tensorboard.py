@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.run import storage
+
 SECTIONS = {
     "selfplay": "3 games",
     "search": "3 games",
@@ -64,10 +66,9 @@ class EventFile:
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         self._event = event_pb2.Event
-        folder.mkdir(parents=True, exist_ok=True)
         # TensorBoard reads the files of a folder in the order of their names.
         name = f"events.out.tfevents.{time.time_ns() // 1000:020d}.{socket.gethostname()}.{os.getpid()}"
-        self._file = (folder / name).open("wb", buffering=0)
+        self._file = storage.local_stream(folder / name)
         self._records = RecordWriter(self._file)
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         self._write([{"file_version": "brain.Event:2"}, {"step": first_step, "session_log": start}])

@@ -22,16 +22,17 @@ from engine.game_run import Run
 from engine.learner.learner import Learner
 from engine.replay import Replay
 from engine.run.interrupt import terminable
+from engine.run.layout import REPLAY
 from engine.run.metrics import Metrics, resident_mb
 from engine.run.reporter import Reporter
 from engine.run.settings_file import toml_text
-from engine.run.storage import atomic_write, make_folder
+from engine.run.storage import make_folder
 from engine.selfplay.actors import Actors, InFlight
 from engine.selfplay.actors.inline import InlineActors, num_callers
 from engine.selfplay.caller import Games
 from engine.selfplay.resignation import Resignation
 from engine.train.defaults import resolved
-from engine.train.sample_game import record_text, sample_game
+from engine.train.sample_game import write_sample
 from engine.train.summary import DuplicateWatch, Laps, games_summary, search_summary, time_summary
 from engine.train.turn import Limit, Pace, Turn, take_turn
 from engine.truth.probe import TruthProbe
@@ -278,7 +279,7 @@ def _assemble(
     replay = Replay(game, config.replay, config.game)
     if checkpoint:
         learner.load_state(checkpoint.learner)
-        replay.load(run.path / "replay", run.shards(), reporter.message)
+        replay.load(run.path / REPLAY, run.shards(), reporter.message)
     progress = Progress.of(checkpoint)
     resignation = Resignation(config.selfplay, progress.holdouts)
     actors = create_actors(game, config, learner.playing_network())
@@ -354,12 +355,5 @@ def _write(parts: Parts, values: Mapping[str, Any], games: Games) -> None:
     parts.metrics.write(iteration, values)
     if len(games["game_id"]) == 0:
         return
-    start, moves = games["start"][0], games["moves"][: games["move_offsets"][1]].tolist()
-    number = games["game_id"][0]
-    sample = sample_game(parts.game, start, moves, f"game {number}")
+    sample = write_sample(parts.run.path, iteration, parts.game, games)
     parts.metrics.text(iteration, "selfplay/sample_game", sample)
-    folder = parts.run.path / "games"
-    folder.mkdir(exist_ok=True)
-    tags = {"event": f"iteration {iteration}", "round": str(number)}
-    suffix, text = record_text(parts.game, start, moves, tags) or ("md", sample)
-    atomic_write(folder / f"{iteration:06}.{suffix}", text.encode())

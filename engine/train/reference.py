@@ -16,6 +16,8 @@ from engine.doctor import num_cores
 from engine.evaluator.evaluator import NetworkEvaluator
 from engine.game_run import read_config
 from engine.registry import load_game, preset
+from engine.run import storage
+from engine.run.layout import METRICS
 from engine.run.metrics import read_metrics
 
 MIN_MINUTES = 1.0
@@ -104,8 +106,8 @@ def compare_run(game: _core.Game, run_path: Path) -> Comparison | None:
     if bring is None:
         return None
     reference: dict[str, Any] = bring()
-    path, config = run_path / "metrics.jsonl", read_config(run_path)
-    lines = read_metrics(path) if path.exists() else []
+    path, config = run_path / METRICS, read_config(run_path)
+    lines = read_metrics(path) if storage.exists(path) else []
     if not lines or not _is_like_preset(game, config):
         return None
     minutes = lines[-1].get("minutes") or 0.0

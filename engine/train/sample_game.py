@@ -3,8 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from engine._core import Game, State
+from engine.run import storage
+from engine.run.layout import GAMES, folder_name
+from engine.selfplay.game_table import Games
+
+
+def write_sample(run_path: Path, iteration: int, game: Game, games: Games) -> str:
+    """Write the first of an iteration's games under RUN/games, as a record where there are such; as markdown.
+
+    Raises UserError where it cannot be written.
+    """
+    start, moves = games["start"][0], games["moves"][: games["move_offsets"][1]].tolist()
+    number = games["game_id"][0]
+    sample = sample_game(game, start, moves, f"game {number}")
+    tags = {"event": f"iteration {iteration}", "round": str(number)}
+    suffix, text = record_text(game, start, moves, tags) or ("md", sample)
+    storage.make_folder(run_path / GAMES)
+    storage.atomic_write(run_path / GAMES / f"{folder_name(iteration)}.{suffix}", text.encode())
+    return sample
 
 
 def sample_game(game: Game, start: str, actions: Sequence[int], title: str = "") -> str:

@@ -10,10 +10,11 @@ from typing import Any
 
 from engine import _core
 from engine.config import Config
+from engine.errors import UserError
 from engine.evaluator.evaluator import NetworkEvaluator
 from engine.evaluator.network import PolicyValueNetwork
+from engine.run import storage
 from engine.run.reporter import Phase, unseen
-from engine.run.storage import atomic_write
 from engine.search import search_params
 from engine.selfplay.actors.inline import num_callers
 from engine.truth.truth import TruthScore, measure, num_simulations, truth_sets, truth_table
@@ -74,13 +75,13 @@ class TruthProbe:
             "iteration": iteration,
             **{name: [score.to_json() for score in found] for name, found in scores.items()},
         }
-        atomic_write(run_path / TABLE, json.dumps(document, indent=1).encode())
+        storage.atomic_write(run_path / TABLE, json.dumps(document, indent=1).encode())
         return truth_table(list(scores.items()))
 
     def kept(self, run_path: Path, iteration: int) -> list[dict[str, Any]] | None:
         """The final table of this iteration as the run keeps it; None where it has none."""
         try:
-            document = json.loads((run_path / TABLE).read_bytes())
+            document = json.loads(storage.read_checked(run_path / TABLE))
             if document["iteration"] != iteration:
                 return None
             columns = [
@@ -91,7 +92,7 @@ class TruthProbe:
             ):
                 return None
             return truth_table(columns)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (UserError, ValueError, KeyError, TypeError):
             return None
 
     def _scores(

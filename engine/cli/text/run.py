@@ -170,12 +170,14 @@ def with_whole_paths(config: TextConfig) -> TextConfig:
     """The settings with paths that hold in any directory; a run in place of a model is its newest model."""
     from engine.language.model.model_folder import ADAPTER_CONFIG
     from engine.language.record.text_run import newest_folder, read_text_config
+    from engine.run import storage
+    from engine.run.manifest import is_run
 
     model, labels = config.model, config.value.path
     path, adapter = model.path, model.adapter
-    if path and (Path(path) / "manifest").is_dir():
+    if path and is_run(Path(path)):
         folder = newest_folder(Path(path))
-        if (folder / ADAPTER_CONFIG).is_file():
+        if storage.is_file(folder / ADAPTER_CONFIG):
             path, adapter = read_text_config(Path(path)).model.path, str(folder)
         else:
             path = str(folder)

@@ -42,9 +42,10 @@ def open_model(path: str) -> Opened:
     from engine.language.model.ability import ability_of
     from engine.language.model.model_folder import load_model
     from engine.language.record.text_run import newest_critic, newest_model, read_text_config
+    from engine.run.manifest import is_run
 
     folder = Path(path)
-    if (folder / "manifest").is_dir():
+    if is_run(folder):
         opened = Opened(newest_model(folder), read_text_config(folder).task, newest_critic(folder))
     else:
         opened = Opened(load_model(folder))

@@ -16,7 +16,7 @@ from engine.errors import CorruptFileError, UserError, WriteError
 from engine.evaluator.device import resolve_device
 from engine.language.model.ability import ability_of
 from engine.language.model.model import LanguageModel
-from engine.run.storage import TEMPORARY, make_folder, publish_folder, read_checked, remove
+from engine.run import storage
 
 VALUE_HEAD = "value_head.safetensors"
 ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -101,23 +101,20 @@ def save_model(model: LanguageModel, path: Path | str) -> None:
     path = Path(path)
     if path.exists() and not any((path / name).is_file() for name in ("config.json", ADAPTER_CONFIG)):
         raise UserError(f"'{path}' is there and holds no model; name another folder")
-    make_folder(path.parent)
-    temporary = path.with_name(path.name + TEMPORARY)
-    remove(temporary)
-    try:
-        with _quiet():
-            if model.has_adapter:
-                model.network.save_pretrained(temporary, save_embedding_layers=False)
-                (temporary / "README.md").unlink(missing_ok=True)
-            else:
-                model.network.save_pretrained(temporary)
-            model.codec.tokenizer.save_pretrained(temporary)
+    with storage.local_folder(path) as temporary:
+        try:
+            with _quiet():
+                if model.has_adapter:
+                    model.network.save_pretrained(temporary, save_embedding_layers=False)
+                    storage.remove(temporary / "README.md")
+                else:
+                    model.network.save_pretrained(temporary)
+                model.codec.tokenizer.save_pretrained(temporary)
+        except (OSError, safetensors.SafetensorError) as error:
+            raise WriteError(f"cannot write '{path}': {error}; free space or allow it, and resume") from error
         if model.value_head is not None:
             tensors = {name: each.cpu().contiguous() for name, each in model.value_head.state_dict().items()}
-            (temporary / VALUE_HEAD).write_bytes(safetensors.torch.save(tensors))
-    except (OSError, safetensors.SafetensorError) as error:
-        raise WriteError(f"cannot write '{path}': {error}; free or allow it, and resume") from error
-    publish_folder(temporary, path)
+            storage.atomic_write(temporary / VALUE_HEAD, safetensors.torch.save(tensors))
 
 
 def add_adapter(model: LanguageModel, rank: int, alpha: int, dropout: float, seed: int) -> LanguageModel:
@@ -158,7 +155,7 @@ def _read_settings(path: Path, what: str) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"'{path.parent}' has no {path.name}; give the folder of a {what}")
     try:
-        content = json.loads(read_checked(path, max_bytes=_MAX_BYTES))
+        content = json.loads(storage.read_checked(path, max_bytes=_MAX_BYTES))
     except (ValueError, RecursionError) as error:
         raise CorruptFileError(f"'{path}' is damaged: not JSON") from error
     if not isinstance(content, dict):
@@ -287,7 +284,7 @@ def _load_adapter(network: Any, folder: Path) -> Any:
 
 def _load_value_head(model: LanguageModel, file: Path) -> None:
     try:
-        tensors = safetensors.torch.load(read_checked(file))
+        tensors = safetensors.torch.load(storage.read_checked(file))
     except safetensors.SafetensorError as error:
         raise CorruptFileError(f"'{file}' is damaged: {error}") from error
     head = model.add_value_head("nats" in tensors)

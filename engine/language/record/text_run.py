@@ -19,6 +19,7 @@ from engine.language.episode import Episode
 from engine.language.method.registry import method_of, read_text_settings
 from engine.language.record.episode_table import read_episodes, write_episodes
 from engine.language.settings import TextConfig
+from engine.run import storage
 from engine.run.folder import RunFolder
 from engine.run.layout import CONFIG, COPY, REPLAY, STATE, checkpoint_folder, shard_path
 from engine.run.manifest import (
@@ -32,7 +33,7 @@ from engine.run.manifest import (
     write_sealed,
 )
 from engine.run.settings_file import OtherRunError, read_settings
-from engine.run.storage import Digest, Lock, read_checked
+from engine.run.storage import Digest, Lock
 
 if TYPE_CHECKING:
     from engine.language.model.model import LanguageModel
@@ -88,7 +89,8 @@ class TextRun(RunFolder):
             shards.append(Shard(path.name, digest, len(episodes), kept))
         folder = checkpoint_folder(self.path, iteration)
         save_model(model, folder)
-        digests = {file.name: Digest.of(file.read_bytes()) for file in sorted(folder.iterdir())}
+        files = storage.list_folder(folder)
+        digests = {file.name: Digest.of(storage.read_checked(file)) for file in files}
         state = {
             "iteration": iteration,
             "task": self.config.task,
@@ -114,7 +116,7 @@ class TextRun(RunFolder):
         """Take the settings of a run without a commit away, so that its folder takes another."""
         if not manifest_paths(self.path):
             for name in (COPY, CONFIG):
-                (self.path / name).unlink(missing_ok=True)
+                storage.remove(self.path / name)
 
     def __enter__(self) -> TextRun:
         return self
@@ -124,7 +126,7 @@ def load_checkpoint(config: TextConfig, folder: Path) -> LanguageModel:
     """A model that a run with these settings has saved; an adapter goes over the model the run began with."""
     from engine.language.model.model_folder import ADAPTER_CONFIG, load_model
 
-    if (folder / ADAPTER_CONFIG).is_file():
+    if storage.is_file(folder / ADAPTER_CONFIG):
         return load_model(config.model.path, folder, chat=config.model.chat)
     return load_model(folder, chat=config.model.chat)
 
@@ -136,12 +138,12 @@ def write_verdicts(path: Path, iteration: int, counts: Mapping[str, int]) -> Non
 
 def read_verdict_counts(path: Path) -> dict[str, int]:
     """What a person said last of the completions of a run, empty where nobody has."""
-    return dict(read_sealed(path / VERDICTS)["counts"]) if (path / VERDICTS).exists() else {}
+    return dict(read_sealed(path / VERDICTS)["counts"]) if storage.exists(path / VERDICTS) else {}
 
 
 def judged_iteration(path: Path) -> int | None:
     """The last iteration that a person has judged, None where nobody has."""
-    if not (path / VERDICTS).exists():
+    if not storage.exists(path / VERDICTS):
         return None
     return int(read_sealed(path / VERDICTS)["iteration"])
 
@@ -162,7 +164,7 @@ def _read_checkpoint(folder: Path, digests: Mapping[str, Digest]) -> TextCheckpo
     try:
         state = read_sealed(folder / STATE, digests[STATE])
         for name, row in state["files"].items():
-            read_checked(folder / name, read_digest(row))
+            storage.read_checked(folder / name, read_digest(row))
         return TextCheckpoint(int(state["iteration"]), folder, dict(state["progress"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(f"checkpoint '{folder}' is not complete: {error!r}") from error

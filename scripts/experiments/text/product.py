@@ -16,7 +16,8 @@ from engine.language.record.text_run import load_checkpoint, read_text_config
 from engine.language.rollout import Policy
 from engine.language.task import Split
 from engine.report.text_run import write_run_page
-from engine.run.layout import checkpoint_folder
+from engine.run.layout import CONFIG, METRICS, checkpoint_folder
+from engine.run.manifest import Manifest, manifest_paths, read_manifests
 from engine.run.metrics import read_metrics
 from engine.statistics import pass_at_k
 from experiments.experiment import Cell, Figure, Line
@@ -42,7 +43,7 @@ def run_loop(path: Path, method: str, task: str, seed: int, *settings: Settings)
     reporter = Reporter(quiet=True)
     try:
         with open_verifier(task, open_task(task)) as verify:
-            resume = (path / "config.toml").exists()
+            resume = (path / CONFIG).exists()
             improve(
                 open_task(task), config, path, verify, resume=resume, reporter=reporter,
                 on_commit=write_run_page,
@@ -58,30 +59,31 @@ def first_model(cell: Cell, task: str, *settings: Settings, name: str = "base") 
     `settings` are the arms' own, so that it learns from the data that they see as real.
     """
     path = cell.shared / name
-    if not list((path / "manifest").glob("*.json")):
+    if not manifest_paths(path):
         run_loop(path, "sft", task, cell.seed, *settings, {"loop": {"iterations": 0}})
     return {"model": {"path": str(checkpoint_folder(path, 0))}}
 
 
 def checkpoints(run: Path) -> list[int]:
     """Iterations that have a model, 0 first."""
-    return sorted(int(path.name) for path in (run / "checkpoints").iterdir() if path.name.isdecimal())
+    manifest = next(each for each in read_manifests(run) if isinstance(each, Manifest))
+    return sorted(manifest.checkpoints)
 
 
 def accepted(run: Path) -> int:
     """The iteration whose model counts in the end."""
-    return int(read_metrics(run / "metrics.jsonl")[-1]["accepted"])
+    return int(read_metrics(run / METRICS)[-1]["accepted"])
 
 
 def ever_accepted(run: Path) -> list[int]:
     """Iterations whose models were accepted when they came, 0 first."""
-    lines = read_metrics(run / "metrics.jsonl")
+    lines = read_metrics(run / METRICS)
     return sorted({int(line["accepted"]) for line in lines if line["accepted"] == line["iteration"]})
 
 
 def curves(run: Path, names: Iterable[str]) -> dict[str, list[float | None]]:
     """Metrics of a run by iteration; what the monitor measured of the model that came of it."""
-    lines = read_metrics(run / "metrics.jsonl")
+    lines = read_metrics(run / METRICS)
     return {name: [line.get(name) for line in lines] for name in names}
 
 
