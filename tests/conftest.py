@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+# Fixtures that tests of several folders share.
+pytest_plugins = ["decoding", "trained_run"]
+
 # A shell starts background jobs with SIGINT ignored, and children inherit that: Ctrl-C is tested here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -99,6 +99,7 @@ def _rates(actors: Actors, seconds: float, callers: int, cores: int) -> tuple[fl
         actors.play(10**12)
     finally:
         timer.cancel()
+        timer.join()
     after, still_waited, passed = actors.stats(), waited_s(), time.monotonic() - start
     if waited is not None and still_waited is not None:
         computed = min(passed, (time.process_time() - cpu) / cores)

@@ -24,7 +24,7 @@ CONNECT4 = load_game("connect4")
 
 def run_hostile(*words: object) -> list[str]:
     """Calls that ended their process, each with what it said; the others go on in the next process."""
-    script = Path(__file__).parents[1] / "fixtures" / "game" / "hostile_core.py"
+    script = Path(__file__).parents[1] / "fixtures" / "core" / "hostile_core.py"
     ended: list[str] = []
     start = int(str(words[-1])) if words[0] == "calls" else 0
     while len(ended) < 10:

@@ -22,7 +22,7 @@ from engine.registry import load_game
 from games.othello import Othello
 from games.tictactoe import TicTacToe
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "game"
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "core"
 
 POSITIONS = {
     "connect4": "4433",

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from decoding import decode_by  # noqa: F401  (a fixture)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from letter_words import LETTERS, Words
@@ -133,7 +132,7 @@ def test_a_text_is_drawn_alike_in_any_batch(data: st.DataObject) -> None:
         assert draw.tokens <= 5 * count
 
 
-def test_what_is_said_of_a_continuation_holds(decode_by: Any) -> None:  # noqa: F811
+def test_what_is_said_of_a_continuation_holds(decode_by: Any) -> None:
     model = with_value()
     prompts = ["1+", "((", "", "1+1;2"]
     found = []
