@@ -120,29 +120,34 @@ def _look_first(parts: Parts, on_commit: Show) -> None:
 def _iterate(parts: Parts, on_commit: Show) -> None:
     """Write, filter, learn, look, judge, commit."""
     started, turn = time.monotonic(), parts.turn()
-    episodes = parts.method.sampler(turn.config).write(turn)
-    episodes, learnt, leaked = _learn(parts, turn, episodes)
+    episodes, learnt, leaked = _practise(parts, turn)
     _judge(parts, turn, episodes, learnt, leaked)
     parts.progress.seconds += time.monotonic() - started
     _commit(parts, turn.student, episodes, learnt.values, on_commit)
 
 
-def _learn(parts: Parts, turn: Turn, episodes: Sequence[Episode]) -> tuple[list[Episode], Learnt, int]:
-    """Filter and learn at each threshold: the episodes with what was kept, what came of it, items met."""
-    trainer, written = parts.method.trainer(turn.config), list(episodes)
-    taken, leaked, tokens = Learnt(), 0, 0
-    for number, threshold in enumerate(turn.config.filter.thresholds):
-        written = trainer.marked(turn.task, written, threshold)
-        written, met = without_items(written, parts.index)
-        leaked += met
-        found = trainer.learn(turn, written, threshold, number)
-        tokens += found.tokens
-        written += found.episodes
-        if not found.steps:
-            parts.reporter.message(f"iteration {turn.iteration}: no completion scores {threshold:g} or more")
-            break
-        taken = replace(found, steps=taken.steps + found.steps)
-    return written, replace(taken, tokens=tokens), leaked
+def _practise(parts: Parts, turn: Turn) -> tuple[list[Episode], Learnt, int]:
+    """Write, and at each threshold filter and learn, as often as the sampler goes round.
+
+    The episodes with what was kept, what came of them, and how many are on evaluation items.
+    """
+    sampler, trainer = parts.method.sampler(turn.config), parts.method.trainer(turn.config)
+    episodes, learnt, leaked = list[Episode](), Learnt(), 0
+    for turn.round in range(sampler.rounds):
+        written = sampler.write(turn)
+        for number, threshold in enumerate(turn.config.filter.thresholds):
+            written = trainer.marked(turn.task, written, threshold)
+            written, met = without_items(written, parts.index)
+            leaked += met
+            found = trainer.learn(turn, written, threshold, number)
+            learnt = learnt.then(found)
+            if not found.steps:
+                parts.reporter.message(
+                    f"iteration {turn.iteration}: no completion scores {threshold:g} or more"
+                )
+                break
+        episodes += written
+    return episodes, learnt, leaked
 
 
 def _judge(parts: Parts, turn: Turn, episodes: Sequence[Episode], learnt: Learnt, leaked: int) -> None:

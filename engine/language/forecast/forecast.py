@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
-from engine.language.forecast.pace import Pace, measure
+from engine.language.forecast.pace import Pace
+from engine.language.forecast.work import learning_pace, mean_length, writing_pace
 from engine.language.material import evaluation_prompts, practice, real_data
 from engine.language.method.registry import method_of
 from engine.language.model.ability import ability_of
 from engine.language.monitor.guard import check_start
 from engine.language.problem.problems import demonstrations, refuse_shared, some_problems
 from engine.language.rollout import Verify
-from engine.language.round_trip import check_texts, fits, without_misfits
+from engine.language.round_trip import check_texts, without_misfits
 from engine.language.task import Demonstration, Task
 
 if TYPE_CHECKING:
@@ -23,14 +23,8 @@ if TYPE_CHECKING:
     from engine.language.model.model import LanguageModel
     from engine.language.settings import TextConfig
 
-LONGEST = 32
-"""Tokens of the completions that the pace is measured on."""
-
 SHOWN = 200
 """Demonstrations that lengths are taken from."""
-
-_PARTS = 64
-"""The smallest burst of learning is that part of a batch."""
 
 REST = 1.25
 """The larger end of a forecast over what was measured: files, quick verdicts, batches half full."""
@@ -140,15 +134,16 @@ def stages(config: TextConfig, length: float, counts: Counts) -> list[Stage]:
     from engine.language.method.trainer import Stage
 
     measure, update, method = config.measure, config.update, method_of(config)
-    trainer, iterations = method.trainer(config), config.loop.iterations
+    sampler, trainer, iterations = method.sampler(config), method.trainer(config), config.loop.iterations
     growth = [update.growth**iteration for iteration in range(iterations)]
     looks = counts.validation * 2 + counts.watched * config.monitor.samples
     final = counts.test * (1 + measure.samples) * (method.role(config).num_rows + measure.control)
-    each = update.steps * len(config.filter.thresholds)
+    each = update.steps * len(config.filter.thresholds) * sampler.rounds
     taken = sum(growth) if update.start == "last" else max(growth, default=0)
     others = other_models(config)
-    written = iterations * counts.practised * method.sampler(config).written(length)
-    labels = iterations * trainer.labelled(length, counts.practised)
+    rounds = iterations * sampler.rounds
+    written = rounds * counts.practised * sampler.written(length)
+    labels = rounds * trainer.labelled(length, counts.practised)
     return [
         Stage("build the first model", steps=0 if config.model.path else config.model.steps),
         *trainer.preparation(length, counts.practised),
@@ -170,84 +165,6 @@ def other_models(config: TextConfig) -> int:
     role, wanted = method.role(config), method.sampler(config).num_writers
     there = [role.writing(iteration) + 1 for iteration in range(config.loop.iterations)]
     return sum(max(0, wanted - count) for count in there)
-
-
-def mean_length(task: Task, model: LanguageModel, real: Sequence[Demonstration]) -> float:
-    """Tokens of a completion with its end, by the demonstrations; half of the most without any."""
-    if not real:
-        return task.max_tokens / 2
-    rows = model.codec.encode_completions([d.prompt.text for d in real], [d.completion for d in real])
-    return 1 + sum(len(row) for row in rows) / len(rows)
-
-
-def writing_pace(task: Task, model: LanguageModel, config: TextConfig, length: int) -> Pace:
-    """Of a token that the model writes, in batches like the run's."""
-    from engine.language.model.generation.distinct import draw_distinct
-    from engine.language.model.generation.generation import generate
-    from engine.language.model.generation.successors import Drawn
-
-    found = [prompt.text for prompt in some_problems(task, "train", config.loop.rows, 0)]
-    found = list(compress(found, fits(model, found)))
-    if not found:
-        raise UserError(f"task '{task.name}' has no problem of the split train that the model has room for")
-    limit, sampling = max(1, min(length, LONGEST, task.max_tokens)), config.sample
-    each = method_of(config).sampler(config).rows
-    number = 0
-
-    def burst(rows: int) -> float:
-        nonlocal number
-        number += 1
-        texts = [found[(number + place // each) % len(found)] for place in range(rows)]
-        if not sampling.distinct:
-            seeds = range(number * rows, (number + 1) * rows)
-            written = generate(model, texts, seeds=seeds, max_tokens=limit, stop=(task.end,))
-            return sum(each.tokens for each in written)
-        texts = texts[::each]
-        drawn = draw_distinct(
-            model, texts, [min(each, rows)] * len(texts), [Drawn() for _ in texts],
-            seeds=range(number * rows, number * rows + len(texts)), max_tokens=limit, stop=(task.end,),
-        )  # fmt: skip
-        return sum(completion.tokens for draw in drawn for completion in draw.completions)
-
-    return measure(burst, config.loop.rows, _processors(model, config))
-
-
-def learning_pace(
-    task: Task, model: LanguageModel, config: TextConfig, real: Sequence[Demonstration]
-) -> Pace:
-    """Of a gradient step on a batch like the run's; `model` learns in it."""
-    from engine.language.learner.objective import Supervised, Text, texts
-    from engine.language.learner.text_learner import TextLearner
-
-    shown = [
-        each
-        for each, fit in zip(real, fits(model, [d.prompt.text + d.completion for d in real]), strict=True)
-        if fit
-    ]
-    examples = texts(model, [d.prompt.text for d in shown], [d.completion for d in shown])
-    if not examples:
-        prompts = [prompt.text for prompt in some_problems(task, "train", 64, 0)]
-        prompts = list(compress(prompts, fits(model, prompts)))
-        examples = [Text(row[:1], row[1:] or row) for row in model.encode_prompts(prompts)]
-    whole = config.learner.batch_tokens
-
-    def burst(size: int) -> float:
-        tokens = max(16, whole * size // _PARTS)
-        settings = config.learner.model_copy(update={"batch_tokens": tokens, "ema_decay": 0.0})
-        many = examples * (1 + 8 * tokens // sum(len(each.prompt) + len(each.response) for each in examples))
-        TextLearner(model, settings, 0).fit(many, Supervised(), steps=1)
-        return tokens / whole
-
-    return measure(burst, _PARTS, _processors(model, config))
-
-
-def _processors(model: LanguageModel, config: TextConfig) -> int:
-    """That a burst keeps busy; 0 where a GPU works."""
-    import torch
-
-    # A run sets them at its first step, and they stay.
-    torch.set_num_threads(config.learner.threads)
-    return config.learner.threads if model.device.type == "cpu" else 0
 
 
 def _assumptions(

@@ -17,20 +17,20 @@ class Entry(NamedTuple):
     """A method's line."""
 
     place: str
-    """`module:NAME`, a module of this package unless it has dots."""
+    """`module:NAME`; a dot before it: of this package."""
     summary: str
     """For the command's help, which imports no method."""
 
 
 METHODS = {
-    "sft": Entry("text:SFT", "Supervised fine-tuning on demonstrations."),
-    "rft": Entry("text:RFT", "Rejection-sampling fine-tuning: distinct right completions of several models."),
-    "star": Entry("text:STAR", "STaR: right completions, and failures again with the answer as a hint."),
-    "rest": Entry("text:REST", "ReST: one sampling, several trainings with rising thresholds."),
-    "rest-em": Entry("text:REST_EM", "ReST-EM: right completions, each time from the first model again."),
-    "alphazero": Entry("search:ALPHAZERO", "Tree search on text: its visits and its values are the targets."),
-    "prm": Entry("critic:PRM", "A process reward model: the value of every step."),
-    "orm": Entry("critic:ORM", "An outcome reward model: the value of a completion by its outcome."),
+    "sft": Entry(".text:SFT", "Supervised fine-tuning on demonstrations."),
+    "rft": Entry(".text:RFT", "Rejection-sampling fine-tuning: right completions of several models."),
+    "star": Entry(".text:STAR", "STaR: right completions, and failures again with the answer as a hint."),
+    "rest": Entry(".text:REST", "ReST: one sampling, several trainings with rising thresholds."),
+    "rest-em": Entry(".text:REST_EM", "ReST-EM: right completions, each time from the first model again."),
+    "alphazero": Entry(".search:ALPHAZERO", "Tree search on text: its visits and values are the targets."),
+    "prm": Entry(".critic:PRM", "A process reward model: the value of every step."),
+    "orm": Entry(".critic:ORM", "An outcome reward model: the value of a completion by its outcome."),
 }
 
 
@@ -41,9 +41,7 @@ def load_method(name: str) -> Method:
 
         raise UserError(f"unknown method '{name}'; {suggest(name, METHODS, 'methods')}")
     module, _, attribute = METHODS[name].place.partition(":")
-    if "." not in module:
-        module = f"{__package__}.{module}"
-    method: Method = getattr(import_module(module), attribute)
+    method: Method = getattr(import_module(module, __package__), attribute)
     return method
 
 

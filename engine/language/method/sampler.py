@@ -22,9 +22,9 @@ ASKING = 0.3
 that are known. Measured on Countdown."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sampler(ABC):
-    """Writes what is learnt from. Only `write` and `written` have no default."""
+    """Writes what is learnt from, one for each iteration. Only `write` and `written` have no default."""
 
     config: TextConfig
     """In force."""
@@ -34,6 +34,11 @@ class Sampler(ABC):
     @property
     def num_writers(self) -> int:
         """Models that write side by side."""
+        return 1
+
+    @property
+    def rounds(self) -> int:
+        """How often an iteration writes and learns, for methods that are to write with what has learnt."""
         return 1
 
     @property
@@ -87,7 +92,7 @@ class Samples(Sampler):
         with turn.reporter.phase("sampling", most) as move:
             return rollout(
                 turn.task, policies, turn.prompts, sampling, self.config.loop.rows,
-                turn.verify, seed=self.config.seed, iteration=turn.iteration, on_rows=move,
+                turn.verify, seed=turn.seed, iteration=turn.iteration, on_rows=move,
             )  # fmt: skip
 
     def written(self, length: float) -> float:
@@ -129,7 +134,7 @@ class Searched(Sampler):
             for place in range(0, len(turn.prompts), SEARCHED_AT_ONCE):
                 episodes += search_completions(
                     turn.task, policy, turn.prompts[place : place + SEARCHED_AT_ONCE], plan, config.search,
-                    config.proposals, turn.verify, seed=config.seed, iteration=turn.iteration,
+                    config.proposals, turn.verify, seed=turn.seed, iteration=turn.iteration,
                     critic=turn.accepted,
                 )  # fmt: skip
                 move(len(episodes))

@@ -28,9 +28,9 @@ class Stage:
     steps: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Trainer(ABC):
-    """Makes a model better by what was written. Only `learn` has no default."""
+    """Makes a model better by what was written, one for each iteration. Only `learn` has no default."""
 
     config: TextConfig
     """In force."""
@@ -97,12 +97,12 @@ class Texts(Trainer):
         """Supervised, on what the tokenizer gives back as it was judged."""
         config, steps = self.config, turn.steps
         own = as_written(turn.student, learnable(turn, episodes), turn.reporter.message)
-        seed = row_seed(config.seed, "mix", turn.iteration)
+        seed = row_seed(turn.seed, "mix", turn.iteration)
         examples = mix(own, turn.real, config.mix, seed, task=turn.task, threshold=threshold)
         if not examples:
             return Learnt()
         with turn.reporter.phase("training", steps, "steps") as move:
-            values = learn(turn.student, config, examples, steps, (turn.iteration, number), move)
+            values = learn(turn.student, config, examples, steps, turn.purpose(number), move)
         tell_ending(turn.reporter, config, values, steps)
         return Learnt(values, int(values["loss/steps"]))
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from engine.language.episode import Episode
 from engine.language.method.role import Role
 from engine.language.model.model import LanguageModel
-from engine.language.rollout import Verify
+from engine.language.rollout import Verify, row_seed
 from engine.language.settings import TextConfig
 from engine.language.task import Demonstration, Prompt, Task
 from engine.run.reporter import Reporter
@@ -28,7 +28,7 @@ class Archive(Protocol):
 
 @dataclass
 class Turn:
-    """One iteration. Nothing of it lives on but what `learn` makes of the student."""
+    """One iteration. Nothing of it lives on but what is committed: the student and the episodes."""
 
     task: Task
     config: TextConfig
@@ -50,11 +50,22 @@ class Turn:
     accepted_iteration: int
     start: Callable[[], LanguageModel]
     """Makes the model to train."""
+    round: int = 0
+    """Of `Sampler.rounds`."""
 
     @cached_property
     def student(self) -> LanguageModel:
         """The model to train, in place; made when it is first asked for, so that others are gone by then."""
         return self.start()
+
+    @property
+    def seed(self) -> int:
+        """Of what is written in this round."""
+        return row_seed(self.config.seed, "round", self.round) if self.round else self.config.seed
+
+    def purpose(self, number: int) -> tuple[int, ...]:
+        """What the seed of a training is for: the iteration, the number of the threshold, and the round."""
+        return (self.iteration, number, self.round) if self.round else (self.iteration, number)
 
     @property
     def writer(self) -> LanguageModel:
@@ -78,5 +89,11 @@ class Learnt:
     """Gradient steps taken; 0: there was nothing to learn."""
     tokens: int = 0
     """Written for it, besides those of the episodes."""
-    episodes: Sequence[Episode] = ()
-    """Written meanwhile, which the record is to have: of methods that learn as they write."""
+
+    def then(self, later: Learnt) -> Learnt:
+        """Both, one after the other; values are those of the last training."""
+        return Learnt(
+            later.values if later.steps else self.values,
+            self.steps + later.steps,
+            self.tokens + later.tokens,
+        )

@@ -56,7 +56,7 @@ class ValueTrainer(Trainer):
         kept = [episode for episode in episodes if episode.kept]
         labels, tokens = read_labels(
             value, Policy(turn.writer, turn.writer.digest()), turn.task, self._labelled(episodes),
-            Draw(rows=config.loop.rows), turn.verify, seed=config.seed, iteration=turn.iteration,
+            Draw(rows=config.loop.rows), turn.verify, seed=turn.seed, iteration=turn.iteration,
         )  # fmt: skip
         student.add_value_head(value.likelihood > 0)
         lessons = self._lessons(turn, labels, kept)
@@ -65,7 +65,7 @@ class ValueTrainer(Trainer):
         lessons += self._written(turn, kept, len(lessons))
         with turn.reporter.phase("training", turn.steps, "steps") as move:
             values = learn_lessons(
-                student, config, lessons, self._anchor(turn), turn.steps, (turn.iteration, number), move
+                student, config, lessons, self._anchor(turn), turn.steps, turn.purpose(number), move
             )
         tell_ending(turn.reporter, config, values, turn.steps)
         return Learnt(values, int(values["loss/steps"]), tokens)
@@ -95,7 +95,7 @@ class ValueTrainer(Trainer):
 
     def _written(self, turn: Turn, kept: Sequence[Episode], others: int) -> list[Lesson]:
         """Texts that join `others` lessons: real data, or as much as a critic's `value.likelihood` says."""
-        config, seed = self.config, row_seed(self.config.seed, "mix", turn.iteration)
+        config, seed = self.config, row_seed(turn.seed, "mix", turn.iteration)
         if config.value.likelihood:
             right = _right(turn.task, kept)
             mixed = mix(right, turn.real, config.mix, seed, task=turn.task)
