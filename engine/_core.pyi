@@ -11,7 +11,7 @@ forget their nodes and can go on; a pool that they stop in the middle of a move 
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Never, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +26,19 @@ VALUE: int
 class InputError(ValueError):
     """A user's input breaks the rules or the notation of a game; the message quotes it."""
 
-class Setting:
+class _Type(type):
+    """What makes the classes of the core; they take no new attributes."""
+
+class Setting(metaclass=_Type):
     """A setting as the core declares it."""
 
+    def __init__(self, *args: Never, **kwargs: Never) -> None:
+        """Raise TypeError: the core makes them."""
     @property
     def name(self) -> str: ...
     @property
     def kind(self) -> str:
-        """ "bool", "int", "float" or "choice"."""
+        """What its values are: "bool", "int", "float" or "choice"."""
     @property
     def section(self) -> str:
         """Of the settings file; "" where code alone sets it."""
@@ -65,13 +70,15 @@ class Setting:
     def does(self) -> str:
         """What it does, for users."""
 
-class State:
+class State(metaclass=_Type):
     """A position under play.
 
     Copies share nothing but the game. One pickles as its game, start and moves, and comes back with the same
     key; InputError where its game cannot be pickled.
     """
 
+    def __init__(self, *args: Never, **kwargs: Never) -> None:
+        """Raise TypeError: a game makes them."""
     def player(self) -> int: ...
     def legal_actions(self) -> list[int]: ...
     def play(self, action: int) -> None:
@@ -87,6 +94,8 @@ class State:
         """The number of move paths of `depth` plies, 0 to Game.max_plies; chess counts past draws that its
         history makes."""
     def clone(self) -> State: ...
+    def __copy__(self) -> State: ...
+    def __deepcopy__(self, memo: dict[Any, Any], /) -> State: ...
     def encode(self) -> NDArray[np.float32]:
         """Planes [C, H, W]."""
     def key(self) -> int: ...
@@ -99,13 +108,15 @@ class State:
     def action_text(self, action: int) -> str: ...
     def parse_action(self, text: str) -> int: ...
 
-class Game:
+class Game(metaclass=_Type):
     """The rules of one game on one board size.
 
     A copy is the game itself. One pickles as its class and the arguments that it was made with: what has been
     done to it since is lost. Raises InputError where no other process could import the class.
     """
 
+    def __init__(self, *args: Never, **kwargs: Never) -> None:
+        """Raise TypeError: make one of a class below."""
     @property
     def name(self) -> str: ...
     @property
@@ -123,6 +134,8 @@ class Game:
     @property
     def cell_symmetries(self) -> NDArray[np.int32]:
         """[S, H * W]; cell c of the turned planes holds cell cell_symmetries[s, c] of the original."""
+    def __copy__(self) -> Self: ...
+    def __deepcopy__(self, memo: dict[Any, Any], /) -> Self: ...
     def initial(self) -> State: ...
     def parse(self, position: str) -> State:
         """Read a position in the game's notation; raise InputError."""
@@ -248,7 +261,7 @@ class FunctionGame(CustomGame):
         text: Any,
     ) -> None: ...
 
-class DenseReply:
+class DenseReply(metaclass=_Type):
     """Answers to EVALUATE requests, in request order and orientation.
 
     wdl float32 [B, 3]: probabilities of win, draw and loss for the player to move.
@@ -264,7 +277,7 @@ class DenseReply:
     @property
     def logits(self) -> NDArray[np.float32]: ...
 
-class ProposalReply:
+class ProposalReply(metaclass=_Type):
     """Answers to PROPOSE and VALUE requests, in request order; P proposals in all.
 
     wdl float32 [B, 3]: value of the requested node (ignored where the node has one already). A row that is no
@@ -291,13 +304,15 @@ class ProposalReply:
         exact: NDArray[np.bool_] | None = None,
     ) -> None: ...
 
-class Requests:
+class Requests(metaclass=_Type):
     """A batch of questions of a search; empty once it is answered or its trees are forgotten.
 
     Each `select` gives another. It keeps alive who asks, and `backup` of that one alone takes the answers,
     once: InputError for a batch of another's, an answered, a forgotten or an empty one; nothing changes then.
     """
 
+    def __init__(self, *args: Never, **kwargs: Never) -> None:
+        """Raise TypeError: trees make them."""
     def __len__(self) -> int: ...
     @property
     def kinds(self) -> NDArray[np.uint8]:
@@ -331,7 +346,7 @@ class Requests:
     def path(self, index: int) -> list[int]:
         """Actions from the root to the node of one request."""
 
-class SearchParams:
+class SearchParams(metaclass=_Type):
     """Settings of a search; every field is a keyword argument and an attribute.
 
     What there is and what each does: `search_settings`. Trees and Pool raise InputError for a field out of
@@ -345,7 +360,7 @@ class SearchParams:
 def search_settings() -> list[Setting]:
     """The settings of a search, as cpp/search/settings.def declares them."""
 
-class Trees:
+class Trees(metaclass=_Type):
     """Search trees, many at once, answered in batches."""
 
     def __init__(self, game: Game | None, params: SearchParams, seed: int = 0, cache_mb: float = 0) -> None:
@@ -423,7 +438,7 @@ def uniform(requests: Requests) -> DenseReply:
 def rollout(requests: Requests, seed: int) -> DenseReply:
     """Equal priors and the result of one uniformly random game from each position."""
 
-class PlayParams:
+class PlayParams(metaclass=_Type):
     """Settings of self-play; every field is a keyword argument and an attribute.
 
     What there is: `play_settings`; what each does: engine.config.SelfplayConfig. Pool raises InputError for a
@@ -437,9 +452,11 @@ class PlayParams:
 def play_settings() -> list[Setting]:
     """The settings of self-play that a pool knows, as cpp/selfplay/settings.def declares them."""
 
-class Column:
+class Column(metaclass=_Type):
     """A column of a game's record as the core declares it."""
 
+    def __init__(self, *args: Never, **kwargs: Never) -> None:
+        """Raise TypeError: the core makes them."""
     @property
     def name(self) -> str: ...
     @property
@@ -472,7 +489,7 @@ class Column:
 def record_columns() -> list[Column]:
     """The columns of a game's record, as cpp/selfplay/columns.def declares them, in the order of files."""
 
-class Pool:
+class Pool(metaclass=_Type):
     """Games side by side, each with its own tree, played by one caller.
 
     Game ids are first_id, first_id + stride, …: a game's moves depend on (seed, id) and the weights alone.
@@ -527,7 +544,7 @@ class Pool:
         moves made and written down there, encode_s of planes.
         """
 
-class ReplayWindow:
+class ReplayWindow(metaclass=_Type):
     """Games of the replay window in memory, decoded to training samples at C++ speed."""
 
     def __init__(self, game: Game) -> None: ...
@@ -555,7 +572,7 @@ class ReplayWindow:
         game was resigned 0 and NaN.
         """
 
-class Connect4Solver:
+class Connect4Solver(metaclass=_Type):
     """Exact scores of Connect Four positions (22 minus the winner's stones; 0 a draw)."""
 
     def __init__(self, table_mb: int = 128) -> None: ...
