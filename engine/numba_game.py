@@ -107,7 +107,7 @@ class NumbaGame(_core.FunctionGame):
 
     def source(self) -> str:
         """Where the moves are made, as file:line."""
-        return source_of(getattr(self._rules.play, "py_func", self._rules.play))
+        return source_of(self._rules.play)
 
 
 @functools.cache
@@ -123,7 +123,7 @@ def _compile(
     wrap = _wrappers(rules, state_bytes, dtype, num_actions, planes_shape)
     compiled = {}
     for field in fields(rules):
-        function = getattr(rules, field.name)
+        function = vars(rules)[field.name]
         if function is None:
             continue
         signature, wrapper = wrap[field.name]
@@ -131,7 +131,7 @@ def _compile(
             compiled[field.name] = cfunc(signature)(wrapper)
         except NumbaError as error:
             reason = " ".join(str(error).split())[:600]
-            where = source_of(getattr(function, "py_func", function))
+            where = source_of(function)
             raise UserError(f"game '{name}': {field.name} ({where}) does not compile: {reason}") from error
     return compiled
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine._core import Game, State
 from engine.errors import UserError
+from engine.game import inquiry
 from engine.plugin import Plugins, suggest
 
 GROUP = "selfplay.games"
@@ -53,9 +53,9 @@ def game_options(spec: str) -> dict[str, Any]:
 
 def preset(game: Game, name: str) -> dict[str, Any]:
     """The settings layer of a game's preset; `default` is empty where the game brings none."""
-    presets: Mapping[str, Mapping[str, Any]] = getattr(game, "presets", {})
+    presets = inquiry.presets(game)
     if name in presets:
-        return dict(presets[name])
+        return presets[name]
     if name == "default":
         return {}
     known = suggest(name, {*presets, "default"}, "its presets")
@@ -68,9 +68,9 @@ def position_text(game: Game, state: State) -> str:
     A game with a notation beyond its moves says so with a method `position_text(state)`. Otherwise it is
     the moves from the start: side by side where each is one letter, else with spaces between them.
     """
-    own: Callable[[State], str] | None = getattr(game, "position_text", None)
+    own = inquiry.own_position_text(game, state)
     if own is not None:
-        return own(state)
+        return own
     start, actions = state.position()
     walker = game.parse(start)
     moves = []

@@ -54,6 +54,10 @@ class Chess(_Recorded):
     }
     """Settings over the defaults of engine.config, by name."""
 
+    def bench_goals(self) -> dict[str, float]:
+        """Of one core, a second."""
+        return {"search_uniform/simulations_800": 400e3, "rules/random_moves": 3e6}
+
     def __init__(self, draws: str = "threefold", history: int = 1, max_plies: int = 0) -> None:
         super().__init__("standard", draws, history=history, max_plies=max_plies)
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from engine import _core
 from engine.config import Config
 from engine.errors import UserError
 from engine.evaluator.evaluator import Evaluator, NetworkEvaluator, RolloutEvaluator
+from engine.game import inquiry
 from engine.registry import game_names, load_game, position_text
 from engine.search import search, search_params
 
@@ -62,7 +63,7 @@ class SolverMover:
 
     def __init__(self, game: _core.Game) -> None:
         self._game = game
-        self._solver: Any = find_solver(game)
+        self._solver = inquiry.solver(game)
 
     def choose(self, states: Sequence[_core.State], seeds: Sequence[int]) -> list[int]:
         """One perfect action a position; the earliest positions of a game may take minutes."""
@@ -103,14 +104,6 @@ class TreeMover:
             trees.clear()
 
 
-def find_solver(game: _core.Game) -> Any:
-    """The game's exact solver; raise UserError where it has none."""
-    make = getattr(game, "solver", None)
-    if make is None:
-        raise UserError(f"game '{game.name}' has no exact solver")
-    return make()
-
-
 def random_player() -> Player:
     """Uniformly random moves."""
     return Player("random", 0, lambda _: RandomMover())
@@ -133,8 +126,7 @@ def uct_params() -> _core.SearchParams:
 
 def solver_player(game: _core.Game) -> Player:
     """Perfect play; raise UserError where the game has no solver."""
-    if not hasattr(game, "solver"):
-        find_solver(game)
+    inquiry.require_solver(game)
     return Player("solver", 0, lambda _: SolverMover(game))
 
 
@@ -206,13 +198,15 @@ def read_checkpoint(spec: str) -> tuple[Config, PolicyValueNetwork]:
 def pretrained_path(spec: str) -> Path:
     """The checkpoint that `GAME:pretrained` names; raise UserError where the game brings none."""
     name = spec.removesuffix(PRETRAINED)
-    find: Callable[[], Path] | None = getattr(load_game(name), "pretrained_checkpoint", None)
-    if find is None:
+    folder = inquiry.pretrained_checkpoint(load_game(name))
+    if folder is None:
         having = [
-            known + PRETRAINED for known in game_names() if hasattr(load_game(known), "pretrained_checkpoint")
+            known + PRETRAINED
+            for known in game_names()
+            if inquiry.is_offered(load_game(known), "pretrained_checkpoint")
         ]
-        raise UserError(f"game '{name}' brings no network; there is {', '.join(having)}")
-    return find()
+        raise UserError(f"game '{name}' brings no network; there is {', '.join(having) or 'none'}")
+    return folder
 
 
 def check_game(spec: str, config: Config, game: _core.Game) -> None:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from engine.evaluator.backend import FloatArray
 from engine.evaluator.choice import create_backend
 from engine.evaluator.evaluator import NetworkEvaluator
 from engine.evaluator.network import PolicyValueNetwork, forward_flops
+from engine.game.inquiry import bench_checkpoint
 from engine.learner.learner import Learner
 from engine.learner.losses import TrainingBatch
 from engine.learner.optimizer import create_optimizers
@@ -240,11 +240,11 @@ def _evaluators(
 
 def playing_network(game: _core.Game, config: Config) -> tuple[PolicyValueNetwork, str]:
     """The network that the game ships for this, else a seeded one; and what to add to a row's name."""
-    checkpoint = getattr(game, "bench_checkpoint", None)
-    if checkpoint is None:
+    folder = bench_checkpoint(game)
+    if folder is None:
         network = PolicyValueNetwork(game.planes_shape, game.num_actions, config.network, seed=0)
         return network.eval(), " (seeded network)"
-    return load_network(Path(checkpoint()))[2], ""
+    return load_network(folder)[2], ""
 
 
 def _bare_training(learner: Learner, samples: dict[str, Any]) -> Work:

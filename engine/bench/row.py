@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from engine._core import Game
+from engine.game.inquiry import bench_goals
+
 Row = dict[str, Any]
 """game, stage, name, unit, threads, backend; ours: the value; ceiling: what it could be at best, measured
 beside it, or the limit that it is held to; ratio: ours over ceiling; goal: as text; met: whether it is."""
@@ -53,22 +56,7 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("text_sampling", "outside_decoding"): Goal(0.15, "ours", at_most=True),
     ("startup", "help"): Goal(0.5, "ours", at_most=True),
 }
-"""Of every game and of text, by (stage, name)."""
-
-GAME_GOALS: dict[tuple[str, str, str], Goal] = {
-    ("connect4", "search_uniform", "simulations_200"): Goal(2.5e6, "ours"),
-    ("connect4", "search_uniform", "simulations_20000"): Goal(1.5e6, "ours"),
-    ("go:size=9", "search_uniform", "simulations_800"): Goal(400e3, "ours"),
-    ("go:size=19", "search_uniform", "simulations_800"): Goal(200e3, "ours"),
-    ("chess", "search_uniform", "simulations_800"): Goal(400e3, "ours"),
-    ("go:size=9", "rules", "random_moves"): Goal(3e6, "ours"),
-    ("go:size=19", "rules", "random_moves"): Goal(2e6, "ours"),
-    ("chess", "rules", "random_moves"): Goal(3e6, "ours"),
-}
-"""By (game, stage, name)."""
-
-POSITIONS_GOALS = {"bf16": Goal(400, "ours"), "int8": Goal(700, "ours")}
-"""Positions of Connect Four that one core plays a second, by precision."""
+"""Of every game and of text, by (stage, name); a game may bring more (see engine.game.offer)."""
 
 GPU_GOAL = Goal(0.85)
 """Evaluations inside self-play over the bare rate, on a GPU."""
@@ -94,17 +82,19 @@ def make_row(
         "ceiling": ceiling,
         "ratio": None if ceiling is None else ours / ceiling,
     }
-    goal = find_goal(row["game"], stage, name, backend)
+    goal = find_goal(game, stage, name, backend)
     row["goal"] = str(goal) if goal else None
     row["met"] = goal.is_met(row) if goal else None
     return row | {"threads": threads, "backend": backend}
 
 
-def find_goal(game: str, stage: str, name: str, backend: str) -> Goal | None:
+def find_goal(game: Named | None, stage: str, name: str, backend: str) -> Goal | None:
     """What a row is held to; a name counts up to its first parenthesis."""
     plain = name.split(" (")[0]
     if (stage, plain) == ("selfplay", "evaluations") and backend.endswith("cuda"):
         return GPU_GOAL
-    if (game, stage, name) == ("connect4", "selfplay", "positions"):
-        return POSITIONS_GOALS.get(backend.split()[1]) if backend.endswith("cpu") else None
-    return GAME_GOALS.get((game, stage, plain)) or GOALS.get((stage, plain))
+    own = bench_goals(game) if isinstance(game, Game) else {}
+    bound = own.get(f"{stage}/{plain}")
+    if bound is None and name == plain and backend.endswith(" on cpu"):
+        bound = own.get(f"{stage}/{plain}/{backend.split()[1]}")
+    return GOALS.get((stage, plain)) if bound is None else Goal(bound, "ours")

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from engine._core import Game, InputError, State
+from engine.game.inquiry import source, start_is_symmetric
 from engine.game.unraised import Unraised
 from engine.registry import position_text
 
@@ -17,7 +18,7 @@ ALL_CHECKED = 40
 """Plies up to which most positions are also parsed and replayed; half of those at this ply."""
 
 ILLEGAL_TRIED = 16
-"""Illegal actions tried at a position beside the two just out of range: most of chess's 1,858 are illegal."""
+"""Illegal actions tried at a position beside the two just out of range, for a large game has many."""
 
 Seen = dict[int, tuple[bytes, list[int], float | None]]
 """By key: a digest of the planes, the legal actions, the outcome."""
@@ -42,7 +43,7 @@ def check_laws(game: Game, walks: int = 100, seed: int = 0) -> int:
         unraised.check()  # what follows from an exception is no news beside it
 
 
-def _walk(game: Game, walks: int, source: random.Random, unraised: Unraised) -> int:
+def _walk(game: Game, walks: int, randomness: random.Random, unraised: Unraised) -> int:
     _check_symmetry_tables(game)
     seen: Seen = {}
     positions = 0
@@ -61,14 +62,14 @@ def _walk(game: Game, walks: int, source: random.Random, unraised: Unraised) -> 
             unraised.check()
             _check_position(game, state, seen)
             _check_twins(game, state, twins)
-            if source.random() < ALL_CHECKED / (ALL_CHECKED + state.ply()):
+            if randomness.random() < ALL_CHECKED / (ALL_CHECKED + state.ply()):
                 _check_copies(game, state)
             positions += 1
             actions = state.legal_actions()
             if not actions:
                 break
-            action = source.choice(actions)
-            state = _checked_move(game, state, action, source)
+            action = randomness.choice(actions)
+            state = _checked_move(game, state, action, randomness)
             _move_twins(game, state, twins, action)
     return positions
 
@@ -128,8 +129,8 @@ def _check_score(game: Game, state: State) -> None:
 
 
 def _where_moves_are_made(game: Game, state: State) -> str:
-    source = getattr(game, "source", None)
-    where = f"; moves are made at {source()}" if source is not None else ""
+    place = source(game)
+    where = f"; moves are made at {place}" if place is not None else ""
     return f"the game still runs after {state.ply()} plies{where}; end it there, or raise max_plies"
 
 
@@ -167,7 +168,7 @@ def _twins(game: Game) -> dict[int, State]:
     planes, cells = _flat(start), game.cell_symmetries
     turns = range(1, len(cells))
     keeping = [turn for turn in turns if np.array_equal(planes[:, cells[turn]], planes)]
-    symmetric = not getattr(game, "start_is_symmetric", True) or keeping == list(turns)
+    symmetric = not start_is_symmetric(game) or keeping == list(turns)
     _require(start, "symmetries keep the start, unless start_is_symmetric is False", symmetric, keeping)
     return {turn: game.initial() for turn in keeping}
 
@@ -207,7 +208,7 @@ def _flat(state: State) -> np.ndarray:
     return planes.reshape(planes.shape[0], -1)
 
 
-def _checked_move(game: Game, state: State, action: int, source: random.Random) -> State:
+def _checked_move(game: Game, state: State, action: int, randomness: random.Random) -> State:
     before = (state.key(), state.ply(), state.legal_actions(), state.encode().tobytes())
     child = state.clone()
     child.play(action)
@@ -215,7 +216,7 @@ def _checked_move(game: Game, state: State, action: int, source: random.Random) 
     _require(state, "clone() then play() leaves the original untouched", before == after)
     _require(state, "a move adds one ply", child.ply() == state.ply() + 1)
     illegal_actions = sorted(set(range(game.num_actions)).difference(before[2]))
-    tried = source.sample(illegal_actions, min(ILLEGAL_TRIED, len(illegal_actions)))
+    tried = randomness.sample(illegal_actions, min(ILLEGAL_TRIED, len(illegal_actions)))
     for illegal in [-1, *tried, game.num_actions]:
         refused = _raises(partial(state.clone().play, illegal))
         _require(state, "play() refuses an illegal action", refused, illegal)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from engine._core import Game
 from engine.errors import UserError
+from engine.game.inquiry import source
 
 
 class Unraised:
@@ -14,7 +16,7 @@ class Unraised:
     game: whose functions these are, for the message.
     """
 
-    def __init__(self, game: Any) -> None:
+    def __init__(self, game: Game) -> None:
         self._game = game
         self._found: BaseException | None = None
         self._hook = sys.unraisablehook
@@ -28,8 +30,8 @@ class Unraised:
         """Raise UserError where there was one."""
         if self._found is None:
             return
-        found, source = self._found, getattr(self._game, "source", None)
-        where = f"; its moves are made at {source()}" if source is not None else ""
+        found, place = self._found, source(self._game)
+        where = f"; its moves are made at {place}" if place is not None else ""
         raise UserError(f"game '{self._game.name}': {type(found).__name__}: {found} in its rules{where}")
 
     def _keep(self, unraisable: Any) -> None:

@@ -17,6 +17,7 @@ from engine.config import Config
 from engine.errors import UserError
 from engine.evaluator.choice import resolve_backend
 from engine.evaluator.network import PolicyValueNetwork, check_size
+from engine.game.inquiry import truth_sets, untrainable
 from engine.game.state_space import has_few_positions
 from engine.game_run import Run
 from engine.learner.learner import Learner
@@ -36,7 +37,6 @@ from engine.train.sample_game import write_sample
 from engine.train.summary import DuplicateWatch, Laps, games_summary, search_summary, time_summary
 from engine.train.turn import Limit, Pace, Turn, take_turn
 from engine.truth.probe import TruthProbe
-from engine.truth.truth import truth_sets
 
 
 @dataclass
@@ -189,11 +189,8 @@ def _final_table(
 
 def check_trainable(game: _core.Game, config: Config) -> None:
     """Raise UserError for what could not be trained here, before there is a run directory."""
-    if getattr(game, "needs_agreement", False):
-        raise UserError(
-            f"game '{game.name}' is scored by agreement about dead stones, which self-play has nobody for; "
-            "train under rules=tromp-taylor or chinese"
-        )
+    if reason := untrainable(game):
+        raise UserError(f"game '{game.name}' cannot be trained: {reason}")
     if game.initial().outcome() is not None:
         raise UserError(f"game '{game.name}' is over at its first position; there is nothing to play")
     check_size(game.planes_shape, game.num_actions, config.network)

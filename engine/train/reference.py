@@ -15,6 +15,7 @@ from engine.config import Config, EvaluatorConfig, build_config
 from engine.doctor import num_cores
 from engine.evaluator.evaluator import NetworkEvaluator
 from engine.game_run import read_config
+from engine.game.inquiry import bench_checkpoint, reference_run
 from engine.registry import load_game, preset
 from engine.run import storage
 from engine.run.layout import METRICS
@@ -102,10 +103,9 @@ def compare_run(game: _core.Game, run_path: Path) -> Comparison | None:
 
     Measures the bare network for about two seconds where the run was slower.
     """
-    bring = getattr(game, "reference_run", None)
-    if bring is None:
+    reference = reference_run(game)
+    if reference is None:
         return None
-    reference: dict[str, Any] = bring()
     path, config = run_path / METRICS, read_config(run_path)
     lines = read_metrics(path) if storage.exists(path) else []
     if not lines or not _is_like_preset(game, config):
@@ -133,10 +133,10 @@ def compare_run(game: _core.Game, run_path: Path) -> Comparison | None:
 
 def bare_rate(game: _core.Game, config: EvaluatorConfig) -> float | None:
     """Evaluations a second of the game's benchmark network, an evaluator a core, all at once."""
-    bring = getattr(game, "bench_checkpoint", None)
-    if bring is None:
+    folder = bench_checkpoint(game)
+    if folder is None:
         return None
-    network = load_network(bring())[2]
+    network = load_network(folder)[2]
     evaluators = [NetworkEvaluator(game, network, config) for _ in range(num_cores())]
     with ThreadPoolExecutor(len(evaluators), "bare") as threads:
         rates = threads.map(lambda evaluator: evaluator.bare_rate(BATCH, MEASURE_S), evaluators)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine._core import Game, State
+from engine.game import inquiry
 from engine.run import storage
 from engine.run.layout import GAMES, folder_name
 from engine.selfplay.game_table import Games
@@ -49,13 +50,12 @@ def record_text(
 
     A game that has one brings `record_suffix` and `record_text(state, tags)`; `tags` are event and round.
     """
-    write: Callable[[State, Mapping[str, str]], str] | None = getattr(game, "record_text", None)
-    if write is None:
+    if not (inquiry.is_offered(game, "record_text") or inquiry.is_offered(game, "record_suffix")):
         return None
     state = game.parse(start)
     for action in actions:
         state.play(action)
-    return game.record_suffix, write(state, tags)  # type: ignore[attr-defined]
+    return inquiry.record_text(game, state, tags)
 
 
 def _result(state: State) -> str:

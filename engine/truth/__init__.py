@@ -1,5 +1,5 @@
 """Positions of known value, and the mistakes that players make on them."""
 
-from engine.truth.truth import ILLEGAL, TruthSet
+from engine.game.truth_set import ILLEGAL, TruthSet
 
 __all__ = ["ILLEGAL", "TruthSet"]

@@ -13,11 +13,12 @@ from engine.config import Config
 from engine.errors import UserError
 from engine.evaluator.evaluator import NetworkEvaluator
 from engine.evaluator.network import PolicyValueNetwork
+from engine.game.inquiry import truth_sets
 from engine.run import storage
 from engine.run.reporter import Phase, unseen
 from engine.search import search_params
 from engine.selfplay.actors.inline import num_callers
-from engine.truth.truth import TruthScore, measure, num_simulations, truth_sets, truth_table
+from engine.truth.truth import TruthScore, measure, num_simulations, truth_table
 
 TABLE = "truth.json"
 

@@ -13,36 +13,16 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from engine import _core
 from engine.evaluator.evaluator import Evaluator
+from engine.game.truth_set import ILLEGAL, TruthSet
 from engine.search import search
-
-ILLEGAL = 2
-"""Marks a move that cannot be played in TruthSet.outcomes."""
 
 BATCH = 256
 """Positions searched side by side by one evaluator."""
 
 POLL_S = 0.5
 """How often progress is told."""
-
-
-@dataclass(frozen=True)
-class TruthSet:
-    """Positions of one class.
-
-    positions: in the game's notation [N].
-    outcomes: int8 [N, A], what each action leads to for the player to move: 1, 0 or -1; ILLEGAL.
-    scores: int16 [N, A] exact scores, higher is better, or None where only outcomes are known.
-    """
-
-    name: str
-    positions: list[str]
-    outcomes: NDArray[np.int8]
-    scores: NDArray[np.int16] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,12 +42,6 @@ class TruthScore:
     def to_json(self) -> dict[str, Any]:
         """As a plain object."""
         return asdict(self)
-
-
-def truth_sets(game: _core.Game) -> list[TruthSet]:
-    """The positions of known value that a game brings; none for most games."""
-    bring = getattr(game, "truth_sets", None)
-    return list(bring()) if bring is not None else []
 
 
 def measure(

@@ -8,6 +8,7 @@ from typing import Any
 
 from engine._core import Game, InputError, State
 from engine.errors import UserError
+from engine.game.inquiry import describe
 from engine.registry import position_text
 
 MAX_PLIES = 20_000
@@ -60,7 +61,7 @@ class Record:
             if move is not None and not move.implied:
                 moves.append(state.action_text(move.action))
         outcome = state.outcome()
-        described: dict[str, Any] = self.game.describe(state)  # type: ignore[attr-defined]
+        described: dict[str, Any] = describe(self.game, state)
         return {
             "game": self.name,
             "tags": dict(self.tags),

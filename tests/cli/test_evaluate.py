@@ -10,7 +10,7 @@ import pytest
 
 from engine.cli.game.evaluate import UNTRAINED, load_entrants, score_entrants, spread
 from engine.errors import UserError
-from engine.truth.truth import ILLEGAL, TruthSet
+from engine.truth import ILLEGAL, TruthSet
 from games.connect4 import Connect4
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -17,10 +17,11 @@ from engine import _core
 from engine.config import build_config
 from engine.evaluator.evaluator import UniformEvaluator
 from engine.evaluator.network import PolicyValueNetwork
+from engine.game.inquiry import truth_sets
 from engine.registry import load_game
 from engine.search import search_params
 from engine.truth.probe import TruthProbe
-from engine.truth.truth import measure, num_simulations, truth_sets
+from engine.truth.truth import measure, num_simulations
 
 GAME = load_game("connect4")
 KEPT = [text for text in SMALL if not text.startswith("truth.final")]

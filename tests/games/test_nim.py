@@ -8,7 +8,7 @@ import pytest
 from engine.errors import UserError
 from engine.game.laws import check_laws
 from engine.registry import load_game
-from engine.truth.truth import ILLEGAL
+from engine.truth import ILLEGAL
 from games.nim import Nim
 
 THREE_HEAPS = """\

@@ -13,8 +13,10 @@ import pytest
 from engine import _core
 from engine.config import SearchConfig
 from engine.evaluator.evaluator import UniformEvaluator
+from engine.game.inquiry import truth_sets
 from engine.search import search_params
-from engine.truth.truth import BATCH, ILLEGAL, TruthSet, measure, truth_sets, truth_table
+from engine.truth import ILLEGAL, TruthSet
+from engine.truth.truth import BATCH, measure, truth_table
 from games.connect4 import Connect4
 
 GAME = Connect4()

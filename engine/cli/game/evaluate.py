@@ -128,9 +128,10 @@ def score_entrants(
     """Mistakes of each network; nothing for a game without positions of known value."""
     from engine.cli.progress import Bar
     from engine.evaluator.evaluator import NetworkEvaluator
+    from engine.game.inquiry import truth_sets
     from engine.search import search_params
     from engine.selfplay.actors.inline import num_callers
-    from engine.truth.truth import measure, num_simulations, truth_sets
+    from engine.truth.truth import measure, num_simulations
 
     sets = truth_sets(game)
     if not sets:

@@ -60,11 +60,11 @@ def solve(game: GameArgument) -> None:
 
     In: {"id", "position"?, "moves"?}. Out: {"id", "score", "scores"}, scores by action, null where illegal.
     """
-    from engine.arena.player import find_solver
+    from engine.game.inquiry import solver as solver_of
     from engine.registry import load_game, position_text
 
     rules_of = load_game(game)
-    solver = find_solver(rules_of)
+    solver = solver_of(rules_of)
 
     def answer(request: dict[str, Any]) -> dict[str, Any]:
         check_fields(request, ("id", "position", "moves"))
@@ -116,7 +116,7 @@ def check(
     seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> None:
-    """Check that a game or a text task keeps the laws.
+    """Check that a game or a text task keeps the laws, and say what a game offers beside its rules.
 
     On random games, or on problems of every split; the exit code is 1 where one is broken. Numba games are
     compiled anew for it, with their indices checked.
@@ -132,7 +132,7 @@ def check(
             document["verdicts"] = _check_task(game, seed)
         else:
             document = {"game": game, "walks": walks, "seed": seed, "positions": 0, "broken": None}
-            document["positions"] = _check_game(game, walks, seed)
+            _check_game(game, document)
     except LawError as error:
         document["broken"] = str(error)
     broken = document["broken"]
@@ -144,6 +144,8 @@ def check(
         typer.echo(f"{game} keeps the laws of a text task: {document['verdicts']} verdicts")
     else:
         typer.echo(f"{game} keeps the laws: {walks} random games, {document['positions']} positions")
+    if "offers" in document and not json:
+        _print_offers(document)
     if broken is not None:
         raise typer.Exit(1)
 
@@ -167,11 +169,28 @@ def names_task(spec: str) -> bool:
     return is_task_class(spec)
 
 
-def _check_game(spec: str, walks: int, seed: int) -> int:
-    from engine.game.laws import check_laws
+def _check_game(spec: str, document: dict[str, Any]) -> None:
+    """Fill in the positions checked, what the game offers and lacks, and what looks like an offer."""
+    from engine.errors import UserError
+    from engine.game.laws import LawError, check_laws
+    from engine.game.survey import survey
     from engine.registry import load_game
 
-    return check_laws(load_game(spec), walks, seed)
+    game = load_game(spec)
+    document["positions"] = check_laws(game, document["walks"], document["seed"])
+    try:
+        found = survey(game)
+    except UserError as error:
+        raise LawError(str(error)) from error
+    document |= {"offers": found.offered, "lacks": found.lacking, "doubts": found.doubts}
+
+
+def _print_offers(document: dict[str, Any]) -> None:
+    for name in ("offers", "lacks"):
+        listed = ", ".join(document[name]) or "nothing"
+        typer.echo(fill(f"{name}: {listed}", 110, subsequent_indent=" " * 8))
+    for doubt in document["doubts"]:
+        typer.echo(f"warning: {doubt}", err=True)
 
 
 def _check_task(spec: str, seed: int) -> int:
@@ -201,6 +220,7 @@ class RulesService:
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Fields of the answer; raise UserError or InputError."""
+        from engine.game.inquiry import describe
         from engine.registry import position_text
 
         depth = read_count(request, "perft", 0, 100)
@@ -214,9 +234,7 @@ class RulesService:
             "position": position_text(game, state),
             "text": state.text(),
         }
-        describe = getattr(game, "describe", None)
-        if describe is not None:
-            answer.update(describe(state))
+        answer.update(describe(game, state))
         return answer if depth is None else {**answer, "nodes": count_paths(state, depth)}
 
     def _game(self, options: dict[str, Any]) -> Game:
@@ -252,14 +270,16 @@ def _option_text(name: str, default: Any) -> str:
 
 
 def _describe(name: str, game: Game, options: dict[str, Any]) -> dict[str, Any]:
+    from engine.game import inquiry
+
     return {
         "name": name,
         "actions": game.num_actions,
         "planes": list(game.planes_shape),
         "max_plies": game.max_plies,
         "symmetries": len(game.action_symmetries),
-        "solver": hasattr(game, "solver"),
-        "presets": sorted({"default", *getattr(game, "presets", {})}),
-        "pretrained": f"{name}:pretrained" if hasattr(game, "pretrained_checkpoint") else None,
+        "solver": inquiry.is_offered(game, "solver"),
+        "presets": sorted({"default", *inquiry.presets(game)}),
+        "pretrained": f"{name}:pretrained" if inquiry.is_offered(game, "pretrained_checkpoint") else None,
         "options": options,
     }

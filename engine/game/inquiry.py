@@ -1,0 +1,234 @@
+"""Asking a game what it brings beside its rules: one function an offer, see engine.game.offer for each.
+
+All raise UserError where the game has the name in another form than is declared.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine._core import Game, State
+from engine.errors import UserError
+from engine.game.offer import OFFERS, Solver
+from engine.game.truth_set import ILLEGAL, TruthSet
+
+_REFERENCE_NUMBERS = ("minutes", "positions", "evaluations_per_s")
+
+
+def is_offered(game: Game, name: str) -> bool:
+    """Whether a game has the attribute or method of this name in OFFERS, in whatever form."""
+    assert name in OFFERS
+    return getattr(game, name, None) is not None
+
+
+def presets(game: Game) -> dict[str, dict[str, Any]]:
+    """Layers of settings by the preset's name; none for many games."""
+    found = _attribute(game, "presets")
+    if found is None:
+        return {}
+    fits = isinstance(found, Mapping) and all(
+        isinstance(name, str) and isinstance(layer, Mapping) for name, layer in found.items()
+    )
+    _require(game, "presets", fits, found)
+    return {name: dict(layer) for name, layer in found.items()}
+
+
+def start_is_symmetric(game: Game) -> bool:
+    """False where the game says that some symmetry turns its start into another position."""
+    found = _attribute(game, "start_is_symmetric")
+    if found is None:
+        return True
+    _require(game, "start_is_symmetric", isinstance(found, bool | np.bool_), found)
+    return bool(found)
+
+
+def source(game: Game) -> str | None:
+    """file:line of what makes its moves."""
+    return _text(game, "source")
+
+
+def own_position_text(game: Game, state: State) -> str | None:
+    """A position in a notation of the game's own; see engine.registry.position_text for any game."""
+    text = _text(game, "position_text", state)
+    _require(game, "position_text", text is None or text.isprintable(), text)
+    return text
+
+
+def describe(game: Game, state: State) -> dict[str, Any]:
+    """Fields that the game adds to what the rules say of a position; none for many games."""
+    if not is_offered(game, "describe"):
+        return {}
+    found = _called(game, "describe", state)
+    fits = isinstance(found, Mapping) and all(isinstance(name, str) for name in found)
+    _require(game, "describe", fits, found)
+    return dict(found)
+
+
+def record_text(game: Game, state: State, tags: Mapping[str, str]) -> tuple[str, str] | None:
+    """(suffix, text) of a played game in a file format of the game's own; None where it has none."""
+    suffix = _attribute(game, "record_suffix")
+    if (suffix is None) != (not is_offered(game, "record_text")):
+        names = ("record_suffix", "record_text")
+        missing, there = names if suffix is None else reversed(names)
+        raise UserError(f"game '{game.name}' has {there} and no {missing}; the two go together")
+    if suffix is None:
+        return None
+    fits = isinstance(suffix, str) and suffix.isascii() and suffix.isalnum()
+    _require(game, "record_suffix", fits, suffix)
+    text = _text(game, "record_text", state, tags)
+    assert text is not None
+    return suffix, text
+
+
+def truth_sets(game: Game) -> list[TruthSet]:
+    """The positions of known value that a game brings; none for most games."""
+    if not is_offered(game, "truth_sets"):
+        return []
+    found = _called(game, "truth_sets")
+    _require(game, "truth_sets", isinstance(found, Iterable), found)
+    sets = list(found)
+    for each in sets:
+        _require(game, "truth_sets", isinstance(each, TruthSet), each)
+        _check_truth_set(game, each)
+    return sets
+
+
+def require_solver(game: Game) -> None:
+    """Raise UserError where a game has no exact solver."""
+    if not is_offered(game, "solver"):
+        raise UserError(f"game '{game.name}' has no exact solver")
+
+
+def solver(game: Game) -> Solver:
+    """The game's exact solver; raise UserError where it has none."""
+    require_solver(game)
+    found: Solver = _called(game, "solver")
+    fits = all(callable(getattr(found, name, None)) for name in ("score", "scores", "outcomes"))
+    _require(game, "solver", fits, found)
+    return found
+
+
+def pretrained_checkpoint(game: Game) -> Path | None:
+    """The folder of the network that comes with a game."""
+    return _path(game, "pretrained_checkpoint")
+
+
+def bench_checkpoint(game: Game) -> Path | None:
+    """The folder of the network that a game is measured with."""
+    return _path(game, "bench_checkpoint")
+
+
+def bench_goals(game: Game) -> dict[str, float]:
+    """The least that rows of `selfplay bench` may show, by `stage/name` or `stage/name/precision`."""
+    if not is_offered(game, "bench_goals"):
+        return {}
+    found = _called(game, "bench_goals")
+    fits = isinstance(found, Mapping) and all(
+        isinstance(name, str) and name.count("/") in (1, 2) and _is_positive(bound)
+        for name, bound in found.items()
+    )
+    _require(game, "bench_goals", fits, found)
+    return {name: float(bound) for name, bound in found.items()}
+
+
+def reference_run(game: Game) -> dict[str, Any] | None:
+    """The run that a game's published results come from."""
+    if not is_offered(game, "reference_run"):
+        return None
+    found = _called(game, "reference_run")
+    fits = (
+        isinstance(found, Mapping)
+        and isinstance(found.get("machine"), str)
+        and all(_is_positive(found.get(name)) for name in _REFERENCE_NUMBERS)
+    )
+    _require(game, "reference_run", fits, found)
+    return dict(found)
+
+
+def untrainable(game: Game) -> str | None:
+    """Why self-play cannot train on it, with the remedy; None where it can."""
+    if not is_offered(game, "untrainable"):
+        return None
+    found: str | None = _called(game, "untrainable")
+    _require(game, "untrainable", found is None or (isinstance(found, str) and bool(found.strip())), found)
+    return found
+
+
+def _attribute(game: Game, name: str) -> Any:
+    """What a game has under the name of an offer; None where it has nothing."""
+    found = getattr(game, name, None)
+    if callable(found):
+        raise UserError(f"game '{game.name}': {name} is a method; it must be {OFFERS[name].gives}")
+    return found
+
+
+def _called(game: Game, name: str, *arguments: Any) -> Any:
+    """What a game's method, which is there, gives for these arguments."""
+    method, offer = getattr(game, name), OFFERS[name]
+    if not callable(method):
+        raise UserError(
+            f"game '{game.name}': {name} is {_shown(method)}; it must be a method {offer.form} that gives "
+            f"{offer.gives}"
+        )
+    try:
+        inspect.signature(method).bind(*arguments)
+    except TypeError as error:
+        raise UserError(f"game '{game.name}': {name} cannot be called as {offer.form}: {error}") from error
+    except ValueError:
+        pass  # a function of C++ does not tell its arguments
+    return method(*arguments)
+
+
+def _text(game: Game, name: str, *arguments: Any) -> str | None:
+    """What the method gives, a text; None where there is no such method."""
+    if not is_offered(game, name):
+        return None
+    found: str = _called(game, name, *arguments)
+    _require(game, name, isinstance(found, str), found)
+    return found
+
+
+def _path(game: Game, name: str) -> Path | None:
+    """The same of a method that gives a path."""
+    if not is_offered(game, name):
+        return None
+    found = _called(game, name)
+    _require(game, name, isinstance(found, str | os.PathLike), found)
+    return Path(found)
+
+
+def _require(game: Game, name: str, fits: bool, found: Any) -> None:
+    if not fits:
+        offer = OFFERS[name]
+        verb, must = ("gives", "give") if offer.is_method else ("is", "be")
+        raise UserError(
+            f"game '{game.name}': {offer.form} {verb} {_shown(found)}; it must {must} {offer.gives}"
+        )
+
+
+def _check_truth_set(game: Game, found: TruthSet) -> None:
+    where = f"game '{game.name}': truth_sets() gives '{found.name}'"
+    shape = (len(found.positions), game.num_actions)
+    for name, array in (("outcomes", found.outcomes), ("scores", found.scores)):
+        if array is not None and np.shape(array) != shape:
+            raise UserError(f"{where}, whose {name} are {np.shape(array)}; they must be {shape}")
+    if not np.isin(found.outcomes, (-1, 0, 1, ILLEGAL)).all():
+        raise UserError(f"{where}, whose outcomes are not all 1, 0, -1 or ILLEGAL")
+
+
+def _is_positive(value: Any) -> bool:
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+    )
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"a {type(value).__name__}, {text[:40]}…"

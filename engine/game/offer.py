@@ -1,0 +1,181 @@
+"""What a game may bring beside its rules, all of it by choice: a protocol an offer, and a table of them.
+
+A game makes an offer by having the attribute or the method; None in its place withdraws it. The engine asks
+through engine.game.inquiry alone, which refuses by name what has another form than is declared here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, Protocol
+
+from engine._core import State
+from engine.game.truth_set import TruthSet
+
+
+class HasPresets(Protocol):
+    """Settings of its own, asked for by every command that trains or measures speed."""
+
+    @property
+    def presets(self) -> Mapping[str, Mapping[str, Any]]:
+        """By name, a layer over the defaults of engine.config each; `default` is taken without asking."""
+
+
+class HasAsymmetricStart(Protocol):
+    """Symmetries that turn the first position into another, asked for where the laws are checked."""
+
+    @property
+    def start_is_symmetric(self) -> bool:
+        """False where some symmetry does not keep the start; True for all who do not say."""
+
+
+class HasSource(Protocol):
+    """Where its rules stand, named in messages about them. Games in Python and Numba have it already."""
+
+    def source(self) -> str:
+        """file:line of what makes its moves."""
+
+
+class HasPositionText(Protocol):
+    """A notation of positions beyond the moves that lead there, asked for wherever one is written.
+
+    Games in Python and Numba have it already: the moves.
+    """
+
+    def position_text(self, state: State) -> str:
+        """What `Game.parse` reads as this position, on one line."""
+
+
+class HasDescription(Protocol):
+    """More to say of a position, asked for by `selfplay rules` and by the readers of records."""
+
+    def describe(self, state: State) -> Mapping[str, Any]:
+        """Fields to add to an answer, as JSON has them."""
+
+
+class HasRecordSuffix(Protocol):
+    """A file format of its own for played games, in which a run leaves a sample of each iteration."""
+
+    @property
+    def record_suffix(self) -> str:
+        """Of its files, without the dot."""
+
+
+class HasRecordText(Protocol):
+    """What writes that format; it goes with `record_suffix`."""
+
+    def record_text(self, state: State, tags: Mapping[str, str]) -> str:
+        """The game that led to `state`, over or not.
+
+        tags: event, round, date, first and second (the players' names), as far as they are known.
+        """
+
+
+class HasTruthSets(Protocol):
+    """Positions of known value, on which `train` and `eval` score every checkpoint."""
+
+    def truth_sets(self) -> Iterable[TruthSet]:
+        """Classes of positions, outcomes [N, num_actions] each."""
+
+
+class Solver(Protocol):
+    """Exact values of positions, which are given in the game's notation and are not over.
+
+    A score is higher the sooner a won game ends and the later a lost one, and its sign is the outcome.
+    """
+
+    def score(self, position: str) -> int:
+        """Of the position, for the player to move."""
+
+    def scores(self, position: str) -> Sequence[int | None]:
+        """Of every action [num_actions], for the player to move; None where it is illegal."""
+
+    def outcomes(self, position: str) -> Sequence[int | None]:
+        """1, 0 or -1 for every action [num_actions], for the player to move; None where it is illegal."""
+
+
+class HasSolver(Protocol):
+    """Exact values of any position, asked for by `selfplay solve` and the player `solver`."""
+
+    def solver(self) -> Solver:
+        """A new solver, for one thread."""
+
+
+class HasPretrainedCheckpoint(Protocol):
+    """A network that comes with it, which is the player `GAME:pretrained`."""
+
+    def pretrained_checkpoint(self) -> str | PathLike[str]:
+        """The folder of a checkpoint."""
+
+
+class HasBenchCheckpoint(Protocol):
+    """A trained network that `selfplay bench` measures self-play with; else it takes an untrained one."""
+
+    def bench_checkpoint(self) -> str | PathLike[str]:
+        """The folder of a checkpoint."""
+
+
+class HasBenchGoals(Protocol):
+    """Speeds that `selfplay bench` holds it to."""
+
+    def bench_goals(self) -> Mapping[str, float]:
+        """The least that a row may show, by `stage/name`, or by `stage/name/precision` on a processor."""
+
+
+class HasReferenceRun(Protocol):
+    """The run that its published results come from; every run says in the end how far it came beside it."""
+
+    def reference_run(self) -> Mapping[str, Any]:
+        """`machine` in words, `minutes` and `positions` of the run, and `evaluations_per_s` of the bare
+        network of `bench_checkpoint` there."""
+
+
+class HasUntrainable(Protocol):
+    """Rules that self-play cannot train under; `selfplay train` refuses them before there is a run."""
+
+    def untrainable(self) -> str | None:
+        """Why not, and the remedy: `game 'NAME' cannot be trained: ` stands before. None where it can."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One line of the table: the protocol that declares it, how a class writes it and what it is or gives."""
+
+    protocol: type
+    form: str
+    gives: str
+
+    @property
+    def is_method(self) -> bool:
+        """Whether it is called, and not only looked at."""
+        return "(" in self.form
+
+    @property
+    def what(self) -> str:
+        """In one line, from the protocol."""
+        return (self.protocol.__doc__ or "").split("\n", 1)[0]
+
+
+OFFERS = {
+    "presets": Offer(HasPresets, "presets", "settings by section, by the preset's name"),
+    "start_is_symmetric": Offer(HasAsymmetricStart, "start_is_symmetric", "True or False"),
+    "source": Offer(HasSource, "source()", "a text such as file.py:12"),
+    "position_text": Offer(HasPositionText, "position_text(state)", "a text of one line"),
+    "describe": Offer(HasDescription, "describe(state)", "fields by name"),
+    "record_suffix": Offer(HasRecordSuffix, "record_suffix", "letters and digits, such as 'pgn'"),
+    "record_text": Offer(HasRecordText, "record_text(state, tags)", "a text"),
+    "truth_sets": Offer(HasTruthSets, "truth_sets()", "engine.truth.TruthSet objects"),
+    "solver": Offer(HasSolver, "solver()", "an object with score, scores and outcomes"),
+    "pretrained_checkpoint": Offer(HasPretrainedCheckpoint, "pretrained_checkpoint()", "a path"),
+    "bench_checkpoint": Offer(HasBenchCheckpoint, "bench_checkpoint()", "a path"),
+    "bench_goals": Offer(HasBenchGoals, "bench_goals()", "numbers above 0 by 'stage/name'"),
+    "reference_run": Offer(
+        HasReferenceRun,
+        "reference_run()",
+        "machine (a text), minutes, positions and evaluations_per_s (numbers above 0)",
+    ),
+    "untrainable": Offer(HasUntrainable, "untrainable()", "a reason with its remedy, or None"),
+}
+"""By the name that the engine looks for."""
