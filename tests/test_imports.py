@@ -30,6 +30,7 @@ ENGINE_ORDER = [
     "learner",
     "checkpoint",
     "game_run",
+    "player",
     "arena truth.truth",
     "selfplay.actors",
     "advice",

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine._core import Game, State
-from engine.arena.player import Mover, Player
 from engine.arena.ratings import Rating, Sprt, bradley_terry, is_bounded, pentanomial
 from engine.errors import UserError
+from engine.player import Player
 from engine.registry import position_text
 
 MAX_NODES = 1_000_000
@@ -102,7 +102,7 @@ class Arena:
     Args:
         openings: positions to start from, none of them over; each is played twice by a pairing.
         seed: of the players' randomness.
-        callers: threads, each with its own movers; 0 takes one a core.
+        callers: threads, each with players of its own; 0 takes one a core.
     """
 
     def __init__(self, game: Game, openings: Sequence[State], seed: int = 0, callers: int = 0) -> None:
@@ -112,7 +112,7 @@ class Arena:
         self._openings = [(position_text(game, state), state) for state in openings]
         self._seed = seed
         self._callers = min(callers or len(os.sched_getaffinity(0)), len(openings))
-        self._movers: dict[tuple[int, str], Mover] = {}
+        self._twins: dict[tuple[int, str], Player] = {}
         self._stop = threading.Event()
 
     def play(
@@ -141,12 +141,12 @@ class Arena:
             for caller in range(self._callers)
         ]
         players = (pairing.first, pairing.second)
-        movers = [tuple(self._mover(caller, player) for player in players) for caller in range(self._callers)]
+        twins = [tuple(self._twin(caller, player) for player in players) for caller in range(self._callers)]
         threads = ThreadPoolExecutor(self._callers, thread_name_prefix="arena")
         try:
             work = [
                 threads.submit(self._run, *task, progress or (lambda _: None))
-                for task in zip(shares, movers, strict=True)
+                for task in zip(shares, twins, strict=True)
             ]
             for future in work:
                 future.result()
@@ -161,26 +161,27 @@ class Arena:
         text, state = self._openings[number // 2]
         return ArenaGame(number, text, (number % 2, 1 - number % 2), state.clone())
 
-    def _mover(self, caller: int, player: Player) -> Mover:
+    def _twin(self, caller: int, player: Player) -> Player:
+        """The player of one thread."""
         key = (caller, player.name)
-        if key not in self._movers:
-            self._movers[key] = player.mover(_derive(self._seed, caller))
-        return self._movers[key]
+        if key not in self._twins:
+            self._twins[key] = player.twin(_derive(self._seed, caller))
+        return self._twins[key]
 
-    def _run(self, games: list[ArenaGame], movers: tuple[Mover, ...], progress: Progress) -> None:
+    def _run(self, games: list[ArenaGame], players: tuple[Player, ...], progress: Progress) -> None:
         while running := [game for game in games if game.outcome is None]:
-            for seat, mover in enumerate(movers):
+            for seat, player in enumerate(players):
                 if self._stop.is_set():
                     return
                 turn = [game for game in running if game.outcome is None and _to_move(game) == seat]
                 if turn:
-                    self._move(turn, mover)
+                    self._move(turn, player)
             progress(sum(game.outcome is not None for game in running))
 
-    def _move(self, games: list[ArenaGame], mover: Mover) -> None:
+    def _move(self, games: list[ArenaGame], player: Player) -> None:
         seeds = [_derive(self._seed, game.number, game.state.ply()) for game in games]
         try:
-            actions = mover.choose([game.state.clone() for game in games], seeds)
+            actions = player.choose([game.state.clone() for game in games], seeds)
             if len(actions) != len(games):
                 raise ValueError(f"{len(actions)} moves for {len(games)} positions")
         except Exception as error:
@@ -188,7 +189,7 @@ class Arena:
                 games[0].lose(f"{type(error).__name__}: {error}")
             else:
                 for game in games:
-                    self._move([game], mover)
+                    self._move([game], player)
             return
         for game, action in zip(games, actions, strict=True):
             game.play(action)

@@ -7,11 +7,11 @@ import statistics
 import time
 
 from engine import _core
-from engine.arena.player import CACHE_MB, play_params
 from engine.bench.row import Row, make_row
 from engine.config import Config
 from engine.evaluator.evaluator import NetworkEvaluator
 from engine.evaluator.network import PolicyValueNetwork
+from engine.player.tree_player import CACHE_MB, play_params
 from engine.search import TREE_BATCH, search
 
 MAX_SIMULATIONS = 6000

@@ -14,9 +14,8 @@ GameArgument = Annotated[
     str,
     typer.Argument(metavar="GAME", help="connect4, go:size=9,komi=7, file.py:Name or package.module:Name"),
 ]
-PlayerArgument = Annotated[
-    str, typer.Argument(metavar="PLAYER", help="a run, a checkpoint, GAME:pretrained, or mcts:SIMS")
-]
+PLAYERS = "a run, a checkpoint, GAME:pretrained, random, mcts:SIMS, solver"
+PlayerArgument = Annotated[str, typer.Argument(metavar="PLAYER", help=PLAYERS)]
 JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON document on stdout")]
 ThreadsOption = Annotated[
     int, typer.Option("--threads", min=1, max=256, help="that compute the network; several share one tree")

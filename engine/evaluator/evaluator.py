@@ -97,7 +97,7 @@ class NetworkEvaluator:
         from engine.evaluator.calibration import random_positions
         from engine.evaluator.choice import create_backend, resolve_backend
 
-        _check_fit(game, network)
+        check_fit(game, network)
         self.game = game
         self.choice: BackendChoice = resolve_backend(config)
         calibration = random_positions(game) if self.choice.precision == "int8" else None
@@ -106,7 +106,7 @@ class NetworkEvaluator:
 
     def load(self, network: PolicyValueNetwork) -> None:
         """Play on with new weights of the same architecture."""
-        _check_fit(self.game, network)
+        check_fit(self.game, network)
         self.backend.load(network)
 
     def submit(self, requests: _core.Requests) -> AnswerLater:
@@ -135,7 +135,8 @@ def _rate(compute: Callable[[], None], batch: int, seconds: float) -> float:
     return count / elapsed
 
 
-def _check_fit(game: _core.Game, network: PolicyValueNetwork) -> None:
+def check_fit(game: _core.Game, network: PolicyValueNetwork) -> None:
+    """Raise UserError where a network has other planes or actions than a game."""
     ours, theirs = (tuple(game.planes_shape), game.num_actions), (network.planes_shape, network.num_actions)
     if ours != theirs:
         raise UserError(

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from engine import _core
-from engine.arena.player import play_params, read_checkpoint
 from engine.evaluator.evaluator import NetworkEvaluator
-from engine.protocols.analysis import describe_root
+from engine.player.analysis import describe_root
+from engine.player.name import read_checkpoint
+from engine.player.tree_player import play_params
 from engine.registry import load_game
 from engine.search import search
 

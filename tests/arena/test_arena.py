@@ -1,16 +1,20 @@
+import copy
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from engine._core import Game, State
 from engine.arena.match import Arena, ArenaGame, Pairing, rate
 from engine.arena.opening import random_openings, read_openings
-from engine.arena.player import Mover, Player, load_player, mcts_player, random_player
 from engine.arena.ratings import Sprt, estimate_elo
 from engine.cli.game.arena import choose_openings
 from engine.errors import UserError
+from engine.player import Analysis, Player
+from engine.player.plain_player import RandomPlayer
+from engine.player.tree_player import mcts_player
 from engine.registry import load_game, position_text
 
 
@@ -148,7 +152,7 @@ def test_a_bad_opening_file_is_refused(game: Game, tmp_path: Path, content: byte
 
 
 def test_every_opening_is_played_with_both_colours(game: Game) -> None:
-    pairing = played(game, random_player(), random_player())
+    pairing = played(game, RandomPlayer(game), RandomPlayer(game))
     assert len(pairing.games) == 20
     for one, other in zip(pairing.games[::2], pairing.games[1::2], strict=True):
         assert one.opening == other.opening
@@ -158,7 +162,7 @@ def test_every_opening_is_played_with_both_colours(game: Game) -> None:
 
 
 def test_games_are_legal_to_their_end(game: Game) -> None:
-    for one in played(game, random_player(), mcts_player(game, 20)).games:
+    for one in played(game, RandomPlayer(game), mcts_player(game, 20)).games:
         state = game.parse(one.opening)
         for action in one.actions:
             state.play(action)
@@ -169,13 +173,15 @@ def test_games_are_legal_to_their_end(game: Game) -> None:
 
 
 def test_a_match_is_the_same_for_the_same_seed(game: Game) -> None:
-    first, second, other = (played(game, random_player(), mcts_player(game, 30), seed=s) for s in (5, 5, 6))
+    first, second, other = (
+        played(game, RandomPlayer(game), mcts_player(game, 30), seed=s) for s in (5, 5, 6)
+    )
     assert record(first) == record(second)
     assert record(first) != record(other)
 
 
 def test_search_beats_chance_and_more_search_less(game: Game) -> None:
-    weak = played(game, mcts_player(game, 200), random_player(), pairs=20)
+    weak = played(game, mcts_player(game, 200), RandomPlayer(game), pairs=20)
     assert weak.results[0] >= 38
     strong = played(game, mcts_player(game, 400), mcts_player(game, 10), pairs=20)
     assert strong.results[0] > strong.results[2] + 20
@@ -183,15 +189,26 @@ def test_search_beats_chance_and_more_search_less(game: Game) -> None:
     assert mirrored.results[2] > mirrored.results[0] + 20
 
 
-class LowestMover:
+class LowestPlayer:
+    simulations = 0
+
+    def __init__(self, game: Game, name: str = "lowest") -> None:
+        self.game = game
+        self.name = name
+
     def choose(self, states: Sequence[State], seeds: Sequence[int]) -> list[int]:
         assert len(seeds) == len(states)
         return [min(state.legal_actions()) for state in states]
 
+    def analyze(self, states: Sequence[State], simulations: int | None = None) -> list[Analysis]:
+        raise AssertionError("the arena asks for moves alone")
+
+    def twin(self, seed: int) -> Self:
+        return copy.copy(self)
+
 
 def test_deterministic_players_play_distinct_games(game: Game) -> None:
-    lowest = Player("lowest", 0, lambda _: LowestMover())
-    pairing = played(game, lowest, Player("same", 0, lambda _: LowestMover()), pairs=40)
+    pairing = played(game, LowestPlayer(game), LowestPlayer(game, "same"), pairs=40)
     assert pairing.distinct_games == 40
     wins, draws, losses = pairing.results
     assert (wins, draws % 2) == (losses, 0)
@@ -199,20 +216,17 @@ def test_deterministic_players_play_distinct_games(game: Game) -> None:
     assert estimate_elo(pairing.counts).elo == 0
 
 
-class FaultyMover(LowestMover):
-    """Fails on positions where the first column is not empty."""
-
-    def __init__(self, fault: str) -> None:
-        self.fault = fault
+class FaultyPlayer(LowestPlayer):
+    """Fails on positions where the first column is not empty; its name says how."""
 
     def choose(self, states: Sequence[State], seeds: Sequence[int]) -> list[int]:
         actions = super().choose(states, seeds)
         for index, state in enumerate(states):
-            if 0 in state.position()[1] and self.fault == "crash":
+            if 0 in state.position()[1] and self.name == "crash":
                 raise RuntimeError("out of ideas")
-            if 0 in state.position()[1] and self.fault == "illegal":
+            if 0 in state.position()[1] and self.name == "illegal":
                 actions[index] = 7
-        return actions[: 0 if self.fault == "mute" else None]
+        return actions[: 0 if self.name == "mute" else None]
 
 
 @pytest.mark.parametrize(
@@ -220,10 +234,10 @@ class FaultyMover(LowestMover):
     [("crash", "RuntimeError: out of ideas"), ("illegal", "illegal action 7"), ("mute", "0 moves for 1 pos")],
 )
 def test_a_faulty_player_forfeits_its_games_with_the_reason(game: Game, fault: str, reason: str) -> None:
-    faulty = Player(fault, 0, lambda _: FaultyMover(fault))
+    faulty = FaultyPlayer(game, fault)
     for pairing, lost in (
-        (played(game, faulty, random_player()), 2),
-        (played(game, random_player(), faulty), 0),
+        (played(game, faulty, RandomPlayer(game)), 2),
+        (played(game, RandomPlayer(game), faulty), 0),
     ):
         forfeits = [one for one in pairing.games if one.forfeit is not None]
         assert len(forfeits) >= 15
@@ -232,20 +246,20 @@ def test_a_faulty_player_forfeits_its_games_with_the_reason(game: Game, fault: s
 
 
 def test_a_player_that_fails_on_one_position_loses_only_that_game(game: Game) -> None:
-    class Picky(LowestMover):
+    class Picky(LowestPlayer):
         def choose(self, states: Sequence[State], seeds: Sequence[int]) -> list[int]:
             if any(state.position()[1] == [3] for state in states):
                 raise RuntimeError("not this one")
             return super().choose(states, seeds)
 
     openings = [game.parse(text) for text in ("4", "5", "6")]
-    pairing = Arena(game, openings).play(Player("picky", 0, lambda _: Picky()), random_player())
+    pairing = Arena(game, openings).play(Picky(game), RandomPlayer(game))
     assert [one.opening for one in pairing.games if one.forfeit] == ["4"]
 
 
 def test_sprt_stops_early(game: Game) -> None:
     arena = Arena(game, random_openings(game, 400, 6, 1), callers=2)
-    pairing = arena.play(mcts_player(game, 100), random_player(), Sprt(0, 200))
+    pairing = arena.play(mcts_player(game, 100), RandomPlayer(game), Sprt(0, 200))
     assert len(pairing.games) < 200
     assert len(pairing.games) % 2 == 0
     assert Sprt(0, 200).state(pairing.counts) == "accept elo1"
@@ -253,12 +267,14 @@ def test_sprt_stops_early(game: Game) -> None:
 
 def test_progress_counts_every_game_once(game: Game) -> None:
     counts: list[int] = []
-    Arena(game, random_openings(game, 8, 2, 1)).play(random_player(), random_player(), None, counts.append)
+    Arena(game, random_openings(game, 8, 2, 1)).play(
+        RandomPlayer(game), RandomPlayer(game), None, counts.append
+    )
     assert sum(counts) == 16
 
 
 def test_round_robin_rates_all(game: Game) -> None:
-    players = [random_player(), mcts_player(game, 20), mcts_player(game, 300)]
+    players = [RandomPlayer(game), mcts_player(game, 20), mcts_player(game, 300)]
     arena = Arena(game, random_openings(game, 20, 4, 1))
     pairings = arena.round_robin(players)
     assert [(p.first.name, p.second.name) for p in pairings] == [
@@ -269,42 +285,6 @@ def test_round_robin_rates_all(game: Game) -> None:
     ratings, _ = rate(pairings)
     assert ratings["random"].elo < ratings["mcts:20"].elo < ratings["mcts:300"].elo
     assert sum(rating.elo for rating in ratings.values()) == pytest.approx(0, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("spec", "message"),
-    [
-        ("mcts:0", "mcts:SIMS"),
-        ("mcts:", "mcts:SIMS"),
-        ("mcts:many", "'mcts:many'"),
-        ("mcts:99999999999", "10000000"),
-        ("uci:stockfish", "not supported yet"),
-        ("radnom", "'radnom' does not exist; known: random"),
-    ],
-)
-def test_an_unknown_player_is_refused(game: Game, spec: str, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        load_player(spec, game, 100)
-
-
-class PerfectSolver:
-    """Knows one thing: the third column alone does not lose."""
-
-    def outcomes(self, position: str) -> list[int | None]:
-        del position
-        return [None, -1, 0, -1, -1, -1, -1]
-
-
-def test_the_solver_plays_a_best_move(game: Game, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(game), "solver", lambda _: PerfectSolver(), raising=False)
-    mover: Mover = load_player("solver", game, 1).mover(0)
-    assert mover.choose([game.initial()], [1]) == [2]
-
-
-def test_a_game_without_solver_says_so(game: Game, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(type(game), "solver", raising=False)
-    with pytest.raises(UserError, match="has no exact solver"):
-        load_player("solver", game, 1)
 
 
 def test_points_are_for_the_first_player_of_the_pairing(game: Game) -> None:

@@ -114,6 +114,13 @@ def test_analyze_answers_in_order(ask: Ask) -> None:
     assert (default["id"], default["simulations"]) == (7, 100)
 
 
+def test_analyze_asks_whoever_plays(ask: Ask) -> None:
+    (exact,) = ask("analyze", "solver", requests=[{"id": 1, "position": "121212"}])
+    assert (exact["best"], exact["value"], exact["simulations"]) == ("1", 1.0, 0)
+    (drawn,) = ask("analyze", "random", "--game", "tictactoe", requests=[{"id": 1, "moves": "1 2 3"}])
+    assert drawn["best"] in {"4", "5", "6", "7", "8", "9"}
+
+
 def test_analyze_answers_each_line_as_it_comes() -> None:
     words = [sys.executable, "-m", "engine.cli", "analyze", "mcts:10"]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as service:
@@ -130,10 +137,11 @@ def test_analyze_answers_each_line_as_it_comes() -> None:
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        (["analyze", "random"], "'random' does not search"),
+        (["analyze", "radnom"], "'radnom' does not exist"),
         (["analyze", "nosuch"], "'nosuch' does not exist"),
         (["analyze", "mcts:5", "--sims", "0"], "'0'"),
-        (["play", "solver"], "'solver' does not search"),
+        (["play", "solver", "--game", "chess"], "'chess' has no exact solver"),
+        (["play", "gtp:gnugo"], "not supported"),
         (["play", "mcts:5", "--position", "8"], "'8'"),
         (["play", "mcts:5", "--position", "1212121"], "over"),
     ],

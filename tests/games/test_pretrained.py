@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from engine.arena.player import load_player, pretrained_path, read_checkpoint
 from engine.cli.app import app
 from engine.errors import UserError
-from engine.protocols.thinker import load_thinker
+from engine.player.name import load_player, pretrained_path, read_checkpoint
 from engine.registry import game_names, load_game
 
 
@@ -22,11 +21,10 @@ def test_connect4_brings_a_network_that_every_place_takes(
     assert (pretrained_path("connect4:pretrained") / "model.safetensors").is_file()
     config, _ = read_checkpoint("connect4:pretrained")
     assert config.game == "connect4"
-    player = load_player("connect4:pretrained", load_game("connect4"), 8)
+    player = load_player("connect4:pretrained", simulations=8)
     assert player.name == "connect4:pretrained"
-    thinker = load_thinker("connect4:pretrained")
-    position = thinker.game.parse("121212")
-    assert thinker.analyst.analyze([position], 16)[0]["best"] == "1"
+    position = player.game.parse("121212")
+    assert player.analyze([position], 16)[0]["best"] == "1"
 
 
 @pytest.mark.parametrize(

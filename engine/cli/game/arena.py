@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.option import JsonOption, SeedOption
+from engine.cli.option import PLAYERS, JsonOption, SeedOption
 from engine.cli.stream import print_json
 from engine.errors import UserError
 
@@ -27,9 +27,7 @@ SOLVER_PLIES = (8, 12)
 
 Players = Annotated[
     list[str],
-    typer.Argument(
-        metavar="A B [C…]", help="a run, a checkpoint, GAME:pretrained, random, mcts:SIMS, solver"
-    ),
+    typer.Argument(metavar="A B [C…]", help=PLAYERS),
 ]
 Simulations = Annotated[int, typer.Option("--sims", min=1, max=10_000_000, help="of a checkpoint, per move")]
 
@@ -87,8 +85,8 @@ def _play(
     threads: int,
 ) -> dict[str, Any]:
     from engine.arena.match import Arena, rate
-    from engine.arena.player import load_player
     from engine.cli.progress import Bar
+    from engine.player import find_game, load_player
 
     game = find_game(specs, game_spec)
     starts = choose_openings(game, openings, pairs, plies, seed)
@@ -114,24 +112,6 @@ def _play(
         "ratings": describe_ratings(ratings),
         "virtual_draws": virtual,
     }
-
-
-def find_game(specs: Sequence[str], named: str | None) -> Game:
-    """The game that the players' checkpoints play, else the one named, else the default of the settings."""
-    from engine.arena.player import is_checkpoint, read_checkpoint
-    from engine.config import Config
-    from engine.registry import is_same_game, load_game
-
-    played = {spec: read_checkpoint(spec)[0].game for spec in specs if is_checkpoint(spec)}
-    names: list[str] = []
-    for name in [*([named] if named else []), *played.values()]:
-        if not any(is_same_game(name, other) for other in names):
-            names.append(name)
-    if len(names) > 1:
-        games = ", ".join([f"'{spec}' plays {name}" for spec, name in played.items()])
-        asked = f", --game is {named}" if named else ""
-        raise UserError(f"arena: the players do not share a game: {games}{asked}")
-    return load_game(names[0] if names else Config().game)
 
 
 def read_plies(text: str | None, default: tuple[int, int]) -> tuple[int, int]:

@@ -175,9 +175,9 @@ def play_ladder(
     """Elo of networks spread over the run, each against the next two; the untrained one stands at 0."""
     from engine.arena.match import Arena, rate
     from engine.arena.opening import random_openings
-    from engine.arena.player import network_player
     from engine.cli.game.arena import describe_ratings
     from engine.cli.progress import Bar
+    from engine.player.tree_player import network_player
 
     steps = [entrants[0], *spread(entrants[1:], MAX_LADDER)]
     players = [network_player(one.name, game, config, one.network, simulations) for one in steps]

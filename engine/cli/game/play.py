@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,9 +13,9 @@ from engine.errors import InputError, UserError
 
 if TYPE_CHECKING:
     from engine._core import State
-    from engine.protocols.thinker import Thinker
+    from engine.player import Analysis, Player
 
-HELP = "a move, or: show (what the search thinks), moves (all that are legal), undo, quit"
+HELP = "a move, or: show (what the player thinks), moves (all that are legal), undo, quit"
 
 ROOM = 8
 """Columns for what is typed beside the moves."""
@@ -27,29 +27,29 @@ def play(
         bool, typer.Option("--first/--second", help="who moves first: you, or the player")
     ] = True,
     sims: Annotated[int, typer.Option("--sims", min=1, max=10_000_000, help="of the player, per move")] = 400,
-    show: Annotated[bool, typer.Option("--show", help="print what the search thinks at each move")] = False,
+    show: Annotated[bool, typer.Option("--show", help="print what the player thinks at each move")] = False,
     position: Annotated[str, typer.Option("--position", help="to start from, in the game's notation")] = "",
-    game: Annotated[str | None, typer.Option("--game", help="for mcts:SIMS")] = None,
+    game: Annotated[str | None, typer.Option("--game", help="where PLAYER is no checkpoint")] = None,
     threads: ThreadsOption = 1,
 ) -> None:
-    """Play against a run, a checkpoint, GAME:pretrained, or mcts:SIMS."""
-    from engine.protocols.thinker import load_thinker
+    """Play against a player."""
+    from engine.player import load_player
+    from engine.registry import load_game
 
-    thinker = load_thinker(player, game, threads=threads)
-    start = thinker.game.parse(position)
+    other = load_player(player, load_game(game) if game else None, sims, threads=threads)
+    start = other.game.parse(position)
     if start.outcome() is not None:
         raise UserError(f"--position '{position}': the game is over there; give one that runs")
-    Table(thinker, start, 0 if first else 1, thinker.simulations or sims, show).play()
+    Table(other, start, 0 if first else 1, show).play()
 
 
 class Table:
-    """One game between a person and a search."""
+    """One game between a person and a player."""
 
-    def __init__(self, thinker: Thinker, start: State, person: int, simulations: int, show: bool) -> None:
-        self._thinker = thinker
+    def __init__(self, player: Player, start: State, person: int, show: bool) -> None:
+        self._player = player
         self._states = [start]
         self._person = person
-        self._simulations = simulations
         self._show = show
         self._is_listed = False  # the moves of this position, in columns
 
@@ -117,8 +117,8 @@ class Table:
             self._is_listed = True
         return f"your move (one of {len(moves)}): "
 
-    def _think(self) -> dict[str, Any]:
-        return self._thinker.analyst.analyze([self._state], self._simulations)[0]
+    def _think(self) -> Analysis:
+        return self._player.analyze([self._state])[0]
 
     def _move(self, text: str) -> None:
         action = self._state.parse_action(text)
@@ -138,7 +138,7 @@ class Table:
         typer.echo(self._state.text())
 
 
-def describe(analysis: dict[str, Any]) -> str:
+def describe(analysis: Analysis) -> str:
     """Lines for a person: value, then moves by visits, then the line of play expected."""
     win, draw, loss = (100 * share for share in analysis["wdl"])
     lines = [

@@ -6,9 +6,9 @@ import pytest
 
 from engine import _core
 from engine.config import EvaluatorConfig, NetworkConfig
-from engine.evaluator.evaluator import NetworkEvaluator
+from engine.evaluator.evaluator import Evaluator, NetworkEvaluator
 from engine.evaluator.network import PolicyValueNetwork
-from engine.protocols.analysis import SIMULATIONS_A_LEAF, Analyst
+from engine.player.tree_player import SIMULATIONS_A_LEAF, TreePlayer
 from engine.registry import load_game
 
 GAME = load_game("connect4")
@@ -19,6 +19,11 @@ def evaluator(streams: int = 1) -> NetworkEvaluator:
     config = NetworkConfig(channels=8, blocks=1)
     network = PolicyValueNetwork(GAME.planes_shape, GAME.num_actions, config, seed=5).eval()
     return NetworkEvaluator(GAME, network, EvaluatorConfig(backend="openvino", precision="f32"), streams)
+
+
+def player(evaluate: Evaluator, in_flight: int = 1, *, proofs: bool = True) -> TreePlayer:
+    params = _core.SearchParams(proofs=proofs)
+    return TreePlayer("mine", GAME, params, lambda _: evaluate, 60, in_flight=lambda _: in_flight)
 
 
 class Counting:
@@ -40,8 +45,8 @@ def _needs_openvino() -> None:
 
 def test_several_trees_are_the_same_with_several_streams() -> None:
     states = [GAME.parse(position) for position in POSITIONS]
-    alone = Analyst(GAME, _core.SearchParams(), evaluator()).analyze(states, 60)
-    shared = Analyst(GAME, _core.SearchParams(), evaluator(3)).analyze(states, 60)
+    alone = player(evaluator()).analyze(states)
+    shared = player(evaluator(3)).analyze(states)
     assert shared == alone
 
 
@@ -49,8 +54,8 @@ def test_one_tree_with_several_streams_is_the_same_every_time() -> None:
     answers = []
     for _ in range(3):
         shared = evaluator(2)
-        analyst = Analyst(GAME, _core.SearchParams(proofs=False), shared, in_flight=8 * shared.depth)
-        answers.append(analyst.analyze([GAME.initial()], 1500))
+        one = player(shared, 8 * shared.depth, proofs=False)
+        answers.append(one.analyze([GAME.initial()], 1500))
     assert answers[0] == answers[1] == answers[2]
     assert answers[0][0]["simulations"] == 1500
 
@@ -58,14 +63,14 @@ def test_one_tree_with_several_streams_is_the_same_every_time() -> None:
 @pytest.mark.parametrize("simulations", [1, SIMULATIONS_A_LEAF, 8 * SIMULATIONS_A_LEAF, 1000])
 def test_a_lone_tree_fills_the_batch_as_far_as_its_simulations_allow(simulations: int) -> None:
     evaluate = Counting(evaluator())
-    analyst = Analyst(GAME, _core.SearchParams(proofs=False), evaluate, in_flight=16)
-    answer = analyst.analyze([GAME.initial()], simulations)[0]
+    one = player(evaluate, 16, proofs=False)
+    answer = one.analyze([GAME.initial()], simulations)[0]
     assert answer["simulations"] == simulations
     assert max(evaluate.sizes) <= max(1, min(16, simulations // SIMULATIONS_A_LEAF))
     if simulations >= 1000:
         assert sum(evaluate.sizes) / len(evaluate.sizes) > 10
     evaluate.sizes.clear()
-    analyst.analyze([GAME.parse(position) for position in POSITIONS], simulations)
+    one.analyze([GAME.parse(position) for position in POSITIONS], simulations)
     assert max(evaluate.sizes) <= 16
 
 

@@ -1,1 +1,0 @@
-"""How other programs talk to a trained player."""
