@@ -14,8 +14,8 @@ from engine.checkpoint import load_network
 from engine.config import Config, EvaluatorConfig, build_config
 from engine.doctor import num_cores
 from engine.evaluator.evaluator import NetworkEvaluator
-from engine.game_run import read_config
 from engine.game.inquiry import bench_checkpoint, reference_run
+from engine.game_run import read_config
 from engine.registry import load_game, preset
 from engine.run import storage
 from engine.run.layout import METRICS
