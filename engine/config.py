@@ -60,12 +60,18 @@ else:
 D = TypeVar("D", bound=Declared)
 
 
-def declared(section: str) -> Callable[[type[D]], type[D]]:
-    """Give a model the settings of a section, in the order of their table: cpp/search/settings.def."""
+def declared(section: str, *, of_games: bool = True) -> Callable[[type[D]], type[D]]:
+    """Give a model the settings of a section, in the order of their table: cpp/search/settings.def.
+
+    Without `of_games` those are left out that trees of proposed moves have no use for: of noise at the root,
+    and of what only positions of a game have.
+    """
 
     def with_settings(model: type[D]) -> type[D]:
         fields: dict[str, Any] = {
-            each.name: _field(each) for each in _core.search_settings() if each.section == section
+            each.name: _field(each)
+            for each in _core.search_settings()
+            if each.section == section and (of_games or not (each.games_only or each.noiseless is not None))
         }
         return create_model(
             model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **fields
@@ -91,13 +97,18 @@ class SearchConfig(Declared):
     """The tree search in self-play; the arena and the protocols take it without noise."""
 
 
+@declared("search", of_games=False)
+class ProposedSearchConfig(Declared):
+    """The tree search over moves that a language model proposes.
+
+    It has no noise at the root: what is tried there is varied by sampling and by widening. Sequential halving
+    gives a move that came late one visit at once, and lets it catch up while it promises most.
+    """
+
+
 @declared("proposals")
 class ProposalConfig(Declared):
-    """Trees whose moves a language model proposes, beside the settings of their search.
-
-    They have no noise at the root: what is tried there is varied by sampling and by widening. Sequential
-    halving gives a move that came late one visit at once, and lets it catch up while it promises most.
-    """
+    """What a tree asks a language model for, beside the settings of its search."""
 
 
 class SelfplayConfig(Section):

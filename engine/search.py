@@ -11,8 +11,7 @@ from functools import partial
 from typing import Any
 
 from engine import _core
-from engine.config import ProposalConfig, SearchConfig
-from engine.errors import UserError
+from engine.config import ProposalConfig, ProposedSearchConfig, SearchConfig
 from engine.evaluator.evaluator import Evaluator, Judge, Pipeline, Proposer
 
 TREE_BATCH = 24
@@ -86,7 +85,7 @@ def batch_size(evaluate: Evaluator | Proposer, leaves: int) -> int:
     return -(-leaves // evaluate.depth) if isinstance(evaluate, Pipeline) else leaves
 
 
-def search_params(config: SearchConfig, *, noise: bool = False) -> _core.SearchParams:
+def search_params(config: SearchConfig | ProposedSearchConfig, *, noise: bool = False) -> _core.SearchParams:
     """Settings for the core; without `noise` the root's priors stay as the network gives them."""
     fields = config.model_dump()
     if not noise:
@@ -95,16 +94,16 @@ def search_params(config: SearchConfig, *, noise: bool = False) -> _core.SearchP
     return _core.SearchParams(**fields)
 
 
-def proposed_params(config: SearchConfig, proposals: ProposalConfig) -> _core.SearchParams:
+def proposed_params(
+    config: ProposedSearchConfig, proposals: ProposalConfig, max_step_tokens: int = 0
+) -> _core.SearchParams:
     """Settings for trees of proposed moves, which have no noise.
 
-    Raises UserError where the search is to know positions or the spread of values, as only games' trees do.
+    `max_step_tokens` is what one move may cost; trees with a budget need it.
     """
     params = search_params(config)
     for setting in _core.search_settings():
-        if setting.games_only and (value := getattr(config, setting.name)) != setting.initial:
-            key = f"{setting.section}.{setting.name}"
-            raise UserError(f"setting '{key}' = {value} is not for proposed trees; leave it out")
         if setting.section == "proposals" and setting.in_core:
             setattr(params, setting.name, getattr(proposals, setting.name))
+    params.max_step_tokens = max_step_tokens
     return params

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from engine.config import ProposalConfig, SearchConfig, Section, build_section, merge
+from engine.config import ProposalConfig, ProposedSearchConfig, Section, build_section, merge
 from engine.language.learner.config import LoraConfig, TextLearnerConfig
 from engine.language.monitor.config import GuardConfig, MonitorConfig
 
@@ -175,7 +175,7 @@ class TextConfig(Section):
     update: UpdateConfig = UpdateConfig()
     value: ValueConfig = ValueConfig()
     learner: TextLearnerConfig = TextLearnerConfig()
-    search: SearchConfig = SearchConfig(policy_temperature=1.0)
+    search: ProposedSearchConfig = ProposedSearchConfig()
     proposals: ProposalConfig = ProposalConfig()
     measure: MeasureConfig = MeasureConfig()
     monitor: MonitorConfig = MonitorConfig()

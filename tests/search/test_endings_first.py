@@ -19,7 +19,7 @@ from proposers import WIDE, GameProposer
 from tiny_models import tiny_llama
 
 from engine import _core
-from engine.config import ProposalConfig, SearchConfig
+from engine.config import ProposalConfig, ProposedSearchConfig
 from engine.language.rollout import Policy
 from engine.language.search.adapter import LanguageEvaluator
 from engine.language.search.tree_search import Plan, search_completions
@@ -158,7 +158,7 @@ def test_a_language_model_waits_for_no_verdict(judge: bool, monkeypatch: pytest.
 
     monkeypatch.setattr(LanguageEvaluator, "__call__", noted)
     search_completions(
-        task, Policy(model, ""), task.prompts("test", 4, 0), Plan(60, judge=judge), SearchConfig(),
+        task, Policy(model, ""), task.prompts("test", 4, 0), Plan(60, judge=judge), ProposedSearchConfig(),
         ProposalConfig(), lambda pairs: [task.verify(*pair) for pair in pairs], seed=1,
     )  # fmt: skip
     assert any(mixed) != judge

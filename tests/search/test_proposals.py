@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from proposers import WIDE, GameProposer, Sampler, drawn, proposed_game, reply, sampled, visited, waves
 
 from engine import _core
-from engine.config import ProposalConfig, SearchConfig
-from engine.errors import UserError
+from engine.config import ProposalConfig, ProposedSearchConfig
 from engine.search import proposed_params, search
 from games.connect4 import Connect4
 
@@ -402,12 +401,10 @@ def test_settings_of_proposed_trees_are_checked() -> None:
 
 
 def test_settings_of_a_run_become_those_of_the_core() -> None:
-    params = proposed_params(SearchConfig(rule="gumbel"), ProposalConfig(max_proposals=9, max_step_tokens=5))
+    params = proposed_params(ProposedSearchConfig(rule="gumbel"), ProposalConfig(max_proposals=9), 5)
     assert (params.rule, params.gumbel_scale, params.noise_fraction) == ("gumbel", 0, 0)
     assert (params.max_proposals, params.max_step_tokens) == (9, 5)
     defaults = _core.SearchParams()
     for field, value in ProposalConfig().model_dump().items():
-        if field not in ("max_step_tokens", "distinct"):
+        if field != "distinct":
             assert getattr(defaults, field) == value
-    with pytest.raises(UserError, match=r"'search.lcb_deviations' = 1.0 is not for proposed trees"):
-        proposed_params(SearchConfig(lcb_deviations=1.0), ProposalConfig())

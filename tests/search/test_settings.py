@@ -15,8 +15,9 @@ from proposers import WIDE, GameProposer, Sampler, waves
 from pseudo import even_handed
 
 from engine import _core
-from engine.config import ProposalConfig, SearchConfig, SelfplayConfig
+from engine.config import ProposalConfig, ProposedSearchConfig, SearchConfig, SelfplayConfig
 from engine.errors import UserError
+from engine.language.settings import build_text_config
 from engine.search import proposed_params, search_params
 from games.connect4 import Connect4
 
@@ -24,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 GAME = Connect4()
 SETTINGS = {setting.name: setting for setting in _core.search_settings()}
 SECTIONS = {"search": SearchConfig, "proposals": ProposalConfig}
+NOISE = [name for name, setting in SETTINGS.items() if setting.noiseless is not None]
+GAMES_ONLY = [name for name, setting in SETTINGS.items() if setting.games_only]
 NUMBERS = [setting for setting in _core.search_settings() if setting.holds]
 
 
@@ -135,6 +138,14 @@ def test_a_section_is_its_part_of_the_table(section: str) -> None:
     assert {setting.section for setting in SETTINGS.values()} == {"", *SECTIONS}
 
 
+def test_proposed_trees_have_all_settings_but_those_of_games_and_of_noise() -> None:
+    fields = ProposedSearchConfig.model_fields
+    assert [*fields] == [name for name in SearchConfig.model_fields if name not in (*GAMES_ONLY, *NOISE)]
+    initial = proposed_params(ProposedSearchConfig(), ProposalConfig())
+    for name in GAMES_ONLY:
+        assert getattr(initial, name) == SETTINGS[name].initial
+
+
 @pytest.mark.parametrize("setting", NUMBERS, ids=lambda setting: setting.name)
 def test_what_a_user_may_set_holds_in_the_core_and_not_much_beyond(setting: _core.Setting) -> None:
     least, most, is_open = setting.holds or (0, 0, False)
@@ -168,23 +179,24 @@ def test_choices_of_users_are_some_of_the_cores() -> None:
 
 
 def test_a_search_without_noise_has_none() -> None:
-    noisy = {name: setting.noiseless for name, setting in SETTINGS.items() if setting.noiseless is not None}
+    noisy = {name: SETTINGS[name].noiseless for name in NOISE}
     assert {"noise_fraction", "root_temperature", "gumbel_scale", "forced_playouts"} <= noisy.keys()
-    config = SearchConfig(**{name: 2.0 if name != "noise_fraction" else 0.5 for name in noisy})
+    unlike = {"noise_fraction": 0.5, "noise_shaped": True}
+    config = SearchConfig(**{name: unlike.get(name, 2.0) for name in noisy})
     quiet, loud = search_params(config), search_params(config, noise=True)
     for name, value in noisy.items():
         assert getattr(quiet, name) == value
         assert getattr(loud, name) == getattr(config, name) != value
 
 
-@pytest.mark.parametrize("name", [name for name, setting in SETTINGS.items() if setting.games_only])
-def test_what_needs_a_game_is_refused_for_proposed_trees(name: str) -> None:
+@pytest.mark.parametrize("name", [*GAMES_ONLY, *NOISE])
+def test_what_needs_a_game_or_noise_is_no_setting_of_proposed_trees(name: str) -> None:
     value = next(others(SETTINGS[name]), None)
     value = 0.5 if value in (None, 0) else value
-    with pytest.raises(
-        UserError, match=rf"'search\.{name}' = {value} is not for proposed trees; leave it out"
-    ):
-        proposed_params(SearchConfig(**{name: value}), ProposalConfig())
+    with pytest.raises(UserError, match=rf"unknown setting 'search\.{name}'"):
+        build_text_config("alphazero", "TASK", {"search": {name: value}})
+    if name not in GAMES_ONLY:
+        return
     with pytest.raises(_core.InputError, match=f"{name} need trees of a game"):
         _core.Trees(None, _core.SearchParams(**{name: value}))
 

@@ -16,7 +16,7 @@ from engine.language.task import Prompt, Task
 from engine.search import proposed_params, search
 
 if TYPE_CHECKING:
-    from engine.config import ProposalConfig, SearchConfig
+    from engine.config import ProposalConfig, ProposedSearchConfig
     from engine.language.model.model import LanguageModel
 
 
@@ -58,7 +58,7 @@ def search_completions(
     policy: Policy,
     prompts: Sequence[Prompt],
     plan: Plan,
-    config: SearchConfig,
+    config: ProposedSearchConfig,
     proposals: ProposalConfig,
     verify: Verify,
     *,
@@ -81,8 +81,8 @@ def search_completions(
     # What a tree sets aside for a step is what one may cost; listed steps are all known from the start.
     step_tokens = 1 if plan.prior == "exact" else task.max_step_tokens
     first = proposals.max_proposals if plan.listed else proposals.initial_proposals
-    proposals = proposals.model_copy(update={"max_step_tokens": step_tokens, "initial_proposals": first})
-    trees = _core.Trees(None, proposed_params(config, proposals))
+    proposals = proposals.model_copy(update={"initial_proposals": first})
+    trees = _core.Trees(None, proposed_params(config, proposals, step_tokens))
     for prompt in prompts:
         trees.add_proposed(task.player(prompt, ""), plan.tokens)
     lines = [_Line() for _ in prompts]

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from engine.cli.text.run import open_task, open_verifier
-from engine.config import ProposalConfig, SearchConfig
+from engine.config import ProposalConfig, ProposedSearchConfig
 from engine.language.episode import Episode
 from engine.language.measure.evaluation import majority, values_of
 from engine.language.model.model import LanguageModel
@@ -114,7 +114,7 @@ def searched(rule: str, judge: bool, distinct: bool = True) -> Callable[[Cell], 
         with open_verifier(cell.sizes["task"], task) as verify:
             for budget in cell.sizes["budgets"]:
                 plan = Plan(cell.sizes["simulations"], budget, judge=judge)
-                settings = SearchConfig(**{**cell.sizes["search"], "rule": rule})
+                settings = ProposedSearchConfig(**{**cell.sizes["search"], "rule": rule})
                 found = search_completions(
                     task, Policy(policy, ""), prompts, plan, settings, proposals, verify, seed=cell.seed,
                     critic=critic,
@@ -187,7 +187,7 @@ SETTINGS: Settings = {
     "measure": {"validation": 400, "test": 500, "control": False},
 }
 CRITIC: Settings = {"measure": {"samples": 0}}
-SEARCH: Settings = {"simulations": 128, "search": {"policy_temperature": 1.0}, "proposals": {}}
+SEARCH: Settings = {"simulations": 128, "search": {}, "proposals": {}}
 
 SIZES: Settings = {"task": "countdown", "test": 1000, "settings": SETTINGS, "critic": CRITIC, **SEARCH}
 

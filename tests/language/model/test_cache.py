@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny_models import tiny_llama
 
-from engine.config import ProposalConfig, SearchConfig
+from engine.config import ProposalConfig, ProposedSearchConfig
 from engine.language.episode import Episode
 from engine.language.model.codec import Tokens
 from engine.language.model.decoding import llama_reader, text_cache
@@ -140,8 +140,8 @@ def test_a_search_reads_nothing_twice_and_finds_the_same(
         read.clear()
         found = search_completions(
             task, Policy(model, ""), task.prompts("test", 9, 0), Plan(12, prior=prior, judge=judge),
-            SearchConfig(), ProposalConfig(**proposals), lambda pairs: [task.verify(*pair) for pair in pairs],
-            seed=1,
+            ProposedSearchConfig(), ProposalConfig(**proposals),
+            lambda pairs: [task.verify(*pair) for pair in pairs], seed=1,
         )  # fmt: skip
         return found, sum(read)
 

@@ -9,7 +9,7 @@ import pytest
 from proposers import WIDE
 
 from engine import _core
-from engine.config import ProposalConfig, SearchConfig
+from engine.config import ProposalConfig, ProposedSearchConfig
 from engine.language.model import scoring
 from engine.language.model.generation import generation
 from engine.language.rollout import Policy
@@ -62,8 +62,8 @@ def verify(pairs: Sequence[tuple[Prompt, str]]) -> list[VerifyResult]:
 
 
 def forest(prompts: Sequence[Prompt], tokens: int | None = None) -> _core.Trees:
-    settings = ProposalConfig(**WIDE, max_step_tokens=2)
-    trees = _core.Trees(None, proposed_params(SearchConfig(), settings))
+    settings = ProposalConfig(**WIDE)
+    trees = _core.Trees(None, proposed_params(ProposedSearchConfig(), settings, 2))
     for _ in prompts:
         trees.add_proposed(0, tokens)
     return trees
@@ -105,7 +105,7 @@ def test_a_search_ends_every_completion_within_its_budget(policy: Policy) -> Non
     prompts = TASK.prompts("test", 12, 0)
     plan = Plan(simulations=12, tokens=60, judge=True)
     episodes = search_completions(
-        TASK, policy, prompts, plan, SearchConfig(), ProposalConfig(max_step_tokens=2), verify, seed=1
+        TASK, policy, prompts, plan, ProposedSearchConfig(), ProposalConfig(), verify, seed=1
     )
     for prompt, episode in zip(prompts, episodes, strict=True):
         assert episode.prompt == prompt
@@ -118,7 +118,7 @@ def test_a_search_ends_every_completion_within_its_budget(policy: Policy) -> Non
 
 def test_a_verifier_in_the_tree_finds_what_sampling_misses(policy: Policy) -> None:
     prompts = TASK.prompts("test", 16, 0)
-    config, proposals = SearchConfig(), ProposalConfig(max_step_tokens=2, max_proposals=16)
+    config, proposals = ProposedSearchConfig(), ProposalConfig(max_proposals=16)
 
     def share(simulations: int) -> float:
         found = search_completions(
@@ -142,7 +142,7 @@ def test_searches_do_not_depend_on_their_company(policy: Policy) -> None:
 
     def texts(part: Sequence[Prompt]) -> list[str]:
         found = search_completions(
-            TASK, policy, part, Plan(8, judge=True), SearchConfig(), ProposalConfig(max_step_tokens=2),
+            TASK, policy, part, Plan(8, judge=True), ProposedSearchConfig(), ProposalConfig(),
             verify, seed=4,
         )  # fmt: skip
         return [episode.completion for episode in found]
@@ -162,8 +162,8 @@ def test_all_trees_share_their_calls(policy: Policy, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(generation, "generate", counted)
     prompts = TASK.prompts("test", 40, 0)
-    wide = ProposalConfig(**WIDE, max_step_tokens=2, distinct=False)
-    search_completions(TASK, policy, prompts, Plan(6), SearchConfig(), wide, verify, seed=4)
+    wide = ProposalConfig(**WIDE, distinct=False)
+    search_completions(TASK, policy, prompts, Plan(6), ProposedSearchConfig(), wide, verify, seed=4)
     assert np.mean(calls) > 20, "requests of 40 problems come in batches"
 
 
@@ -173,8 +173,8 @@ def test_every_setting_of_what_proposes_changes_a_search(policy: Policy) -> None
     prompts = TASK.prompts("test", 2, 0)
 
     def found(**fields: object) -> str:
-        proposals = ProposalConfig(**WIDE, max_step_tokens=2, **fields)
-        config = SearchConfig()
+        proposals = ProposalConfig(**WIDE, **fields)
+        config = ProposedSearchConfig()
         return str(search_completions(TASK, policy, prompts, Plan(8), config, proposals, verify, seed=4))
 
     assert found() == found()
@@ -190,7 +190,7 @@ def test_a_budget_holds_for_a_task_of_long_steps(policy: Policy) -> None:
 
     prompts = TASK.prompts("test", 6, 0)
     found = search_completions(
-        Long(), policy, prompts, Plan(4, tokens=80), SearchConfig(), ProposalConfig(), verify, seed=2
+        Long(), policy, prompts, Plan(4, tokens=80), ProposedSearchConfig(), ProposalConfig(), verify, seed=2
     )
     assert all(0 < episode.tokens <= 80 for episode in found)
 
@@ -199,7 +199,14 @@ def test_a_budget_holds_for_a_task_of_long_steps(policy: Policy) -> None:
 def test_a_budget_of_less_than_a_step_writes_what_it_can(tokens: int, policy: Policy) -> None:
     prompts = TASK.prompts("test", 2, 0)
     found = search_completions(
-        TASK, policy, prompts, Plan(4, tokens=tokens), SearchConfig(), ProposalConfig(), verify, seed=2
+        TASK,
+        policy,
+        prompts,
+        Plan(4, tokens=tokens),
+        ProposedSearchConfig(),
+        ProposalConfig(),
+        verify,
+        seed=2,
     )
     assert all(episode.tokens <= tokens for episode in found)
     assert all(bool(episode.steps) == (tokens > 1) for episode in found)

@@ -14,7 +14,7 @@ from tiny_models import ALPHABET, byte_tokenizer, tiny_llama, word_start_tokeniz
 
 from engine import _core
 from engine.cli.app import run as run_command
-from engine.config import ProposalConfig, SearchConfig
+from engine.config import ProposalConfig, ProposedSearchConfig
 from engine.language.model.generation.generation import generate
 from engine.language.model.model import LanguageModel
 from engine.language.model.tiny_model import build_model
@@ -55,7 +55,7 @@ def written(
 ) -> list[Any]:
     prompts = task.prompts("test", 4, 0)
     plan = Plan(simulations, tokens, judge=True, prior="exact")
-    config = SearchConfig(**search_fields)
+    config = ProposedSearchConfig(**search_fields)
     return search_completions(
         task, Policy(model, ""), prompts, plan, config, ProposalConfig(), unjudged, seed=1
     )
@@ -93,8 +93,8 @@ def test_the_weights_are_the_softmax_of_the_logits() -> None:
 def test_a_tree_widens_down_the_list(rule: str) -> None:
     model, task = tiny_llama(), Letters()
     prompts = task.prompts("test", 4, 0)
-    proposals = ProposalConfig(max_step_tokens=1, max_proposals=11)
-    trees = _core.Trees(None, proposed_params(SearchConfig(rule=rule), proposals))
+    proposals = ProposalConfig(max_proposals=11)
+    trees = _core.Trees(None, proposed_params(ProposedSearchConfig(rule=rule), proposals, 1))
     for _ in prompts:
         trees.add_proposed(0, None)
     evaluate = LanguageEvaluator(
@@ -149,8 +149,8 @@ def test_a_budget_is_never_overshot(tokens: int, simulations: int) -> None:
 def test_a_budget_holds_for_requests_side_by_side(in_flight: int) -> None:
     task = Letters()
     prompts, budgets = task.prompts("test", 4, 0), [1, 7, 30, 31]
-    wide = ProposalConfig(max_step_tokens=1, initial_proposals=4, widening_factor=2)
-    params = proposed_params(SearchConfig(), wide)
+    wide = ProposalConfig(initial_proposals=4, widening_factor=2)
+    params = proposed_params(ProposedSearchConfig(), wide, 1)
     params.max_in_flight = in_flight
     trees = _core.Trees(None, params)
     for budget in budgets:

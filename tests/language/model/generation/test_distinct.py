@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from letter_words import LETTERS, Words
 from tiny_models import byte_tokenizer, plain_tokenizer, tiny_llama
 
-from engine.config import ProposalConfig, SearchConfig
+from engine.config import ProposalConfig, ProposedSearchConfig
 from engine.errors import UserError
 from engine.language.method.registry import build_text_config, method_of
 from engine.language.model.codec import Codec
@@ -203,7 +203,8 @@ def test_a_tree_whose_steps_come_once(small: LanguageModel, rule: str) -> None:
     proposals = ProposalConfig(distinct=True, initial_proposals=3, max_proposals=12, widening_factor=2)
     found = search_completions(
         task, Policy(small, ""), task.prompts("test", 4, 0), Plan(60, 200, judge=True),
-        SearchConfig(rule=rule), proposals, lambda pairs: [task.verify(*pair) for pair in pairs], seed=1,
+        ProposedSearchConfig(rule=rule), proposals, lambda pairs: [task.verify(*pair) for pair in pairs],
+        seed=1,
     )  # fmt: skip
     for episode in found:
         assert episode.tokens <= 200
@@ -220,7 +221,7 @@ def test_a_step_weighs_its_probability(small: LanguageModel, prior: Prior) -> No
     proposals = ProposalConfig(distinct=True, initial_proposals=300, max_proposals=300)
     prompts = task.prompts("test", 4, 0)
     found = search_completions(
-        task, Policy(small, ""), prompts, Plan(1, judge=True, prior=prior), SearchConfig(), proposals,
+        task, Policy(small, ""), prompts, Plan(1, judge=True, prior=prior), ProposedSearchConfig(), proposals,
         lambda pairs: [task.verify(*pair) for pair in pairs], seed=1,
     )  # fmt: skip
     for prompt, episode in zip(prompts, found, strict=True):
@@ -273,7 +274,7 @@ def test_a_tree_takes_values_as_they_are_read(
     for critic in (None, LanguageModel(model.network, model.codec.tokenizer, value_head=model.value_head)):
         starts_read.append(0)
         episodes = search_completions(
-            task, Policy(model, ""), task.prompts("test", 4, 0), Plan(40), SearchConfig(), proposals,
+            task, Policy(model, ""), task.prompts("test", 4, 0), Plan(40), ProposedSearchConfig(), proposals,
             lambda pairs: [task.verify(*pair) for pair in pairs], seed=2, critic=critic,
         )  # fmt: skip
         found.append([(e.completion, [step.visits for step in e.steps]) for e in episodes])
