@@ -1,4 +1,4 @@
-// Trees of proposed moves: what they ask for, what that may cost, and how answers make a node grow.
+// Trees of proposed moves: what they ask for, and how answers make a node grow. What it costs: budget.cpp.
 #include <algorithm>
 #include <cmath>
 
@@ -9,7 +9,6 @@ namespace selfplay {
 namespace {
 
 constexpr float kHeaviest = 1e30f;  // what a prior counts at most, so that sums stay finite
-constexpr std::int64_t kMostTokens = std::int64_t{1} << 60;
 
 }  // namespace
 
@@ -17,27 +16,6 @@ Tree::Tree(SearchContext& context, int player, TokenBudget tokens)
     : context_(&context), proposed_player_(player), tokens_{tokens} {
   leaves_.resize(static_cast<std::size_t>(context.params.max_in_flight));
   busy_.resize(leaves_.size());
-}
-
-void Tree::grant(TokenBudget more) {
-  tokens_.budget = more && tokens_.budget ? std::min(*tokens_.budget + *more, kMostTokens) : more;
-  out_of_tokens_ = false;
-}
-
-// How many of `count` moves the tokens left are sure to pay for.
-int Tree::affordable(int count) const {
-  if (!tokens_.budget) return count;
-  const std::int64_t left = *tokens_.budget - tokens_.spent - tokens_.reserved;
-  return static_cast<int>(std::min<std::int64_t>(count, left / context_->params.max_step_tokens));
-}
-
-// Sets tokens aside for as many of `count` moves as they pay for, and returns that number.
-int Tree::reserve(Leaf& leaf, int count) {
-  leaf.kind = RequestKind::kPropose;
-  leaf.count = affordable(count);
-  leaf.reserved = std::int64_t{leaf.count} * context_->params.max_step_tokens;
-  tokens_.reserved += leaf.reserved;
-  return leaf.count;
 }
 
 bool Tree::can_widen(const Node& node) const {
@@ -90,8 +68,7 @@ void Tree::answer(int index, const Wdl& wdl, const Proposals& proposals) {
   ++context_->stats.evaluations;
   ++tally_.evaluations;
   context_->stats.tokens += static_cast<std::uint64_t>(proposals.tokens);
-  tokens_.reserved -= leaf.reserved;
-  tokens_.spent += proposals.tokens;
+  settle(leaf, proposals.tokens);
   busy_[static_cast<std::size_t>(index)] = false;
   --waiting_;
   if (leaf.widening) {

@@ -146,6 +146,7 @@ class Tree {
   Step ask(Leaf& leaf, NodeRef ref);
   int affordable(int count) const;
   int reserve(Leaf& leaf, int count);
+  void settle(const Leaf& leaf, std::int64_t spent);
   bool can_widen(const Node& node) const;
   bool is_barren() const;
   NodeRef add_game_node(const State& state, Action action);
