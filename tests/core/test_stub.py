@@ -60,7 +60,7 @@ def defaults(function: ast.FunctionDef) -> dict[str, Any]:
         *zip(places, given.defaults, strict=True),
         *zip(given.kwonlyargs, given.kw_defaults, strict=True),
     ]
-    values = {each.arg: ast.literal_eval(default) for each, default in pairs}
+    values = {each.arg: ast.literal_eval(default) for each, default in pairs if default is not None}
     return {name: value for name, value in values.items() if value is not ...}
 
 
