@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.bench import one_core
+from engine.bench.bench import one_core
 from engine.bench.row import Row, make_row
 from engine.config import ProposalConfig
 from engine.language.first_model import new_model

@@ -25,13 +25,14 @@ TEXT = "text"
 
 def bench(
     games: Annotated[
-        list[str] | None, typer.Argument(metavar="[GAME…]", help="default: connect4; text: the loop on text")
+        list[str] | None,
+        typer.Argument(metavar="[GAME…]", help="of selfplay games; text: the loop on text"),
     ] = None,
     seconds: Seconds = 60,
     json: JsonOption = False,
 ) -> None:
     """Measure each stage against its ceiling and its goal."""
-    from engine.bench import run
+    from engine.bench.bench import run
     from engine.config import Config
 
     tell, named = None if json else _tell, games or [Config().game]
@@ -54,7 +55,7 @@ def doctor(
     run: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="a run, whose network and seconds are looked at")
     ] = None,
-    game: Annotated[str | None, typer.Option("--game", help="without RUN; default: connect4")] = None,
+    game: Annotated[str | None, typer.Option("--game", help="to measure where there is no RUN")] = None,
     seconds: Annotated[
         float, typer.Option("--seconds", callback=finite_above(0), help="of measuring, about")
     ] = 6,
@@ -65,6 +66,7 @@ def doctor(
     With RUN: where its seconds went, and what would make it faster.
     """
     from engine.cli.game.train import resolve
+    from engine.config import Config
     from engine.game_run import read_config
     from engine.registry import load_game
 
@@ -72,7 +74,7 @@ def doctor(
         raise UserError(f"--game {game}: run '{run}' names its own game; drop one of them")
     path = None if run is None else Path(run)
     saved = None if path is None else read_config(path)
-    spec = saved.game if saved else game or "connect4"
+    spec = saved.game if saved else game or Config().game
     rules = load_game(spec)
     config = saved or resolve(rules, spec, "default", {})
     from engine.doctor import examine  # imports torch

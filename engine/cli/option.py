@@ -12,7 +12,10 @@ from engine.errors import UserError
 
 GameArgument = Annotated[
     str,
-    typer.Argument(metavar="GAME", help="connect4, go:size=9,komi=7, file.py:Name or package.module:Name"),
+    typer.Argument(
+        metavar="GAME",
+        help="of selfplay games, or NAME:a=b,c=d, file.py:Name, package.module:Name",
+    ),
 ]
 PLAYERS = "a run, a checkpoint, GAME:pretrained, random, mcts:SIMS, solver"
 PlayerArgument = Annotated[str, typer.Argument(metavar="PLAYER", help=PLAYERS)]

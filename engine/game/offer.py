@@ -164,7 +164,7 @@ OFFERS = {
     "source": Offer(HasSource, "source()", "a text such as file.py:12"),
     "position_text": Offer(HasPositionText, "position_text(state)", "a text of one line"),
     "describe": Offer(HasDescription, "describe(state)", "fields by name"),
-    "record_suffix": Offer(HasRecordSuffix, "record_suffix", "letters and digits, such as 'pgn'"),
+    "record_suffix": Offer(HasRecordSuffix, "record_suffix", "letters and digits, without a dot"),
     "record_text": Offer(HasRecordText, "record_text(state, tags)", "a text"),
     "truth_sets": Offer(HasTruthSets, "truth_sets()", "engine.truth.TruthSet objects"),
     "solver": Offer(HasSolver, "solver()", "an object with score, scores and outcomes"),

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-import engine.bench
 from engine import _core
-from engine.bench import core, cores, network, program, tree
+from engine.bench import bench, core, cores, network, program, tree
 from engine.bench.rate import median_rate, rate
 from engine.bench.row import make_row
 from engine.errors import UserError
@@ -111,15 +110,13 @@ def test_long_searches_are_for_games_of_few_moves(monkeypatch: pytest.MonkeyPatc
         raise StoppedError
 
     searched: list[int] = []
-    monkeypatch.setattr(engine.bench, "measure_startup", dict)
+    monkeypatch.setattr(bench, "measure_startup", dict)
     monkeypatch.setattr(cores, "measure_cores", lambda *_: [])
-    monkeypatch.setattr(engine.bench, "measure_rules", lambda *_: [])
-    monkeypatch.setattr(
-        engine.bench, "measure_search", lambda _, simulations, __: searched.append(simulations)
-    )
+    monkeypatch.setattr(bench, "measure_rules", lambda *_: [])
+    monkeypatch.setattr(bench, "measure_search", lambda _, simulations, __: searched.append(simulations))
     monkeypatch.setattr(network, "NetworkBench", stop)
     with pytest.raises(StoppedError):
-        engine.bench.run(["chess"])
+        bench.run(["chess"])
     assert searched == [200, 800]
 
 
@@ -131,10 +128,10 @@ def test_all_stages_give_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         searched.append(simulations)
         return make_row(game, "search_uniform", f"simulations_{simulations}", seconds, "1/cpu_s", "uniform")
 
-    monkeypatch.setattr(engine.bench, "measure_search", fake_search)
+    monkeypatch.setattr(bench, "measure_search", fake_search)
     monkeypatch.setattr(cores, "SETTINGS", network.SETTINGS)
     told: list[str] = []
-    rows = engine.bench.run(["connect4"], seconds=0.5, report=told.append)
+    rows = bench.run(["connect4"], seconds=0.5, report=told.append)
     assert searched == [200, 800, 20_000]
     assert [text.rpartition(": ")[2].split(",")[0] for text in told] == [
         "start-up",
@@ -233,7 +230,7 @@ def test_a_ratio_is_the_median_after_a_first_pair() -> None:
 
 def test_one_core_is_left_again() -> None:
     before = os.sched_getaffinity(0)
-    with engine.bench.one_core():
+    with bench.one_core():
         assert os.sched_getaffinity(0) == {max(before)}
     assert os.sched_getaffinity(0) == before
 

@@ -40,7 +40,7 @@ def arena(
     sims: Simulations = 100,
     openings: Annotated[
         str | None,
-        typer.Option("--openings", help="file with a position a line, or PGN, SGF; else random plies"),
+        typer.Option("--openings", help="a position a line, or records of games; else random plies"),
     ] = None,
     opening_plies: Annotated[
         str | None,

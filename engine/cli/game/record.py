@@ -44,13 +44,13 @@ Reader = Callable[[bytes], Iterator[Found]]
 
 
 def record(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="an SGF or PGN file")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="of a format that its suffix tells")],
     game: Annotated[
         int | None, typer.Option("--game", min=1, metavar="N", help="the N-th game alone")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="print JSON lines on stdout, one a game")] = False,
 ) -> None:
-    """Replay the games of an SGF or PGN file under our rules.
+    """Replay the games of a file of other programs under our rules.
 
     An illegal game is refused, with its ply and move. Of several games each is answered, the exit code is 2
     where one is refused.
