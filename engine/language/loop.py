@@ -17,17 +17,18 @@ from engine.language.measure.watch import Look, observation
 from engine.language.method.registry import method_of
 from engine.language.method.turn import Learnt, Turn
 from engine.language.model.model import LanguageModel
-from engine.language.monitor.config import GuardConfig
 from engine.language.monitor.gate import gate
-from engine.language.monitor.guard import Changes, Knobs, check_start, respond
-from engine.language.monitor.levels import Alert, Level
+from engine.language.monitor.guard import Changes, Fate, check_start, respond
+from engine.language.monitor.journal import Entry, entries
+from engine.language.monitor.levels import Level
+from engine.language.monitor.metric.observation import Items
 from engine.language.monitor.monitor import Monitor
-from engine.language.parts import Parts
+from engine.language.parts import Parts, Progress, turnable
 from engine.language.problem.contamination import EvaluationIndex, overlap
 from engine.language.record.text_run import TextRun, judged_iteration
 from engine.language.rollout import Verify
 from engine.language.settings import TextConfig
-from engine.language.setup import assemble
+from engine.language.setup import assemble, drift_base
 from engine.language.task import Task
 from engine.run.interrupt import terminable
 from engine.run.metrics import resident_mb
@@ -45,9 +46,24 @@ class Committed:
     monitor: Monitor
     episodes: Sequence[Episode]
     """Of the iteration."""
+    guards: Sequence[Entry] = ()
+    """What guards have done so far."""
+    asked: int = 0
+    """Completions that a person is to judge from now on."""
+    probe: Sequence[Episode] = ()
+    """Those of the new model on the monitors' problems, where any are asked for."""
 
 
 Show = Callable[[Committed], object]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a person is asked to judge once an iteration is committed."""
+
+    asked: int = 0
+    probe: Sequence[Episode] = ()
+    """Of the new model."""
 
 
 def improve(
@@ -68,7 +84,8 @@ def improve(
     method = method_of(config)
     method.check(config)
     share = method.trainer(config).expected_real_share(task)
-    for warning in check_start(method.verdicts(task), share, config.guards):
+    warnings = tuple(check_start(method.verdicts(task), share, config.guards))
+    for warning in warnings:
         reporter.message(f"warning: {warning}")
     with ExitStack() as stack:
         stack.enter_context(terminable())
@@ -81,6 +98,7 @@ def improve(
             if note := parts.role.note:
                 reporter.message(note)
             if run.manifest is None:
+                parts.progress.guards = [Entry(0, withheld=warnings).to_json()] if warnings else []
                 _look_first(parts, on_commit)
         except WriteError:
             raise
@@ -114,16 +132,16 @@ def _look_first(parts: Parts, on_commit: Show) -> None:
     parts.accuracy = parts.role.figure(look, values)
     parts.progress.tokens += look.tokens
     parts.monitor.update(observation(look, values, 0, [], 1.0, 0))
-    _commit(parts, parts.model, [], {}, on_commit)
+    _commit(parts, parts.model, Judged(), [], {}, on_commit)
 
 
 def _iterate(parts: Parts, on_commit: Show) -> None:
     """Write, filter, learn, look, judge, commit."""
     started, turn = time.monotonic(), parts.turn()
     episodes, learnt, leaked = _practise(parts, turn)
-    _judge(parts, turn, episodes, learnt, leaked)
+    judged = _judge(parts, turn, episodes, learnt, leaked)
     parts.progress.seconds += time.monotonic() - started
-    _commit(parts, turn.student, episodes, learnt.values, on_commit)
+    _commit(parts, turn.student, judged, episodes, learnt.values, on_commit)
 
 
 def _practise(parts: Parts, turn: Turn) -> tuple[list[Episode], Learnt, int]:
@@ -134,11 +152,10 @@ def _practise(parts: Parts, turn: Turn) -> tuple[list[Episode], Learnt, int]:
     sampler, trainer = parts.method.sampler(turn.config), parts.method.trainer(turn.config)
     episodes, learnt, leaked = list[Episode](), Learnt(), 0
     for turn.round in range(sampler.rounds):
-        written = sampler.write(turn)
+        written, met = sampler.write(turn), 0
         for number, threshold in enumerate(turn.config.filter.thresholds):
             written = trainer.marked(turn.task, written, threshold)
             written, met = without_items(written, parts.index)
-            leaked += met
             found = trainer.learn(turn, written, threshold, number)
             learnt = learnt.then(found)
             if not found.steps:
@@ -146,42 +163,84 @@ def _practise(parts: Parts, turn: Turn) -> tuple[list[Episode], Learnt, int]:
                     f"iteration {turn.iteration}: no completion scores {threshold:g} or more"
                 )
                 break
+        leaked += met  # the last time round: the same episodes at every threshold
         episodes += written
     return episodes, learnt, leaked
 
 
-def _judge(parts: Parts, turn: Turn, episodes: Sequence[Episode], learnt: Learnt, leaked: int) -> None:
+def _judge(parts: Parts, turn: Turn, episodes: Sequence[Episode], learnt: Learnt, leaked: int) -> Judged:
     """Look at what came out, and let the gate and the alarms decide what becomes of it."""
     progress, old, config = parts.progress, parts.accuracy, turn.config
     look, told = _looked_at(parts, turn.student)
     compared = parts.role.figure(look, told)
     passed = gate(compared.scores, old.scores, old.keys, config.monitor, config.seed)
-    share = parts.method.trainer(config).real_share(turn, episodes)
+    trainer = parts.method.trainer(config)
+    share = trainer.real_share(turn, episodes)
     seen = observation(look, told, turn.iteration, episodes, share, leaked)
     human = judged_iteration(parts.run.path) == turn.iteration - 1
     alerts = parts.monitor.update(replace(seen, gate=passed, human=human))
-    changes = guarded(alerts, progress.knobs, share, config.guards)
     for alert in alerts:
         parts.reporter.message(f"{alert.level.name} {alert.metric}: {alert.message}")
-    for reason in changes.reasons:
-        parts.reporter.message(f"guard: {reason}")
-    for reason in changes.withheld:
-        parts.reporter.message(f"guard, not acting: {reason}")
+    present, has_earlier = turnable(config, trainer, share), progress.accepted > 0
+    changes = respond(alerts, present, config.guards, has_earlier=has_earlier)
+    _record(parts, turn.iteration, changes)
     learnt.values["gate/p_worse"], learnt.values["gate/difference"] = passed.p_worse, passed.difference
+    learnt.values.update(changes.metrics())
     progress.iteration = turn.iteration
     progress.tokens += learnt.tokens + sum(episode.tokens for episode in episodes) + look.tokens
-    progress.knobs = changes.knobs
+    progress.patch |= changes.patch
     if changes.stop:
         progress.stopped = next(alert.message for alert in alerts if alert.level == Level.STOP)
-    if changes.reject or changes.roll_back:
+    _settle(parts, turn, changes.fate, compared, learnt.steps)
+    return Judged(changes.labels, look.probe) if changes.labels else Judged()
+
+
+def _settle(parts: Parts, turn: Turn, fate: Fate, compared: Items, steps: int) -> None:
+    """Make the new model the accepted one, or not, or the one accepted before the present one."""
+    progress = parts.progress
+    if fate == "roll-back":
+        _roll_back(parts)
+    elif fate == "reject":
         parts.monitor.discard()
     else:
-        base = progress.steps if config.update.start == "last" else 0
-        progress.accepted, progress.steps = turn.iteration, base + learnt.steps
+        base = progress.steps if turn.config.update.start == "last" else 0
+        progress.accepted, progress.steps = turn.iteration, base + steps
         parts.model, parts.accuracy = turn.student, compared
-        if config.monitor.drift_from == "trained" and not progress.drift_base:
+        if turn.config.monitor.drift_from == "trained" and not progress.drift_base:
             progress.drift_base = turn.iteration
             parts.watch.rebase(parts.writer(turn.student))
+
+
+def _roll_back(parts: Parts) -> None:
+    """Go on from the model accepted before the present one, and from what that was compared by.
+
+    Settings stay as alarms have left them, and what was measured since stays in the record.
+    """
+    progress, run = parts.progress, parts.run
+    iteration = int(run.progress(progress.accepted - 1)["accepted"])
+    earlier = Progress.of(run.progress(iteration), parts.config)
+    progress.accepted, progress.steps = iteration, earlier.steps
+    parts.model, parts.accuracy = run.model(iteration), Items(**earlier.accuracy)
+    parts.monitor.roll_back(earlier.monitor)
+    if progress.drift_base != earlier.drift_base:
+        progress.drift_base = earlier.drift_base
+        parts.watch.rebase(drift_base(run, parts.role, progress, parts.base))
+    parts.reporter.message(f"the model of iteration {iteration} is the accepted one again")
+
+
+def _record(parts: Parts, iteration: int, changes: Changes) -> None:
+    """Tell what guards did or would have done: on the console, in TensorBoard and in the run's journal."""
+    entry = Entry.of(iteration, changes)
+    for line in entry.lines():
+        parts.reporter.message(line)
+    if entry:
+        parts.progress.guards.append(entry.to_json())
+        parts.metrics.text(iteration, "guard/journal", entry.markdown())
+    if changes.labels:
+        parts.reporter.message(
+            f"{changes.labels} completions are to be judged: 'selfplay text inspect {parts.run.path}' shows "
+            "them, --verdicts reads them back"
+        )
 
 
 def _looked_at(parts: Parts, model: LanguageModel) -> tuple[Look, list[float] | None]:
@@ -201,6 +260,7 @@ def without_items(episodes: Sequence[Episode], index: EvaluationIndex) -> tuple[
 def _commit(
     parts: Parts,
     model: LanguageModel,
+    judged: Judged,
     episodes: Sequence[Episode],
     values: Mapping[str, float],
     on_commit: Show,
@@ -223,15 +283,10 @@ def _commit(
     parts.run.begin(progress.iteration)
     parts.metrics.write(progress.iteration, line)
     parts.run.commit(progress.iteration, model, asdict(progress), episodes)
-    on_commit(Committed(parts.run.path, parts.task, parts.config, parts.monitor, episodes))
+    on_commit(
+        Committed(
+            parts.run.path, parts.task, parts.config, parts.monitor, episodes, entries(progress.guards),
+            judged.asked, judged.probe,
+        )
+    )  # fmt: skip
     parts.reporter.iteration({"iteration": progress.iteration, **line})
-
-
-def guarded(alerts: Sequence[Alert], knobs: Knobs, share: float, config: GuardConfig) -> Changes:
-    """What alarms change, where a fraction of 0 stands for the share that the real data has anyway."""
-    if knobs.real_fraction > 0:
-        return respond(alerts, knobs, config)
-    changes = respond(alerts, replace(knobs, real_fraction=share), config)
-    if changes.knobs.real_fraction == share:
-        return replace(changes, knobs=replace(changes.knobs, real_fraction=0.0))
-    return changes

@@ -11,10 +11,10 @@ from engine.language.material import draw
 from engine.language.measure.watch import Watch
 from engine.language.method.method import Method
 from engine.language.method.role import Role
+from engine.language.method.trainer import Trainer
 from engine.language.method.turn import Turn
 from engine.language.model.model import LanguageModel
 from engine.language.model.tiny_model import renewed
-from engine.language.monitor.guard import Knobs
 from engine.language.monitor.metric.observation import Items
 from engine.language.monitor.monitor import Monitor
 from engine.language.problem.contamination import EvaluationIndex
@@ -42,18 +42,22 @@ class Progress:
     steps: int = 0
     """Gradient steps from the first model to the accepted one."""
     monitor: dict[str, Any] = field(default_factory=dict)
-    knobs: Knobs = field(default_factory=Knobs)
-    """Settings as alarms have turned them."""
+    patch: dict[str, Any] = field(default_factory=dict)
+    """Settings that alarms have given other values, by their dotted names."""
+    guards: list[dict[str, Any]] = field(default_factory=list)
+    """What guards did or would have done: rows of engine.language.monitor.journal."""
     accuracy: dict[str, Any] = field(default_factory=dict)
     """What the gate compares, of the accepted model."""
     stopped: str = ""
     """Why the loop was halted before its end."""
 
     @classmethod
-    def of(cls, content: Mapping[str, Any]) -> Progress:
-        """What `asdict` made, read back from JSON."""
-        knobs = Knobs(**{**content["knobs"], "band": tuple(content["knobs"]["band"])})
-        return cls(**{**content, "knobs": knobs})
+    def of(cls, content: Mapping[str, Any], config: TextConfig) -> Progress:
+        """What `asdict` made, read back from JSON; older runs carried every setting that guards may turn."""
+        fields = dict(content)
+        if knobs := fields.pop("knobs", None):
+            fields["patch"] = _patch_of(knobs, config)
+        return cls(**fields)
 
 
 @dataclass
@@ -92,7 +96,7 @@ class Parts:
 
     def turn(self) -> Turn:
         """The iteration that comes next, with the settings that alarms have turned."""
-        config, iteration = turned(self.config, self.progress.knobs), self.progress.iteration + 1
+        config, iteration = patched(self.config, self.progress.patch), self.progress.iteration + 1
         return Turn(
             self.task,
             config,
@@ -127,29 +131,46 @@ class Parts:
         return model
 
 
-def knobs_of(config: TextConfig) -> Knobs:
-    """The settings that guards may turn, as the run begins with them."""
-    return Knobs(
-        real_fraction=config.mix.real_fraction,
-        accumulate=config.mix.keep == "accumulate",
-        temperature=config.sample.temperature if min(config.filter.thresholds) > 0 else None,
-        cap=config.filter.per_prompt,
-        band=config.sample.band,
-        kl_weight=None,
-        steps=config.update.steps,
+def turnable(config: TextConfig, trainer: Trainer, real_share: float) -> dict[str, Any]:
+    """The settings that guards may turn in a run, with their values; what would have no effect is left out.
+
+    Without real data there is no more of it. Where nothing sorts the completions, hotter ones would be
+    learnt, errors and all. A real fraction of 0 stands for the `real_share` that the real data has anyway.
+    """
+    names = ["update.steps"]
+    names += ["mix.real_fraction"] if real_share > 0 else []
+    names += ["mix.keep"] if trainer.accumulates else []
+    if config.sample.samples:
+        names += ["sample.band", "filter.per_prompt"]
+        names += ["sample.temperature"] if min(config.filter.thresholds) > 0 else []
+    content = config.model_dump()
+    found = {name: _setting(content, name) for name in names}
+    if found.get("mix.real_fraction") == 0:
+        found["mix.real_fraction"] = real_share
+    return found
+
+
+def patched(config: TextConfig, patch: Mapping[str, Any]) -> TextConfig:
+    """The settings with other values for those that a patch names."""
+    return config.changed(
+        *({section: {name: value}} for key, value in patch.items() for section, name in [key.split(".")])
     )
 
 
-def turned(config: TextConfig, knobs: Knobs) -> TextConfig:
-    """Settings of the next iteration: the run's, and over them what alarms have changed."""
-    layers = {
-        "sample": {"band": knobs.band}
-        | ({} if knobs.temperature is None else {"temperature": knobs.temperature}),
-        "filter": {"per_prompt": knobs.cap},
-        "mix": {
-            "real_fraction": knobs.real_fraction,
-            "keep": "accumulate" if knobs.accumulate else "replace",
-        },
-        "update": {"steps": knobs.steps},
+def _patch_of(knobs: Mapping[str, Any], config: TextConfig) -> dict[str, Any]:
+    """The settings in which the `knobs` of an older run differ from what it began with."""
+    mine = {
+        "mix.real_fraction": knobs["real_fraction"],
+        "mix.keep": "accumulate" if knobs["accumulate"] else "replace",
+        "sample.temperature": knobs["temperature"],
+        "filter.per_prompt": knobs["cap"],
+        "sample.band": list(knobs["band"]),
+        "update.steps": knobs["steps"],
     }
-    return config.changed(layers)
+    begun = config.model_dump(mode="json")
+    return {name: value for name, value in mine.items() if value not in (None, _setting(begun, name))}
+
+
+def _setting(content: Mapping[str, Any], key: str) -> Any:
+    section, name = key.split(".")
+    return content[section][name]

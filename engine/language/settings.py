@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -197,3 +197,25 @@ class TextConfig(Section):
     def changed(self, *layers: Mapping[str, Any]) -> Self:
         """These settings with `layers` over them; UserError naming a bad one."""
         return build_section(type(self), merge(self.model_dump(), *layers))
+
+
+GONE = ("guards.kl_factor", "guards.kl_start", "guards.kl_max")
+"""Settings of earlier versions that never had an effect."""
+
+
+def without_gone(content: Mapping[str, Any], warn: Callable[[str], None]) -> dict[str, Any]:
+    """Settings that an earlier version wrote, without those in GONE, of which `warn` is told in one line."""
+    pairs = [key.split(".") for key in GONE]
+    kept = {key: dict(value) if isinstance(value, Mapping) else value for key, value in content.items()}
+    found = [(section, name) for section, name in pairs if name in _table(kept, section)]
+    for section, name in found:
+        del kept[section][name]
+    if found:
+        names = ", ".join(f"{section}.{name}" for section, name in found)
+        warn(f"settings that are gone, and had no effect, are left out: {names}")
+    return kept
+
+
+def _table(content: Mapping[str, Any], section: str) -> Mapping[str, Any]:
+    found = content.get(section)
+    return found if isinstance(found, Mapping) else {}

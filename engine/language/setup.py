@@ -12,12 +12,13 @@ from engine.language.learner.side import without_losers
 from engine.language.material import evaluation_prompts, practice, real_data
 from engine.language.measure.watch import Watch, instruments, watched
 from engine.language.method.method import Method
+from engine.language.method.role import Role
 from engine.language.method.turn import Turn
 from engine.language.model.ability import ability_of
 from engine.language.model.model import LanguageModel
 from engine.language.monitor.metric.observation import Items
 from engine.language.monitor.monitor import Monitor
-from engine.language.parts import Parts, Progress, knobs_of
+from engine.language.parts import Parts, Progress
 from engine.language.problem.contamination import EvaluationIndex, overlap, refuse_overlap
 from engine.language.problem.problems import refuse_shared
 from engine.language.record.text_run import TextCheckpoint, TextRun, judged_iteration
@@ -72,17 +73,18 @@ def assemble(
     if not checkpoint:
         check_texts(base, found.prompts, found.measured, found.real, verify, said)
         _prepare(task, method, run, verify, reporter, found, state)
-    watch = Watch(task, config, found.holdout, drift_base(run, state.progress, base), verify)
+    watched_from = drift_base(run, method.role(config), state.progress, base)
+    watch = Watch(task, config, found.holdout, watched_from, verify)
     return Parts(
         task, config, method, run, verify, found.real, found.prompts, found.index, watch, state.monitor,
         metrics, reporter, state.progress, base, state.model, state.accuracy,
     )  # fmt: skip
 
 
-def drift_base(run: TextRun, progress: Progress, base: LanguageModel) -> LanguageModel | None:
+def drift_base(run: TextRun, role: Role, progress: Progress, base: LanguageModel) -> LanguageModel | None:
     """The model that drift is measured from, None where it is yet to be trained."""
     if progress.drift_base:
-        return run.model(progress.drift_base)
+        return run.model(role.writing(progress.drift_base))
     return base if run.config.monitor.drift_from == "first" else None
 
 
@@ -110,7 +112,7 @@ def _without_hits(
 
 def _resumed(task: Task, run: TextRun, checkpoint: TextCheckpoint) -> _State:
     """As the checkpoint has it; a stop is over once a person has judged that iteration."""
-    progress = Progress.of(checkpoint.progress)
+    progress = Progress.of(checkpoint.progress, run.config)
     if judged_iteration(run.path) == progress.iteration:
         progress.stopped = ""
     monitor = Monitor.from_json(progress.monitor, watched(task, run.config), instruments(task))
@@ -125,7 +127,7 @@ def _begun(
     started, config = time.monotonic(), run.config
     values = method.trainer(config).learns_values
     model = first_model(task, config, real, reporter, values=values)
-    progress = Progress(knobs=knobs_of(config), seconds=time.monotonic() - started)
+    progress = Progress(seconds=time.monotonic() - started)
     return _State(progress, model, model, Monitor(watched(task, config), instruments(task)), Items((), ()))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.language.monitor.config import ThresholdConfig
+from engine.language.monitor.journal import Entry
 from engine.language.monitor.levels import Alert, Level
 from engine.language.monitor.rules import limits
 from engine.report.chart import Axes, Curve, line_chart
@@ -59,8 +60,10 @@ class RunPage:
     samples: Sequence[Sample] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     """Method, task, model and the like."""
-    notes: Sequence[str] = ()
-    """Warnings of the guards, what they did and what they withheld."""
+    journal: Sequence[Entry] = ()
+    """What guards did and what they withheld."""
+    only_observes: bool = False
+    """Whether they did none of it."""
     arms: Mapping[str, History] = field(default_factory=dict)
     """Other runs to show beside this one in the plot of coverage."""
     thresholds: ThresholdConfig = field(default_factory=ThresholdConfig)
@@ -76,8 +79,8 @@ def report(page: RunPage) -> str:
     body = [
         _head(page),
         _tiles(page),
-        "".join(f'<p class="note">{escape(note, 500)}</p>' for note in page.notes),
         _alarms(page),
+        _guards(page),
         _key_plots(page),
         *(_section(page, *section) for section in SECTIONS),
     ]
@@ -156,6 +159,29 @@ def _alarm_table(alerts: Sequence[Alert]) -> str:
     heads = "".join(f"<th>{name}</th>" for name in ("It.", "Level", "What", "Calls for"))
     return (
         f'<div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>{more}'
+    )
+
+
+def _guards(page: RunPage) -> str:
+    """What guards did or would have done, the newest first."""
+    if not page.journal:
+        return ""
+    withheld = "would have" if page.only_observes else "not done"
+    rows = [
+        (entry.iteration, word, line)
+        for entry in reversed(page.journal)
+        for word, lines in (("done", entry.acted), (withheld, entry.withheld))
+        for line in lines
+    ]
+    body = "".join(
+        f'<tr><td class="num">{iteration}</td><td>{word}</td><td>{escape(line, 400)}</td></tr>'
+        for iteration, word, line in rows[:MAX_ALERTS]
+    )
+    note = "they only observe: nothing of this was done" if page.only_observes else "what they did, and why"
+    heads = "".join(f"<th>{name}</th>" for name in ("It.", "", "What"))
+    return (
+        f'<h2>Guards <small>{note}</small></h2><div class="wide"><table><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 

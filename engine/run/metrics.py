@@ -31,6 +31,7 @@ and of a run on text:
     judge/     a learned verifier asked twice
     oversight/ iterations since a person has judged
     alarm/     alerts of each level
+    guard/     what guards would have done, where they only observe
 """
 
 from __future__ import annotations

@@ -9,23 +9,26 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_text_run import LAYER, command, metrics
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from engine.cli.app import run as run_command
-from engine.language.loop import guarded
-from engine.language.method.registry import METHODS
+from engine.language.method.registry import METHODS, build_text_config
+from engine.language.method.trainer import Texts
 from engine.language.model.model_folder import load_model
 from engine.language.monitor.config import GuardConfig
-from engine.language.monitor.guard import Knobs
+from engine.language.monitor.guard import respond
 from engine.language.monitor.levels import Alert, Level
+from engine.language.parts import turnable
 from engine.language.record.text_run import TextRun, read_text_config
+from engine.language.settings import TextConfig
 from engine.run.metrics import read_metrics
 
 
@@ -249,11 +252,17 @@ def test_a_stopped_run_goes_on_once_a_person_has_judged(tmp_path: Path) -> None:
 
 def test_more_real_data_is_more_than_there_was() -> None:
     alarm = Alert(1, "drift/bits_per_character", Level.ALERT, 1.2, 1.0, (1.1, 1.3), "", ("real-fraction",))
-    once = Knobs(real_fraction=0.0)
-    assert guarded([alarm], once, 0.3, GuardConfig()).knobs.real_fraction == pytest.approx(0.4)
-    assert guarded([alarm], once, 0.7, GuardConfig()).knobs == once
-    assert guarded([], once, 0.3, GuardConfig()).knobs == once
-    assert guarded([alarm], replace(once, real_fraction=0.2), 0.2, GuardConfig()).knobs.real_fraction == 0.3
+    config = build_text_config("rest-em", "countdown")
+    own = build_text_config("rest-em", "countdown", {"mix": {"real_fraction": 0.2}})
+    none = build_text_config("rest-em", "countdown", {"mix": {"real": False}})
+
+    def more(config: TextConfig, share: float) -> Mapping[str, Any]:
+        return respond([alarm], turnable(config, Texts(config), share), GuardConfig()).patch
+
+    assert more(config, 0.3) == {"mix.real_fraction": pytest.approx(0.4)}
+    assert more(config, 0.7) == {}
+    assert more(own, 0.2) == {"mix.real_fraction": 0.3}
+    assert more(none, 0.0) == {}, "there is none to add"
 
 
 def test_text_alone_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -195,7 +195,12 @@ def report(run: Annotated[str, typer.Argument(metavar="RUN", help="a run on text
 @app.command("inspect")
 def inspect(
     run: Annotated[str, typer.Argument(metavar="RUN", help="a run on text")],
-    count: Annotated[int, typer.Option("--count", min=1, max=10**5, help="completions")] = 20,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "--count", min=1, max=10**5, help="kept and rejected, each; default: what guards ask for, else 20"
+        ),
+    ] = None,
     verdicts: Annotated[
         str | None, typer.Option("--verdicts", metavar="F.csv", help="read a filled-in sheet back")
     ] = None,

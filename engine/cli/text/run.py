@@ -44,11 +44,14 @@ def run_method(
     from engine.config import merge, parse_assignments
     from engine.language.method.registry import build_text_config
     from engine.language.problem.task_registry import task_preset
+    from engine.language.settings import without_gone
     from engine.run.settings_file import read_changes
 
     task, given_task = open_task(task_spec), task_spec
     task_spec = whole_name(task_spec)
-    written = merge(read_changes(Path(config_path)) if config_path else {}, parse_assignments(assignments))
+    filed = read_changes(Path(config_path)) if config_path else {}
+    filed = without_gone(filed, lambda line: print(f"warning: '{config_path}': {line}", file=sys.stderr))
+    written = merge(filed, parse_assignments(assignments))
     for name, given in (("method", method), ("task", task_spec), ("preset", options.get("preset"))):
         if given is not None and written.get(name, given) != given:
             raise UserError(f"setting '{name}' = {written[name]!r}, but the command says {given!r}; drop it")

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from engine.language.record.text_run import TextRun
     from engine.language.rollout import Verify
     from engine.language.task import Prompt, Task, VerifyResult
+    from engine.report.sample import Verdict
 
 SHEET = "inspect.csv"
+SHEET_SAMPLES = 20
+"""Kept and rejected completions of a sheet, each."""
 BATCH = 256
 """Requests judged together."""
 
@@ -242,33 +245,49 @@ def write_run_report(run: str) -> None:
     """Write the page of a run anew."""
     from engine.language.loop import Committed
     from engine.language.measure.watch import instruments
+    from engine.language.monitor.journal import entries
     from engine.language.monitor.monitor import Monitor
     from engine.report.text_run import write_run_page
 
     with open_run(run) as opened:
         task, progress = open_task(opened.config.task), latest_progress(opened)
         monitor = Monitor.from_json(progress["monitor"], opened.config.monitor, instruments(task))
-        path = write_run_page(Committed(opened.path, task, opened.config, monitor, opened.episodes()))
+        journal = entries(progress.get("guards", []))
+        path = write_run_page(
+            Committed(opened.path, task, opened.config, monitor, opened.episodes(), journal)
+        )
     print(path)
 
 
-def inspect_run(run: str, count: int, verdicts: str | None) -> None:
-    """Write a sheet for a person with a page to read it by, or note what one has said."""
+def inspect_run(run: str, count: int | None, verdicts: str | None) -> None:
+    """Write a sheet for a person with a page to read it by, or note what one has said.
+
+    Without a `count` the sheet has what the guards of the run ask for, else SHEET_SAMPLES of a kind.
+    """
     from engine.language.monitor.metric.probe import shapes
-    from engine.language.record.text_run import write_verdicts
+    from engine.language.record.text_run import judged_iteration, write_verdicts
     from engine.report.page import write_samples
-    from engine.report.sample import draw_samples, write_sheet
+    from engine.report.request import read_request
+    from engine.report.sample import draw_samples, read_verdicts, write_sheet
 
     with open_run(run) as opened:
+        request = read_request(opened.path)
         if verdicts is not None:
-            counts = _opinions(Path(verdicts))
-            if not any(counts.values()):
+            said = read_verdicts(Path(verdicts))
+            if not said:
                 raise UserError(f"'{verdicts}' has no verdict; write right, wrong or unsure into it")
+            counts = _opinions(said)
             write_verdicts(opened.path, latest_progress(opened)["iteration"], counts)
-            print_json(counts)
+            asked = {"asked": len(request.samples), "answered": request.num_answered(said)} if request else {}
+            print_json({**counts, **asked})
             return
         _keep_opinions(opened.path)
-        samples = draw_samples(opened.episodes(), [], {}, shapes, count=count, seed=opened.config.seed)
+        judged = judged_iteration(opened.path)
+        if count is None and request and (judged is None or judged < request.iteration):
+            samples = list(request.samples)
+        else:
+            each, seed = count or SHEET_SAMPLES, opened.config.seed
+            samples = draw_samples(opened.episodes(), [], {}, shapes, count=each, seed=seed)
         sheet = opened.path / SHEET
         write_sheet(sheet, samples)
         write_samples(sheet.with_suffix(".html"), samples, f"{opened.config.method} on {opened.config.task}")
@@ -276,20 +295,19 @@ def inspect_run(run: str, count: int, verdicts: str | None) -> None:
         print(sheet.with_suffix(".html"))
 
 
-def _opinions(sheet: Path) -> dict[str, int]:
-    """How often a sheet says right, wrong and unsure."""
-    from engine.report.sample import read_verdicts
-
-    opinions = [verdict.opinion for verdict in read_verdicts(sheet)]
-    return {word: opinions.count(word) for word in ("right", "wrong", "unsure")}
+def _opinions(verdicts: Sequence[Verdict]) -> dict[str, int]:
+    """How often verdicts say right, wrong and unsure."""
+    said = [verdict.opinion for verdict in verdicts]
+    return {word: said.count(word) for word in ("right", "wrong", "unsure")}
 
 
 def _keep_opinions(run: Path) -> None:
     """UserError where the sheet of a run holds verdicts that have not been read back."""
     from engine.language.record.text_run import read_verdict_counts
+    from engine.report.sample import read_verdicts
 
     sheet = run / SHEET
-    counts = _opinions(sheet) if sheet.exists() else {}
+    counts = _opinions(read_verdicts(sheet)) if sheet.exists() else {}
     if any(counts.values()) and counts != read_verdict_counts(run):
         raise UserError(
             f"'{sheet}' has {sum(counts.values())} verdicts; read them back with --verdicts {sheet}, "

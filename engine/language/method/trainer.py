@@ -36,6 +36,8 @@ class Trainer(ABC):
     """In force."""
     learns_values = False
     """Whether the model needs a value head."""
+    accumulates = False
+    """Whether it learns again what earlier iterations kept, where `mix.keep` says so."""
 
     @property
     def role(self) -> Role:
@@ -92,6 +94,8 @@ class Trainer(ABC):
 
 class Texts(Trainer):
     """Completions that passed and real data are learnt word by word."""
+
+    accumulates = True
 
     def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
         """Supervised, on what the tokenizer gives back as it was judged."""

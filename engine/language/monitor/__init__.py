@@ -13,5 +13,6 @@ Metrics are called `group/name`; TensorBoard shows one section a group:
     data/       yield, skew of what is kept, problems without signal, real fraction, overlap
     gate/       the new model against the old
     oversight/  iterations since a human looked
+    guard/      what guards would have done, where they only observe
     alarm/      alarms of the iteration by level, and the worst
 """

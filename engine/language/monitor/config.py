@@ -149,7 +149,8 @@ class GuardConfig(Section):
     """What is done about alarms."""
 
     mode: Literal["act", "observe"] = "act"
-    """`observe` records what would have been done and does nothing: for experiments on collapse."""
+    """`observe` does nothing and records what would have been done, in the report, TensorBoard (`guard/`) and
+    on the console: for experiments on collapse."""
     force: bool = False
     """Accept a new model in spite of alerts."""
     real_fraction_step: float = Field(0.10, ge=0, le=1)
@@ -166,15 +167,9 @@ class GuardConfig(Section):
     """Of the samples kept of one problem."""
     band_step: float = Field(0.10, ge=0, le=0.5)
     """Both ends of the band of pass rates move out by this."""
-    kl_factor: float = Field(2.0, ge=1, le=100)
-    """Of the weight of the KL penalty, where an alert asks for more."""
-    kl_start: float = Field(0.01, ge=0, le=100)
-    """Weight of the KL penalty that a run without one gets."""
-    kl_max: float = Field(1.0, ge=0, le=100)
-    """What that is raised to at most."""
     steps_factor: float = Field(0.5, gt=0, le=1)
     """Of `update.steps`, where an alert asks for fewer."""
     steps_min: int = Field(10, ge=1)
     """What it is lowered to at least."""
     labels: int = Field(50, ge=1, le=100_000)
-    """Human verdicts that are asked for at once."""
+    """Human verdicts that are asked for at once: completions that `selfplay text inspect RUN` then shows."""

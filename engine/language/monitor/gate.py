@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -21,8 +22,8 @@ def gate(
 ) -> GateResult:
     """Compare two models' scores of the same held-out problems, `[N]` each, drawing whole keys.
 
-    The new model is rejected where p(new < old) is above `thresholds.gate.alert`, and surely better where it
-    is below BETTER. ValueError where the lengths differ.
+    The new model is worse, and rejected, where p(new < old) is above `thresholds.gate.alert`, surely better
+    where it is below BETTER, and doubted above `thresholds.gate.warn`. ValueError where the lengths differ.
     """
     if not len(new) == len(old) == len(keys):
         raise ValueError(f"{len(new)} new scores, {len(old)} old ones and {len(keys)} keys")
@@ -30,7 +31,13 @@ def gate(
     both = np.concatenate([np.asarray(new, dtype=np.float64), np.asarray(old, dtype=np.float64)])
     binary = bool(np.isin(both, (0.0, 1.0)).all())
     p_value = mcnemar(np.asarray(new) > 0.5, np.asarray(old) > 0.5) if binary else 1.0
-    accepted = paired.p_less <= settings.thresholds.gate.alert
     gained, _ = cluster_sums(np.asarray(new, dtype=np.float64) - np.asarray(old, dtype=np.float64), keys)
-    better = paired.p_less < BETTER and int(np.count_nonzero(gained)) >= LEAST_CHANGED
-    return GateResult(paired.p_less, paired.difference, paired.low, paired.high, p_value, accepted, better)
+    bound, p_worse = settings.thresholds.gate, paired.p_less
+    verdict: Literal["better", "even", "doubted", "worse"] = "even"
+    if p_worse > bound.alert:
+        verdict = "worse"
+    elif p_worse < BETTER and int(np.count_nonzero(gained)) >= LEAST_CHANGED:
+        verdict = "better"
+    elif p_worse > bound.warn:
+        verdict = "doubted"
+    return GateResult(p_worse, paired.difference, paired.low, paired.high, p_value, verdict)

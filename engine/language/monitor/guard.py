@@ -1,99 +1,123 @@
-"""What is done about alarms: changes to the settings of the loop, a model refused, a run stopped."""
+"""What is done about alarms: settings of the loop patched, a model refused, a run stopped."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
 from engine.errors import UserError
 from engine.language.monitor.config import GuardConfig
 from engine.language.monitor.levels import Alert, Level, Response
 from engine.language.task import Kind
 
-
-@dataclass(frozen=True)
-class Knobs:
-    """Settings of the loop that guards turn."""
-
-    real_fraction: float = 0.0
-    """Of training tokens."""
-    accumulate: bool = False
-    """Add to the data of earlier iterations instead of replacing it."""
-    temperature: float | None = 1.0
-    """Of the samples to learn from. None: nothing sorts them, so that hotter ones would be learnt, errors
-    and all, and no alarm turns it."""
-    cap: int = 4
-    """Samples kept of one problem."""
-    band: tuple[float, float] = (0.2, 0.8)
-    """Pass rates of the problems that are practised."""
-    kl_weight: float | None = 0.0
-    """None: the loss has no such term, and no alarm turns it."""
-    steps: int = 1000
-    """Of gradient, an iteration."""
+Fate = Literal["accept", "reject", "roll-back"]
+"""Of a new model: it takes the old one's place; the old one stays; the one accepted before comes back."""
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What the driver applies before the next iteration."""
+    """What the driver applies before the next iteration; by default the new model is accepted, no more."""
 
-    knobs: Knobs
-    reject: bool = False
-    """The old model stays."""
-    roll_back: bool = False
-    """Back to the checkpoint before."""
+    patch: Mapping[str, Any] = field(default_factory=dict)
+    """New values of settings by their dotted names."""
+    fate: Fate = "accept"
     labels: int = 0
     """Human verdicts to ask for."""
     stop: bool = False
     """Go on only once a human says so."""
     reasons: tuple[str, ...] = ()
     """What is done and why, a line each."""
-    withheld: tuple[str, ...] = field(default=())
-    """What was called for and is not done: guards only observe, are forced, or the gate says better."""
+    withheld: tuple[str, ...] = ()
+    """What was called for and is not done: guards only observe, are forced, the gate says better, or the run
+    has nothing to turn."""
+    observed: Changes | None = None
+    """What would have been done, where guards only observe."""
+
+    def metrics(self) -> dict[str, float]:
+        """By metrics tag what would have been done; nothing where guards act."""
+        if self.observed is None:
+            return {}
+        would = self.observed
+        return {
+            "guard/would_reject": float(would.fate != "accept"),
+            "guard/would_roll_back": float(would.fate == "roll-back"),
+            "guard/would_stop": float(would.stop),
+            "guard/would_ask": float(would.labels),
+            "guard/would_turn": float(len(would.patch)),
+        }
 
 
-def respond(alerts: Iterable[Alert], knobs: Knobs, settings: GuardConfig) -> Changes:
+class Turn(NamedTuple):
+    """A response that gives one setting another value."""
+
+    setting: str
+    turned: Callable[[Any, GuardConfig], Any]
+
+
+def respond(
+    alerts: Iterable[Alert], present: Mapping[str, Any], settings: GuardConfig, *, has_earlier: bool = True
+) -> Changes:
     """What the alerts of one iteration call for, each response once however many call for it.
 
     WARN calls for nothing. An ALERT about the model, or a STOP, keeps the old model unless `force` is set or
-    the alert does not bar the new one. With `mode` "observe" nothing changes, and what would have is in
-    `withheld`.
+    the alert does not bar the new one. With `mode` "observe" nothing changes: what would have is `observed`,
+    and told in `withheld`.
+
+    Args:
+        present: values of the settings that may be turned, by their dotted names; what is not in it has no
+            effect in this run, and no alarm turns it.
+        has_earlier: whether a model was accepted before the present one; a roll-back is a reject where not.
     """
-    serious = [alert for alert in alerts if alert.level >= Level.ALERT]
+    calls, withheld = _called([alert for alert in alerts if alert.level >= Level.ALERT])
+    patch, done, active = dict[str, Any](), list[str](), set[Response]()
+    for response, alert in calls.items():
+        turn = TURNS.get(response)
+        if settings.force and response in _REFUSALS:
+            withheld.append(f"{response}, forced to go on: {alert.message}")
+            continue
+        if turn is not None and turn.setting not in present:
+            withheld.append(f"no {turn.setting}, which this run has no use for: {alert.message}")
+            continue
+        what: str = response
+        if turn is not None:
+            old = present[turn.setting]
+            new = turn.turned(old, settings)
+            what = f"{turn.setting} {old} -> {new}" if new != old else f"{turn.setting} at its limit already"
+            patch |= {turn.setting: new} if new != old else {}
+        elif response == "roll-back" and not has_earlier:
+            what = "reject, as no model was accepted before the present one to roll back to"
+        active.add(response)
+        done.append(f"{what}: {alert.message}")
+    rolls_back = "roll-back" in active and has_earlier
+    rejects = bool(active & set(_REFUSALS))
+    called = Changes(
+        patch,
+        "roll-back" if rolls_back else "reject" if rejects else "accept",
+        settings.labels if active & {"label", "stop"} else 0,
+        "stop" in active,
+        tuple(done),
+        tuple(withheld),
+    )
+    if settings.mode == "act":
+        return called
+    return Changes(withheld=(*called.reasons, *called.withheld), observed=called)
+
+
+def _called(serious: Iterable[Alert]) -> tuple[dict[Response, Alert], list[str]]:
+    """Each response with the first alert that calls for it, and refusals that the gate keeps from being."""
     calls: dict[Response, Alert] = {}
-    turned, done, withheld = knobs, list[str](), list[str]()
+    withheld = list[str]()
     for alert in serious:
         called: list[Response] = [*alert.responses, "reject"] if alert.about_model else [*alert.responses]
         if not alert.bars and set(called) & set(_REFUSALS):
             withheld.append(f"no rejection, as the gate says better: {alert.message}")
             called = [response for response in called if response not in _REFUSALS]
+        if alert.level == Level.STOP:
+            called.append("stop")
         for response in called:
             calls.setdefault(response, alert)
-        if alert.level == Level.STOP:
-            calls.setdefault("stop", alert)
-    if knobs.kl_weight is None:
-        calls.pop("kl", None)
-    if knobs.temperature is None:
-        calls.pop("temperature", None)
-    for response, alert in calls.items():
-        if settings.force and response in _REFUSALS:
-            withheld.append(f"{response}, forced to go on: {alert.message}")
-            continue
-        after = _TURNS[response](turned, settings) if response in _TURNS else turned
-        what = _difference(turned, after) if response in _TURNS else response
-        done.append(f"{what}: {alert.message}")
-        turned = after
-    if settings.mode == "observe":
-        return Changes(knobs, withheld=(*done, *withheld))
-    active = {response for response in calls if not (settings.force and response in _REFUSALS)}
-    return Changes(
-        turned,
-        reject="reject" in active,
-        roll_back="roll-back" in active,
-        labels=settings.labels if "label" in active else 0,
-        stop="stop" in active,
-        reasons=tuple(done),
-        withheld=tuple(withheld),
-    )
+    return calls, withheld
 
 
 def check_start(kind: Kind, real_fraction: float, settings: GuardConfig) -> list[str]:
@@ -116,55 +140,34 @@ def check_start(kind: Kind, real_fraction: float, settings: GuardConfig) -> list
     return warnings
 
 
-def _more_real(knobs: Knobs, settings: GuardConfig) -> Knobs:
-    limit = max(settings.real_fraction_max, knobs.real_fraction)
-    return replace(
-        knobs, real_fraction=min(limit, round(knobs.real_fraction + settings.real_fraction_step, 9))
-    )
+def _more_real(share: float, settings: GuardConfig) -> float:
+    limit = max(settings.real_fraction_max, share)
+    return min(limit, round(share + settings.real_fraction_step, 9))
 
 
-def _hotter(knobs: Knobs, settings: GuardConfig) -> Knobs:
-    assert knobs.temperature is not None
-    limit = max(settings.temperature_max, knobs.temperature)
-    return replace(knobs, temperature=min(limit, knobs.temperature * settings.temperature_factor))
+def _hotter(temperature: float, settings: GuardConfig) -> float:
+    limit = max(settings.temperature_max, temperature)
+    return min(limit, temperature * settings.temperature_factor)
 
 
-def _wider(knobs: Knobs, settings: GuardConfig) -> Knobs:
-    low, high = knobs.band
-    step = settings.band_step
-    return replace(knobs, band=(max(0.0, round(low - step, 9)), min(1.0, round(high + step, 9))))
+def _wider(band: tuple[float, float], settings: GuardConfig) -> tuple[float, float]:
+    (low, high), step = band, settings.band_step
+    return max(0.0, round(low - step, 9)), min(1.0, round(high + step, 9))
 
 
-def _heavier_kl(knobs: Knobs, settings: GuardConfig) -> Knobs:
-    assert knobs.kl_weight is not None
-    limit = max(settings.kl_max, knobs.kl_weight)
-    heavier = knobs.kl_weight * settings.kl_factor or settings.kl_start
-    return replace(knobs, kl_weight=min(limit, heavier))
-
-
-def _fewer_steps(knobs: Knobs, settings: GuardConfig) -> Knobs:
-    floor = min(settings.steps_min, knobs.steps)
-    return replace(knobs, steps=max(floor, int(knobs.steps * settings.steps_factor)))
+def _fewer(steps: int, settings: GuardConfig) -> int:
+    return max(min(settings.steps_min, steps), int(steps * settings.steps_factor))
 
 
 _REFUSALS: tuple[Response, ...] = ("reject", "roll-back")
 """Of the new model."""
 
-_TURNS: dict[Response, Callable[[Knobs, GuardConfig], Knobs]] = {
-    "real-fraction": _more_real,
-    "accumulate": lambda knobs, _: replace(knobs, accumulate=True),
-    "temperature": _hotter,
-    "cap": lambda knobs, settings: replace(knobs, cap=max(1, int(knobs.cap * settings.cap_factor))),
-    "curriculum": _wider,
-    "kl": _heavier_kl,
-    "steps": _fewer_steps,
+TURNS: dict[Response, Turn] = {
+    "real-fraction": Turn("mix.real_fraction", _more_real),
+    "accumulate": Turn("mix.keep", lambda _, __: "accumulate"),
+    "temperature": Turn("sample.temperature", _hotter),
+    "cap": Turn("filter.per_prompt", lambda cap, settings: max(1, int(cap * settings.cap_factor))),
+    "curriculum": Turn("sample.band", _wider),
+    "steps": Turn("update.steps", _fewer),
 }
-
-
-def _difference(before: Knobs, after: Knobs) -> str:
-    changes = [
-        f"{name} {old} -> {getattr(after, name)}"
-        for name, old in vars(before).items()
-        if old != getattr(after, name)
-    ]
-    return ", ".join(changes) or "at its limit already"
+"""The setting that a response turns, and how far."""

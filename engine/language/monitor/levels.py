@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import IntEnum
 from statistics import NormalDist
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -14,12 +14,13 @@ from engine.language.monitor.config import FallingThreshold, MonitorConfig, Thre
 from engine.statistics import Floats
 
 Response = Literal[
-    "real-fraction", "accumulate", "temperature", "cap", "curriculum", "kl", "steps", "roll-back", "reject",
+    "real-fraction", "accumulate", "temperature", "cap", "curriculum", "steps", "roll-back", "reject",
     "label", "stop",
 ]  # fmt: skip
 """What can be done: more real data; keep old data instead of replacing it; a higher sampling temperature;
-fewer samples kept of one problem; problems from a wider band of difficulty; a heavier KL penalty; fewer
-steps; back to the checkpoint before; keep the old model; ask for human verdicts; stop."""
+fewer samples kept of one problem; problems from a wider band of difficulty; fewer steps; back to the model
+accepted before the present one, where that has a part in what went wrong; keep the present model; ask for
+human verdicts; stop."""
 
 Form = Literal["shrink", "grow", "swing", "fall", "rise", "above", "below"]
 """Relative loss, relative growth, either; absolute loss, absolute rise; a bound from above or from below."""
@@ -80,7 +81,7 @@ class Alert:
             number(data["reference"]),
             (low, high),
             str(data["message"]),
-            tuple(data["responses"]),
+            tuple(each for each in data["responses"] if each in get_args(Response)),
             bool(data["about_model"]),
             bool(data.get("bars", True)),
         )

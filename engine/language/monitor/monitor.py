@@ -97,11 +97,20 @@ class Monitor:
         return alerts
 
     def discard(self) -> None:
-        """Forget the last iteration as what to compare with: its model was rejected or rolled back."""
+        """Forget the last iteration as what to compare with: its model was rejected."""
         self._past, self._best = self._past[:-1], self._best_before
         self._parted = 0
         if self._trained is not None and self._trained[0] == self.last_iteration:
             self._trained = None
+
+    def roll_back(self, state: Mapping[str, Any]) -> None:
+        """Compare from now on with what was compared with when `state` was written, by `to_json` of this run.
+
+        What was measured since stays in the history, and so do its alarms.
+        """
+        earlier = Monitor.from_json(state, self.settings, self.tools)
+        self._past, self._trained, self._parted = earlier._past, earlier._trained, earlier._parted
+        self._best = self._best_before = earlier._best
 
     def metrics(self) -> dict[str, float]:
         """The last iteration's values by `group/name`, and the number of its alerts of each level."""

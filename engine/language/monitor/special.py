@@ -25,7 +25,7 @@ def narrowing(judging: Judging, largest: str) -> Alert | None:
         text = f", {short(many.reference)} in {name}"
         if lost.badness >= bounds.pass_at_k and lost.chance(0.0) <= 1 - settings.alert_confidence:
             text += ": fewer problems are solved in as many samples"
-            does: tuple[Response, ...] = ("kl", "steps", "temperature")
+            does: tuple[Response, ...] = ("steps", "temperature")
             return judging.alert(largest, Level.ALERT, text, does, reference=many.reference)
         sure = lost.chance(0.0) <= 1 - settings.warn_confidence
         if one.value > one.reference and lost.badness >= bounds.narrowing and sure:
@@ -44,7 +44,7 @@ def entropy_floor(judging: Judging) -> Alert | None:
     if below.chance(-bounds.entropy_floor) > 1 - judging.settings.alert_confidence:
         return None
     text = f", {short(pair.reference)} in {judging.base}: under {short(bounds.entropy_floor)} nats a token"
-    does: tuple[Response, ...] = ("temperature", "kl")
+    does: tuple[Response, ...] = ("temperature",)
     return judging.alert("diversity/entropy", Level.ALERT, text, does, reference=pair.reference)
 
 
@@ -60,7 +60,7 @@ def kl_growth(judging: Judging) -> Alert | None:
     if evidence.chance(bounds.kl_growth) > 1 - judging.settings.alert_confidence:
         return None
     text = f", {short(pair.reference)} in {BEFORE}: over {short(bounds.kl_growth)} times as many nats"
-    return judging.alert("drift/kl", Level.ALERT, text, ("kl", "steps"), reference=pair.reference)
+    return judging.alert("drift/kl", Level.ALERT, text, ("steps",), reference=pair.reference)
 
 
 def rare_recall(judging: Judging, rare: Mapping[str, int], seen: Mapping[str, object]) -> Alert | None:
@@ -101,7 +101,10 @@ def nearer_to_real_data(judging: Judging) -> bool:
 
 
 def hacked(judging: Judging, times_parted: int) -> Alert | None:
-    """STOP where proxy and gold parted twice running, surely so over the two iterations together."""
+    """STOP where proxy and gold parted twice running, surely so over the two iterations together.
+
+    The first of the two was accepted, else it would not count: the model from before they parted comes back.
+    """
     proxy, gold = (judging.compared(f"hacking/{name}", EARLIER) for name in ("proxy", "gold"))
     if times_parted < 2 or proxy is None or gold is None:
         return None
@@ -146,14 +149,15 @@ def gate(judging: Judging, result: GateResult | None) -> Alert | None:
     judging.readings["gate/difference"] = Reading(result.difference, result.low, result.high)
     judging.readings["gate/p_worse"] = Reading(result.p_worse, result.p_worse, result.p_worse)
     bound = judging.settings.thresholds.gate
-    if result.p_worse <= bound.warn:
+    if result.verdict not in ("doubted", "worse"):
         return None
-    level = Level.ALERT if result.p_worse > bound.alert else Level.WARN
+    level, limit = (Level.ALERT, bound.alert) if result.verdict == "worse" else (Level.WARN, bound.warn)
+    test = f" (McNemar's p {short(result.p_value)})" if result.p_value < 1 else ""
     text = (
-        f", over {short(bound.alert if level >= Level.ALERT else bound.warn)}: the chance that the new model "
+        f", over {short(limit)}: the chance that the new model is worse than the old, whose score it has by "
+        f"{result.difference:+.4g}{test}"
     )
-    text += f"is worse than the old, whose score it has by {result.difference:+.4g}"
-    return judging.alert("gate/p_worse", level, text, ("reject", "roll-back"), reference=bound.alert)
+    return judging.alert("gate/p_worse", level, text, ("reject",), reference=bound.alert)
 
 
 def oversight(judging: Judging, last_human: int, exact: bool) -> Alert | None:

@@ -30,7 +30,11 @@ def weighed(
     to please a judge is to write more.
     """
     losses = [alert for alert in alerts if _is_loss(alert)]
-    better = gate is not None and gate.better and not any(alert.metric in REAL_DATA for alert in losses)
+    better = (
+        gate is not None
+        and gate.verdict == "better"
+        and not any(alert.metric in REAL_DATA for alert in losses)
+    )
     found = []
     for alert in alerts:
         pleases = blind and alert.metric in LENGTH and alert.value > alert.reference

@@ -4,7 +4,7 @@ RUN/config.toml          settings and versions
     manifest/000002.json the files that exist since this commit; written last
     checkpoints/000002/  a folder that transformers reads, and state.json
     replay/000002.parquet  episodes of the iteration, see engine.language.record.episode_table
-    metrics.jsonl  tb/  report.html  verdicts.json
+    metrics.jsonl  tb/  report.html  asked.json  verdicts.json
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from engine.errors import CorruptFileError, UserError
 from engine.language.episode import Episode
 from engine.language.method.registry import method_of, read_text_settings
 from engine.language.record.episode_table import read_episodes, write_episodes
-from engine.language.settings import TextConfig
+from engine.language.settings import TextConfig, without_gone
 from engine.run import storage
 from engine.run.folder import RunFolder
 from engine.run.layout import CONFIG, COPY, REPLAY, STATE, checkpoint_folder, shard_path
@@ -67,8 +67,11 @@ class TextRun(RunFolder):
     @classmethod
     def open(cls, path: Path, warn: Callable[[str], None] | None = None) -> TextRun:
         """Open a run to go on with; raise UserError where there is none or another process holds it."""
-        config = read_text_config(path)
-        return cls(path, config, cls.lock_old(path), warn)
+        told: list[str] = []
+        run = cls(path, read_text_config(path, told.append), cls.lock_old(path), warn)
+        for line in told:
+            run._warn(line)
+        return run
 
     def latest(self) -> TextCheckpoint | None:
         """The newest commit that is whole, as `newest` finds it."""
@@ -112,6 +115,12 @@ class TextRun(RunFolder):
         assert self.manifest is not None, "there is no commit yet"
         return _read_model(self.path, self.config, iteration, self.manifest)
 
+    def progress(self, iteration: int) -> dict[str, Any]:
+        """What the driver carried at a checkpoint; CorruptFileError where that is not as it was committed."""
+        assert self.manifest is not None, "there is no commit yet"
+        state = checkpoint_folder(self.path, iteration) / STATE
+        return dict(read_sealed(state, self.manifest.checkpoints[iteration][STATE])["progress"])
+
     def abandon(self) -> None:
         """Take the settings of a run without a commit away, so that its folder takes another."""
         if not manifest_paths(self.path):
@@ -148,13 +157,16 @@ def judged_iteration(path: Path) -> int | None:
     return int(read_sealed(path / VERDICTS)["iteration"])
 
 
-def read_text_config(path: Path) -> TextConfig:
-    """The settings of a run on text; raise UserError like `engine.run.settings_file.read_settings`."""
+def read_text_config(path: Path, warn: Callable[[str], None] = lambda _: None) -> TextConfig:
+    """The settings of a run on text; raise UserError like `engine.run.settings_file.read_settings`.
+
+    `warn` is told of settings of an earlier version that are gone.
+    """
 
     def build(content: Mapping[str, Any]) -> TextConfig:
         if "method" not in content:
             raise OtherRunError(f"'{path}' is a run on a game; see 'selfplay --help'")
-        return read_text_settings(content)
+        return read_text_settings(without_gone(content, warn))
 
     return read_settings(path, build)
 

@@ -1,16 +1,24 @@
 """Each response acts, within its limits; runs that cannot be guarded do not start."""
 
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
 from engine.errors import UserError
 from engine.language.monitor.config import GuardConfig
-from engine.language.monitor.guard import Changes, Knobs, check_start, respond
+from engine.language.monitor.guard import TURNS, Changes, check_start, respond
 from engine.language.monitor.levels import Alert, Level, Response
+from engine.language.monitor.rules import RULES
 
-KNOBS = Knobs(0.2, False, 1.0, 4, (0.2, 0.8), 0.0, 1000)
+PRESENT: dict[str, Any] = {
+    "mix.real_fraction": 0.2,
+    "mix.keep": "replace",
+    "sample.temperature": 1.0,
+    "filter.per_prompt": 4,
+    "sample.band": (0.2, 0.8),
+    "update.steps": 1000,
+}
 
 
 def alert(*responses: Response, level: Level = Level.ALERT, about_model: bool = False) -> Alert:
@@ -18,81 +26,121 @@ def alert(*responses: Response, level: Level = Level.ALERT, about_model: bool = 
 
 
 ACTS: dict[Response, Changes] = {
-    "real-fraction": Changes(replace(KNOBS, real_fraction=0.3)),
-    "accumulate": Changes(replace(KNOBS, accumulate=True)),
-    "temperature": Changes(replace(KNOBS, temperature=1.15)),
-    "cap": Changes(replace(KNOBS, cap=2)),
-    "curriculum": Changes(replace(KNOBS, band=(0.1, 0.9))),
-    "kl": Changes(replace(KNOBS, kl_weight=0.01)),
-    "steps": Changes(replace(KNOBS, steps=500)),
-    "roll-back": Changes(KNOBS, roll_back=True),
-    "reject": Changes(KNOBS, reject=True),
-    "label": Changes(KNOBS, labels=50),
-    "stop": Changes(KNOBS, stop=True),
+    "real-fraction": Changes({"mix.real_fraction": 0.3}),
+    "accumulate": Changes({"mix.keep": "accumulate"}),
+    "temperature": Changes({"sample.temperature": 1.15}),
+    "cap": Changes({"filter.per_prompt": 2}),
+    "curriculum": Changes({"sample.band": (0.1, 0.9)}),
+    "steps": Changes({"update.steps": 500}),
+    "roll-back": Changes(fate="roll-back"),
+    "reject": Changes(fate="reject"),
+    "label": Changes(labels=50),
+    "stop": Changes(stop=True, labels=50),
 }
 
 
 @pytest.mark.parametrize("response", get_args(Response))
 def test_each_response_acts(response: Response) -> None:
-    changes = respond([alert(response)], KNOBS, GuardConfig())
+    changes = respond([alert(response)], PRESENT, GuardConfig())
     assert replace(changes, reasons=()) == ACTS[response]
     assert len(changes.reasons) == 1
     assert "a/metric is 0.5" in changes.reasons[0]
+    assert changes.metrics() == {}
 
 
 @pytest.mark.parametrize("response", get_args(Response))
-def test_observing_changes_nothing_and_says_what_it_withheld(response: Response) -> None:
-    changes = respond([alert(response, level=Level.STOP)], KNOBS, GuardConfig(mode="observe"))
-    assert replace(changes, withheld=()) == Changes(KNOBS)
-    assert changes.withheld
+def test_observing_changes_nothing_and_records_what_it_withheld(response: Response) -> None:
+    changes = respond([alert(response)], PRESENT, GuardConfig(mode="observe"))
+    assert replace(changes, withheld=(), observed=None) == Changes()
+    would = respond([alert(response)], PRESENT, GuardConfig())
+    assert changes.observed == would
+    assert changes.withheld == would.reasons
+    assert changes.metrics() == {
+        "guard/would_reject": response in ("reject", "roll-back"),
+        "guard/would_roll_back": response == "roll-back",
+        "guard/would_stop": response == "stop",
+        "guard/would_ask": 50 * (response in ("label", "stop")),
+        "guard/would_turn": response in TURNS,
+    }
+
+
+def test_observing_where_nothing_is_wrong_says_so() -> None:
+    changes = respond([], PRESENT, GuardConfig(mode="observe"))
+    assert changes.withheld == ()
+    assert set(changes.metrics().values()) == {0.0}
 
 
 def test_a_response_is_taken_once() -> None:
-    changes = respond([alert("cap", "kl"), alert("kl", "cap")], KNOBS, GuardConfig())
-    assert (changes.knobs.cap, changes.knobs.kl_weight) == (2, 0.01)
+    changes = respond([alert("cap", "steps"), alert("steps", "cap")], PRESENT, GuardConfig())
+    assert changes.patch == {"filter.per_prompt": 2, "update.steps": 500}
 
 
-def test_a_loss_without_a_kl_term_is_given_none() -> None:
-    without = replace(KNOBS, kl_weight=None)
-    assert respond([alert("kl")], without, GuardConfig()) == Changes(without)
-    assert respond([alert("kl", "steps")], without, GuardConfig()).knobs == replace(without, steps=500)
+def test_a_patch_names_no_more_than_what_changes() -> None:
+    assert respond([alert("accumulate")], PRESENT | {"mix.keep": "accumulate"}, GuardConfig()).patch == {}
+    for turn in TURNS.values():
+        assert turn.setting in PRESENT
 
 
-def test_what_nothing_sorts_is_not_sampled_hotter() -> None:
-    unsorted = replace(KNOBS, temperature=None)
-    assert respond([alert("temperature")], unsorted, GuardConfig()) == Changes(unsorted)
-    assert respond([alert("temperature", "cap")], unsorted, GuardConfig()).knobs == replace(unsorted, cap=2)
+@pytest.mark.parametrize("response", TURNS)
+def test_what_has_no_effect_in_a_run_is_not_turned_but_told(response: Response) -> None:
+    setting = TURNS[response].setting
+    left = {name: value for name, value in PRESENT.items() if name != setting}
+    changes = respond([alert(response, "label")], left, GuardConfig())
+    assert replace(changes, reasons=(), withheld=()) == Changes(labels=50)
+    assert changes.withheld == (f"no {setting}, which this run has no use for: a/metric is 0.5",)
 
 
 def test_warnings_call_for_nothing() -> None:
-    assert respond([alert("stop", level=Level.WARN, about_model=True)], KNOBS, GuardConfig()) == Changes(
-        KNOBS
-    )
-    assert respond([], KNOBS, GuardConfig()) == Changes(KNOBS)
+    assert respond([alert("stop", level=Level.WARN, about_model=True)], PRESENT, GuardConfig()) == Changes()
+    assert respond([], PRESENT, GuardConfig()) == Changes()
 
 
 def test_an_alert_about_the_model_bars_it_unless_forced() -> None:
-    assert respond([alert("kl", about_model=True)], KNOBS, GuardConfig()).reject
-    assert not respond([alert("kl")], KNOBS, GuardConfig()).reject
-    forced = respond([alert("roll-back", "kl", about_model=True)], KNOBS, GuardConfig(force=True))
-    assert not forced.reject
-    assert not forced.roll_back
-    assert forced.knobs.kl_weight == 0.01
+    assert respond([alert("steps", about_model=True)], PRESENT, GuardConfig()).fate == "reject"
+    assert respond([alert("steps")], PRESENT, GuardConfig()).fate == "accept"
+    forced = respond([alert("roll-back", "steps", about_model=True)], PRESENT, GuardConfig(force=True))
+    assert forced.fate == "accept"
+    assert forced.patch == {"update.steps": 500}
     assert len(forced.withheld) == 2
 
 
-def test_a_stop_stops() -> None:
-    assert respond([alert(level=Level.STOP)], KNOBS, GuardConfig(force=True)).stop
+def test_a_roll_back_without_a_model_before_is_a_reject_and_says_so() -> None:
+    alarm = alert("roll-back", about_model=True)
+    assert respond([alarm], PRESENT, GuardConfig()).fate == "roll-back"
+    first = respond([alarm], PRESENT, GuardConfig(), has_earlier=False)
+    assert first.fate == "reject"
+    assert "reject, as no model was accepted before the present one" in first.reasons[0]
+
+
+def test_a_stop_stops_and_asks_for_verdicts() -> None:
+    changes = respond([alert(level=Level.STOP)], PRESENT, GuardConfig(force=True, labels=7))
+    assert (changes.stop, changes.labels) == (True, 7)
+
+
+def test_every_response_of_a_rule_can_be_taken() -> None:
+    called = {response for rule in RULES for response in rule.responses}
+    assert called <= set(get_args(Response))
+    assert set(TURNS) | {"reject", "roll-back", "label", "stop"} == set(get_args(Response))
 
 
 def test_turning_ends_at_the_limits() -> None:
-    knobs = KNOBS
+    present = dict(PRESENT)
     every = alert(*get_args(Response))
     for _ in range(40):
-        knobs = respond([every], knobs, GuardConfig()).knobs
-    assert knobs == Knobs(0.5, True, 1.5, 1, (0.0, 1.0), 1.0, 10)
-    beyond = Knobs(0.9, True, 2.0, 1, (0.0, 1.0), 3.0, 4)
-    assert respond([every], beyond, GuardConfig()).knobs == beyond
+        present |= respond([every], present, GuardConfig()).patch
+    ends = {
+        "mix.real_fraction": 0.5,
+        "mix.keep": "accumulate",
+        "sample.temperature": 1.5,
+        "filter.per_prompt": 1,
+        "sample.band": (0.0, 1.0),
+        "update.steps": 10,
+    }
+    assert present == ends
+    beyond = ends | {"mix.real_fraction": 0.9, "sample.temperature": 2.0, "update.steps": 4}
+    changes = respond([every], beyond, GuardConfig())
+    assert changes.patch == {}
+    assert sum("at its limit already" in reason for reason in changes.reasons) == len(TURNS)
 
 
 @pytest.mark.parametrize(

@@ -241,12 +241,12 @@ def test_gate() -> None:
     worse = np.where(rng.random(1000) < 0.1, 0.0, old)
     settings = MonitorConfig()
     result = gate(list(worse), list(old), keys, settings)
-    assert not result.accepted
+    assert result.verdict == "worse"
     assert result.p_worse > 0.95
     assert result.p_value < 1e-6
     assert result.difference < 0
-    assert gate(list(old), list(worse), keys, settings).accepted
-    assert gate(list(old), list(old), keys, settings).accepted
+    assert gate(list(old), list(worse), keys, settings).verdict == "better"
+    assert gate(list(old), list(old), keys, settings).verdict == "even"
     assert gate([0.5, 0.2], [0.4, 0.2], ["a", "b"], settings).p_value == 1.0
     with pytest.raises(ValueError, match="1 new scores"):
         gate([1], [1, 0], ["a", "b"], settings)

@@ -11,12 +11,13 @@ from watching import SMALL, level_of, monitor_of
 
 from engine.language.monitor.config import GuardConfig, MonitorConfig
 from engine.language.monitor.gate import gate
-from engine.language.monitor.guard import Changes, Knobs, respond
+from engine.language.monitor.guard import Changes, respond
 from engine.language.monitor.levels import Alert, Level
 from engine.language.monitor.metric.observation import GateResult, Items, Observation
 from engine.language.monitor.monitor import Monitor
 from engine.language.monitor.rules import RULES, nature_of
 
+PRESENT = {"update.steps": 1000, "mix.real_fraction": 0.2, "filter.per_prompt": 4}
 KEYS = [f"k{number}" for number in range(100)]
 BETTER = gate([1.0] * 97 + [0.0] * 3, [0.0] * 100, KEYS, MonitorConfig())
 EQUAL = gate([1.0] * 50 + [0.0] * 50, [1.0] * 50 + [0.0] * 50, KEYS, MonitorConfig())
@@ -45,8 +46,7 @@ def seen(
 
 
 def rejects(alerts: list[Alert]) -> bool:
-    changes = respond(alerts, Knobs(), GuardConfig())
-    return changes.reject or changes.roll_back
+    return respond(alerts, PRESENT, GuardConfig()).fate != "accept"
 
 
 @pytest.mark.parametrize("passed", [None, EQUAL, BETTER], ids=["no gate", "equal", "better"])
@@ -57,7 +57,7 @@ def test_shape_alone_warns_and_does_nothing(name: str, passed: GateResult | None
     assert level_of(alerts, metric) == Level.WARN
     (alert,) = [alert for alert in alerts if alert.metric == metric]
     assert alert.message.endswith("without a sure loss of score, solutions or real data's likelihood")
-    assert respond(alerts, Knobs(), GuardConfig()) == Changes(Knobs())
+    assert respond(alerts, PRESENT, GuardConfig()) == Changes()
 
 
 @pytest.mark.parametrize("lost", LOSSES)
@@ -115,8 +115,8 @@ def test_what_the_gate_calls_better_is_kept_where_real_data_is(lost: str) -> Non
     alerts = seen(state, BETTER)
     assert level_of(alerts, "drift/kl") == Level.ALERT
     assert not rejects(alerts)
-    changes = respond(alerts, Knobs(), GuardConfig())
-    assert changes.knobs != Knobs(), "other responses are taken all the same"
+    changes = respond(alerts, PRESENT, GuardConfig())
+    assert changes.patch, "other responses are taken all the same"
     assert any(line.startswith("no rejection, as the gate says better: ") for line in changes.withheld)
     assert rejects(seen(replace(state, nll=1.2), BETTER))
 
@@ -179,9 +179,9 @@ def test_texts_that_grow_are_kept_where_something_tells_the_truth(known: dict[st
 def test_surely_better(gained: int, lost: int, better: bool) -> None:
     new = [1.0] * gained + [0.0] * (100 - gained)
     old = [0.0] * (100 - lost) + [1.0] * lost
-    assert gate(new, old, KEYS, MonitorConfig()).better == better
+    assert (gate(new, old, KEYS, MonitorConfig()).verdict == "better") is better
     one_key = gate(new, old, ["k"] * 100, MonitorConfig())
-    assert not one_key.better, "one problem in a hundred forms"
+    assert one_key.verdict != "better", "one problem in a hundred forms"
 
 
 def test_of_a_kind_of_problem_fewer_samples_are_told_not_none() -> None:

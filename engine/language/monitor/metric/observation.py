@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from engine.language.episode import Episode
 
@@ -55,9 +56,8 @@ class GateResult:
     high: float
     p_value: float
     """Of McNemar's test, two-sided; 1 where scores are not right or wrong."""
-    accepted: bool
-    better: bool = False
-    """Surely better: p(new < old) below 0.05."""
+    verdict: Literal["better", "even", "doubted", "worse"]
+    """Surely better; neither; likelier worse than `thresholds.gate.warn`; than `thresholds.gate.alert`."""
 
 
 @dataclass(frozen=True)
