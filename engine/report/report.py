@@ -62,11 +62,11 @@ class RunPage:
     """Method, task, model and the like."""
     journal: Sequence[Entry] = ()
     """What guards did and what they withheld."""
-    only_observes: bool = False
-    """Whether they did none of it."""
     arms: Mapping[str, History] = field(default_factory=dict)
     """Other runs to show beside this one in the plot of coverage."""
     thresholds: ThresholdConfig = field(default_factory=ThresholdConfig)
+    only_observes: bool = False
+    """Whether guards did nothing of what the journal has."""
 
 
 def write_report(path: Path, page: RunPage) -> None:

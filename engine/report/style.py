@@ -21,7 +21,6 @@ border-radius:99px;padding:1px 10px;font-size:12px;font-weight:650;color:var(--c
 letter-spacing:.02em;vertical-align:3px;margin-left:8px}
 .pill.ok{background:var(--ok)}.pill.warn{background:var(--warn)}.pill.alert{background:var(--alert)}
 .pill.stop{background:var(--stop)}
-.note{border-left:3px solid var(--warn);padding:4px 12px;margin:12px 0;background:var(--card)}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px;margin:20px 0 0}
 .tile,.card{background:var(--card);border:1px solid var(--rule);border-radius:8px}
 .tile{padding:10px 14px}.tile b{display:block;font-size:24px;font-weight:600;line-height:1.25}

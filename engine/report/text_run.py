@@ -46,5 +46,5 @@ def run_page(
     title = f"{config.method} on {task.name}"
     return RunPage(
         title, monitor.history, monitor.alerts, samples, facts, guards,
-        only_observes=config.guards.mode == "observe", thresholds=config.monitor.thresholds,
+        thresholds=config.monitor.thresholds, only_observes=config.guards.mode == "observe",
     )  # fmt: skip

@@ -37,6 +37,7 @@ SECTIONS = {
     "judge": "5 alarms",
     "oversight": "5 alarms",
     "alarm": "5 alarms",
+    "guard": "5 alarms",
 }
 """By group, the section of TensorBoard that shows it. A run is on a game or on text: no run has all."""
 

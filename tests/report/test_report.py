@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from engine.errors import UserError
 from engine.language.episode import Episode
+from engine.language.monitor.journal import Entry
 from engine.language.monitor.levels import Alert, Level
 from engine.language.monitor.metric.probe import shapes
 from engine.language.monitor.monitor import Point
@@ -94,7 +95,7 @@ def page(text: str = "plain", samples: int = 1) -> RunPage:
     drawn = [
         Sample(group, text, text, text, 0.5, text, (text,), text) for group in ("kept", "lost-mode")
     ] * samples
-    return RunPage(text, history, alerts, drawn, {text: text}, [text], {text: history})
+    return RunPage(text, history, alerts, drawn, {text: text}, [Entry(1, (text,), (text,))], {text: history})
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -88,7 +88,7 @@ class Observation:
     """Variations of those."""
     judge: Judge | None = None
     overlap: int | None = None
-    """Kept episodes found in evaluation data, by key or by 8-gram."""
+    """Episodes on the problem of an evaluation item, kept or not, each counted once."""
     gate: GateResult | None = None
     human: bool = False
     """Whether human verdicts came in since the iteration before."""
