@@ -10,6 +10,7 @@ from engine.errors import CorruptFileError
 from engine.language.episode import Episode
 from engine.language.monitor.metric.probe import shapes
 from engine.report.sample import Sample, Verdict, draw_samples
+from engine.run import storage
 from engine.run.manifest import read_sealed, write_sealed
 
 REQUEST = "asked.json"
@@ -51,7 +52,7 @@ def write_request(run: Path, request: Request) -> None:
 
 def read_request(run: Path) -> Request | None:
     """The request of a run, None where there is none; CorruptFileError where it is damaged."""
-    if not (run / REQUEST).exists():
+    if not storage.exists(run / REQUEST):
         return None
     content = read_sealed(run / REQUEST)
     try:
