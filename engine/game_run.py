@@ -11,9 +11,9 @@ from engine.config import Config, build_config
 from engine.errors import CorruptFileError, UserError
 from engine.run.folder import RunFolder
 from engine.run.layout import CONFIG, checkpoint_folder, shard_path
+from engine.run.local_disk import Lock
 from engine.run.manifest import Manifest, Shard, read_manifests
 from engine.run.settings_file import OtherRunError, describe_difference, read_settings
-from engine.run.storage import Lock
 from engine.run.sweep import refuse_orphans
 from engine.selfplay.game_table import Games, num_games, num_positions, write_games
 

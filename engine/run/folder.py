@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from engine.config import Section
 from engine.errors import CorruptFileError, UserError
-from engine.run import storage
+from engine.run import local_disk, storage
 from engine.run.layout import (
     CHECKPOINTS,
     CONFIG,
@@ -25,9 +25,10 @@ from engine.run.layout import (
     begun_path,
     checkpoint_folder,
 )
+from engine.run.local_disk import Lock
 from engine.run.manifest import Manifest, Shard, manifest_paths, read_manifests
 from engine.run.settings_file import read_content, write_config, write_copy
-from engine.run.storage import Digest, Lock
+from engine.run.storage import Digest
 from engine.run.sweep import refuse_orphans, set_aside, sweep
 
 C = TypeVar("C")
@@ -66,7 +67,7 @@ class RunFolder:
     def lock_new(path: Path, config: Section) -> Lock:
         """Make a run directory with its settings; raise UserError where it holds one or cannot be written."""
         storage.make_folder(path)
-        lock = storage.Lock(path / LOCK)
+        lock = local_disk.Lock(path / LOCK)
         try:
             if storage.exists(path / CONFIG) or manifest_paths(path) or storage.exists(path / COPY):
                 raise UserError(
@@ -83,7 +84,7 @@ class RunFolder:
     @staticmethod
     def lock_old(path: Path) -> Lock:
         """Lock a run directory; raise UserError where another process holds it."""
-        return storage.Lock(path / LOCK)
+        return local_disk.Lock(path / LOCK)
 
     def newest(self, read: Callable[[Path, Mapping[str, Digest]], C]) -> C | None:
         """What `read` makes of the newest checkpoint that is whole; sweeps what a kill has left beside it.

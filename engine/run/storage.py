@@ -15,27 +15,23 @@ alone ask the disk anything. What a store of objects would have to offer in its 
 
     exists  is_file  is_folder  list_folder  is_mark  read_checked      change nothing
 
-Of no two calls is the second on disk before the first: an order of writing holds after a power cut, too.
-The others need a local disk, for the system's own locks or for libraries that write by themselves:
+What is written is on disk before the call returns, so that an order of writing holds after a power cut, too;
+only what was removed may come back.
 
-    Lock            one writer a run
-    local_stream    TensorBoard's events, which may be cut anywhere
-    local_folder    the files of a model, whole or absent together
+What needs a local disk for other reasons is in engine.run.local_disk.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from engine.errors import CorruptFileError, MissingFileError, UserError, WriteError
 
@@ -239,25 +235,6 @@ def _move_across(path: Path, target: Path) -> None:
     remove(path)
 
 
-@contextlib.contextmanager
-def local_folder(path: Path) -> Iterator[Path]:
-    """The path of a folder for a library to make and fill, which is called `path` at the end.
-
-    After a crash at any moment `path` is whole or absent. Raises UserError where the disk refuses.
-    """
-    make_folder(path.parent)
-    temporary = path.with_name(path.name + TEMPORARY)
-    remove(temporary)
-    yield temporary
-    publish_folder(temporary, path)
-
-
-def local_stream(path: Path) -> BinaryIO:
-    """A new file for a library to write, unbuffered, its folder made with it; raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("wb", buffering=0)
-
-
 def publish_folder(temporary: Path, path: Path) -> None:
     """Give a folder just written its name, so that after a crash at any moment `path` is whole or absent.
 
@@ -325,59 +302,6 @@ def _not_written(path: Path, error: OSError) -> WriteError:
 def _check_size(path: Path, num_bytes: int, digest: Digest | None) -> None:
     if digest is not None and num_bytes != digest.num_bytes:
         raise CorruptFileError(f"'{path}' is damaged: {num_bytes} bytes instead of {digest.num_bytes}")
-
-
-class Lock:
-    """The right to write to a folder, held by one process until `release` or its end."""
-
-    def __init__(self, path: Path) -> None:
-        try:
-            self._file = path.open("a+", encoding="ascii", errors="replace")
-        except OSError as error:
-            raise UserError(f"cannot write '{path}': {error.strerror}; name another run directory") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._file.seek(0)
-            owner = ascii(self._file.read(40).strip())[1:-1] or "unknown"
-            self._file.close()
-            raise UserError(
-                f"run directory '{path.parent}' is in use by process {owner}; "
-                "wait for it to end, or name another"
-            ) from error
-        except OSError as error:
-            self._file.close()
-            raise UserError(
-                f"'{path}' cannot be locked: {error.strerror}; name a run directory on another disk"
-            ) from error
-        self._path = path
-        try:
-            self._file.truncate(0)
-            self._file.write(f"{os.getpid()}\n")
-            self._file.flush()
-        except OSError as error:
-            self._give_up()
-            raise UserError(f"cannot write '{path}': {error.strerror}; make room, or name another") from error
-
-    def check(self) -> None:
-        """Raise UserError where what was locked is no longer at its place: nothing is to be written there."""
-        try:
-            is_there = os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
-        except OSError:
-            is_there = False
-        if not is_there:
-            raise UserError(
-                f"run directory '{self._path.parent}' has been moved or removed meanwhile; "
-                "put it back and resume"
-            )
-
-    def release(self) -> None:
-        """Let others write."""
-        self._give_up()
-
-    def _give_up(self) -> None:
-        with contextlib.suppress(OSError):  # of what could not be written
-            self._file.close()
 
 
 def _sync_file(path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.run import storage
+from engine.run import local_disk
 
 SECTIONS = {
     "selfplay": "3 games",
@@ -69,7 +69,7 @@ class EventFile:
         self._event = event_pb2.Event
         # TensorBoard reads the files of a folder in the order of their names.
         name = f"events.out.tfevents.{time.time_ns() // 1000:020d}.{socket.gethostname()}.{os.getpid()}"
-        self._file = storage.local_stream(folder / name)
+        self._file = local_disk.new_stream(folder / name)
         self._records = RecordWriter(self._file)
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         self._write([{"file_version": "brain.Event:2"}, {"step": first_step, "session_log": start}])

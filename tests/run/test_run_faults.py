@@ -15,9 +15,10 @@ from engine.errors import CorruptFileError, MissingFileError, UserError
 from engine.game_run import Run, read_config, read_run
 from engine.run import manifest as manifests
 from engine.run.layout import COPY
+from engine.run.local_disk import Lock
 from engine.run.manifest import read_sealed, write_sealed
 from engine.run.settings_file import read_changes
-from engine.run.storage import Digest, Lock, atomic_write, read_checked, write_mark
+from engine.run.storage import Digest, atomic_write, read_checked, write_mark
 from engine.selfplay.game_table import read_games
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from engine.errors import CorruptFileError, MissingFileError, UserError
 from engine.run import storage
+from engine.run.local_disk import Lock
 from engine.run.storage import (
     Digest,
-    Lock,
     atomic_write,
     copy_aside,
     is_mark,
@@ -28,7 +28,7 @@ from engine.run.storage import (
 HOLD = """
 import sys
 from pathlib import Path
-from engine.run.storage import Lock
+from engine.run.local_disk import Lock
 
 lock = Lock(Path(sys.argv[1]))
 print("held", flush=True)

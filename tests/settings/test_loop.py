@@ -142,7 +142,7 @@ def test_so_many_callers_play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def latest(run: GameRun) -> Any:
-    from engine.rundir import Run
+    from engine.game_run import Run
 
     with Run.open(run.path, print) as opened:
         return opened.latest()

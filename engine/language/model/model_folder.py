@@ -16,7 +16,7 @@ from engine.errors import CorruptFileError, UserError, WriteError
 from engine.evaluator.device import resolve_device
 from engine.language.model.ability import ability_of
 from engine.language.model.model import LanguageModel
-from engine.run import storage
+from engine.run import local_disk, storage
 
 VALUE_HEAD = "value_head.safetensors"
 ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -101,7 +101,7 @@ def save_model(model: LanguageModel, path: Path | str) -> None:
     path = Path(path)
     if path.exists() and not any((path / name).is_file() for name in ("config.json", ADAPTER_CONFIG)):
         raise UserError(f"'{path}' is there and holds no model; name another folder")
-    with storage.local_folder(path) as temporary:
+    with local_disk.new_folder(path) as temporary:
         try:
             with _quiet():
                 if model.has_adapter:

@@ -22,6 +22,7 @@ from engine.language.settings import TextConfig, without_gone
 from engine.run import storage
 from engine.run.folder import RunFolder
 from engine.run.layout import CONFIG, COPY, REPLAY, STATE, checkpoint_folder, shard_path
+from engine.run.local_disk import Lock
 from engine.run.manifest import (
     Manifest,
     Shard,
@@ -33,7 +34,7 @@ from engine.run.manifest import (
     write_sealed,
 )
 from engine.run.settings_file import OtherRunError, read_settings
-from engine.run.storage import Digest, Lock
+from engine.run.storage import Digest
 
 if TYPE_CHECKING:
     from engine.language.model.model import LanguageModel
