@@ -9,7 +9,7 @@ import pytest
 from figures.__main__ import DATA, DRAWN, draw_all
 from figures.canvas import LIGHT
 from figures.mistakes import Figure, draw_mistakes, read_figures, seed_means
-from figures.recording import SIMULATIONS, START, Thought, read_thoughts, write_thoughts
+from figures.recording import SIMULATIONS, START, Thought, read_thoughts, record, write_thoughts
 from PIL import Image
 
 from engine._core import Connect4Solver
@@ -68,6 +68,20 @@ def test_every_move_of_the_network_kept_the_win() -> None:
             assert thought.exact[int(thought.played) - 1] == 1
         if len(thought.position) >= 16 and thought.exact:
             assert solver.outcomes(thought.position) == thought.exact
+
+
+def test_a_game_is_recorded_from_a_late_position() -> None:
+    start = THOUGHTS[-1].position[:30]
+    kept = {(t.position, t.simulations): t for t in THOUGHTS}
+    thoughts = list(record(start))
+    assert thoughts[0].position == start
+    assert thoughts[-1].player == ""
+    assert Connect4().parse(thoughts[-1].position).outcome() == -1.0
+    for thought in thoughts:
+        if same := kept.get((thought.position, thought.simulations)):
+            assert (thought.player, thought.exact) == (same.player, same.exact)
+        if thought.player == "network":
+            assert sum(thought.visits) <= thought.simulations
 
 
 def test_every_figure_says_where_it_comes_from() -> None:

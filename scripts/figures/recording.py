@@ -32,7 +32,7 @@ class Thought:
 
     Where the solver is to move `value` and `wdl` [3] are those of the network's last search, `visits` and
     `priors` [7] are empty. `exact` [7] are results for the player to move, as the solver knows them: 1, 0,
-    -1, None where the column is full. At the end of the game there is no player.
+    -1, None where the column is full. At the end of the game there is no player, and `value` is its result.
     """
 
     position: str
@@ -47,15 +47,15 @@ class Thought:
     played: str  # the column, at the last look
 
 
-def record() -> Iterator[Thought]:
-    """Play the game out. The solver, which has lost from here on, holds out as long as it can."""
+def record(start: str = START) -> Iterator[Thought]:
+    """Play a game out from `start`. The solver holds out as long as it can where it has lost."""
     game = load_game("connect4")
     config, network = read_checkpoint(NETWORK)
     evaluate = NetworkEvaluator(game, network, config.evaluator)
     trees = _core.Trees(game, play_params(config))
     solver = _core.Connect4Solver(128)
-    state, position, value, wdl = game.parse(START), START, 0.0, [0.0, 0.0, 0.0]
-    while state.outcome() is None:
+    state, position, value, wdl = game.parse(start), start, 0.0, [0.0, 0.0, 0.0]
+    while (outcome := state.outcome()) is None:
         scores = solver.scores(position)
         exact = [None if score is None else (score > 0) - (score < 0) for score in scores]
         if len(position) % 2 == len(START) % 2:
@@ -72,7 +72,8 @@ def record() -> Iterator[Thought]:
             yield Thought(position, "solver", 0, value, wdl, [], [], exact, [], move)
         state.play(state.parse_action(move))
         position += move
-    yield Thought(position, "", 0, 1.0, [1.0, 0.0, 0.0], [], [], [], [], "")
+    result = outcome if len(position) % 2 == len(START) % 2 else -outcome
+    yield Thought(position, "", 0, result, [float(result == r) for r in (1, 0, -1)], [], [], [], [], "")
 
 
 def _thought(

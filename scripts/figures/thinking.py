@@ -24,6 +24,8 @@ RIGHT = LEFT + COLUMNS * CELL + 50
 WATCHED = 6
 """Searches of the network that are shown as they go on; of later ones the end."""
 
+RESULTS = {1: "won", 0: "drawn", -1: "lost"}
+
 COLOURS = 48
 """Of the animation."""
 
@@ -152,7 +154,7 @@ def _draw_account(canvas: Canvas, thought: Thought, kept: bool) -> None:
     told = {
         "network": f"ply {number}: the network",
         "solver": f"ply {number}: the exact solver",
-        "": f"the network has won in {number - 1} plies",
+        "": f"the network has {RESULTS[int(thought.value)]} in {number - 1} plies",
     }[thought.player]
     _draw_stone(canvas, (RIGHT + 9, 105), 9, 1 if thought.player == "solver" else 0)
     canvas.text((RIGHT + 26, 110), told, 15)
