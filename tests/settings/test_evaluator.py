@@ -14,8 +14,7 @@ from shown import GAMES, shows
 from engine import _core
 from engine.config import EvaluatorConfig, build_config
 from engine.errors import UserError
-from engine.evaluator import backend
-from engine.evaluator.backend import resolve_backend
+from engine.evaluator.choice import resolve_backend
 from engine.evaluator.evaluator import NetworkEvaluator
 from engine.learner.learner import Learner
 
@@ -29,7 +28,8 @@ def machine(monkeypatch: pytest.MonkeyPatch, *, gpu: bool, openvino: bool = True
     """Let the choice see another machine than this one: what cannot be computed here can be chosen."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: object() if openvino else None)
-    monkeypatch.setattr(backend, "computes_bf16", lambda _: bf16)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": bf16})
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9 if bf16 else 7, 0))
 
 
 def chosen(**evaluator: str) -> tuple[str, str, str]:

@@ -13,7 +13,6 @@ from shown import GAMES, shows
 
 from engine import _core
 from engine.config import Config, build_config, merge
-from engine.evaluator import backend
 from engine.evaluator.network import PolicyValueNetwork
 from engine.learner.learner import Learner
 from games.go import Go
@@ -180,7 +179,7 @@ def test_products_have_the_precision_asked_for(monkeypatch: pytest.MonkeyPatch) 
     exact, rough = (told("loss/total", 1, precision=each) for each in ("f32", "bf16"))
     assert exact != rough == pytest.approx(exact, rel=0.01)
     for computes, expected in ((True, rough), (False, exact)):
-        monkeypatch.setattr(backend, "computes_bf16", lambda _, computes=computes: computes)
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda can=computes: {"avx512_bf16": can})
         learner = Learner(GAME, config(learner={"precision": "auto"}), seed=1)
         assert learner.train(window(), 1)["loss/total"] == expected
 

@@ -13,8 +13,9 @@ from shown import TEXT, all_settings, shows
 from text_runs import Run, Seen, text_run
 
 from engine.language.monitor.config import FallingThreshold, MonitorConfig, ThresholdConfig
+from engine.language.monitor.gate import gate
 from engine.language.monitor.levels import Level
-from engine.language.monitor.metric.observation import GateResult, Items, Judge, Observation
+from engine.language.monitor.metric.observation import Items, Judge, Observation
 from engine.language.monitor.monitor import Monitor
 from engine.language.record.text_run import TextRun
 
@@ -67,7 +68,6 @@ def test_so_many_demonstrations_are_held_out(text_run: Run) -> None:
 SMALL = World(40, 8, 160)
 WELL = Health()
 SICK = Health(sharpness=8, entropy=0.02, nll=1.3, kl=40, skill=-2, flag_rate=0.3)
-WORSE = GateResult(0.97, -0.1, -0.2, -0.01, 0.01, accepted=False)
 
 Change = Callable[[Observation], Observation]
 
@@ -157,7 +157,6 @@ SCENES: dict[str, tuple[Scene, tuple[str, ...]]] = {
         Scene(learned=True, change=lambda seen: replace(seen, real_fraction=0.5)),
         ("data/real_fraction",),
     ),
-    "gate": (Scene(change=lambda seen: replace(seen, gate=WORSE)), ("gate/p_worse",)),
 }
 """What past each threshold is, and the metrics that it is of."""
 
@@ -176,6 +175,23 @@ def test_a_metric_warns_past_one_threshold_and_alerts_past_the_other(name: str) 
 
 def is_falling(name: str) -> bool:
     return ThresholdConfig.model_fields[name].annotation is FallingThreshold
+
+
+@shows("monitor.thresholds.gate.warn", "monitor.thresholds.gate.alert")
+def test_a_new_model_is_doubted_or_worse_by_its_chance_to_be_so() -> None:
+    keys = [str(number) for number in range(60)]
+    old, new = [1.0] * 30 + [0.0] * 30, [1.0] * 29 + [0.0] * 31
+
+    def verdict(warn: float, alert: float) -> str:
+        settings = MonitorConfig.model_validate({"thresholds": {"gate": {"warn": warn, "alert": alert}}})
+        return gate(new, old, keys, settings).verdict
+
+    assert 0.5 < gate(new, old, keys, MonitorConfig()).p_worse < 0.9
+    assert [verdict(*bounds) for bounds in ((0.9, 0.95), (0.1, 0.95), (0.1, 0.2))] == [
+        "even",
+        "doubted",
+        "worse",
+    ]
 
 
 NEVER = {"warn": 1e6, "alert": 1e6}
@@ -315,7 +331,7 @@ def test_a_person_is_missed_after_so_many_iterations() -> None:
 
 def test_every_threshold_has_a_scene() -> None:
     pairs = {key.partition(".")[0] for key in all_settings(ThresholdConfig) if "." in key}
-    assert pairs == {*SCENES, "rare"}
+    assert pairs == {*SCENES, "rare", "gate"}
     assert set(SCENES) <= set(MonitorConfig().thresholds.model_dump())
 
 

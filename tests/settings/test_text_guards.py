@@ -1,0 +1,120 @@
+"""What the settings of guards do once an alarm has been raised, and of what ends a training early."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from shown import TEXT, shows
+from text_runs import TASK, Run, text_run
+
+from engine.cli.app import run as run_command
+from engine.errors import UserError
+from engine.language.monitor.config import GuardConfig
+from engine.language.monitor.guard import Changes, check_start, respond
+from engine.language.monitor.levels import Alert, Level, Response
+
+__all__ = ["text_run"]
+
+shows = partial(shows, of=TEXT)
+
+PRESENT = {
+    "mix.real_fraction": 0.2,
+    "mix.keep": "replace",
+    "sample.temperature": 1.0,
+    "filter.per_prompt": 8,
+    "sample.band": (0.4, 0.6),
+    "update.steps": 100,
+}
+
+
+def answered(*responses: Response, present: dict[str, Any] | None = None, **guards: Any) -> Changes:
+    """What is done about an alert that calls for these."""
+    alert = Alert(1, "accuracy/greedy", Level.ALERT, 0.1, 0.5, (0.0, 0.2), "worse", responses)
+    return respond([alert], PRESENT | (present or {}), GuardConfig.model_validate(guards))
+
+
+@pytest.mark.parametrize(
+    ("response", "setting", "changes"),
+    [
+        ("real-fraction", "mix.real_fraction",
+         {"real_fraction_step": [(0.1, 0.3), (0.25, 0.45)], "real_fraction_max": [(0.22, 0.22)]}),
+        ("temperature", "sample.temperature",
+         {"temperature_factor": [(1.1, 1.1), (1.3, 1.3)], "temperature_max": [(1.05, 1.05), (1.1, 1.1)]}),
+        ("cap", "filter.per_prompt", {"cap_factor": [(0.5, 4), (0.25, 2)]}),
+        ("curriculum", "sample.band", {"band_step": [(0.1, (0.3, 0.7)), (0.2, (0.2, 0.8))]}),
+        ("steps", "update.steps", {"steps_factor": [(0.5, 50), (0.25, 25)], "steps_min": [(60, 60)]}),
+    ],
+)  # fmt: skip
+@shows(
+    *(f"guards.{name}" for name in (
+        "real_fraction_step", "real_fraction_max", "temperature_factor", "temperature_max", "cap_factor",
+        "band_step", "steps_factor", "steps_min",
+    ))
+)  # fmt: skip
+def test_a_response_turns_its_setting_so_far(
+    response: Response, setting: str, changes: dict[str, list[tuple[Any, Any]]]
+) -> None:
+    for name, pairs in changes.items():
+        for value, turned in pairs:
+            assert answered(response, **{name: value}).patch == {setting: pytest.approx(turned)}
+
+
+@shows("guards.force", "guards.labels", "guards.mode=act", "guards.mode=observe")
+def test_an_alert_refuses_asks_or_is_only_told() -> None:
+    assert answered("label").fate == "reject"
+    assert answered("roll-back").fate == "roll-back"
+    assert answered("roll-back", force=True).fate == "accept"
+    for count in (10, 50):
+        assert answered("label", labels=count).labels == count
+    observed = answered("label", "steps", mode="observe")
+    assert (observed.patch, observed.fate, observed.labels) == ({}, "accept", 0)
+    assert observed.observed == answered("label", "steps")
+    assert observed.metrics()["guard/would_turn"] == 1
+
+
+@shows("guards.min_real_fraction")
+def test_a_run_that_can_be_fooled_starts_with_so_much_real_data() -> None:
+    check_start("learned", 0.2, GuardConfig(min_real_fraction=0.1))
+    with pytest.raises(UserError, match="at least 30%"):
+        check_start("learned", 0.2, GuardConfig(min_real_fraction=0.3))
+
+
+ALIKE = {"sample__temperature": 0.0, "loop__iterations": 2, "sample__band": [0.4, 0.6], "guards__mode": "act"}
+"""Samples all alike: an alert that asks for other problems."""
+
+
+def test_the_guards_of_a_run_have_the_settings_of_the_run(text_run: Run, tmp_path: Path) -> None:
+    narrow, wide = (text_run(**ALIKE, guards__band_step=step, sample__prompts=60) for step in (0.0, 0.5))
+    assert "ALERT data/zero_spread" in narrow.said
+    assert len(narrow.episodes) < len(wide.episodes)
+    words = ["text", "rest-em", f"{TASK}:verdict=learned", "--run", str(tmp_path / "run")]
+    for key, value in {"mix.real_fraction": 0.2, "guards.min_real_fraction": 0.3}.items():
+        words += ["--set", f"{key}={json.dumps(value)}"]
+    assert run_command(words) == 2
+
+
+@shows("learner.ema_decay")
+def test_a_training_ends_with_the_average_of_its_weights(text_run: Run) -> None:
+    last, mean = (text_run(learner__ema_decay=decay, update__steps=6) for decay in (0.0, 0.9))
+    moved = [(run.weights(1) - run.weights(0)).norm() for run in (last, mean)]
+    assert moved[1] < moved[0]
+
+
+@shows("learner.patience", "learner.look_every")
+def test_a_training_stops_where_held_out_texts_grow_no_likelier(text_run: Run) -> None:
+    def steps(patience: int, look_every: int) -> float:
+        run = text_run(
+            learner__patience=patience, learner__look_every=look_every, learner__learning_rate=0.1,
+            update__steps=40, model__demonstrations=40, update__start="last",
+        )  # fmt: skip
+        return run.last("loss/steps")
+
+    assert steps(0, 2) == 40
+    soon, later = steps(1, 2), steps(3, 2)
+    assert soon < later < 40
+    assert steps(1, 5) % 5 == 0
+    assert steps(1, 5) != soon
