@@ -28,7 +28,7 @@ def draw_all(out: Path) -> list[Path]:
     made = []
     for theme in THEMES:
         moving, curve = out / f"thinking-{theme.name}.gif", out / f"mistakes-{theme.name}.png"
-        write_animation(moving, list(frames(theme, thoughts)))
+        write_animation(moving, list(frames(theme, thoughts)), theme)
         picture = draw_mistakes(theme, figures)
         picture.quantize(COLOURS, dither=Image.Dither.NONE).save(curve, optimize=True)
         made += [moving, curve]

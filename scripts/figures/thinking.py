@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageColor
 
 from figures.canvas import Canvas, Theme
 from figures.recording import COLUMNS, SIMULATIONS, START, Thought
@@ -23,6 +23,9 @@ RIGHT = LEFT + COLUMNS * CELL + 50
 
 WATCHED = 6
 """Searches of the network that are shown as they go on; of later ones the end."""
+
+CORNER = 40
+"""A pixel across and down that shows nothing but the page."""
 
 RESULTS = {1: "won", 0: "drawn", -1: "lost"}
 
@@ -57,16 +60,23 @@ def frames(theme: Theme, thoughts: Sequence[Thought]) -> Iterator[Frame]:
             yield canvas.picture(), 350
 
 
-def write_animation(path: Path, shown: Sequence[Frame]) -> None:
+def write_animation(path: Path, shown: Sequence[Frame], theme: Theme) -> None:
     """As a GIF that goes round for ever, of few colours that all frames share."""
     pictures = [picture for picture, _ in shown]
     seen = Image.new("RGB", (pictures[0].width, pictures[0].height * 3))
     for place, index in enumerate((0, len(pictures) // 3, -1)):
         seen.paste(pictures[index], (0, place * pictures[0].height))
     palette = seen.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    first, *others = (picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures)
+    reduced = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    page = reduced[0].tobytes()[CORNER * (pictures[0].width + 1)]
+    colours = palette.getpalette() or []
+    colours[3 * page : 3 * page + 3] = ImageColor.getrgb(theme.page)[:3]  # not the mean of what is near it
+    for picture in reduced:
+        picture.putpalette(colours)
     times = [time for _, time in shown]
-    first.save(path, save_all=True, append_images=others, duration=times, loop=0, optimize=True, disposal=1)
+    reduced[0].save(
+        path, save_all=True, append_images=reduced[1:], duration=times, loop=0, optimize=True, disposal=1
+    )
 
 
 def _middle(column: int, row: int) -> tuple[float, float]:
