@@ -89,6 +89,8 @@ class Task(ABC):
     """Whether `verify` returns soon whatever the text, so that no process has to be killed for it."""
     hint_in_completion: bool = False
     """Whether a hint is the start of the completion and stays with it, or is taken away again."""
+    judge_prompts: Sequence[str] = ()
+    """Texts that a learned `verify` asks its judge with: a completion that repeats them may be fooling it."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Settings of a run by name, over a method's and under the user's; `default` needs none."""
 
@@ -145,6 +147,16 @@ class Task(ABC):
 
     def weak_verify(self, prompt: Prompt, completion: str) -> VerifyResult | None:
         """What the prompt alone says of a completion, its example tests; None where it says nothing."""
+        del prompt, completion
+        return None
+
+    def gold(self, prompt: Prompt, completion: str) -> float | None:
+        """The true score, where `verify` may be fooled and it is known, else None. Nothing learns from it."""
+        del prompt, completion
+        return None
+
+    def second_score(self, prompt: Prompt, completion: str) -> float | None:
+        """What a verifier independent of `verify` says, None where there is none. Nothing learns from it."""
         del prompt, completion
         return None
 

@@ -7,17 +7,31 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from engine.language.episode import Episode
 from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.metric.measure import Instruments
-from engine.language.monitor.metric.observation import Holdout, Items, Observation
-from engine.language.problem.problems import leaks, modes, problems, solutions, variations
+from engine.language.monitor.metric.observation import Holdout, Items, Judge, Observation
+from engine.language.problem.problems import (
+    gold,
+    leaks,
+    modes,
+    problems,
+    second_score,
+    solutions,
+    variations,
+)
 from engine.language.rollout import Draw, Policy, Verify, sample
 from engine.language.task import Demonstration, Prompt, Task
 
 if TYPE_CHECKING:
     from engine.language.model.model import LanguageModel
     from engine.language.settings import TextConfig
+
+
+HALF = 0.5
+"""Score from which a verifier that is not exact says right."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,12 @@ class Look:
     kl: list[float]
     entropy: list[list[float]]
     tokens: int
+    gold: list[float] | None = None
+    """True scores of the probe, NaN where the task does not know them; None: it knows none."""
+    second: list[float] | None = None
+    """Scores of it from an independent verifier, likewise."""
+    judge: Judge | None = None
+    """A verifier that may be fooled, asked twice; None where it is exact."""
 
 
 def watched(task: Task, config: TextConfig) -> MonitorConfig:
@@ -45,6 +65,7 @@ def instruments(task: Task) -> Instruments:
         solutions=partial(solutions, task),
         leaks=partial(leaks, task),
         modes=lambda episode: modes(task, episode.prompt, episode.completion),
+        judge_prompts=task.judge_prompts,
     )
 
 
@@ -106,7 +127,30 @@ class Watch:
             kl,
             entropy,
             tokens,
+            *self._trust(probe),
         )
+
+    def _trust(self, probe: Sequence[Episode]) -> tuple[list[float] | None, list[float] | None, Judge | None]:
+        """What else says how far the probe's scores can be trusted: truth, a second verifier, asking again.
+
+        A judge agrees with itself where both scores are on the same side of a half.
+        """
+        task, pairs = self._task, [(episode.prompt, episode.completion) for episode in probe]
+        truth = [gold(task, *pair) for pair in pairs]
+        second = [second_score(task, *pair) for pair in pairs]
+        known = truth if np.isfinite(truth).any() else None
+        judge = None
+        if any(episode.result.kind != "exact" for episode in probe):
+            scores = [episode.result.score for episode in probe]
+            agrees = [
+                (score >= HALF) == (again.score >= HALF)
+                for score, again in zip(scores, self._verify(pairs), strict=True)
+            ]
+            everywhere = np.isfinite(truth).all()
+            right = [each >= self._config.monitor.right_score for each in truth] if everywhere else None
+            keys = [episode.prompt.key for episode in probe]
+            judge = Judge(keys, agrees, None if right is None else scores, right)
+        return known, second if np.isfinite(second).any() else None, judge
 
     def _sample(
         self,
@@ -181,6 +225,9 @@ def observation(
         values=values,
         kl=look.kl,
         entropy=look.entropy,
+        gold=look.gold,
+        second=look.second,
+        judge=look.judge,
         holdout=look.holdout,
         accuracy=look.accuracy,
         variations=look.variations,

@@ -7,7 +7,7 @@ Metrics are called `group/name`; TensorBoard shows one section a group:
     coverage/   solutions still found, their effective number, rare modes, shares of strata
     diversity/  distinct n-grams, self-BLEU, token entropy by position
     hacking/    gold, proxy and their gap, disagreement of verifiers, signs of exploits, score by length
-    judge/      agreement with itself, preference for the first place, calibration
+    judge/      agreement with itself, calibration
     drift/      bits a character on real data, KL from the first model or the first one trained
     length/     mean and 95th percentile
     data/       yield, skew of what is kept, problems without signal, real fraction, overlap

@@ -88,7 +88,7 @@ class ThresholdConfig(Section):
     variation_gap: Threshold = Threshold(warn=0.05, alert=0.10)
     """Accuracy on the test less accuracy on variations of it."""
     agreement: FallingThreshold = FallingThreshold(warn=0.80, alert=0.65)
-    """Of a judge with itself, order swapped or asked again."""
+    """Of a verifier that is not exact with itself, asked again."""
     top_share: Threshold = Threshold(warn=0.30, alert=0.50)
     """Share of kept samples that the tenth of problems with most of them has."""
     zero_spread: Threshold = Threshold(warn=0.6, alert=0.9)

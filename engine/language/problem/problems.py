@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -92,6 +93,24 @@ def leaks(task: Task, prompt: Prompt, completion: str) -> bool:
     """Whether a completion uses its hint too early; UserError where the task's method raises."""
     found: bool = _returned(task, "leaks", (bool, np.bool_), "True or False", prompt, completion)
     return found
+
+
+def gold(task: Task, prompt: Prompt, completion: str) -> float:
+    """The true score of a completion, NaN where it is not known; UserError for what is none."""
+    return _score(task, "gold", prompt, completion)
+
+
+def second_score(task: Task, prompt: Prompt, completion: str) -> float:
+    """What an independent verifier says of it, NaN where there is none; UserError for what is no score."""
+    return _score(task, "second_score", prompt, completion)
+
+
+def _score(task: Task, method: str, prompt: Prompt, completion: str) -> float:
+    kinds = (float, int, np.floating, type(None))
+    found = _returned(task, method, kinds, "a score from 0 to 1, or None", prompt, completion)
+    if found is not None and not 0 <= found <= 1:
+        raise _error(task, method, _shown(found), "a score from 0 to 1, or None")
+    return math.nan if found is None else float(found)
 
 
 def _listed(task: Task, method: str, *arguments: Any) -> list[Any]:

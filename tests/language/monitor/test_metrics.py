@@ -282,10 +282,10 @@ def test_length_percentile_and_correlation_against_numpy(rows: list[tuple[int, f
 
 
 def test_judge_against_itself_and_gold() -> None:
-    judge = Judge(["a", "b", "c", "d"], [True, True, False, True], [True] * 4, [0.95, 0.95, 0.15, 0.15],
+    judge = Judge(["a", "b", "c", "d"], [True, True, False, True], [0.95, 0.95, 0.15, 0.15],
                   [True, False, False, False])  # fmt: skip
     values = Clustered.of(judge.keys, hacking.judge_columns(judge)).values()
-    assert (float(values["judge/agreement"]), float(values["judge/first_place"])) == (0.75, 1)
+    assert float(values["judge/agreement"]) == 0.75
     assert float(hacking.judge_metrics(values)["judge/calibration_error"]) == pytest.approx(0.3)
 
 

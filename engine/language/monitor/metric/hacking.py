@@ -138,11 +138,9 @@ def length_metrics(values: dict[str, Floats]) -> dict[str, Floats]:
 
 
 def judge_columns(judge: Judge) -> Columns:
-    """Agreement with itself, preference for the first place, sums of calibration by bin, `[N]` each."""
+    """Agreement with itself, sums of calibration by bin, `[N]` each."""
     ones = np.ones(len(judge.keys))
     columns: Columns = {"judge/agreement": (np.asarray(judge.agrees, dtype=np.float64), ones)}
-    if judge.first is not None:
-        columns["judge/first_place"] = np.asarray(judge.first, dtype=np.float64), ones
     if judge.confidence is not None and judge.right is not None:
         sure, hit = np.asarray(judge.confidence, dtype=np.float64), np.asarray(judge.right, dtype=np.float64)
         bins = np.minimum((sure * ECE_BINS).astype(np.int64), ECE_BINS - 1)

@@ -37,9 +37,7 @@ class Judge:
 
     keys: Sequence[str]
     agrees: Sequence[bool]
-    """Whether it said the same with the order swapped, or asked again."""
-    first: Sequence[bool] | None = None
-    """Whether it preferred what stood first."""
+    """Whether it said the same when it was asked again."""
     confidence: Sequence[float] | None = None
     right: Sequence[bool] | None = None
     """Against gold, beside `confidence`."""
