@@ -12,7 +12,6 @@ from collapsing import Health, World
 from shown import TEXT, all_settings, shows
 from text_runs import Run, Seen, text_run
 
-from engine.config import build_section
 from engine.language.monitor.config import FallingThreshold, MonitorConfig, ThresholdConfig
 from engine.language.monitor.gate import gate
 from engine.language.monitor.levels import Level
@@ -172,23 +171,6 @@ def test_a_metric_warns_past_one_threshold_and_alerts_past_the_other(name: str) 
         for warn, alert in ((far, far), (near, far), (near, near))
     ]
     assert levels == [Level.OK, Level.WARN, Level.ALERT]
-
-
-@shows("monitor.thresholds.gate.warn", "monitor.thresholds.gate.alert")
-def test_the_gate_doubts_a_model_and_calls_it_worse() -> None:
-    keys = [f"k{number}" for number in range(60)]
-    old, new = [1.0] * 30 + [0.0] * 30, [1.0] * 28 + [0.0] * 32
-    found = []
-    for warn, alert in ((1e6, 1e6), (0.5, 1e6), (0.5, 0.5)):
-        bounds = {"gate": {"warn": warn, "alert": alert}}
-        result = gate(new, old, keys, build_section(MonitorConfig, {"thresholds": bounds}))
-        monitor = watched(Scene(WELL, change=partial(gated, result=result)), bounds)
-        found.append((result.verdict, level(monitor, "gate/p_worse")))
-    assert found == [("even", Level.OK), ("doubted", Level.WARN), ("worse", Level.ALERT)]
-
-
-def gated(seen: Observation, result: GateResult) -> Observation:
-    return replace(seen, gate=result)
 
 
 def is_falling(name: str) -> bool:
