@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -179,6 +180,20 @@ def test_scripts_and_files_that_are_named_exist(page: str) -> None:
     places = (ROOT, (ROOT / page).parent)
     lost = [name for name in named if not any(list(place.glob(f"{name.rstrip('/')}*")) for place in places)]
     assert lost == []
+
+
+DOTTED = [
+    (page, match[0])
+    for page in PAGES
+    for code in inline_code(page)
+    if (match := re.match(r"(?:engine|games)(?:\.\w+)+", code)) and not match[0].endswith(".md")
+]
+
+
+@pytest.mark.parametrize(("page", "name"), DOTTED)
+def test_modules_and_functions_that_are_named_exist(page: str, name: str) -> None:
+    found = pkgutil.resolve_name(name)  # raises where there is none
+    assert found is not None, page
 
 
 @pytest.mark.parametrize("page", PAGES)
