@@ -57,6 +57,7 @@ ENGINE_ORDER = [
     "language.record language.forecast",
     "language.parts",
     "language.measure language.setup",
+    "language.judgement",
     "language.loop language",
     "report",
     "web",
