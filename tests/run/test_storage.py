@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from engine.errors import CorruptFileError, MissingFileError, UserError
+from engine.errors import CorruptFileError, MissingFileError, UserError, WriteError
 from engine.run import storage
-from engine.run.local_disk import Lock
 from engine.run.storage import (
     Digest,
+    append,
     atomic_write,
     copy_aside,
+    exists,
+    is_file,
+    is_folder,
     is_mark,
+    list_folder,
     make_folder,
     move_aside,
     read_checked,
     remove,
+    truncate,
     write_mark,
 )
-
-HOLD = """
-import sys
-from pathlib import Path
-from engine.run.local_disk import Lock
-
-lock = Lock(Path(sys.argv[1]))
-print("held", flush=True)
-sys.stdin.read()
-"""
 
 
 class StoppedError(Exception):
@@ -130,22 +124,6 @@ def test_remove_and_move_aside(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_one_process_holds_the_lock(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", HOLD, str(tmp_path / "LOCK")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"held\n"
-        with pytest.raises(UserError, match=f"in use by process {process.pid}"):
-            Lock(tmp_path / "LOCK")
-        process.kill()
-    lock = Lock(tmp_path / "LOCK")
-    assert (tmp_path / "LOCK").read_text() == f"{os.getpid()}\n"
-    with pytest.raises(UserError, match=f"process {os.getpid()}"):
-        Lock(tmp_path / "LOCK")
-    lock.release()
-    Lock(tmp_path / "LOCK").release()
-
-
 def test_move_aside_to_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rename = Path.rename
 
@@ -183,3 +161,61 @@ def test_a_mark_is_one_where_it_was_made(tmp_path: Path) -> None:
     mark.rename(tmp_path / "moved")
     assert is_mark(tmp_path / "moved")
     assert not is_mark(tmp_path)
+
+
+def test_what_is_appended_is_synced(tmp_path: Path, steps: list[str]) -> None:
+    path = tmp_path / "a"
+    append(path, b"one\n")
+    assert steps == ["append", "fsync", "fsync folder"]
+    append(path, b"")
+    append(path, b"two\n")
+    assert steps[3:] == ["append", "fsync"] * 2
+    assert path.read_bytes() == b"one\ntwo\n"
+    truncate(path, 5)
+    assert path.read_bytes() == b"one\nt"
+
+
+@pytest.mark.parametrize("stop", ["append", "fsync", "truncate"])
+def test_a_disk_that_refuses_an_end_is_named(
+    stop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(tmp_path / "a", b"before")
+
+    def full(step: str) -> None:
+        if step == stop:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(storage, "fault_hook", full)
+    with pytest.raises(WriteError, match=r"cannot write '.*a': No space left on device; free space"):
+        truncate(tmp_path / "a", 3) if stop == "truncate" else append(tmp_path / "a", b" after")
+    assert (tmp_path / "a").read_bytes().startswith(b"before")
+
+
+@pytest.mark.parametrize("change", [lambda path: append(path, b"x"), lambda path: truncate(path, 0)])
+def test_a_folder_is_no_file(change: Callable[[Path], None], tmp_path: Path) -> None:
+    with pytest.raises(WriteError, match="Is a directory"):
+        change(tmp_path)
+
+
+def test_what_lies_in_a_folder(tmp_path: Path) -> None:
+    for name in ("b", "a", ".c"):
+        atomic_write(tmp_path / name, b"")
+    make_folder(tmp_path / "d" / "e")
+    assert [path.name for path in list_folder(tmp_path)] == [".c", "a", "b", "d"]
+    assert [list_folder(tmp_path / name) for name in ("nowhere", "nowhere/deeper", "a", "a/b", "d/e")] == [
+        []
+    ] * 5
+    assert [is_folder(tmp_path / name) for name in ("a", "d", "nowhere")] == [False, True, False]
+    assert [is_file(tmp_path / name) for name in ("a", "d", "nowhere")] == [True, False, False]
+    assert [exists(tmp_path / name) for name in ("a", "d", "nowhere")] == [True, True, False]
+
+
+def test_a_folder_that_may_not_be_read_is_not_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> list[Path]:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(UserError, match=r"cannot be read: Permission denied"):
+        list_folder(tmp_path)
