@@ -255,7 +255,7 @@ def test_what_stands_for_the_columns_of_format_2_in_files_of_format_1() -> None:
     assert before.pop("resigned") is before.pop("holdout") is False
     assert before.pop("proof") == 2
     assert np.isnan(before.pop("mean_depth"))
-    assert set(before) == set(SEARCH_COLUMNS) - {"proof"}
+    assert {"budget", "evaluations", "max_depth"} < set(before) < set(SEARCH_COLUMNS)
     assert set(before.values()) == {-1}
     assert [column.name for column in COLUMNS if column.since > 1 and column.before is None] == []
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from engine import _core
+from engine.game.python_game import PythonGame
 from engine.registry import load_game
+from games.tictactoe import TicTacToe
 
 CONNECT4 = load_game("connect4")
 
@@ -100,3 +102,60 @@ def test_a_restored_game_still_runs() -> None:
     pool = _core.Pool(CONNECT4, _core.SearchParams(), _core.PlayParams(), seed=1, slots=len(games["game_id"]))
     with pytest.raises(ValueError, match="a game under way is over"):
         pool.restore(games, 50)
+
+
+class Cut(TicTacToe):
+    """Three moves, and no result."""
+
+    def __init__(self) -> None:
+        PythonGame.__init__(self, name="cut", num_actions=9, planes_shape=(2, 3, 3), max_plies=3)
+
+
+def test_every_column_tells_something() -> None:
+    """Over games of all kinds it has values that differ; a pool's games alone begin where all do."""
+    kinds = [
+        (CONNECT4, {"noise_fraction": 0.25}, {"full_search_fraction": 0.5, "resign_holdout": 0.5}),
+        (CONNECT4, {"transpositions": True}, {"simulations": 200}),
+        (Cut(), {}, {}),
+    ]
+    seen: dict[str, set[str]] = {column.name: set() for column in _core.record_columns()}
+    for game, search, play in kinds:
+        params = _core.PlayParams(**{"simulations": 24, "fast_simulations": 6, "resign_plies": 1, **play})
+        pool = _core.Pool(game, _core.SearchParams(**search), params, seed=3, slots=8, cache_mb=1)
+        for checkpoint in (1, 2):
+            pool.new_weights(checkpoint, 0.2)
+            pool.start(150)
+            while requests := pool.select():
+                pool.backup(requests, _core.uniform(requests))
+            for games in (pool.take_games(), pool.snapshot()):
+                for name in seen.keys() & games.keys():
+                    seen[name].update(map(str, games[name]))
+    alike = [name for name, values in seen.items() if len(values) == 1]
+    assert alike == ["start"]
+    assert [name for name, values in seen.items() if not values] == ["rules", "steps"]
+
+
+def test_a_dict_has_the_columns_and_their_types() -> None:
+    games = games_of(CONNECT4)
+    columns = [column for column in _core.record_columns() if column.level != "file"]
+    assert set(games) == {column.name for column in columns} | {"move_offsets", "policy_offsets"}
+    lengths = {"game": len(games["game_id"]), "ply": len(games["moves"]), "policy": len(games["policy_prob"])}
+    for column in columns:
+        assert len(games[column.name]) == lengths[column.level]
+        if column.dtype == "wdl":
+            assert (games[column.name].dtype, games[column.name].shape[1:]) == (np.float32, (3,))
+        elif column.dtype != "text":
+            assert games[column.name].dtype == column.dtype
+
+
+@pytest.mark.parametrize("name", [column.name for column in _core.record_columns() if column.level != "file"])
+def test_a_column_that_is_missing_is_named_but_one_that_the_rules_tell(name: str) -> None:
+    games = games_of(CONNECT4)
+    del games[name]
+    column = next(each for each in _core.record_columns() if each.name == name)
+    window = _core.ReplayWindow(CONNECT4)
+    if column.is_from_rules:
+        assert window.append(games) > 0
+        return
+    with pytest.raises(ValueError, match=f"games have no column '{name}'"):
+        window.append(games)

@@ -17,7 +17,7 @@ from pseudo import even_handed
 from engine import _core
 from engine.config import ProposalConfig, ProposedSearchConfig, SearchConfig, SelfplayConfig
 from engine.errors import UserError
-from engine.language.settings import build_text_config
+from engine.language.method.registry import build_text_config
 from engine.search import proposed_params, search_params
 from games.connect4 import Connect4
 
