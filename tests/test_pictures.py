@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from figures.__main__ import DATA, DRAWN, draw_all
+from figures.__main__ import DATA, DRAWN, draw_all, main
 from figures.canvas import LIGHT
 from figures.mistakes import Figure, draw_mistakes, read_figures, seed_means
 from figures.recording import SIMULATIONS, START, Thought, read_thoughts, record, write_thoughts
@@ -24,6 +24,12 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drawn")
     draw_all(folder)
     return folder
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["--out", str(tmp_path / "file" / "below")]) == 2
+    assert capsys.readouterr().err.startswith(f"error: cannot make folder '{tmp_path}/file")
 
 
 def test_thoughts_are_read_as_they_were_written(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from engine.errors import UserError
+from engine.run.storage import make_folder
 from figures.canvas import THEMES
 from figures.mistakes import draw_mistakes, read_figures
 from figures.recording import read_thoughts, record, write_thoughts
@@ -23,7 +25,7 @@ COLOURS = 64
 
 def draw_all(out: Path) -> list[Path]:
     """Draw every picture, for light and for dark pages, from the figures in `data`."""
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     thoughts, figures = read_thoughts(DATA / "thinking.csv"), read_figures(DATA / "mistakes.csv")
     made = []
     for theme in THEMES:
@@ -43,7 +45,12 @@ def main(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     if options.record:
         write_thoughts(DATA / "thinking.csv", record())
-    for path in draw_all(options.out):
+    try:
+        made = draw_all(options.out)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for path in made:
         print(f"{path.stat().st_size / 1000:6.0f} kB  {path}")
     return 0
 
