@@ -22,11 +22,11 @@ from engine.language.setup import drift_base
 
 @dataclass(frozen=True)
 class Judged:
-    """What a person is asked to judge once an iteration is committed."""
+    """What is to be shown of a model, and how much of it a person is asked to judge."""
 
     asked: int = 0
     probe: Sequence[Episode] = ()
-    """Of the new model."""
+    """Of the model, on the monitors' problems."""
 
 
 def judge(parts: Parts, turn: Turn, episodes: Sequence[Episode], learnt: Learnt, leaked: int) -> Judged:
@@ -53,7 +53,7 @@ def judge(parts: Parts, turn: Turn, episodes: Sequence[Episode], learnt: Learnt,
     if changes.stop:
         progress.stopped = next(alert.message for alert in alerts if alert.level == Level.STOP)
     _settle(parts, turn, changes.fate, compared, learnt.steps)
-    return Judged(changes.labels, look.probe) if changes.labels else Judged()
+    return Judged(changes.labels, look.probe)
 
 
 def _settle(parts: Parts, turn: Turn, fate: Fate, compared: Items, steps: int) -> None:
@@ -99,7 +99,7 @@ def _record(parts: Parts, iteration: int, changes: Changes) -> None:
         parts.metrics.text(iteration, "guard/journal", entry.markdown())
     if changes.labels:
         parts.reporter.message(
-            f"{changes.labels} completions are to be judged: 'selfplay text inspect {parts.run.path}' shows "
+            f"up to {changes.labels} completions are to be judged: 'selfplay text inspect {parts.run.path}' shows "
             "them, --verdicts reads them back"
         )
 

@@ -48,7 +48,7 @@ class Committed:
     asked: int = 0
     """Completions that a person is to judge from now on."""
     probe: Sequence[Episode] = ()
-    """Those of the new model on the monitors' problems, where any are asked for."""
+    """Those of the new model on the monitors' problems."""
 
 
 Show = Callable[[Committed], object]

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from engine.language.episode import Episode
 from engine.language.loop import Committed
 from engine.language.method.registry import method_of
-from engine.language.monitor.journal import Entry
-from engine.language.monitor.monitor import Monitor
+from engine.language.monitor.monitor import MAX_EXAMPLES
 from engine.language.record.text_run import REPORT
-from engine.language.settings import TextConfig
-from engine.language.task import Task
 from engine.report.report import RunPage, write_report
 from engine.report.request import Request, to_judge, write_request
 from engine.report.sample import draw_samples
@@ -24,18 +19,22 @@ def write_run_page(run: Committed) -> Path:
     UserError where one cannot be written.
     """
     path = run.path / REPORT
-    write_report(path, run_page(run.task, run.config, run.monitor, run.episodes, run.guards))
+    write_report(path, run_page(run))
     if run.asked and run.monitor.last_iteration is not None:
         samples = to_judge(run.episodes, run.probe, run.asked, run.config.seed)
         write_request(run.path, Request(run.monitor.last_iteration, samples))
     return path
 
 
-def run_page(
-    task: Task, config: TextConfig, monitor: Monitor, episodes: Sequence[Episode], guards: Sequence[Entry]
-) -> RunPage:
-    """The report of a run, with samples of these episodes and the journal of its guards."""
-    samples = draw_samples(episodes, [], {}, monitor.tools.modes, count=10, seed=config.seed)
+def run_page(run: Committed) -> RunPage:
+    """The report of a run: its numbers, the journal of its guards, samples of its newest iteration."""
+    task, config, monitor = run.task, run.config, run.monitor
+    samples = draw_samples(
+        run.episodes, run.probe, monitor.examples if run.probe else {}, monitor.tools.modes,
+        count=10, seed=config.seed,
+    )  # fmt: skip
+    if len(monitor.examples) >= MAX_EXAMPLES:  # not all that there were, so that none is known to be new
+        samples = [sample for sample in samples if sample.group != "new-mode"]
     facts = {"task": config.task, "method": config.method, "seed": str(config.seed)}
     method = method_of(config)
     if method.papers:
@@ -45,6 +44,6 @@ def run_page(
         facts["role"] = fact
     title = f"{config.method} on {task.name}"
     return RunPage(
-        title, monitor.history, monitor.alerts, samples, facts, guards,
+        title, monitor.history, monitor.alerts, samples, facts, run.guards,
         thresholds=config.monitor.thresholds, only_observes=config.guards.mode == "observe",
     )  # fmt: skip

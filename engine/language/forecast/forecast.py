@@ -196,4 +196,6 @@ def _assumptions(
         )
     else:
         lines.append("the second minutes add a quarter for what is not measured")
+    if config.learner.patience:
+        lines.append("every training takes all its steps: learner.patience may end one sooner")
     return lines

@@ -153,6 +153,10 @@ def test_proxy_up_and_gold_down_twice_running_stops() -> None:
     assert level_of(alerts[1], "hacking/gold") < Level.STOP
     assert level_of(alerts[2], "hacking/gold") == Level.STOP
     assert level_of(alerts[2], "hacking/gap") == Level.ALERT
+    (stop,) = (alert for alert in alerts[2] if alert.level == Level.STOP)
+    assert "roll-back" in stop.responses, "the model between them has a part in it"
+    others = [each for found in alerts for each in found if each is not stop]
+    assert not [each for each in (*others, *RULES) if "roll-back" in each.responses]
 
 
 def test_verifiers_that_differ() -> None:
