@@ -99,8 +99,8 @@ def _record(parts: Parts, iteration: int, changes: Changes) -> None:
         parts.metrics.text(iteration, "guard/journal", entry.markdown())
     if changes.labels:
         parts.reporter.message(
-            f"up to {changes.labels} completions are to be judged: 'selfplay text inspect {parts.run.path}' shows "
-            "them, --verdicts reads them back"
+            f"up to {changes.labels} completions are to be judged: 'selfplay text inspect {parts.run.path}' "
+            "shows them, --verdicts reads them back"
         )
 
 
