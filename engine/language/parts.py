@@ -12,7 +12,7 @@ from engine.language.measure.watch import Watch
 from engine.language.method.method import Method
 from engine.language.method.role import Role
 from engine.language.method.trainer import Trainer
-from engine.language.method.turn import Turn
+from engine.language.method.turn import Library, Turn
 from engine.language.model.model import LanguageModel
 from engine.language.model.tiny_model import renewed
 from engine.language.monitor.metric.observation import Items
@@ -84,6 +84,7 @@ class Parts:
     """The accepted one."""
     accuracy: Items
     """What the gate compares: what the accepted one reaches on the validation problems."""
+    library: Library
 
     @property
     def role(self) -> Role:
@@ -106,6 +107,7 @@ class Parts:
             self._practised(config, iteration),
             self.real,
             self.run,
+            self.library,
             self.role,
             self.base,
             self.model,

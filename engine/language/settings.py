@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -14,6 +15,19 @@ from engine.language.monitor.config import GuardConfig, MonitorConfig
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
+class Named(Enum):
+    """What a path in the settings leads to."""
+
+    FILE = "a file"
+    MODEL = "a model's folder"
+
+
+FilePath = Annotated[str, Named.FILE]
+"""Kept so that it holds in any directory."""
+ModelPath = Annotated[str, Named.MODEL]
+"""Likewise; a run stands for the newest model of it that writes."""
+
+
 def _ascending(band: tuple[float, float]) -> tuple[float, float]:
     if band[0] > band[1]:
         raise ValueError("the lower end comes first")
@@ -23,9 +37,9 @@ def _ascending(band: tuple[float, float]) -> tuple[float, float]:
 class ModelConfig(Section):
     """The language model to begin with."""
 
-    path: str = ""
+    path: ModelPath = ""
     """A local folder in the format of transformers; empty: a small one is built on demonstrations."""
-    adapter: str = ""
+    adapter: FilePath = ""
     """A folder with a LoRA adapter over it."""
     chat: bool = False
     """Prompts are messages of a user, in the tokenizer's chat template."""
@@ -116,7 +130,7 @@ class ValueConfig(Section):
     """The value itself; 1 where it is above 0; or which of two steps has more of it (rStar-Math)."""
     completions: int = Field(8, ge=1, le=10_000)
     """That finish each start, with `rollouts`; and of each problem, for a first value head."""
-    path: str = ""
+    path: FilePath = ""
     """JSON lines with `prompt`, `completions` (the steps) and `labels` (0 to 1); the task's `step_end` is put
     behind each step that lacks it."""
     mix: float = Field(0.5, ge=0, le=1)
@@ -197,6 +211,15 @@ class TextConfig(Section):
     def changed(self, *layers: Mapping[str, Any]) -> Self:
         """These settings with `layers` over them; UserError naming a bad one."""
         return build_section(type(self), merge(self.model_dump(), *layers))
+
+    def paths(self) -> Iterator[tuple[str, str, str, Named]]:
+        """(section, setting, value, what it leads to) of each path that is set."""
+        for section in type(self).model_fields:
+            values = getattr(self, section)
+            for name, field in type(values).model_fields.items() if isinstance(values, Section) else ():
+                for kind in field.metadata:
+                    if isinstance(kind, Named) and getattr(values, name):
+                        yield section, name, getattr(values, name), kind
 
 
 GONE = ("guards.kl_factor", "guards.kl_start", "guards.kl_max")

@@ -13,7 +13,7 @@ from engine.language.material import evaluation_prompts, practice, real_data
 from engine.language.measure.watch import Watch, instruments, watched
 from engine.language.method.method import Method
 from engine.language.method.role import Role
-from engine.language.method.turn import Turn
+from engine.language.method.turn import Library, Turn
 from engine.language.model.ability import ability_of
 from engine.language.model.model import LanguageModel
 from engine.language.monitor.metric.observation import Items
@@ -60,7 +60,7 @@ def assemble(
     problems and texts that cannot be worked with.
     """
     config, checkpoint, said = run.config, run.latest(), reporter.message
-    found = _material(task, run, verify, reporter)
+    found, library = _material(task, run, verify, reporter), Library()
     last = checkpoint.iteration if checkpoint else -1
     metrics = stack.enter_context(Metrics(run.path, last, warn=said))
     state = _resumed(task, run, checkpoint) if checkpoint else _begun(task, method, run, found.real, reporter)
@@ -72,12 +72,12 @@ def assemble(
     )
     if not checkpoint:
         check_texts(base, found.prompts, found.measured, found.real, verify, said)
-        _prepare(task, method, run, verify, reporter, found, state)
+        _prepare(task, method, run, verify, reporter, found, state, library)
     watched_from = drift_base(run, method.role(config), state.progress, base)
     watch = Watch(task, config, found.holdout, watched_from, verify)
     return Parts(
         task, config, method, run, verify, found.real, found.prompts, found.index, watch, state.monitor,
-        metrics, reporter, state.progress, base, state.model, state.accuracy,
+        metrics, reporter, state.progress, base, state.model, state.accuracy, library,
     )  # fmt: skip
 
 
@@ -139,12 +139,13 @@ def _prepare(
     reporter: Reporter,
     found: _Material,
     state: _State,
+    library: Library,
 ) -> None:
     """Teach the first model what the method's writing takes."""
     started, config, model = time.monotonic(), run.config, state.model
     turn = Turn(
-        task, config, 0, verify, reporter, found.prompts, found.real, run, method.role(config), model, model,
-        0, lambda: model,
+        task, config, 0, verify, reporter, found.prompts, found.real, run, library, method.role(config),
+        model, model, 0, lambda: model,
     )  # fmt: skip
     state.progress.tokens += method.trainer(config).prepare(turn)
     state.progress.seconds += time.monotonic() - started

@@ -170,22 +170,43 @@ def _resumed(path: Path, method: str, task: str, changes: Mapping[str, Any]) -> 
 
 
 def with_whole_paths(config: TextConfig) -> TextConfig:
-    """The settings with paths that hold in any directory; a run in place of a model is its newest model."""
+    """The settings with paths that hold in any directory; a run in place of a model is its newest model.
+
+    UserError where that is an adapter, and not for the model to begin with, which takes one.
+    """
+    from engine.config import merge
+    from engine.language.record.text_run import read_text_config
+    from engine.language.settings import Named
+
+    changes: dict[str, Any] = {}
+    for section, name, value, kind in config.paths():
+        path, adapter = _newest_of(value) if kind is Named.MODEL else (value, "")
+        found = {name: str(Path(path).absolute())}
+        if adapter and (section, name) == ("model", "path"):
+            found["adapter"] = str(Path(adapter).absolute())
+        elif adapter:
+            base = read_text_config(Path(value)).model.path
+            raise UserError(
+                f"setting '{section}.{name}' = {value!r}: that run trains an adapter over '{base}'; "
+                "give one that trains all weights, or a model's folder"
+            )
+        changes = merge({section: found}, changes)
+    return config.changed(changes)
+
+
+def _newest_of(path: str) -> tuple[str, str]:
+    """A model's folder, and that of an adapter over it; of a run those of its newest model that writes."""
     from engine.language.model.model_folder import ADAPTER_CONFIG
     from engine.language.record.text_run import newest_folder, read_text_config
     from engine.run import storage
     from engine.run.manifest import is_run
 
-    model, labels = config.model, config.value.path
-    path, adapter = model.path, model.adapter
-    if path and is_run(Path(path)):
-        folder = newest_folder(Path(path))
-        if storage.is_file(folder / ADAPTER_CONFIG):
-            path, adapter = read_text_config(Path(path)).model.path, str(folder)
-        else:
-            path = str(folder)
-    path, adapter, labels = (str(Path(each).absolute()) if each else "" for each in (path, adapter, labels))
-    return config.changed({"model": {"path": path, "adapter": adapter}, "value": {"path": labels}})
+    if not is_run(Path(path)):
+        return path, ""
+    folder = newest_folder(Path(path))
+    if storage.is_file(folder / ADAPTER_CONFIG):
+        return read_text_config(Path(path)).model.path, str(folder)
+    return str(folder), ""
 
 
 def _forecast(task: Task, spec: str, config: TextConfig, json: bool) -> None:

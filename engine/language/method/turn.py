@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
 from engine.language.episode import Episode
@@ -26,6 +27,21 @@ class Archive(Protocol):
         """That of an iteration, read anew: the caller may train it."""
 
 
+class Library:
+    """Models that settings name besides the first: a teacher, a judge. Each is read once, none is trained."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, LanguageModel] = {}
+
+    def model(self, path: str) -> LanguageModel:
+        """That of a folder; UserError where it cannot be loaded."""
+        from engine.language.model.model_folder import load_model
+
+        if path not in self._models:
+            self._models[path] = load_model(Path(path))
+        return self._models[path]
+
+
 @dataclass
 class Turn:
     """One iteration. Nothing of it lives on but what is committed: the student and the episodes."""
@@ -42,6 +58,7 @@ class Turn:
     real: Sequence[Demonstration]
     """To learn from, or to write against."""
     archive: Archive
+    library: Library
     role: Role
     first: LanguageModel
     """That the run began with; nobody trains it."""

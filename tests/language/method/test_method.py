@@ -12,7 +12,9 @@ from small_text_run import metrics
 from trained_run import mistake, own, trained
 
 from engine.cli.app import run as run_command
+from engine.cli.text import run as text_run
 from engine.language.method.registry import METHODS, Entry, build_text_config, load_method, method_of
+from engine.language.model.model_folder import load_model
 from engine.language.record.text_run import TextRun, read_text_config
 from engine.run.layout import checkpoint_folder
 
@@ -21,6 +23,7 @@ __all__ = ["own"]
 NEW = {
     "improved": Entry("own_methods:IMPROVED", "Several trainings of one sampling."),
     "duel": Entry("own_methods:DUEL", "Real data against what it writes itself."),
+    "taught": Entry("own_methods:TAUGHT", "What a teacher writes."),
     "groups": Entry("own_methods:GROUPS", "Groups of samples and their advantages."),
 }
 
@@ -87,7 +90,7 @@ def test_settings_of_one_method_are_none_of_another(
 
 
 @pytest.mark.usefixtures("registered")
-@pytest.mark.parametrize("method", list(NEW))
+@pytest.mark.parametrize("method", ["improved", "duel", "groups"])
 def test_a_new_method_is_forecast_run_resumed_and_shown(
     method: str,
     own: Callable[[str], str],
@@ -142,3 +145,34 @@ def test_a_round_is_written_by_what_the_one_before_has_learnt(
     assert len(episodes) == 9 * 3
     assert len({each.model for each in episodes}) >= 2
     assert len({each.seed for each in episodes}) == len(episodes)
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_teacher_is_named_by_its_run_and_kept_by_its_folder(
+    own: Callable[[str], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    task, taught = own(""), tmp_path / "taught"
+    assert run_command(trained(task, tmp_path / "teacher", loop__iterations=0)) == 0
+    capsys.readouterr()
+    assert "teacher.path is empty" in mistake(words("taught", task, taught), capsys)
+    monkeypatch.chdir(tmp_path)
+    line = words("taught", task, taught, teacher__path="teacher", seed=2)
+    assert "learned verifier with no real data" in mistake([*line, "--set", "mix.real=false"], capsys)
+    assert run_command(line) == 0
+    folder = checkpoint_folder(tmp_path / "teacher", 0)
+    assert read_text_config(taught).model_dump()["teacher"] == {"path": str(folder)}
+    with TextRun.open(taught) as run:
+        run.latest()
+        assert {each.model for each in run.episodes()} == {load_model(folder).digest()}
+        assert run.model(0).digest() != load_model(folder).digest()
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        patch.setattr(text_run, "_newest_of", lambda _: ("base", "adapter"))
+        other = words("taught", task, tmp_path / "other", teacher__path="teacher")
+        assert "'teacher.path' = 'teacher': that run trains an adapter" in mistake(other, capsys)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run_command(["text", "taught", task, "--run", str(taught), "--resume", "--iterations", "2"]) == 0
