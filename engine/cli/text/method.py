@@ -28,7 +28,7 @@ class Commands(TyperGroup):
         if cmd_name not in METHODS:
             return super().get_command(ctx, cmd_name)
         papers = ", ".join(load_method(cmd_name).papers)
-        own, summary = typer.Typer(rich_markup_mode=None), METHODS[cmd_name].summary
+        own, summary = typer.Typer(add_completion=False, rich_markup_mode=None), METHODS[cmd_name].summary
         told = f"{summary}\n\narXiv: {papers}" if papers else summary
         own.command(cmd_name, help=told, short_help=summary)(_method(cmd_name))
         return typer.main.get_command(own)
