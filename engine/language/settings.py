@@ -142,7 +142,7 @@ class ValueConfig(Section):
     becomes a critic alone, which values what the first model writes."""
     likelihood: float = Field(0.0, ge=0, lt=1)
     """Share of a critic's lessons that is right completions and real data to write (Cobbe et al. 2021,
-    section 4.2), whose likelihood then counts in its values; 0: neither."""
+    section 4.2), whose likelihood then counts in its values; 0: real data alone joins them, by `mix`."""
     steps: int = Field(600, ge=1, le=10_000_000)
     """Gradient steps of the value head that the first search needs."""
 
@@ -222,7 +222,22 @@ class TextConfig(Section):
                         yield section, name, getattr(values, name), kind
 
 
-GONE = ("guards.kl_factor", "guards.kl_start", "guards.kl_max")
+GONE = (
+    "guards.kl_factor",
+    "guards.kl_start",
+    "guards.kl_max",
+    "search.c_puct_spread",
+    "search.policy_temperature",
+    "search.noise_fraction",
+    "search.noise_alpha_total",
+    "search.noise_shaped",
+    "search.root_temperature",
+    "search.forced_playouts",
+    "search.gumbel_scale",
+    "search.lcb_deviations",
+    "search.transpositions",
+    "proposals.max_step_tokens",
+)
 """Settings of earlier versions that never had an effect."""
 
 

@@ -18,7 +18,7 @@ from engine.cli.app import run as run_command
 from engine.language.learner.filter import Example, mix
 from engine.language.model import tiny_model
 from engine.language.model.generation import generation
-from engine.language.settings import MixConfig
+from engine.language.settings import MixConfig, TextConfig
 
 __all__ = ["text_run"]
 
@@ -275,6 +275,43 @@ def test_completions_of_earlier_iterations_stay_or_go(text_run: Run) -> None:
     assert same(replaced.weights(1), accumulated.weights(1))
     assert not same(replaced.weights(2), accumulated.weights(2))
     assert accumulated.last("data/real_fraction") < replaced.last("data/real_fraction")
+
+
+SETS: dict[str, Any] = {
+    "model__demonstrations": 19,
+    "sample__temperature": 0.9,
+    "filter__per_prompt": 3,
+    "mix__real_fraction": 0.4,
+    "update__steps": 3,
+    "value__weight": 0.5,
+    "learner__beta2": 0.9,
+    "search__c_puct": 2.5,
+    "proposals__max_proposals": 3,
+    "measure__validation": 7,
+    "monitor__rare_share": 0.02,
+    "guards__cap_factor": 0.25,
+    "loop__rows": 100,
+    "seed": 4,
+}
+"""A value for each section that is none of its defaults; other tests show what each does."""
+
+
+def test_what_is_set_is_written_down(text_run: Run) -> None:
+    sections = {name for name in TextConfig.model_fields if name not in ("task", "method", "preset")}
+    assert {key.partition("__")[0] for key in SETS} == sections
+    content = text_run("alphazero", sample__samples=1, **SETS).config.model_dump()
+    for key, value in SETS.items():
+        section, _, name = key.partition("__")
+        assert (content[section][name] if name else content[section]) == value
+
+
+@pytest.mark.parametrize(
+    "change", [{"search__c_puct": 30.0}, {"search__rule": "gumbel"}, {"proposals__max_proposals": 2}]
+)
+def test_search_and_proposals_reach_what_a_run_writes(change: dict[str, Any], text_run: Run) -> None:
+    searched = {"sample__samples": 1, "sample__simulations": 12, "proposals__initial_proposals": 3}
+    usual, other = (text_run("alphazero", **searched, **more) for more in ({}, change))
+    assert [episode.steps for episode in usual.episodes] != [episode.steps for episode in other.episodes]
 
 
 @shows("loop.iterations")
