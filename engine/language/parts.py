@@ -32,7 +32,7 @@ class Progress:
 
     iteration: int = 0
     accepted: int = 0
-    """The iteration whose model counts; later ones were rejected."""
+    """The iteration whose model counts; later ones were rejected, or rolled back."""
     drift_base: int = 0
     """The iteration whose model drift is measured from; 0 the first, or with `monitor.drift_from` = "trained"
     none yet."""
