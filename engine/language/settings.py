@@ -212,14 +212,19 @@ class TextConfig(Section):
         """These settings with `layers` over them; UserError naming a bad one."""
         return build_section(type(self), merge(self.model_dump(), *layers))
 
-    def paths(self) -> Iterator[tuple[str, str, str, Named]]:
-        """(section, setting, value, what it leads to) of each path that is set."""
-        for section in type(self).model_fields:
-            values = getattr(self, section)
-            for name, field in type(values).model_fields.items() if isinstance(values, Section) else ():
-                for kind in field.metadata:
-                    if isinstance(kind, Named) and getattr(values, name):
-                        yield section, name, getattr(values, name), kind
+    def paths(self) -> dict[str, tuple[str, Named]]:
+        """What each path that is set says and leads to, by the dotted name of its setting."""
+        return dict(_paths(self, ""))
+
+
+def _paths(values: Section, prefix: str) -> Iterator[tuple[str, tuple[str, Named]]]:
+    for name, field in type(values).model_fields.items():
+        value = getattr(values, name)
+        if isinstance(value, Section):
+            yield from _paths(value, f"{prefix}{name}.")
+        for kind in field.metadata:
+            if isinstance(kind, Named) and value:
+                yield prefix + name, (value, kind)
 
 
 GONE = (

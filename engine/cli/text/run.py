@@ -41,21 +41,12 @@ def run_method(
 ) -> None:
     """Run a method on a task, or say what it would take."""
     from engine.cli.run_path import new_run, resumable, run_to_resume
-    from engine.config import merge, parse_assignments
     from engine.language.method.registry import build_text_config
     from engine.language.problem.task_registry import task_preset
-    from engine.language.settings import without_gone
-    from engine.run.settings_file import read_changes
 
     task, given_task = open_task(task_spec), task_spec
     task_spec = whole_name(task_spec)
-    filed = read_changes(Path(config_path)) if config_path else {}
-    filed = without_gone(filed, lambda line: print(f"warning: '{config_path}': {line}", file=sys.stderr))
-    written = merge(filed, parse_assignments(assignments))
-    for name, given in (("method", method), ("task", task_spec), ("preset", options.get("preset"))):
-        if given is not None and written.get(name, given) != given:
-            raise UserError(f"setting '{name}' = {written[name]!r}, but the command says {given!r}; drop it")
-    changes = merge(written, options)
+    changes = _changes(method, task_spec, config_path, assignments, options)
     if resume:
         path = run_to_resume(run)
         config = _resumed(path, method, task_spec, changes)
@@ -83,6 +74,27 @@ def run_method(
         reporter.close()
     if json:
         print_json({"run": str(path), "task": task_spec, "method": method, "result": reporter.table})
+
+
+def _changes(
+    method: str,
+    task: str,
+    config_path: str | None,
+    assignments: Sequence[str],
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Settings of the file, over them those of the line; UserError where they say another command."""
+    from engine.config import merge, parse_assignments
+    from engine.language.settings import without_gone
+    from engine.run.settings_file import read_changes
+
+    filed = read_changes(Path(config_path)) if config_path else {}
+    filed = without_gone(filed, lambda line: print(f"warning: '{config_path}': {line}", file=sys.stderr))
+    written = merge(filed, parse_assignments(assignments))
+    for name, given in (("method", method), ("task", task), ("preset", options.get("preset"))):
+        if given is not None and written.get(name, given) != given:
+            raise UserError(f"setting '{name}' = {written[name]!r}, but the command says {given!r}; drop it")
+    return merge(written, options)
 
 
 def task_name(spec: str) -> str:
@@ -178,20 +190,29 @@ def with_whole_paths(config: TextConfig) -> TextConfig:
     from engine.language.record.text_run import read_text_config
     from engine.language.settings import Named
 
-    changes: dict[str, Any] = {}
-    for section, name, value, kind in config.paths():
+    found: dict[str, str] = {}
+    for key, (value, kind) in config.paths().items():
         path, adapter = _newest_of(value) if kind is Named.MODEL else (value, "")
-        found = {name: str(Path(path).absolute())}
-        if adapter and (section, name) == ("model", "path"):
-            found["adapter"] = str(Path(adapter).absolute())
-        elif adapter:
+        if adapter and key == "model.path" and config.model.adapter:
+            raise UserError(
+                f"setting 'model.adapter' = {config.model.adapter!r}: '{value}' has an adapter of its own; "
+                "leave one of them out"
+            )
+        if adapter and key != "model.path":
             base = read_text_config(Path(value)).model.path
             raise UserError(
-                f"setting '{section}.{name}' = {value!r}: that run trains an adapter over '{base}'; "
+                f"setting '{key}' = {value!r}: that run trains an adapter over '{base}'; "
                 "give one that trains all weights, or a model's folder"
             )
-        changes = merge({section: found}, changes)
+        found |= {key: path} | ({"model.adapter": adapter} if adapter else {})
+    changes = merge({}, *(_nested(key, str(Path(path).absolute())) for key, path in found.items()))
     return config.changed(changes)
+
+
+def _nested(key: str, value: str) -> dict[str, Any]:
+    """A setting by its dotted name, as a table in tables."""
+    first, _, rest = key.partition(".")
+    return {first: _nested(rest, value) if rest else value}
 
 
 def _newest_of(path: str) -> tuple[str, str]:

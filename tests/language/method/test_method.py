@@ -173,6 +173,8 @@ def test_a_teacher_is_named_by_its_run_and_kept_by_its_folder(
         patch.setattr(text_run, "_newest_of", lambda _: ("base", "adapter"))
         other = words("taught", task, tmp_path / "other", teacher__path="teacher")
         assert "'teacher.path' = 'teacher': that run trains an adapter" in mistake(other, capsys)
+        both = trained(task, tmp_path / "other", model__path="teacher", model__adapter="mine")
+        assert "'model.adapter' = 'mine': 'teacher' has an adapter of its own" in mistake(both, capsys)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert run_command(["text", "taught", task, "--run", str(taught), "--resume", "--iterations", "2"]) == 0
