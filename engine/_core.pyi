@@ -502,13 +502,13 @@ class Pool(metaclass=_Type):
         play: PlayParams,
         *,
         seed: int,
-        slots: int,
+        games: int,
         first_id: int = 0,
         stride: int = 1,
         cache_mb: float = 64,
         checkpoint: int = 0,
     ) -> None:
-        """`slots` games side by side, 1 to 65536. InputError for a game that is over before it starts."""
+        """`games` of them side by side, 1 to 65536. InputError for a game that is over before it starts."""
     def start(self, positions: int) -> None:
         """Play until `positions` more searched moves have been made; `select` is empty from then on.
 

@@ -89,7 +89,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config: Config = build_config({"network": {"channels": 8, "blocks": 1, "head_channels": 4}, "seed": 5})
     game = load_game("connect4")
     play = _core.PlayParams(simulations=16, fast_simulations=8, max_opening_plies=2)
-    pool = _core.Pool(game, search_params(config.search, noise=True), play, seed=1, slots=8)
+    pool = _core.Pool(game, search_params(config.search, noise=True), play, seed=1, games=8)
     evaluate = UniformEvaluator()
     with Run.create(path, config) as run:
         for iteration in (1, 2, 3):

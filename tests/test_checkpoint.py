@@ -43,7 +43,7 @@ def pools(count: int = 2) -> list[_core.Pool]:
     result = []
     for index in range(count):
         play = _core.PlayParams(simulations=4)
-        pool = _core.Pool(GAME, _core.SearchParams(), play, seed=1, slots=3, first_id=index, stride=count)
+        pool = _core.Pool(GAME, _core.SearchParams(), play, seed=1, games=3, first_id=index, stride=count)
         pool.start(50)
         while requests := pool.select():
             pool.backup(requests, _core.uniform(requests))

@@ -18,7 +18,7 @@ ORDER = {
     "games/connect4": ["connect4 table", "solver"],
     "games/custom": ["custom_game", "function_game"],
     "games/go": ["board", "history notation rules", "score", "go", "go_state go_view"],
-    "search": ["settings", "node params phases", "gumbel puct request", "cache", "tree", "forest"],
+    "search": ["settings", "node params phases", "gumbel puct request", "cache", "tree", "trees"],
     "selfplay": ["record settings", "pool replay_window"],
     "bindings": [
         "exclusive interpreter",
@@ -120,7 +120,7 @@ def test_the_order_names_what_there_is() -> None:
             "games/chess/notation/fen.h",
             "chess/board includes games/chess/notation",
         ),
-        ("search/tree/x.h", "search/forest.h", "search/tree includes search/forest"),
+        ("search/tree/x.h", "search/trees.h", "search/tree includes search/trees"),
         ("search/x.h", "search/node.h", "give x a place in the order of 'search'"),
     ],
 )

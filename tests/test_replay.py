@@ -56,7 +56,7 @@ class Player:
         play = _core.PlayParams(
             simulations=8, fast_simulations=3, full_search_fraction=0.5, max_opening_plies=3
         )
-        self.pool = _core.Pool(GAME, search, play, seed=seed, slots=6)
+        self.pool = _core.Pool(GAME, search, play, seed=seed, games=6)
 
     def play(self, positions: int) -> Games:
         self.pool.start(positions)

@@ -21,29 +21,29 @@ constexpr int kMostSamples = 1 << 24;  // of one draw
 
 // A pool as Python holds it: the games and the view of their batch.
 struct PyPool : Exclusive {
-  PyPool(const Game& rules, const SearchParams& search, const PlayParams& play, std::uint64_t seed, int slots,
+  PyPool(const Game& rules, const SearchParams& search, const PlayParams& play, std::uint64_t seed, int games,
          std::int64_t first_id, std::int64_t stride, double cache_mb, std::int32_t checkpoint)
       : Exclusive("this pool is"),
         game(rules),
-        pool(rules, search, play, seed, slots, first_id, stride, cache_mb, checkpoint),
-        batches(*this, pool.forest()) {
-    pool.forest().on_poll(check_signals);
+        pool(rules, search, play, seed, games, first_id, stride, cache_mb, checkpoint),
+        requests(*this, pool.trees()) {
+    pool.trees().on_poll(check_signals);
   }
 
   py::object select(std::size_t most) {
-    RequestList* list;
+    Requests* list;
     {
       const Unlocked unlocked;
       list = &pool.select(most);
     }
-    return batches.give(*list, py::cast(this));
+    return requests.give(*list, py::cast(this));
   }
 
   py::dict stats() {
-    py::dict result = stats_dict(pool.forest().context().stats);
+    py::dict result = stats_dict(pool.trees().context().stats);
     result["positions"] = pool.positions();
-    result["games"] = pool.finished_games();
-    const Phases& phases = pool.forest().context().phases;
+    result["games"] = pool.games();
+    const Phases& phases = pool.trees().context().phases;
     result["rules_s"] = phases.rules_s;
     result["record_s"] = phases.record_s;
     result["encode_s"] = phases.encode_s;
@@ -52,7 +52,7 @@ struct PyPool : Exclusive {
 
   const Game& game;
   Pool pool;
-  Batches batches;
+  RequestsFactory requests;
 };
 
 py::dict sample(const ReplayWindow& window, const Game& game, int count, std::uint64_t seed,
@@ -116,7 +116,7 @@ void register_pool(py::module_& module) {
   pool.def(py::init<const Game&, const SearchParams&, const PlayParams&, std::uint64_t, int, std::int64_t,
                     std::int64_t, double, std::int32_t>(),
            py::arg("game"), py::arg("search"), py::arg("play"), py::kw_only(), py::arg("seed"),
-           py::arg("slots"), py::arg("first_id") = 0, py::arg("stride") = 1, py::arg("cache_mb") = 64.0,
+           py::arg("games"), py::arg("first_id") = 0, py::arg("stride") = 1, py::arg("cache_mb") = 64.0,
            py::arg("checkpoint") = 0, py::keep_alive<1, 2>())
       .def(
           "start", [](PyPool& self, std::int64_t positions) { self.pool.start(positions); },
@@ -124,7 +124,9 @@ void register_pool(py::module_& module) {
       .def("select", &PyPool::select, py::arg("most") = kNoLimit)
       .def(
           "backup",
-          [](PyPool& self, Batch& batch, const DenseReply& reply) { backup_dense(self, batch, reply); },
+          [](PyPool& self, PyRequests& requests, const DenseReply& reply) {
+            backup_dense(self, requests, reply);
+          },
           py::arg("requests"), py::arg("reply"))
       .def("take_games", [](PyPool& self) { return to_dict(self.pool.take_games()); })
       .def("snapshot", [](const PyPool& self) { return to_dict(self.pool.snapshot()); })

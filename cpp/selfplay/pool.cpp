@@ -65,11 +65,11 @@ void check(const PlayParams& play) {
 }
 
 Pool::Pool(const Game& game, const SearchParams& search, const PlayParams& play, std::uint64_t seed,
-           int slots, std::int64_t first_id, std::int64_t stride, double cache_mb, std::int32_t checkpoint)
+           int games, std::int64_t first_id, std::int64_t stride, double cache_mb, std::int32_t checkpoint)
     : game_(game),
       play_((check(play), play)),
-      forest_(&game, search, cache_mb),
-      slots_(count_of("slots", slots, kMostSlots)),
+      trees_(&game, search, cache_mb),
+      slots_(count_of("games", games, kMostSlots)),
       seed_(seed),
       next_id_(id_of("first_id", first_id)),
       stride_(static_cast<std::int64_t>(count_of("stride", stride, kMostId))),
@@ -78,7 +78,7 @@ Pool::Pool(const Game& game, const SearchParams& search, const PlayParams& play,
   if (rules_sample_->outcome())
     throw InputError("the first position of " + game.name() + " is over already; self-play needs moves");
   for (std::size_t i = 0; i < slots_.size(); ++i) {
-    forest_.add(game.initial(), std::nullopt);
+    trees_.add(game.initial(), std::nullopt);
     new_game(slots_[i]);
     set_root(i);
   }
@@ -133,14 +133,14 @@ void Pool::play_opening(GameRecord& record) const {
 
 void Pool::set_root(std::size_t index) {
   const std::unique_ptr<State> state = replayed(game_, slots_[index].record);
-  forest_.tree(index).reset(*state, plan_move(slots_[index], *state));
+  trees_.tree(index).reset(*state, plan_move(slots_[index], *state));
 }
 
 // Decides how the next move is searched. A single legal move is played without.
 NoiseSeed Pool::plan_move(Slot& slot, const State& state) {
   Random random(ply_seed(slot.record, kBudget));
   slot.full = random.uniform() < play_.full_search_fraction;
-  const bool forced = state.legal_actions(forest_.context().scratch.data()) == 1;
+  const bool forced = state.legal_actions(trees_.context().scratch.data()) == 1;
   const int simulations = slot.full ? play_.simulations : play_.fast_simulations;
   const double share = slot.shares[state.player()];
   slot.budget = forced ? 0 : static_cast<std::uint32_t>(std::max(1L, std::lround(simulations * share)));
@@ -159,39 +159,39 @@ void Pool::require_whole() const {
                    " has stopped this pool in the middle of a move; make a new one");
 }
 
-RequestList& Pool::select(std::size_t most) {
+Requests& Pool::select(std::size_t most) {
   require_whole();
-  return forest_.unless_broken([&]() -> RequestList& { return next_batch(most); });
+  return trees_.unless_broken([&]() -> Requests& { return next_batch(most); });
 }
 
-RequestList& Pool::next_batch(std::size_t most) {
-  Phases& phases = forest_.context().phases;
-  const std::uint64_t before = forest_.context().stats.simulations;
+Requests& Pool::next_batch(std::size_t most) {
+  Phases& phases = trees_.context().phases;
+  const std::uint64_t before = trees_.context().stats.simulations;
   const Instant start = now();
-  RequestList& batch =
-      forest_.gather([this](std::size_t index) { return wanted_ > 0 ? slots_[index].budget : 0; },
-                     [this](std::size_t index) { return play_move(index); }, most);
+  Requests& batch =
+      trees_.select([this](std::size_t index) { return wanted_ > 0 ? slots_[index].budget : 0; },
+                    [this](std::size_t index) { return play_move(index); }, most);
   const double seconds = seconds_since(start);
   if (!batch.empty() && phases.samples()) {
     const auto asked = static_cast<double>(batch.size());
-    const auto descents = asked + static_cast<double>(forest_.context().stats.simulations - before);
+    const auto descents = asked + static_cast<double>(trees_.context().stats.simulations - before);
     phases.add_sample(rules_seconds(batch) * descents / asked, seconds);
   }
   phases.add_walk(seconds);
-  if (wanted_ <= 0) forest_.drop_nodes();
+  if (wanted_ <= 0) trees_.drop_nodes();
   return batch;
 }
 
 // How long the rules of the batch's descents take: each is done once more from its root.
-double Pool::rules_seconds(const RequestList& batch) {
-  SearchContext& context = forest_.context();
+double Pool::rules_seconds(const Requests& batch) {
+  SearchContext& context = trees_.context();
   std::vector<std::vector<Action>> paths;
   for (const Request& request : batch) {
-    paths.push_back(forest_.tree(static_cast<std::size_t>(request.tree)).path_actions(forest_.leaf(request)));
+    paths.push_back(trees_.tree(static_cast<std::size_t>(request.tree)).path_actions(trees_.leaf(request)));
   }
   const Instant start = now();
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    const Tree& tree = forest_.tree(static_cast<std::size_t>(batch[i].tree));
+    const Tree& tree = trees_.tree(static_cast<std::size_t>(batch[i].tree));
     rules_sample_->assign(tree.root_state());
     for (const Action action : paths[i]) rules_sample_->play(action);
     if (!paths[i].empty() && context.params.proofs) rules_sample_->winning_action();
@@ -204,7 +204,7 @@ double Pool::rules_seconds(const RequestList& batch) {
 // Plays the move that the search of this slot has found; false where that is not over or not wanted.
 bool Pool::play_move(std::size_t index) {
   Slot& slot = slots_[index];
-  Tree& tree = forest_.tree(index);
+  Tree& tree = trees_.tree(index);
   if (wanted_ <= 0 || !tree.finished(slot.budget)) return false;
   change([&] { make_move(index); });
   return true;
@@ -212,11 +212,11 @@ bool Pool::play_move(std::size_t index) {
 
 void Pool::make_move(std::size_t index) {
   Slot& slot = slots_[index];
-  Tree& tree = forest_.tree(index);
-  const SecondsTimer timer(forest_.context().phases.record_s);
+  Tree& tree = trees_.tree(index);
+  const SecondsTimer timer(trees_.context().phases.record_s);
   std::vector<RootEdge> edges = tree.root_edges();
   if (edges.empty()) {
-    Action* legal = forest_.context().scratch.data();
+    Action* legal = trees_.context().scratch.data();
     legal_in_play(tree.root_state(), legal);
     edges.push_back({legal[0], 0, 1, 1, NAN, kNotProven, 1, 1});
   }
@@ -298,7 +298,7 @@ Action Pool::pick(const Slot& slot, const std::vector<RootEdge>& edges) const {
   for (const RootEdge& edge : edges) {
     if (edge.rating > best->rating) best = &edge;
   }
-  if (temperature < 0.01 || forest_.context().params.rule >= Rule::kGumbel) return best->action;
+  if (temperature < 0.01 || trees_.context().params.rule >= Rule::kGumbel) return best->action;
   float highest = 0;
   for (const RootEdge& edge : edges) highest = std::max(highest, edge.target);
   std::vector<double> weights;
@@ -321,7 +321,7 @@ void Pool::finish(Slot& slot) {
                      " games ended without one; self-play needs choices");
   }
   finished_.append(slot.record);
-  ++finished_games_;
+  ++games_;
   new_game(slot);
 }
 
@@ -346,7 +346,7 @@ void Pool::restore(const GameColumns& games, std::int64_t next_id) {
   change([&, next_id = id_of("next_id", next_id)] {
     next_id_ = next_id;
     finished_ = GameColumns{};
-    forest_.drop_nodes();
+    trees_.drop_nodes();
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       slots_[i].record = games.game(i);
       draw_shares(slots_[i]);
@@ -359,7 +359,7 @@ void Pool::new_weights(std::int32_t checkpoint, float resign_below) {
   require_range("resign_below", resign_below, -1, 1);
   checkpoint_ = checkpoint;
   resign_below_ = resign_below;
-  forest_.drop();
+  trees_.drop();
 }
 
 }  // namespace selfplay

@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "search/forest.h"
+#include "search/trees.h"
 #include "selfplay/record.h"
 
 namespace selfplay {
@@ -38,15 +38,15 @@ inline constexpr float kNeverResign = -1;
 
 class Pool {
  public:
-  Pool(const Game& game, const SearchParams& search, const PlayParams& play, std::uint64_t seed, int slots,
+  Pool(const Game& game, const SearchParams& search, const PlayParams& play, std::uint64_t seed, int games,
        std::int64_t first_id, std::int64_t stride, double cache_mb, std::int32_t checkpoint);
 
   // Play until `positions` more searched moves have been made.
   void start(std::int64_t positions);
   // Collects the next batch of `most` requests at most; empty once the moves asked for have been made, and so
   // are batches not answered by then.
-  RequestList& select(std::size_t most);
-  Forest& forest() { return forest_; }
+  Requests& select(std::size_t most);
+  Trees& trees() { return trees_; }
 
   GameColumns take_games();
   // Of games as they are between two moves.
@@ -56,7 +56,7 @@ class Pool {
   // `resign_below`: the root value below which a player gives up, from now on.
   void new_weights(std::int32_t checkpoint, float resign_below = kNeverResign);
   std::uint64_t positions() const { return positions_; }
-  std::uint64_t finished_games() const { return finished_games_; }
+  std::uint64_t games() const { return games_; }  // finished ones
 
  private:
   struct Slot {
@@ -66,8 +66,8 @@ class Pool {
     bool full = true;
   };
 
-  RequestList& next_batch(std::size_t most);
-  double rules_seconds(const RequestList& batch);
+  Requests& next_batch(std::size_t most);
+  double rules_seconds(const Requests& batch);
   void new_game(Slot& slot);
   void play_opening(GameRecord& record) const;
   void draw_shares(Slot& slot) const;
@@ -93,7 +93,7 @@ class Pool {
 
   const Game& game_;
   PlayParams play_;
-  Forest forest_;
+  Trees trees_;
   std::vector<Slot> slots_;
   std::uint64_t seed_;
   std::int64_t next_id_;
@@ -102,7 +102,7 @@ class Pool {
   float resign_below_ = kNeverResign;
   std::int64_t wanted_ = 0;
   std::uint64_t positions_ = 0;
-  std::uint64_t finished_games_ = 0;
+  std::uint64_t games_ = 0;
   int choiceless_games_ = 0;  // that ended in a row without a move to search
   bool is_whole_ = true;
   GameColumns finished_;

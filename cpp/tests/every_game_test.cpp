@@ -9,7 +9,7 @@
 #include "games/chess/chess.h"
 #include "games/connect4/connect4.h"
 #include "games/go/go.h"
-#include "search/forest.h"
+#include "search/trees.h"
 #include "selfplay/pool.h"
 #include "selfplay/replay_window.h"
 #include "tests/othello/othello.h"
@@ -54,12 +54,12 @@ std::vector<Entry> all_games() {
 }
 
 // Reads all that a request shows, and answers with equal priors and a draw.
-void answer(Forest& forest, RequestList& batch, const Game& game) {
+void answer(Trees& trees, Requests& batch, const Game& game) {
   const std::size_t rows = batch.size(), actions = static_cast<std::size_t>(game.num_actions());
   std::vector<float> planes(rows * static_cast<std::size_t>(game.planes_shape().size()));
   std::vector<std::uint8_t> legal(rows * actions);
-  forest.encode(batch, planes.data());
-  forest.legal(batch, reinterpret_cast<bool*>(legal.data()));
+  trees.encode(batch, planes.data());
+  trees.legal(batch, reinterpret_cast<bool*>(legal.data()));
   CHECK(std::all_of(planes.begin(), planes.end(), [](float value) { return std::isfinite(value); }));
   for (std::size_t row = 0; row < rows; ++row) {
     CHECK(std::count(legal.begin() + static_cast<std::ptrdiff_t>(row * actions),
@@ -68,15 +68,15 @@ void answer(Forest& forest, RequestList& batch, const Game& game) {
   std::vector<float> wdl;
   for (std::size_t row = 0; row < rows; ++row) wdl.insert(wdl.end(), {0, 1, 0});
   const std::vector<float> logits(rows * actions);
-  forest.backup(batch, wdl.data(), logits.data());
+  trees.backup(batch, wdl.data(), logits.data());
 }
 
-void search(Forest& forest, const Game& game, std::uint32_t simulations) {
+void search(Trees& trees, const Game& game, std::uint32_t simulations) {
   while (true) {
-    RequestList& batch =
-        forest.gather([=](std::size_t) { return simulations; }, [](std::size_t) { return false; });
+    Requests& batch =
+        trees.select([=](std::size_t) { return simulations; }, [](std::size_t) { return false; });
     if (batch.empty()) return;
-    answer(forest, batch, game);
+    answer(trees, batch, game);
   }
 }
 
@@ -112,15 +112,15 @@ TEST(every_game_is_searched) {
       SearchParams params;
       params.max_in_flight = cache_mb > 0 ? 1 : 3;
       params.noise_fraction = 0.25f;
-      Forest forest(game.get(), params, cache_mb);
-      for (std::uint64_t seed = 0; seed < 3; ++seed) forest.add(game->initial(), seed);
+      Trees trees(game.get(), params, cache_mb);
+      for (std::uint64_t seed = 0; seed < 3; ++seed) trees.add(game->initial(), seed);
       for (std::uint64_t ply = 1; ply < 4; ++ply) {
-        search(forest, *game, 40);
-        for (std::size_t tree = 0; tree < forest.size(); ++tree) {
-          const Action action = forest.tree(tree).best_action();
+        search(trees, *game, 40);
+        for (std::size_t tree = 0; tree < trees.size(); ++tree) {
+          const Action action = trees.tree(tree).best_action();
           CHECK(action >= 0 && action < game->num_actions());
-          CHECK(!forest.tree(tree).principal_variation(5).empty());
-          forest.tree(tree).advance(action, ply);
+          CHECK(!trees.tree(tree).principal_variation(5).empty());
+          trees.tree(tree).advance(action, ply);
         }
       }
     }
@@ -140,9 +140,9 @@ TEST(every_game_is_played_recorded_and_read_back) {
     for (int round = 0; round < 2; ++round) {
       pool.start(200);
       while (true) {
-        RequestList& batch = pool.select(2);
+        Requests& batch = pool.select(2);
         if (batch.empty()) break;
-        answer(pool.forest(), batch, *game);
+        answer(pool.trees(), batch, *game);
       }
       window.append(pool.take_games());
       const GameColumns under_way = pool.snapshot();
@@ -159,11 +159,11 @@ TEST(functions_make_the_searches_of_the_same_game_as_a_class) {
   const std::unique_ptr<Game> functions = othello::function_othello();
   std::vector<std::vector<std::uint32_t>> found;
   for (const Game* game : {static_cast<const Game*>(&plain), static_cast<const Game*>(functions.get())}) {
-    Forest forest(game, SearchParams{}, 0.5);
-    forest.add(game->parse("d3 c5 d6 e3"), std::nullopt);
-    search(forest, *game, 500);
+    Trees trees(game, SearchParams{}, 0.5);
+    trees.add(game->parse("d3 c5 d6 e3"), std::nullopt);
+    search(trees, *game, 500);
     found.emplace_back();
-    for (const RootEdge& edge : forest.tree(0).root_edges()) found.back().push_back(edge.visits);
+    for (const RootEdge& edge : trees.tree(0).root_edges()) found.back().push_back(edge.visits);
   }
   CHECK(found[0] == found[1]);
 }

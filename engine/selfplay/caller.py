@@ -54,13 +54,13 @@ class Caller:
         self.batches = 0
         self.played = 0
         """Searched moves of the play under way or the last one, a moment ago; for other threads to read."""
-        self.slots = play.games
+        self.games = play.games
         self.pool = _core.Pool(
             game,
             search_params(config.search, noise=True),
             play_params(play),
             seed=config.seed,
-            slots=play.games,
+            games=play.games,
             first_id=index,
             stride=callers,
             cache_mb=play.cache_mb,
@@ -76,7 +76,7 @@ class Caller:
         return {
             **counters,
             "batches": self.batches,
-            "batch_room": self.batches * batch_size(self.evaluator, self.slots),
+            "batch_room": self.batches * batch_size(self.evaluator, self.games),
             "play_s": seconds["play"],
             "select_s": seconds["select"] - counters["rules_s"] - counters["record_s"],
             "evaluate_s": seconds["evaluate"] - counters["encode_s"],
@@ -97,7 +97,7 @@ class Caller:
         self.played = 0
         pool.start(positions)
         select, backup = self._timed("select", pool.select), self._timed("backup", pool.backup)
-        for evaluated in exchange(select, backup, self.evaluator, self.slots):
+        for evaluated in exchange(select, backup, self.evaluator, self.games):
             if stop.is_set():
                 raise StoppedError
             if finish is not None and finish.is_set():

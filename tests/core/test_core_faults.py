@@ -157,8 +157,8 @@ def test_a_game_that_is_used_before_its_own_constructor_says_so() -> None:
         (lambda: trees_of(c_puct=np.nan), "c_puct is -?nan; give 0 to"),
         (lambda: trees_of(policy_temperature=0), "policy_temperature is 0"),
         (lambda: trees_of().select(2**32 - 1), "simulations is 4294967295"),
-        (lambda: pool_of(slots=2**31 - 1), "slots is 2147483647; give 1 to 65536"),
-        (lambda: pool_of(slots=0), "slots is 0"),
+        (lambda: pool_of(games=2**31 - 1), "games is 2147483647; give 1 to 65536"),
+        (lambda: pool_of(games=0), "games is 0"),
         (lambda: pool_of(first_id=-5), "first_id is -5"),
         (lambda: pool_of(stride=0), "stride is 0"),
         (lambda: pool_of(temperature_half_life=0), "temperature_half_life is 0"),
@@ -181,9 +181,9 @@ def trees_of(cache_mb: float = 0, **search: Any) -> _core.Trees:
     return _core.Trees(CONNECT4, _core.SearchParams(**search), cache_mb=cache_mb)
 
 
-def pool_of(slots: int = 1, first_id: int = 0, stride: int = 1, **play: Any) -> _core.Pool:
+def pool_of(games: int = 1, first_id: int = 0, stride: int = 1, **play: Any) -> _core.Pool:
     search, params = _core.SearchParams(), _core.PlayParams(**play)
-    return _core.Pool(CONNECT4, search, params, seed=1, slots=slots, first_id=first_id, stride=stride)
+    return _core.Pool(CONNECT4, search, params, seed=1, games=games, first_id=first_id, stride=stride)
 
 
 def test_requests_are_answered_where_they_came_from() -> None:

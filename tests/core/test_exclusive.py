@@ -91,7 +91,7 @@ def test_wrong_answers_of_rules_end_the_call_and_leave_the_trees_whole(
 def test_a_pool_that_stopped_in_a_move_says_so() -> None:
     game = RiggedGame()
     play = _core.PlayParams(simulations=1, fast_simulations=1, max_opening_plies=0)
-    pool = _core.Pool(game, _core.SearchParams(), play, seed=1, slots=1, cache_mb=0)
+    pool = _core.Pool(game, _core.SearchParams(), play, seed=1, games=1, cache_mb=0)
     pool.start(5)
     requests = pool.select()
     pool.backup(requests, _core.uniform(requests))  # the search is done; what follows is a move
@@ -113,7 +113,7 @@ def test_a_pool_whose_rules_failed_in_a_search_plays_on() -> None:
 
     game = RiggedGame()
     play = _core.PlayParams(simulations=8)
-    one, other = (_core.Pool(game, _core.SearchParams(), play, seed=1, slots=2, cache_mb=0) for _ in range(2))
+    one, other = (_core.Pool(game, _core.SearchParams(), play, seed=1, games=2, cache_mb=0) for _ in range(2))
     for pool in (one, other):
         pool.start(12)
     requests = one.select()
@@ -201,7 +201,7 @@ def test_two_threads_do_not_share_a_batch(waiting: Any) -> None:
 
 
 def test_two_threads_do_not_share_a_pool(waiting: Any) -> None:
-    pool = _core.Pool(WaitingGame(), _core.SearchParams(), _core.PlayParams(), seed=1, slots=2)
+    pool = _core.Pool(WaitingGame(), _core.SearchParams(), _core.PlayParams(), seed=1, games=2)
     pool.start(5)
     waiting(pool.select)
     for call in (pool.select, pool.stats, pool.snapshot, pool.take_games, lambda: pool.new_weights(1)):
@@ -210,7 +210,7 @@ def test_two_threads_do_not_share_a_pool(waiting: Any) -> None:
 
 
 def games_of(game: _core.Game, positions: int = 40) -> dict[str, Any]:
-    pool = _core.Pool(game, _core.SearchParams(), _core.PlayParams(simulations=4), seed=3, slots=3)
+    pool = _core.Pool(game, _core.SearchParams(), _core.PlayParams(simulations=4), seed=3, games=3)
     pool.start(positions)
     while requests := pool.select():
         pool.backup(requests, _core.uniform(requests))

@@ -16,7 +16,7 @@ CONNECT4 = load_game("connect4")
 
 
 def games_of(game: _core.Game, positions: int = 40) -> dict[str, Any]:
-    pool = _core.Pool(game, _core.SearchParams(), _core.PlayParams(simulations=4), seed=3, slots=3)
+    pool = _core.Pool(game, _core.SearchParams(), _core.PlayParams(simulations=4), seed=3, games=3)
     pool.start(positions)
     while requests := pool.select():
         pool.backup(requests, _core.uniform(requests))
@@ -99,7 +99,7 @@ def test_columns_may_be_views_and_wider_numbers() -> None:
 
 def test_a_restored_game_still_runs() -> None:
     games = games_of(CONNECT4)
-    pool = _core.Pool(CONNECT4, _core.SearchParams(), _core.PlayParams(), seed=1, slots=len(games["game_id"]))
+    pool = _core.Pool(CONNECT4, _core.SearchParams(), _core.PlayParams(), seed=1, games=len(games["game_id"]))
     with pytest.raises(ValueError, match="a game under way is over"):
         pool.restore(games, 50)
 

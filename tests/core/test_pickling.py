@@ -196,7 +196,7 @@ def test_what_is_tied_to_its_process_says_so(how: str) -> None:
     game = load_game("connect4")
     trees = _core.Trees(game, _core.SearchParams())
     trees.add(game.initial())
-    pool = _core.Pool(game, _core.SearchParams(), _core.PlayParams(), seed=1, slots=1)
+    pool = _core.Pool(game, _core.SearchParams(), _core.PlayParams(), seed=1, games=1)
     requests = trees.select(1)
     solver = _core.Connect4Solver(1)
     for thing in (trees, pool, requests, _core.uniform(requests), _core.ReplayWindow(game), solver):

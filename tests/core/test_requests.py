@@ -37,9 +37,9 @@ def proposed_trees(count: int = 2) -> _core.Trees:
     return trees
 
 
-def pool_of(game: _core.Game, slots: int = 2, seed: int = 1) -> _core.Pool:
+def pool_of(game: _core.Game, games: int = 2, seed: int = 1) -> _core.Pool:
     play = _core.PlayParams(simulations=8, max_opening_plies=0)
-    pool = _core.Pool(game, _core.SearchParams(), play, seed=seed, slots=slots)
+    pool = _core.Pool(game, _core.SearchParams(), play, seed=seed, games=games)
     pool.start(10)
     return pool
 

@@ -100,7 +100,7 @@ def test_it_learns_owners_and_scores() -> None:
 
 
 def random_games(game: _core.Game, positions: int) -> _core.ReplayWindow:
-    pool = _core.Pool(game, _core.SearchParams(), _core.PlayParams(simulations=4), seed=1, slots=8)
+    pool = _core.Pool(game, _core.SearchParams(), _core.PlayParams(simulations=4), seed=1, games=8)
     pool.start(positions)
     while requests := pool.select():
         pool.backup(requests, _core.uniform(requests))
@@ -141,7 +141,7 @@ def test_it_learns_and_the_average_follows(precision: str) -> None:
 def test_it_learns_from_the_replay_window() -> None:
     config = settings()
     pool = _core.Pool(
-        GAME, search_params(config.search, noise=True), _core.PlayParams(simulations=8), seed=1, slots=8
+        GAME, search_params(config.search, noise=True), _core.PlayParams(simulations=8), seed=1, games=8
     )
     pool.start(400)
     while requests := pool.select():

@@ -59,7 +59,7 @@ def test_every_simulation_ends_in_one_way() -> None:
 
 def test_transpositions_are_one_of_the_ways() -> None:
     search = _core.SearchParams(transpositions=True)
-    pool = _core.Pool(GAME, search, _core.PlayParams(simulations=60), seed=2, slots=8, cache_mb=1)
+    pool = _core.Pool(GAME, search, _core.PlayParams(simulations=60), seed=2, games=8, cache_mb=1)
     games = run(pool, 600, _core.uniform)
     ends = sum(games[name] for name in ENDS)
     assert np.array_equal(ends, games["visits"])
@@ -86,7 +86,7 @@ def quiet_pool(simulations: int, cache_mb: float = 0) -> _core.Pool:
     play = _core.PlayParams(
         simulations=simulations, max_opening_plies=0, temperature=0.0, final_temperature=0.0
     )
-    return _core.Pool(GAME, search, play, seed=1, slots=2, cache_mb=cache_mb)
+    return _core.Pool(GAME, search, play, seed=1, games=2, cache_mb=cache_mb)
 
 
 def test_small_searches_by_hand() -> None:

@@ -200,7 +200,7 @@ def test_shaped_noise_goes_to_likelier_moves() -> None:
 def test_self_play_by_gumbel_records_the_improved_policy(rule: str) -> None:
     search_by = _core.SearchParams(rule=rule, considered_actions=4)
     play = _core.PlayParams(simulations=16, temperature=1.0)
-    pool = _core.Pool(GAME, search_by, play, seed=1, slots=8)
+    pool = _core.Pool(GAME, search_by, play, seed=1, games=8)
     pool.start(300)
     while requests := pool.select():
         pool.backup(requests, even_handed(requests))

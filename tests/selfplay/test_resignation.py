@@ -181,7 +181,7 @@ def test_a_resigned_game_teaches_neither_owners_nor_score() -> None:
     game = Go(size="5x5", komi=2.5)
     search = _core.SearchParams(noise_fraction=0.25)
     play = _core.PlayParams(simulations=12, resign_holdout=0.3, resign_plies=1)
-    pool = _core.Pool(game, search, play, seed=1, slots=8)
+    pool = _core.Pool(game, search, play, seed=1, games=8)
     pool.new_weights(0, -0.3)
 
     def evaluate(requests: _core.Requests) -> _core.DenseReply:

@@ -172,7 +172,7 @@ def test_samples_are_the_positions_of_the_games() -> None:
 @pytest.mark.parametrize("game", [Go(size="4x3", komi=2.5), Othello()])
 def test_samples_foretell_owners_and_score_at_the_end(game: _core.Game) -> None:
     search, play = _core.SearchParams(), _core.PlayParams(simulations=4)
-    pool = _core.Pool(game, search, play, seed=1, slots=4)
+    pool = _core.Pool(game, search, play, seed=1, games=4)
     games = run(pool, 500, _core.uniform)
     window = _core.ReplayWindow(game)
     window.append(games)

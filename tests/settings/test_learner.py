@@ -31,7 +31,7 @@ SMALL = {
 @cache
 def window() -> _core.ReplayWindow:
     """Some hundred positions of random play, whose search thought otherwise than they ended."""
-    pool = _core.Pool(GAME, _core.SearchParams(), _core.PlayParams(simulations=4), seed=1, slots=8)
+    pool = _core.Pool(GAME, _core.SearchParams(), _core.PlayParams(simulations=4), seed=1, games=8)
     pool.start(200)
     while requests := pool.select():
         pool.backup(requests, _core.uniform(requests))

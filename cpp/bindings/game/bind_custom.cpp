@@ -20,7 +20,7 @@ Description description(std::string name, int num_actions, const std::array<int,
   Description result;
   result.name = std::move(name);
   result.num_actions = num_actions;
-  result.planes = {planes_shape[0], planes_shape[1], planes_shape[2]};
+  result.planes_shape = {planes_shape[0], planes_shape[1], planes_shape[2]};
   result.max_plies = max_plies;
   result.action_names = std::move(action_names);
   for (const auto& [cells, actions] : symmetries) result.symmetries.push_back({cells, actions});

@@ -11,16 +11,16 @@ using DenseArray = py::array_t<float, py::array::c_style>;
 constexpr int kPollGames = 64;  // playouts between two looks at signals
 
 // The game whose positions ask; ValueError where moves are proposed.
-const Game& game_of(const Batch& batch) {
-  const Game* game = batch.forest().context().game;
+const Game& game_of(const PyRequests& requests) {
+  const Game* game = requests.asking().context().game;
   if (!game) throw py::value_error("a proposed tree has no positions; answer it with a ProposalReply");
   return *game;
 }
 
-DenseReply even_answer(const Batch& batch) {
-  const auto rows = static_cast<py::ssize_t>(batch.size());
+DenseReply even_answer(const PyRequests& requests) {
+  const auto rows = static_cast<py::ssize_t>(requests.size());
   DenseArray wdl({rows, py::ssize_t{3}});
-  DenseArray logits({rows, static_cast<py::ssize_t>(game_of(batch).num_actions())});
+  DenseArray logits({rows, static_cast<py::ssize_t>(game_of(requests).num_actions())});
   float* out = wdl.mutable_data();
   for (py::ssize_t i = 0; i < rows; ++i) {
     *out++ = 0;
@@ -31,9 +31,9 @@ DenseReply even_answer(const Batch& batch) {
   return {wdl, logits};
 }
 
-DenseReply uniform(const Batch& batch) {
-  const Exclusive::Use use(batch.owner());
-  return even_answer(batch);
+DenseReply uniform(const PyRequests& requests) {
+  const Exclusive::Use use(requests.owner());
+  return even_answer(requests);
 }
 
 // Plays at random to the end; how many plies that took. InputError where it does not come.
@@ -59,18 +59,18 @@ float random_result(const State& from, State& state, std::vector<Action>& legal,
   return state.player() == from.player() ? outcome : -outcome;
 }
 
-DenseReply rollout(Batch& batch, std::uint64_t seed) {
-  const Exclusive::Use use(batch.owner());
-  const DenseReply reply = even_answer(batch);
-  Forest& forest = batch.forest();
-  if (batch.size() == 0) return reply;
+DenseReply rollout(PyRequests& requests, std::uint64_t seed) {
+  const Exclusive::Use use(requests.owner());
+  const DenseReply reply = even_answer(requests);
+  Trees& trees = requests.asking();
+  if (requests.size() == 0) return reply;
   float* wdl = const_cast<float*>(reply.wdl.data());
   const Unlocked unlocked;
-  std::vector<Action> legal(static_cast<std::size_t>(forest.context().game->num_actions()));
-  std::unique_ptr<State> scratch = forest.leaf(batch.list().front()).state->clone();
-  for (std::size_t i = 0; i < batch.size(); ++i, wdl += 3) {
+  std::vector<Action> legal(static_cast<std::size_t>(trees.context().game->num_actions()));
+  std::unique_ptr<State> scratch = trees.leaf(requests.list().front()).state->clone();
+  for (std::size_t i = 0; i < requests.size(); ++i, wdl += 3) {
     Random random(derive_seed(seed, {i}));
-    const float result = random_result(*forest.leaf(batch.list()[i]).state, *scratch, legal, random);
+    const float result = random_result(*trees.leaf(requests.list()[i]).state, *scratch, legal, random);
     wdl[0] = result > 0 ? (1 + result) / 2 : 0;
     wdl[2] = result < 0 ? (1 - result) / 2 : 0;
     wdl[1] = 1 - wdl[0] - wdl[2];
@@ -112,24 +112,24 @@ void register_seam(py::module_& module) {
   module.attr("PROPOSE") = static_cast<int>(RequestKind::kPropose);
   module.attr("VALUE") = static_cast<int>(RequestKind::kValue);
 
-  py::class_<Batch> requests(module, "Requests");
+  py::class_<PyRequests> requests(module, "Requests");
   refuse_pickling(requests);
-  requests.def("__len__", Batch::guarded<&Batch::size>())
-      .def_property_readonly("kinds", Batch::guarded<&Batch::kinds>())
-      .def_property_readonly("trees", Batch::guarded<&Batch::trees>())
-      .def_property_readonly("counts", Batch::guarded<&Batch::counts>())
-      .def_property_readonly("nodes", Batch::guarded<&Batch::nodes>())
-      .def_property_readonly("known", Batch::guarded<&Batch::known>())
-      .def_property_readonly("fruitless", Batch::guarded<&Batch::fruitless>())
-      .def_property_readonly("needs_value", Batch::guarded<&Batch::needs_value>())
-      .def("paths", Batch::guarded<&Batch::paths>())
-      .def_property_readonly("planes", Batch::guarded<&Batch::planes>())
-      .def_property_readonly("legal", Batch::guarded<&Batch::legal>())
+  requests.def("__len__", PyRequests::guarded<&PyRequests::size>())
+      .def_property_readonly("kinds", PyRequests::guarded<&PyRequests::kinds>())
+      .def_property_readonly("trees", PyRequests::guarded<&PyRequests::trees>())
+      .def_property_readonly("counts", PyRequests::guarded<&PyRequests::counts>())
+      .def_property_readonly("nodes", PyRequests::guarded<&PyRequests::nodes>())
+      .def_property_readonly("known", PyRequests::guarded<&PyRequests::known>())
+      .def_property_readonly("fruitless", PyRequests::guarded<&PyRequests::fruitless>())
+      .def_property_readonly("needs_value", PyRequests::guarded<&PyRequests::needs_value>())
+      .def("paths", PyRequests::guarded<&PyRequests::paths>())
+      .def_property_readonly("planes", PyRequests::guarded<&PyRequests::planes>())
+      .def_property_readonly("legal", PyRequests::guarded<&PyRequests::legal>())
       .def(
           "path",
-          [](const Batch& batch, std::size_t index) {
-            const Exclusive::Use use(batch.owner());
-            return batch.path(index);
+          [](const PyRequests& requests, std::size_t index) {
+            const Exclusive::Use use(requests.owner());
+            return requests.path(index);
           },
           py::arg("index"));
 

@@ -10,39 +10,39 @@ namespace {
 
 using DenseArray = py::array_t<float, py::array::c_style>;
 
-// Search trees as Python holds them: the forest and the view of its batch.
-class Trees : public Exclusive {
+// Search trees as Python holds them, and what it is given of their requests.
+class PyTrees : public Exclusive {
  public:
-  Trees(const Game* game, const SearchParams& params, std::uint64_t seed, double cache_mb)
-      : Exclusive("these trees are"), forest_(game, params, cache_mb), batches_(*this, forest_), seed_(seed) {
+  PyTrees(const Game* game, const SearchParams& params, std::uint64_t seed, double cache_mb)
+      : Exclusive("these trees are"), trees_(game, params, cache_mb), requests_(*this, trees_), seed_(seed) {
     if (!game) check_proposed(params);
-    forest_.on_poll(check_signals);
+    trees_.on_poll(check_signals);
   }
 
   std::size_t add(const State& state) {
-    if (!forest_.context().game) throw py::value_error("proposed trees are added by add_proposed");
-    const Game& game = *forest_.context().game;
+    if (!trees_.context().game) throw py::value_error("proposed trees are added by add_proposed");
+    const Game& game = *trees_.context().game;
     if (!is_same_game(state.game(), game)) {
       const bool is_like = state.game().name() == game.name();
       throw py::value_error("a position of " + state.game().name() + " in trees of " + game.name() +
                             (is_like ? ", which is another game of that name" : ""));
     }
-    forest_.add(state.clone(), noise_seed(forest_.size(), state.ply()));
-    return forest_.size() - 1;
+    trees_.add(state.clone(), noise_seed(trees_.size(), state.ply()));
+    return trees_.size() - 1;
   }
 
   std::size_t add_proposed(int player, TokenBudget tokens) {
-    if (forest_.context().game) throw py::value_error("trees of a game are added by add");
+    if (trees_.context().game) throw py::value_error("trees of a game are added by add");
     if (player != 0 && player != 1) {
       throw py::value_error("player " + std::to_string(player) + " is neither 0 nor 1");
     }
     check_tokens(tokens);
-    forest_.add_proposed(player, tokens);
-    return forest_.size() - 1;
+    trees_.add_proposed(player, tokens);
+    return trees_.size() - 1;
   }
 
   void grant(std::size_t index, TokenBudget tokens) {
-    if (forest_.context().game) throw py::value_error("trees of a game spend no tokens");
+    if (trees_.context().game) throw py::value_error("trees of a game spend no tokens");
     check_tokens(tokens);
     tree(index).grant(tokens);
   }
@@ -51,7 +51,7 @@ class Trees : public Exclusive {
   template <typename Field>
   py::array_t<std::int64_t> token_column(Field field) const {
     std::vector<std::int64_t> result;
-    for (std::size_t i = 0; i < forest_.size(); ++i) result.push_back(field(forest_.tree(i).tokens()));
+    for (std::size_t i = 0; i < trees_.size(); ++i) result.push_back(field(trees_.tree(i).tokens()));
     return to_array(result);
   }
 
@@ -62,13 +62,13 @@ class Trees : public Exclusive {
     }
     const auto limit = [=](std::size_t) { return simulations; };
     const auto idle = [](std::size_t) { return false; };
-    RequestList* list;
+    Requests* list;
     {
       const Unlocked unlocked;
-      list = endings_first ? &forest_.gather_endings_first(limit, idle, most)
-                           : &forest_.gather(limit, idle, most);
+      list =
+          endings_first ? &trees_.select_endings_first(limit, idle, most) : &trees_.select(limit, idle, most);
     }
-    return batches_.give(*list, py::cast(this));
+    return requests_.give(*list, py::cast(this));
   }
 
   void advance(std::size_t index, Action action) {
@@ -76,8 +76,8 @@ class Trees : public Exclusive {
     if (chosen.waiting()) {
       throw py::value_error("tree " + std::to_string(index) + " waits for an answer; back it up first");
     }
-    if (forest_.context().game) {
-      std::vector<Action> legal(static_cast<std::size_t>(forest_.context().game->num_actions()));
+    if (trees_.context().game) {
+      std::vector<Action> legal(static_cast<std::size_t>(trees_.context().game->num_actions()));
       legal.resize(static_cast<std::size_t>(chosen.root_state().legal_actions(legal.data())));
       if (std::find(legal.begin(), legal.end(), action) == legal.end()) {
         throw InputError("action " + std::to_string(action) + " is not legal at the root");
@@ -92,24 +92,24 @@ class Trees : public Exclusive {
   }
 
   Tree& tree(std::size_t index) {
-    if (index >= forest_.size())
-      throw py::index_error("tree " + std::to_string(index) + " of " + std::to_string(forest_.size()));
-    return forest_.tree(index);
+    if (index >= trees_.size())
+      throw py::index_error("tree " + std::to_string(index) + " of " + std::to_string(trees_.size()));
+    return trees_.tree(index);
   }
-  Forest& forest() { return forest_; }
-  const Forest& forest() const { return forest_; }
+  Trees& trees() { return trees_; }
+  const Trees& trees() const { return trees_; }
 
  private:
   void check_tokens(TokenBudget tokens) const {
     if (!tokens) return;
     if (*tokens < 0) throw py::value_error("a budget of " + std::to_string(*tokens) + " tokens is negative");
-    if (forest_.context().params.max_step_tokens < 1) {
+    if (trees_.context().params.max_step_tokens < 1) {
       throw py::value_error("a budget of tokens needs max_step_tokens, which is 0");
     }
   }
 
   NoiseSeed noise_seed(std::size_t tree, int ply) const {
-    const SearchParams& params = forest_.context().params;
+    const SearchParams& params = trees_.context().params;
     const bool is_gumbel = params.rule >= Rule::kGumbel && params.gumbel_scale > 0;
     if (params.noise_fraction <= 0 && params.root_temperature == 1 && params.forced_playouts <= 0 &&
         !is_gumbel) {
@@ -118,8 +118,8 @@ class Trees : public Exclusive {
     return derive_seed(seed_, {tree, static_cast<std::uint64_t>(ply)});
   }
 
-  Forest forest_;
-  Batches batches_;
+  Trees trees_;
+  RequestsFactory requests_;
   std::uint64_t seed_;
 };
 
@@ -131,8 +131,8 @@ py::array_t<T> edge_column(const std::vector<RootEdge>& edges, Field field) {
   return result;
 }
 
-py::dict root_dict(Trees& trees, std::size_t index) {
-  Tree& tree = trees.tree(index);
+py::dict root_dict(PyTrees& self, std::size_t index) {
+  Tree& tree = self.tree(index);
   if (!tree.has_root()) throw py::value_error("tree " + std::to_string(index) + " has not been searched");
   const Node& root = tree.root();
   const std::vector<RootEdge> edges = tree.root_edges();
@@ -153,23 +153,23 @@ py::dict root_dict(Trees& trees, std::size_t index) {
   return result;
 }
 
-py::dict columns_dict(const TreeColumns& columns) {
+py::dict dump_dict(const TreeDump& dump) {
   py::dict result;
-  result["parent"] = to_array(columns.parent);
-  result["action"] = to_array(columns.action);
-  result["depth"] = to_array(columns.depth);
-  result["player"] = to_array(columns.player);
-  result["visits"] = to_array(columns.visits);
-  result["value"] = to_array(columns.value);
-  result["raw_value"] = to_array(columns.raw_value);
-  result["ends"] = to_array(columns.ends).attr("astype")("bool");
-  result["proof"] = to_array(columns.proof);
-  result["edge_offsets"] = to_array(columns.edge_offsets);
-  result["edge_action"] = to_array(columns.edge_action);
-  result["edge_node"] = to_array(columns.edge_node);
-  result["edge_prior"] = to_array(columns.edge_prior);
-  result["edge_visits"] = to_array(columns.edge_visits);
-  result["edge_q"] = to_array(columns.edge_q);
+  result["parent"] = to_array(dump.parent);
+  result["action"] = to_array(dump.action);
+  result["depth"] = to_array(dump.depth);
+  result["player"] = to_array(dump.player);
+  result["visits"] = to_array(dump.visits);
+  result["value"] = to_array(dump.value);
+  result["raw_value"] = to_array(dump.raw_value);
+  result["ends"] = to_array(dump.ends).attr("astype")("bool");
+  result["proof"] = to_array(dump.proof);
+  result["edge_offsets"] = to_array(dump.edge_offsets);
+  result["edge_action"] = to_array(dump.edge_action);
+  result["edge_node"] = to_array(dump.edge_node);
+  result["edge_prior"] = to_array(dump.edge_prior);
+  result["edge_visits"] = to_array(dump.edge_visits);
+  result["edge_q"] = to_array(dump.edge_q);
   return result;
 }
 
@@ -180,62 +180,64 @@ void register_search(py::module_& module) {
   bind_settings(params);
   module.def("search_settings", &settings_of<SearchParams>);
 
-  py::class_<Trees> trees(module, "Trees");
+  py::class_<PyTrees> trees(module, "Trees");
   refuse_pickling(trees);
   trees
       .def(py::init<const Game*, const SearchParams&, std::uint64_t, double>(), py::arg("game").none(true),
            py::arg("params"), py::arg("seed") = 0, py::arg("cache_mb") = 0.0, py::keep_alive<1, 2>())
-      .def("add", &Trees::add, py::arg("state"), py::keep_alive<1, 2>())
-      .def("add_proposed", &Trees::add_proposed, py::arg("player") = 0, py::arg("tokens") = py::none())
-      .def("grant", &Trees::grant, py::arg("tree"), py::arg("tokens"))
+      .def("add", &PyTrees::add, py::arg("state"), py::keep_alive<1, 2>())
+      .def("add_proposed", &PyTrees::add_proposed, py::arg("player") = 0, py::arg("tokens") = py::none())
+      .def("grant", &PyTrees::grant, py::arg("tree"), py::arg("tokens"))
       .def_property_readonly(
           "tokens_spent",
-          [](const Trees& trees) {
-            return trees.token_column([](const TokenAccount& account) { return account.spent; });
+          [](const PyTrees& self) {
+            return self.token_column([](const TokenAccount& account) { return account.spent; });
           })
       .def_property_readonly("tokens_left",
-                             [](const Trees& trees) {
-                               return trees.token_column([](const TokenAccount& account) {
+                             [](const PyTrees& self) {
+                               return self.token_column([](const TokenAccount& account) {
                                  return account.budget ? *account.budget - account.spent - account.reserved
                                                        : -1;
                                });
                              })
       .def_property(
-          "max_in_flight", [](Trees& trees) { return trees.forest().context().params.max_in_flight; },
-          [](Trees& trees, int leaves) {
+          "max_in_flight", [](PyTrees& self) { return self.trees().context().params.max_in_flight; },
+          [](PyTrees& self, int leaves) {
             require_range("max_in_flight", leaves, 1, kMostInFlight);
-            trees.forest().context().params.max_in_flight = leaves;
+            self.trees().context().params.max_in_flight = leaves;
           })
-      .def("clear", [](Trees& trees) { trees.forest().clear(); })
-      .def("__len__", [](Trees& trees) { return trees.forest().size(); })
-      .def("select", &Trees::select, py::arg("simulations"), py::arg("most") = kNoLimit,
+      .def("clear", [](PyTrees& self) { self.trees().clear(); })
+      .def("__len__", [](PyTrees& self) { return self.trees().size(); })
+      .def("select", &PyTrees::select, py::arg("simulations"), py::arg("most") = kNoLimit,
            py::arg("endings_first") = false)
       .def(
           "backup",
-          [](Trees& trees, Batch& batch, const DenseReply& reply) { backup_dense(trees, batch, reply); },
+          [](PyTrees& self, PyRequests& requests, const DenseReply& reply) {
+            backup_dense(self, requests, reply);
+          },
           py::arg("requests"), py::arg("reply"))
       .def(
           "backup",
-          [](Trees& trees, Batch& batch, const ProposalReply& reply) {
-            backup_proposals(trees, batch, reply);
+          [](PyTrees& self, PyRequests& requests, const ProposalReply& reply) {
+            backup_proposals(self, requests, reply);
           },
           py::arg("requests"), py::arg("reply"))
       .def("root", &root_dict, py::arg("tree"))
       .def(
-          "best_action", [](Trees& trees, std::size_t index) { return trees.tree(index).best_action(); },
+          "best_action", [](PyTrees& self, std::size_t index) { return self.tree(index).best_action(); },
           py::arg("tree"))
       .def(
           "principal_variation",
-          [](Trees& trees, std::size_t index, int max_plies) {
-            return trees.tree(index).principal_variation(max_plies);
+          [](PyTrees& self, std::size_t index, int max_plies) {
+            return self.tree(index).principal_variation(max_plies);
           },
           py::arg("tree"), py::arg("max_plies") = 20)
       .def(
-          "dump", [](Trees& trees, std::size_t index) { return columns_dict(trees.tree(index).columns()); },
+          "dump", [](PyTrees& self, std::size_t index) { return dump_dict(self.tree(index).dump()); },
           py::arg("tree"))
-      .def("advance", &Trees::advance, py::arg("tree"), py::arg("action"))
-      .def("drop", [](Trees& trees) { trees.forest().drop(); })
-      .def("stats", [](const Trees& trees) { return stats_dict(trees.forest().context().stats); });
+      .def("advance", &PyTrees::advance, py::arg("tree"), py::arg("action"))
+      .def("drop", [](PyTrees& self) { self.trees().drop(); })
+      .def("stats", [](const PyTrees& self) { return stats_dict(self.trees().context().stats); });
 }
 
 }  // namespace selfplay

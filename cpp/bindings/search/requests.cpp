@@ -25,35 +25,35 @@ py::array_t<float> view_of(const py::array_t<float>& owner, const std::array<py:
 }
 
 template <typename T, typename Field>
-py::array_t<T> column(const Batch& batch, Field field) {
-  py::array_t<T> result(static_cast<py::ssize_t>(batch.size()));
+py::array_t<T> column(const PyRequests& requests, Field field) {
+  py::array_t<T> result(static_cast<py::ssize_t>(requests.size()));
   T* out = result.mutable_data();
-  for (const Request& request : batch.list()) *out++ = field(request);
+  for (const Request& request : requests.list()) *out++ = field(request);
   return result;
 }
 
 // Whether one request got no more moves than it asked for, at no higher cost than was set aside for them.
-void check_request(Batch& batch, std::size_t row, std::int64_t moves, const std::int32_t* tokens) {
-  Forest& forest = batch.forest();
-  const Request& request = batch.list()[row];
-  const Leaf& leaf = forest.leaf(request);
+void check_request(PyRequests& requests, std::size_t row, std::int64_t moves, const std::int32_t* tokens) {
+  Trees& trees = requests.asking();
+  const Request& request = requests.list()[row];
+  const Leaf& leaf = trees.leaf(request);
   const std::string name = "request " + std::to_string(row);
   check(moves <= leaf.count,
         name + " asked for " + std::to_string(leaf.count) + " moves and got " + std::to_string(moves));
   check(!tokens || *tokens >= 0, name + " cost a negative number of tokens");
-  if (!forest.tree(static_cast<std::size_t>(request.tree)).tokens().budget) return;
+  if (!trees.tree(static_cast<std::size_t>(request.tree)).tokens().budget) return;
   check(tokens, "a tree has a budget of tokens, and the reply does not say how many it spent");
   check(*tokens <= leaf.reserved,
         name + " may cost " + std::to_string(leaf.reserved) + " tokens and cost " + std::to_string(*tokens));
 }
 
-const RequestList kNone;
+const Requests kNone;
 
 }  // namespace
 
-const RequestList& Batch::list() const { return list_->number == number_ ? *list_ : kNone; }
+const Requests& PyRequests::list() const { return list_->number == number_ ? *list_ : kNone; }
 
-RequestList& Batch::to_answer(const Exclusive& owner) {
+Requests& PyRequests::to_answer(const Exclusive& owner) {
   const auto need = [](bool holds, const char* message) {
     if (!holds) throw InputError(message);
   };
@@ -66,56 +66,56 @@ RequestList& Batch::to_answer(const Exclusive& owner) {
   return *list_;
 }
 
-py::array Batch::kinds() const {
+py::array PyRequests::kinds() const {
   return column<std::uint8_t>(*this, [this](const Request& request) {
-    return static_cast<std::uint8_t>(forest_->leaf(request).kind);
+    return static_cast<std::uint8_t>(trees_->leaf(request).kind);
   });
 }
 
-py::array Batch::trees() const {
+py::array PyRequests::trees() const {
   return column<std::int32_t>(*this, [](const Request& request) { return request.tree; });
 }
 
-py::array Batch::counts() const {
-  return column<std::int32_t>(*this, [this](const Request& request) { return forest_->leaf(request).count; });
+py::array PyRequests::counts() const {
+  return column<std::int32_t>(*this, [this](const Request& request) { return trees_->leaf(request).count; });
 }
 
-const Node& Batch::node(const Request& request) const {
-  return forest_->tree(static_cast<std::size_t>(request.tree)).node(forest_->leaf(request).node);
+const Node& PyRequests::node(const Request& request) const {
+  return trees_->tree(static_cast<std::size_t>(request.tree)).node(trees_->leaf(request).node);
 }
 
-py::array Batch::nodes() const {
-  return column<std::int64_t>(*this, [this](const Request& request) { return forest_->leaf(request).node; });
+py::array PyRequests::nodes() const {
+  return column<std::int64_t>(*this, [this](const Request& request) { return trees_->leaf(request).node; });
 }
 
-py::array Batch::known() const {
+py::array PyRequests::known() const {
   return column<std::int32_t>(*this, [this](const Request& request) { return node(request).num_edges; });
 }
 
-py::array Batch::fruitless() const {
+py::array PyRequests::fruitless() const {
   return column<std::int32_t>(*this, [this](const Request& request) { return node(request).fruitless; });
 }
 
-py::array Batch::needs_value() const {
-  return column<bool>(*this, [this](const Request& request) { return !forest_->leaf(request).widening; });
+py::array PyRequests::needs_value() const {
+  return column<bool>(*this, [this](const Request& request) { return !trees_->leaf(request).widening; });
 }
 
-py::tuple Batch::paths() const {
+py::tuple PyRequests::paths() const {
   std::vector<std::int64_t> offsets{0};
   std::vector<Action> actions;
   for (const Request& request : list()) {
-    const Tree& tree = forest_->tree(static_cast<std::size_t>(request.tree));
-    const std::vector<Action> path = tree.path_actions(forest_->leaf(request));
+    const Tree& tree = trees_->tree(static_cast<std::size_t>(request.tree));
+    const std::vector<Action> path = tree.path_actions(trees_->leaf(request));
     actions.insert(actions.end(), path.begin(), path.end());
     offsets.push_back(static_cast<std::int64_t>(actions.size()));
   }
   return py::make_tuple(to_array(offsets), to_array(actions));
 }
 
-py::array Batch::planes() {
-  check(forest_->context().game != nullptr, "a proposed tree has no planes");
+py::array PyRequests::planes() {
+  check(trees_->context().game != nullptr, "a proposed tree has no planes");
   auto& [_, memory, view] = *buffer_;
-  const PlanesShape shape = forest_->context().game->planes_shape();
+  const PlanesShape shape = trees_->context().game->planes_shape();
   const std::array<py::ssize_t, 4> wanted{static_cast<py::ssize_t>(size()), shape.planes, shape.height,
                                           shape.width};
   if (wanted[0] == 0) return py::array_t<float>(wanted);
@@ -130,50 +130,50 @@ py::array Batch::planes() {
   float* data = memory.mutable_data();
   {
     const Unlocked unlocked;
-    const SecondsTimer timer(forest_->context().phases.encode_s);
-    forest_->encode(list(), data);
+    const SecondsTimer timer(trees_->context().phases.encode_s);
+    trees_->encode(list(), data);
   }
   encoded_ = true;
   return view;
 }
 
-py::array Batch::legal() const {
-  check(forest_->context().game != nullptr, "a proposed tree has no legal mask");
-  py::array_t<bool> mask({static_cast<int>(size()), forest_->context().game->num_actions()});
-  forest_->legal(list(), mask.mutable_data());
+py::array PyRequests::legal() const {
+  check(trees_->context().game != nullptr, "a proposed tree has no legal mask");
+  py::array_t<bool> mask({static_cast<int>(size()), trees_->context().game->num_actions()});
+  trees_->legal(list(), mask.mutable_data());
   return mask;
 }
 
-std::vector<Action> Batch::path(std::size_t index) const {
+std::vector<Action> PyRequests::path(std::size_t index) const {
   if (index >= size())
     throw py::index_error("request " + std::to_string(index) + " of " + std::to_string(size()));
   const Request& request = list()[index];
-  const Tree& tree = forest_->tree(static_cast<std::size_t>(request.tree));
-  return tree.path_actions(forest_->leaf(request));
+  const Tree& tree = trees_->tree(static_cast<std::size_t>(request.tree));
+  return tree.path_actions(trees_->leaf(request));
 }
 
-void backup_dense(const Exclusive& owner, Batch& batch, const DenseReply& reply) {
-  RequestList& list = batch.to_answer(owner);
-  Forest& forest = batch.forest();
-  const auto rows = static_cast<py::ssize_t>(batch.size());
-  check(forest.context().game != nullptr, "proposed trees take a ProposalReply");
+void backup_dense(const Exclusive& owner, PyRequests& requests, const DenseReply& reply) {
+  Requests& list = requests.to_answer(owner);
+  Trees& trees = requests.asking();
+  const auto rows = static_cast<py::ssize_t>(requests.size());
+  check(trees.context().game != nullptr, "proposed trees take a ProposalReply");
   check(is_intact(reply.wdl) && is_intact(reply.logits), "wdl or logits are no longer arrays of float32");
   check(reply.wdl.ndim() == 2 && reply.wdl.shape(0) == rows && reply.wdl.shape(1) == 3, "wdl is not [B, 3]");
   check(reply.logits.ndim() == 2 && reply.logits.shape(0) == rows &&
-            reply.logits.shape(1) == forest.context().game->num_actions(),
+            reply.logits.shape(1) == trees.context().game->num_actions(),
         "logits are not [B, A]");
   const float* wdl = reply.wdl.data();
   const float* logits = reply.logits.data();
   const Unlocked unlocked;
-  forest.backup(list, wdl, logits);
-  batch.answered();
+  trees.backup(list, wdl, logits);
+  requests.answered();
 }
 
-void backup_proposals(const Exclusive& owner, Batch& batch, const ProposalReply& reply) {
-  RequestList& list = batch.to_answer(owner);
-  Forest& forest = batch.forest();
-  const auto rows = static_cast<py::ssize_t>(batch.size());
-  check(forest.context().game == nullptr, "trees of a game take a DenseReply");
+void backup_proposals(const Exclusive& owner, PyRequests& requests, const ProposalReply& reply) {
+  Requests& list = requests.to_answer(owner);
+  Trees& trees = requests.asking();
+  const auto rows = static_cast<py::ssize_t>(requests.size());
+  check(trees.context().game == nullptr, "trees of a game take a DenseReply");
   check(is_intact(reply.wdl) && is_intact(reply.offsets) && is_intact(reply.action) &&
             is_intact(reply.prior) && is_intact(reply.player) && is_intact(reply.ends) &&
             (!reply.tokens || is_intact(*reply.tokens)) && (!reply.exact || is_intact(*reply.exact)),
@@ -197,27 +197,27 @@ void backup_proposals(const Exclusive& owner, Batch& batch, const ProposalReply&
   const std::int32_t* tokens = reply.tokens ? reply.tokens->data() : nullptr;
   for (py::ssize_t i = 0; i < rows; ++i) {
     const auto row = static_cast<std::size_t>(i);
-    check_request(batch, row, offsets[i + 1] - offsets[i], tokens ? &tokens[i] : nullptr);
+    check_request(requests, row, offsets[i + 1] - offsets[i], tokens ? &tokens[i] : nullptr);
   }
   const Proposals columns{
       0, reply.action.data(), reply.prior.data(), reply.player.data(), reply.ends.data(), false, 0};
   const bool* exact = reply.exact ? reply.exact->data() : nullptr;
   const float* wdl = reply.wdl.data();
   const Unlocked unlocked;
-  forest.backup(list, wdl, offsets, columns, tokens, exact);
-  batch.answered();
+  trees.backup(list, wdl, offsets, columns, tokens, exact);
+  requests.answered();
 }
 
-py::object Batches::give(RequestList& list, const py::handle& owner) {
+py::object RequestsFactory::give(Requests& list, const py::handle& owner) {
   auto buffer = std::find_if(buffers_.begin(), buffers_.end(),
                              [&](const PlanesBuffer& known) { return known.list == &list; });
   if (buffer == buffers_.end()) {
     buffers_.push_back({&list, {}, {}});
     buffer = std::prev(buffers_.end());
   }
-  py::object batch = py::cast(Batch(*owner_, *forest_, list, *buffer));
-  py::detail::keep_alive_impl(batch, owner);
-  return batch;
+  py::object requests = py::cast(PyRequests(*owner_, *trees_, list, *buffer));
+  py::detail::keep_alive_impl(requests, owner);
+  return requests;
 }
 
 py::dict stats_dict(const SearchStats& stats) {

@@ -1,8 +1,8 @@
-// Requests as Python sees them, and the arrays that go with a batch.
+// Requests as Python sees them, and the arrays that go with them.
 #pragma once
 
 #include "bindings/bindings.h"
-#include "search/forest.h"
+#include "search/trees.h"
 
 namespace selfplay {
 
@@ -10,17 +10,17 @@ inline constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
 // The memory of a batch's planes, which the next batch in the same list uses again.
 struct PlanesBuffer {
-  const RequestList* list;
+  const Requests* list;
   py::array_t<float> memory;
   py::array_t<float> view;  // the rows that the last batch filled
 };
 
-// A batch that a forest has given out, until it is answered or forgotten; it is empty then.
-class Batch {
+// A batch that trees have given out, until it is answered or forgotten; it is empty then.
+class PyRequests {
  public:
-  Batch(Exclusive& owner, Forest& forest, RequestList& list, PlanesBuffer& buffer)
+  PyRequests(Exclusive& owner, Trees& trees, Requests& list, PlanesBuffer& buffer)
       : owner_(&owner),
-        forest_(&forest),
+        trees_(&trees),
         list_(&list),
         buffer_(&buffer),
         number_(list.number),
@@ -30,19 +30,19 @@ class Batch {
   // theirs, so that a reply may be handed to both.
   template <auto method>
   static auto guarded() {
-    return [](Batch& batch) {
-      const Exclusive::Use use(*batch.owner_);
-      return (batch.*method)();
+    return [](PyRequests& requests) {
+      const Exclusive::Use use(*requests.owner_);
+      return (requests.*method)();
     };
   }
 
   std::size_t size() const { return list().size(); }
   Exclusive& owner() const { return *owner_; }
-  Forest& forest() const { return *forest_; }
-  const RequestList& list() const;
+  Trees& asking() const { return *trees_; }
+  const Requests& list() const;
   // Hands the list to what answers it. InputError where `owner` is not who asked, and where nothing waits for
   // an answer any more.
-  RequestList& to_answer(const Exclusive& owner);
+  Requests& to_answer(const Exclusive& owner);
   void answered() { answered_ = true; }
   py::array kinds() const;
   py::array trees() const;
@@ -60,8 +60,8 @@ class Batch {
   const Node& node(const Request& request) const;
 
   Exclusive* owner_;
-  Forest* forest_;
-  RequestList* list_;
+  Trees* trees_;
+  Requests* list_;
   PlanesBuffer* buffer_;
   std::uint64_t number_;  // of the list as long as it holds this batch
   std::size_t asked_;     // requests at first
@@ -85,13 +85,13 @@ struct ProposalReply {
   std::optional<py::array_t<bool, py::array::c_style>> exact;
 };
 
-// Hand a reply to the forest that asked, which `owner` has. InputError where `owner` waits for no answer to
-// the batch, ValueError where the reply does not fit it; nothing has changed then.
-void backup_dense(const Exclusive& owner, Batch& batch, const DenseReply& reply);
-void backup_proposals(const Exclusive& owner, Batch& batch, const ProposalReply& reply);
+// Hand a reply to the trees that asked, which `owner` has. InputError where `owner` waits for no answer to
+// the requests, ValueError where the reply does not fit it; nothing has changed then.
+void backup_dense(const Exclusive& owner, PyRequests& requests, const DenseReply& reply);
+void backup_proposals(const Exclusive& owner, PyRequests& requests, const ProposalReply& reply);
 
 template <>
-inline constexpr bool is_bound<Batch> = true;
+inline constexpr bool is_bound<PyRequests> = true;
 template <>
 inline constexpr bool is_bound<DenseReply> = true;
 template <>
@@ -99,17 +99,17 @@ inline constexpr bool is_bound<ProposalReply> = true;
 template <>
 inline constexpr bool is_bound<SearchParams> = true;
 
-// What Python is given of a forest's batches.
-class Batches {
+// Makes what Python is given of the batches of trees.
+class RequestsFactory {
  public:
-  Batches(Exclusive& owner, Forest& forest) : owner_(&owner), forest_(&forest) {}
+  RequestsFactory(Exclusive& owner, Trees& trees) : owner_(&owner), trees_(&trees) {}
 
-  // A batch that has just been selected; it keeps `owner` alive, the object in Python that has the forest.
-  py::object give(RequestList& list, const py::handle& owner);
+  // A batch that has just been selected; it keeps `owner` alive, the object in Python that has the trees.
+  py::object give(Requests& list, const py::handle& owner);
 
  private:
   Exclusive* owner_;
-  Forest* forest_;
+  Trees* trees_;
   std::deque<PlanesBuffer> buffers_;
 };
 

@@ -43,7 +43,7 @@ void check_names(const Description& game) {
 }
 
 void check(const Description& game) {
-  const PlanesShape& shape = game.planes;
+  const PlanesShape& shape = game.planes_shape;
   require(
       game.num_actions >= 1 && game.num_actions <= kMostActions, game.name,
       "num_actions is " + std::to_string(game.num_actions) + "; give 1 to " + std::to_string(kMostActions));

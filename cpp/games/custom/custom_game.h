@@ -14,7 +14,7 @@ namespace selfplay::custom {
 struct Description {
   std::string name;
   int num_actions = 0;
-  PlanesShape planes{0, 0, 0};
+  PlanesShape planes_shape{0, 0, 0};
   int max_plies = 0;
   std::vector<std::string> action_names;  // num_actions of them, no two alike, none with a space
   std::vector<Symmetry> symmetries;       // the identity first
@@ -28,7 +28,7 @@ class CustomGame : public Game {
 
   std::string name() const override { return description_.name; }
   int num_actions() const override { return description_.num_actions; }
-  PlanesShape planes_shape() const override { return description_.planes; }
+  PlanesShape planes_shape() const override { return description_.planes_shape; }
   int max_plies() const override { return description_.max_plies; }
   bool has_score() const override { return description_.has_score; }
   const std::vector<Symmetry>& symmetries() const override { return description_.symmetries; }

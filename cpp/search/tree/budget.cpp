@@ -11,8 +11,8 @@ constexpr std::int64_t kMostTokens = std::int64_t{1} << 60;
 
 }  // namespace
 
-void Tree::grant(TokenBudget more) {
-  tokens_.budget = more && tokens_.budget ? std::min(*tokens_.budget + *more, kMostTokens) : more;
+void Tree::grant(TokenBudget tokens) {
+  tokens_.budget = tokens && tokens_.budget ? std::min(*tokens_.budget + *tokens, kMostTokens) : tokens;
   out_of_tokens_ = false;
 }
 

@@ -13,7 +13,7 @@
 #include "search/params.h"
 #include "search/phases.h"
 #include "search/request.h"
-#include "search/tree/columns.h"
+#include "search/tree/dump.h"
 #include "search/tree/positions.h"
 
 namespace selfplay {
@@ -115,7 +115,7 @@ class Tree {
   const State& root_state() const { return *root_state_; }
   std::vector<RootEdge> root_edges() const;
   std::vector<Action> principal_variation(int max_plies) const;
-  TreeColumns columns() const;
+  TreeDump dump() const;
   // By the rule: most visits (most prior before any) or the best lower confidence bound, or what sequential
   // halving leaves over; the lowest action on ties. Keeps a proven result.
   Action best_action() const;
@@ -132,7 +132,7 @@ class Tree {
   bool has_root_edge(Action action) const { return root_ && child_of_root(action); }
   const TokenAccount& tokens() const { return tokens_; }
   // Lets a proposed tree spend more; nothing: without limit.
-  void grant(TokenBudget more);
+  void grant(TokenBudget tokens);
 
  private:
   void start_root();

@@ -249,7 +249,7 @@ std::unique_ptr<custom::FunctionGame> function_othello() {
   custom::Description description;
   description.name = "othello-functions";
   description.num_actions = kActions;
-  description.planes = {kPlanes, kSide, kSide};
+  description.planes_shape = {kPlanes, kSide, kSide};
   description.max_plies = kMaxPlies;
   description.has_score = true;
   for (Action action = 0; action < kActions; ++action) description.action_names.push_back(cell_name(action));

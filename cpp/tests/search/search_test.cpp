@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "games/connect4/connect4.h"
-#include "search/forest.h"
+#include "search/trees.h"
 #include "selfplay/pool.h"
 #include "selfplay/replay_window.h"
 #include "tests/test.h"
@@ -15,10 +15,10 @@ namespace {
 const connect4::Connect4 kGame;
 
 // Answers that depend on the position alone.
-void answer(Forest& forest, RequestList& batch) {
+void answer(Trees& trees, Requests& batch) {
   const std::size_t rows = batch.size(), size = static_cast<std::size_t>(kGame.planes_shape().size());
   std::vector<float> planes(rows * size), wdl(rows * 3), logits(rows * connect4::kWidth);
-  forest.encode(batch, planes.data());
+  trees.encode(batch, planes.data());
   for (std::size_t row = 0; row < rows; ++row) {
     double sum = 0;
     for (std::size_t i = 0; i < size; ++i)
@@ -31,15 +31,15 @@ void answer(Forest& forest, RequestList& batch) {
     wdl[3 * row + 1] = 0.05f;
     wdl[3 * row + 2] = 0.95f - win;
   }
-  forest.backup(batch, wdl.data(), logits.data());
+  trees.backup(batch, wdl.data(), logits.data());
 }
 
-void search(Forest& forest, std::uint32_t simulations) {
+void search(Trees& trees, std::uint32_t simulations) {
   while (true) {
-    RequestList& batch =
-        forest.gather([=](std::size_t) { return simulations; }, [](std::size_t) { return false; });
+    Requests& batch =
+        trees.select([=](std::size_t) { return simulations; }, [](std::size_t) { return false; });
     if (batch.empty()) return;
-    answer(forest, batch);
+    answer(trees, batch);
   }
 }
 
@@ -50,22 +50,22 @@ std::vector<std::uint32_t> visits(const Tree& tree) {
 }
 
 TEST(a_list_of_requests_that_is_used_again_has_another_number) {
-  Forest forest(&kGame, SearchParams{}, 0);
-  for (const char* start : {"", "4", "4435"}) forest.add(kGame.parse(start), std::nullopt);
-  const auto select = [&]() -> RequestList& {
-    return forest.gather([](std::size_t) { return 30u; }, [](std::size_t) { return false; }, 2);
+  Trees trees(&kGame, SearchParams{}, 0);
+  for (const char* start : {"", "4", "4435"}) trees.add(kGame.parse(start), std::nullopt);
+  const auto select = [&]() -> Requests& {
+    return trees.select([](std::size_t) { return 30u; }, [](std::size_t) { return false; }, 2);
   };
-  RequestList& first = select();
-  RequestList& second = select();
+  Requests& first = select();
+  Requests& second = select();
   CHECK(first.number != second.number);
   const std::uint64_t number = first.number;
-  answer(forest, first);
+  answer(trees, first);
   CHECK(first.empty());
   CHECK_EQ(first.number, number);  // as long as nothing is selected
-  RequestList& third = select();
+  Requests& third = select();
   CHECK(&third == &first);
   CHECK(third.number != number);
-  forest.drop();
+  trees.drop();
   CHECK(second.empty() && third.empty());
 }
 
@@ -83,13 +83,13 @@ TEST(edge_blocks_grow_and_keep_their_edges) {
 }
 
 TEST(many_trees_equal_single_trees) {
-  Forest together(&kGame, SearchParams{}, 1);
+  Trees together(&kGame, SearchParams{}, 1);
   for (const char* start : {"", "4", "4435", "112233", "7161"})
     together.add(kGame.parse(start), std::nullopt);
   search(together, 300);
   std::size_t index = 0;
   for (const char* start : {"", "4", "4435", "112233", "7161"}) {
-    Forest alone(&kGame, SearchParams{}, 0);
+    Trees alone(&kGame, SearchParams{}, 0);
     alone.add(kGame.parse(start), std::nullopt);
     search(alone, 300);
     CHECK(visits(alone.tree(0)) == visits(together.tree(index++)));
@@ -99,16 +99,16 @@ TEST(many_trees_equal_single_trees) {
 TEST(whole_games_with_reuse_and_leaves_in_flight) {
   SearchParams params;
   params.max_in_flight = 4;
-  Forest forest(&kGame, params, 1);
-  forest.add(kGame.initial(), 11);
+  Trees trees(&kGame, params, 1);
+  trees.add(kGame.initial(), 11);
   int plies = 0;
-  while (!forest.tree(0).root_state().outcome()) {
-    search(forest, 60);
-    const Action move = forest.tree(0).best_action();
+  while (!trees.tree(0).root_state().outcome()) {
+    search(trees, 60);
+    const Action move = trees.tree(0).best_action();
     CHECK(move >= 0);
-    const std::vector<Action> line = forest.tree(0).principal_variation(50);
+    const std::vector<Action> line = trees.tree(0).principal_variation(50);
     CHECK_EQ(line.front(), move);
-    forest.tree(0).advance(move, static_cast<std::uint64_t>(++plies));
+    trees.tree(0).advance(move, static_cast<std::uint64_t>(++plies));
   }
   CHECK(plies >= 7);
 }
@@ -118,19 +118,19 @@ TEST(whole_games_on_graphs) {
   params.transpositions = true;
   params.max_in_flight = 4;
   params.max_tree_mb = 0.05;
-  Forest forest(&kGame, params, 0);
-  for (const char* start : {"", "44"}) forest.add(kGame.parse(start), std::nullopt);
-  while (!forest.tree(0).root_state().outcome() && !forest.tree(1).root_state().outcome()) {
-    search(forest, 300);
+  Trees trees(&kGame, params, 0);
+  for (const char* start : {"", "44"}) trees.add(kGame.parse(start), std::nullopt);
+  while (!trees.tree(0).root_state().outcome() && !trees.tree(1).root_state().outcome()) {
+    search(trees, 300);
     for (std::size_t i = 0; i < 2; ++i) {
-      const TreeColumns columns = forest.tree(i).columns();
-      CHECK_EQ(columns.edge_offsets.size(), columns.visits.size() + 1);
-      CHECK(forest.tree(i).bytes() <= 52429);
-      forest.tree(i).advance(forest.tree(i).best_action(), std::nullopt);
+      const TreeDump dump = trees.tree(i).dump();
+      CHECK_EQ(dump.edge_offsets.size(), dump.visits.size() + 1);
+      CHECK(trees.tree(i).bytes() <= 52429);
+      trees.tree(i).advance(trees.tree(i).best_action(), std::nullopt);
     }
   }
-  CHECK(forest.context().stats.transpositions > 0);
-  CHECK(forest.context().stats.capped > 0);
+  CHECK(trees.context().stats.transpositions > 0);
+  CHECK(trees.context().stats.capped > 0);
 }
 
 TEST(position_tables_find_what_was_put_in) {
@@ -149,14 +149,14 @@ TEST(visits_add_up_in_every_node_budget) {
   for (const std::uint32_t simulations : {1u, 2u, 3u, 10u, 500u}) {
     SearchParams params;
     params.proofs = false;
-    Forest forest(&kGame, params, 0);
-    forest.add(kGame.initial(), std::nullopt);
-    search(forest, simulations);
+    Trees trees(&kGame, params, 0);
+    trees.add(kGame.initial(), std::nullopt);
+    search(trees, simulations);
     std::uint32_t sum = 0;
-    for (const std::uint32_t count : visits(forest.tree(0))) sum += count;
+    for (const std::uint32_t count : visits(trees.tree(0))) sum += count;
     CHECK_EQ(sum + 1, simulations);
-    CHECK_EQ(forest.tree(0).root().visits, simulations);
-    CHECK_EQ(forest.tree(0).root().in_flight, 0u);
+    CHECK_EQ(trees.tree(0).root().visits, simulations);
+    CHECK_EQ(trees.tree(0).root().in_flight, 0u);
   }
 }
 
@@ -171,9 +171,9 @@ TEST(pool_plays_records_and_the_window_decodes_them) {
   for (int round = 0; round < 3; ++round) {
     pool.start(400);
     while (true) {
-      RequestList& batch = pool.select(9);
+      Requests& batch = pool.select(9);
       if (batch.empty()) break;
-      answer(pool.forest(), batch);
+      answer(pool.trees(), batch);
     }
     window.append(pool.take_games());
     const GameColumns under_way = pool.snapshot();
@@ -201,11 +201,11 @@ TEST(proposed_trees_widen_and_take_verdicts) {
   SearchParams params;
   params.initial_proposals = 2;
   params.max_proposals = 12;
-  Forest forest(nullptr, params, 0);
-  forest.add_proposed(0, std::nullopt);
+  Trees trees(nullptr, params, 0);
+  trees.add_proposed(0, std::nullopt);
   Action next = 0;
   while (true) {
-    RequestList& batch = forest.gather([](std::size_t) { return 300u; }, [](std::size_t) { return false; });
+    Requests& batch = trees.select([](std::size_t) { return 300u; }, [](std::size_t) { return false; });
     if (batch.empty()) break;
     std::vector<float> wdl, prior;
     std::vector<std::int64_t> offsets{0};
@@ -213,7 +213,7 @@ TEST(proposed_trees_widen_and_take_verdicts) {
     std::vector<std::int8_t> player;
     std::vector<std::uint8_t> ends;
     for (const Request& request : batch) {
-      const Leaf& leaf = forest.leaf(request);
+      const Leaf& leaf = trees.leaf(request);
       const std::size_t depth = leaf.path.size();
       for (int i = 0; i < leaf.count; ++i) {
         action.push_back(next++);
@@ -226,10 +226,10 @@ TEST(proposed_trees_widen_and_take_verdicts) {
     }
     const Proposals columns{
         0, action.data(), prior.data(), player.data(), reinterpret_cast<const bool*>(ends.data()), false, 0};
-    forest.backup(batch, wdl.data(), offsets.data(), columns, nullptr, nullptr);
+    trees.backup(batch, wdl.data(), offsets.data(), columns, nullptr, nullptr);
   }
-  CHECK_EQ(forest.tree(0).root().visits, 300u);
-  CHECK_EQ(forest.tree(0).root().num_edges, 12);
+  CHECK_EQ(trees.tree(0).root().visits, 300u);
+  CHECK_EQ(trees.tree(0).root().num_edges, 12);
 }
 
 }  // namespace

@@ -11,22 +11,22 @@ bool is_judged(const Node& node) {
   return node.visits > 0 || node.proven || node.status == NodeStatus::kExpanded;
 }
 
-void append_node(TreeColumns& columns, const Node& node, bool proofs) {
+void append_node(TreeDump& dump, const Node& node, bool proofs) {
   const bool ends = node.status == NodeStatus::kEnded || node.status == NodeStatus::kUnjudged;
   const bool proven = proofs && node.proven && node.visits > 0;
-  columns.player.push_back(static_cast<std::int8_t>(node.player));
-  columns.visits.push_back(node.visits);
-  columns.value.push_back(node.visits > 0 ? node.q : NAN);
-  columns.raw_value.push_back(is_judged(node) ? 2 * node.raw_win + node.raw_draw - 1 : NAN);
-  columns.ends.push_back(ends);
-  columns.proof.push_back(static_cast<std::int8_t>(proven ? (node.q > 0) - (node.q < 0) : kNotProven));
+  dump.player.push_back(static_cast<std::int8_t>(node.player));
+  dump.visits.push_back(node.visits);
+  dump.value.push_back(node.visits > 0 ? node.q : NAN);
+  dump.raw_value.push_back(is_judged(node) ? 2 * node.raw_win + node.raw_draw - 1 : NAN);
+  dump.ends.push_back(ends);
+  dump.proof.push_back(static_cast<std::int8_t>(proven ? (node.q > 0) - (node.q < 0) : kNotProven));
 }
 
 }  // namespace
 
 // Breadth first, so that parents come before their children.
-TreeColumns Tree::columns() const {
-  TreeColumns result;
+TreeDump Tree::dump() const {
+  TreeDump result;
   result.edge_offsets.push_back(0);
   if (!root_) return result;
   std::vector<NodeRef> nodes{root_};

@@ -19,13 +19,13 @@ struct Request {
 
 // Requests that one reply answers; empty once it has, or once their trees have been forgotten. Its memory is
 // used again for others, which have another number.
-struct RequestList : std::vector<Request> {
+struct Requests : std::vector<Request> {
   std::uint64_t number = 0;
 };
 
-class Forest {
+class Trees {
  public:
-  Forest(const Game* game, const SearchParams& params, double cache_mb);
+  Trees(const Game* game, const SearchParams& params, double cache_mb);
 
   SearchContext& context() { return context_; }
   const SearchContext& context() const { return context_; }
@@ -45,28 +45,28 @@ class Forest {
   // requests have come up. Each tree is asked for its limit by `limit(index)`; `idle` may change the
   // tree and return true to go on. Earlier batches may still wait for their replies.
   template <typename Limit, typename Idle>
-  RequestList& gather(Limit limit, Idle idle, std::size_t most = std::numeric_limits<std::size_t>::max()) {
-    return unless_broken([&]() -> RequestList& { return walk(limit, idle, most); });
+  Requests& select(Limit limit, Idle idle, std::size_t most = std::numeric_limits<std::size_t>::max()) {
+    return unless_broken([&]() -> Requests& { return walk(limit, idle, most); });
   }
 
   // What a long walk calls now and then; it may throw.
   void on_poll(std::function<void()> poll) { poll_ = std::move(poll); }
 
-  // As `gather`, but batches are of one kind: as long as any tree has an ended node to be judged, those
+  // As `select`, but batches are of one kind: as long as any tree has an ended node to be judged, those
   // alone; then all else that has come up. So trees whose last descent met an end go on before the others'
   // answers.
   template <typename Limit, typename Idle>
-  RequestList& gather_endings_first(Limit limit, Idle idle,
-                                    std::size_t most = std::numeric_limits<std::size_t>::max()) {
-    return endings_first(gather(limit, idle, most - std::min(most, held_ ? held_->size() : 0)));
+  Requests& select_endings_first(Limit limit, Idle idle,
+                                 std::size_t most = std::numeric_limits<std::size_t>::max()) {
+    return endings_first(select(limit, idle, most - std::min(most, held_ ? held_->size() : 0)));
   }
 
   Leaf& leaf(const Request& request) {
     return trees_[static_cast<std::size_t>(request.tree)].leaf(request.leaf);
   }
 
-  void backup(RequestList& batch, const float* wdl, const float* logits);
-  void backup(RequestList& batch, const float* wdl, const std::int64_t* offsets, const Proposals& columns,
+  void backup(Requests& batch, const float* wdl, const float* logits);
+  void backup(Requests& batch, const float* wdl, const std::int64_t* offsets, const Proposals& columns,
               const std::int32_t* tokens, const bool* exact);
 
   // Runs a change of the trees. Where it fails on the way, as rules in Python may, no tree is left in the
@@ -82,13 +82,13 @@ class Forest {
   }
 
   // Planes [B, C, H, W] and legal mask [B, A] of a batch in canonical orientation.
-  void encode(const RequestList& batch, float* planes);
-  void legal(const RequestList& batch, bool* mask);
+  void encode(const Requests& batch, float* planes);
+  void legal(const Requests& batch, bool* mask);
 
  private:
   template <typename Limit, typename Idle>
-  RequestList& walk(Limit limit, Idle idle, std::size_t most) {
-    RequestList& batch = free_batch();
+  Requests& walk(Limit limit, Idle idle, std::size_t most) {
+    Requests& batch = free_batch();
     constexpr std::size_t kGroup = 16;  // walks under way at once: enough to hide a trip to memory
     std::size_t group[kGroup];
     std::size_t next = 0, active = 0;
@@ -112,7 +112,7 @@ class Forest {
     return batch;
   }
   // One step of one tree; false where it can go no further by itself.
-  bool step(RequestList& batch, std::size_t index, std::uint32_t simulations) {
+  bool step(Requests& batch, std::size_t index, std::uint32_t simulations) {
     Tree& tree = trees_[index];
     switch (tree.step(simulations)) {
       case Tree::Step::kDown:
@@ -126,11 +126,11 @@ class Forest {
     }
     return false;
   }
-  void answer(RequestList& batch, const float* wdl, const float* logits);
-  void answer(RequestList& batch, const float* wdl, const std::int64_t* offsets, const Proposals& columns,
+  void answer(Requests& batch, const float* wdl, const float* logits);
+  void answer(Requests& batch, const float* wdl, const std::int64_t* offsets, const Proposals& columns,
               const std::int32_t* tokens, const bool* exact);
-  RequestList& endings_first(RequestList& batch);
-  RequestList& free_batch();
+  Requests& endings_first(Requests& batch);
+  Requests& free_batch();
   void forget_batches();
   void turn(Leaf& leaf);
 
@@ -140,9 +140,9 @@ class Forest {
   std::function<void()> poll_;
   std::uint64_t rounds_ = 0;
   std::vector<Tree> trees_;
-  std::deque<RequestList> batches_;  // as many as have ever waited side by side
+  std::deque<Requests> batches_;  // as many as have ever waited side by side
   std::uint64_t batches_begun_ = 0;
-  RequestList* held_ = nullptr;  // one of those, which has not been given out yet and is not empty
+  Requests* held_ = nullptr;  // one of those, which has not been given out yet and is not empty
   std::vector<float> unturned_;
 };
 

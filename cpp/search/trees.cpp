@@ -1,11 +1,11 @@
-#include "search/forest.h"
+#include "search/trees.h"
 
 #include <cstring>
 #include <utility>
 
 namespace selfplay {
 
-Forest::Forest(const Game* game, const SearchParams& params, double cache_mb)
+Trees::Trees(const Game* game, const SearchParams& params, double cache_mb)
     : context_{game, params, EvaluationCache(game ? game->num_actions() : 1, game ? cache_mb : 0),
                {},   {},     NodeArena(params.transpositions),
                {},   {}} {
@@ -16,32 +16,32 @@ Forest::Forest(const Game* game, const SearchParams& params, double cache_mb)
   }
 }
 
-void Forest::clear() {
+void Trees::clear() {
   trees_.clear();
   forget_batches();
 }
 
-void Forest::drop() {
+void Trees::drop() {
   drop_nodes();
   context_.cache.clear();
 }
 
-void Forest::drop_nodes() {
+void Trees::drop_nodes() {
   forget_batches();
   for (Tree& tree : trees_) tree.drop();
 }
 
-RequestList& Forest::free_batch() {
+Requests& Trees::free_batch() {
   const auto free =
-      std::find_if(batches_.begin(), batches_.end(), [](const RequestList& batch) { return batch.empty(); });
-  RequestList& batch = free == batches_.end() ? batches_.emplace_back() : *free;
+      std::find_if(batches_.begin(), batches_.end(), [](const Requests& batch) { return batch.empty(); });
+  Requests& batch = free == batches_.end() ? batches_.emplace_back() : *free;
   batch.number = ++batches_begun_;
   return batch;
 }
 
 // Gives out the requests of a batch that ask for a verdict and holds the others back; where none does, all
 // that has been held.
-RequestList& Forest::endings_first(RequestList& batch) {
+Requests& Trees::endings_first(Requests& batch) {
   const auto others = std::stable_partition(batch.begin(), batch.end(), [this](const Request& request) {
     return leaf(request).kind == RequestKind::kValue;
   });
@@ -52,21 +52,21 @@ RequestList& Forest::endings_first(RequestList& batch) {
   return batch.empty() ? *std::exchange(held_, nullptr) : batch;
 }
 
-void Forest::forget_batches() {
+void Trees::forget_batches() {
   held_ = nullptr;
-  for (RequestList& batch : batches_) batch.clear();
+  for (Requests& batch : batches_) batch.clear();
 }
 
-void Forest::backup(RequestList& batch, const float* wdl, const float* logits) {
+void Trees::backup(Requests& batch, const float* wdl, const float* logits) {
   unless_broken([&] { answer(batch, wdl, logits); });
 }
 
-void Forest::backup(RequestList& batch, const float* wdl, const std::int64_t* offsets,
-                    const Proposals& columns, const std::int32_t* tokens, const bool* exact) {
+void Trees::backup(Requests& batch, const float* wdl, const std::int64_t* offsets, const Proposals& columns,
+                   const std::int32_t* tokens, const bool* exact) {
   unless_broken([&] { answer(batch, wdl, offsets, columns, tokens, exact); });
 }
 
-void Forest::answer(RequestList& batch, const float* wdl, const float* logits) {
+void Trees::answer(Requests& batch, const float* wdl, const float* logits) {
   const std::size_t num_actions = static_cast<std::size_t>(context_.game->num_actions());
   constexpr std::size_t kAhead = 4;  // the network has pushed the trees out of the caches
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -81,8 +81,8 @@ void Forest::answer(RequestList& batch, const float* wdl, const float* logits) {
   batch.clear();
 }
 
-void Forest::answer(RequestList& batch, const float* wdl, const std::int64_t* offsets,
-                    const Proposals& columns, const std::int32_t* tokens, const bool* exact) {
+void Trees::answer(Requests& batch, const float* wdl, const std::int64_t* offsets, const Proposals& columns,
+                   const std::int32_t* tokens, const bool* exact) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const Request& request = batch[i];
     const std::int64_t first = offsets[i];
@@ -99,13 +99,13 @@ void Forest::answer(RequestList& batch, const float* wdl, const std::int64_t* of
   batch.clear();
 }
 
-void Forest::turn(Leaf& leaf) {
+void Trees::turn(Leaf& leaf) {
   if (leaf.turned) return;
   leaf.canonical = leaf.state->canonical();
   leaf.turned = true;
 }
 
-void Forest::encode(const RequestList& batch, float* planes) {
+void Trees::encode(const Requests& batch, float* planes) {
   for (const Request& request : batch) {
     Leaf& waiting = leaf(request);
     turn(waiting);
@@ -114,7 +114,7 @@ void Forest::encode(const RequestList& batch, float* planes) {
   }
 }
 
-void Forest::legal(const RequestList& batch, bool* mask) {
+void Trees::legal(const Requests& batch, bool* mask) {
   const std::size_t num_actions = static_cast<std::size_t>(context_.game->num_actions());
   std::memset(mask, 0, batch.size() * num_actions);
   for (const Request& request : batch) {

@@ -9,7 +9,7 @@
 namespace selfplay {
 
 // n nodes, each after the one it was first reached from, and their E edges; values are for the node's player.
-struct TreeColumns {
+struct TreeDump {
   std::vector<std::int32_t> parent;  // where it was first reached from; -1 the root
   std::vector<std::int32_t> action;  // of the edge from there; -1 the root
   std::vector<std::int32_t> depth;
