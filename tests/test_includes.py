@@ -19,7 +19,7 @@ ORDER = {
     "games/custom": ["custom_game", "function_game"],
     "games/go": ["board", "history notation rules", "score", "go", "go_state go_view"],
     "search": ["settings", "node params phases", "gumbel puct request", "cache", "tree", "trees"],
-    "selfplay": ["record settings", "pool replay_window"],
+    "selfplay": ["columns settings", "record", "pool replay_window"],
     "bindings": [
         "exclusive interpreter",
         "bindings",
