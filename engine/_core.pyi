@@ -460,8 +460,6 @@ class Column(metaclass=_Type):
     @property
     def name(self) -> str: ...
     @property
-    def file_name(self) -> str: ...
-    @property
     def level(self) -> str:
         """What has a value each: "game", "ply", "policy" (an entry of a target), "file" (a game in files)."""
     @property
@@ -523,7 +521,10 @@ class Pool(metaclass=_Type):
     def backup(self, requests: Requests, reply: DenseReply) -> None:
         """As `Trees.backup`."""
     def take_games(self) -> dict[str, Any]:
-        """Finished games since the last call as columns (engine.selfplay.game_table), then forget them."""
+        """Finished games since the last call as columns (engine.selfplay.game_table), then forget them.
+
+        `rules` beside them is the name of their game.
+        """
     def snapshot(self) -> dict[str, Any]:
         """Games under way, in the columns of take_games."""
     def restore(self, games: dict[str, Any], next_id: int) -> None:
@@ -551,9 +552,10 @@ class ReplayWindow(metaclass=_Type):
     def append(self, games: dict[str, Any]) -> int:
         """Add a batch of games, columns as Pool.take_games gives them.
 
-        Returns how many positions with weight above zero are distinct in it (by key). Raises ValueError for
-        columns that do not fit together or a game, hold an outcome or a probability that is none, or a weight
-        below 0, TypeError for what is no array of numbers; nothing is added then.
+        Returns how many positions with weight above zero are distinct in it (by key). Raises InputError for
+        `rules` of another game, ValueError for columns that do not fit together or a game, hold an outcome or
+        a probability that is none, or a weight below 0, TypeError for what is no array of numbers; nothing is
+        added then.
         """
     def trim(self, positions: int) -> None:
         """Drop the oldest whole batches as long as at least `positions` samples remain."""

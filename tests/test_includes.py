@@ -21,7 +21,7 @@ ORDER = {
     "search": ["settings", "node params phases", "gumbel puct request", "cache", "tree", "trees"],
     "selfplay": ["columns settings", "record", "pool replay_window"],
     "bindings": [
-        "exclusive interpreter",
+        "exclusive interpreter number",
         "bindings",
         "pickling",
         "setting",

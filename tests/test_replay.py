@@ -45,7 +45,7 @@ COLUMNS = [column for column in _core.record_columns() if column.level != "file"
 
 def later_than(version: int) -> list[str]:
     """Columns that files of a format do not have."""
-    return [column.file_name for column in _core.record_columns() if column.since > version]
+    return [column.name for column in _core.record_columns() if column.since > version]
 
 
 class Player:

@@ -128,8 +128,8 @@ void register_pool(py::module_& module) {
             backup_dense(self, requests, reply);
           },
           py::arg("requests"), py::arg("reply"))
-      .def("take_games", [](PyPool& self) { return to_dict(self.pool.take_games()); })
-      .def("snapshot", [](const PyPool& self) { return to_dict(self.pool.snapshot()); })
+      .def("take_games", [](PyPool& self) { return to_dict(self.game, self.pool.take_games()); })
+      .def("snapshot", [](const PyPool& self) { return to_dict(self.game, self.pool.snapshot()); })
       .def(
           "restore",
           [](PyPool& self, const py::dict& games, std::int64_t next_id) {

@@ -1,6 +1,8 @@
 // What the registrars share: their list, and how values of our classes come out of Python's objects.
 #pragma once
 
+#include "bindings/number.h"  // first: what follows uses its casters
+
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>

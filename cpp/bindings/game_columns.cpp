@@ -33,10 +33,6 @@ py::array to_python(const std::vector<T>& values) {
 
 const char* name_of(const Column& column) { return column.given_name[0] ? column.given_name : column.member; }
 
-const char* file_name_of(const Column& column) {
-  return column.file_name[0] ? column.file_name : name_of(column);
-}
-
 // Calls visit(column, name, values) for every column that Python has in memory.
 template <typename Visit>
 void for_each_in_memory(Visit visit) {
@@ -47,8 +43,9 @@ void for_each_in_memory(Visit visit) {
 
 }  // namespace
 
-py::dict to_dict(const GameColumns& games) {
+py::dict to_dict(const Game& game, const GameColumns& games) {
   py::dict result;
+  result["rules"] = game.name();
   result["move_offsets"] = to_array(games.move_offsets);
   result["policy_offsets"] = to_array(games.policy_offsets);
   for_each_in_memory(
@@ -76,7 +73,7 @@ py::object entry(const py::dict& games, const char* name) {
 }
 
 // An array of numbers of `axes` axes, the last of them of three numbers where there are two. Whole numbers
-// come as such, and as large as fits.
+// come as such, and as large as fits; true and false as such where `T` holds those.
 template <typename T>
 std::vector<T> column(const py::dict& games, const char* name, int axes = 1) {
   const py::object given = entry(games, name);
@@ -86,7 +83,7 @@ std::vector<T> column(const py::dict& games, const char* name, int axes = 1) {
   }
   const auto array = py::reinterpret_borrow<py::array>(given);
   const char kind = array.dtype().kind();
-  const bool is_whole = kind == 'i' || kind == 'u' || kind == 'b';
+  const bool is_whole = kind == 'i' || kind == 'u' || (kind == 'b' && std::is_same_v<T, std::uint8_t>);
   if (!is_whole && (std::is_integral_v<T> || kind != 'f')) {
     throw py::type_error(std::string("column '") + name + "' is of " +
                          py::str(array.dtype()).cast<std::string>() + "; give " +
@@ -154,6 +151,14 @@ void require_offsets(const std::vector<T>& offsets, std::size_t count, std::size
   require(std::is_sorted(offsets.begin(), offsets.end()), what);
 }
 
+void require_rules(const Game& game, const py::dict& dict) {
+  if (!dict.contains("rules")) return;
+  const py::object rules = dict["rules"];
+  if (py::isinstance<py::str>(rules) && rules.cast<std::string>() == game.name()) return;
+  throw InputError("games of " + py::str(rules).cast<std::string>() + " where those of " + game.name() +
+                   " are expected");
+}
+
 GameColumns read_columns(const py::dict& dict) {
   GameColumns games;
   games.move_offsets = column<std::int64_t>(dict, "move_offsets");
@@ -165,7 +170,7 @@ GameColumns read_columns(const py::dict& dict) {
 }
 
 void require_lengths(const GameColumns& games) {
-  const std::size_t count = games.games(), plies = games.plies(), entries = games.policy_action.size();
+  const std::size_t count = games.games(), plies = games.plies(), entries = games.policy_actions.size();
   for_each_in_memory([&](const Column& column, const char*, auto values) {
     const std::size_t length = (games.*values).size();
     if (column.level == ColumnLevel::kGame) require(length == count, "one value a game");
@@ -191,9 +196,9 @@ void require_numbers(const GameColumns& games, int num_actions, Games kind) {
   for (const float weight : games.weight) {
     if (!(weight >= 0 && weight <= kMostWeight)) refuse("a weight is " + shown(weight));
   }
-  for (const Action action : games.policy_action)
-    require(action >= 0 && action < num_actions, "policy_action");
-  for (const float probability : games.policy_prob) {
+  for (const Action action : games.policy_actions)
+    require(action >= 0 && action < num_actions, "policy_actions");
+  for (const float probability : games.policy_probs) {
     if (!(probability >= 0 && probability <= kMostProbability)) {
       refuse("a policy's probability is " + shown(probability));
     }
@@ -221,6 +226,7 @@ void replay(const Game& game, GameColumns& games, Games kind, std::unordered_set
 
 GameColumns games_from(const Game& game, const py::dict& dict, Games kind,
                        std::unordered_set<std::uint64_t>* sampled) {
+  require_rules(game, dict);
   GameColumns games = read_columns(dict);
   require_lengths(games);
   require_numbers(games, game.num_actions(), kind);
@@ -245,7 +251,6 @@ py::object before_of(const Column& column) {
 void register_columns(py::module_& module) {
   py::class_<Column>(module, "Column")
       .def_property_readonly("name", &name_of)
-      .def_property_readonly("file_name", &file_name_of)
       .def_property_readonly("level",
                              [](const Column& column) { return kLevels[static_cast<int>(column.level)]; })
       .def_readonly("dtype", &Column::dtype)

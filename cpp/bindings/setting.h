@@ -49,6 +49,10 @@ void bind_settings(py::class_<Params>& bound) {
       return;
     } else if constexpr (std::is_enum_v<std::remove_reference_t<decltype(std::declval<Params>().*field)>>) {
       bind_choice(bound, setting.name, field);
+    } else if constexpr (std::is_same_v<Field, bool Params::*>) {
+      bound.def_property(
+          setting.name, [field](const Params& params) { return params.*field; },
+          [field](Params& params, Switch value) { params.*field = value; });
     } else {
       bound.def_readwrite(setting.name, field);
     }

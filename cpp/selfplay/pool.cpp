@@ -264,8 +264,8 @@ PlyRecord Pool::ply_record(const Slot& slot, const Tree& tree, const std::vector
   double kl = 0;
   for (const RootEdge& edge : edges) {
     if (edge.target <= 0) continue;
-    ply.policy_action.push_back(edge.action);
-    ply.policy_prob.push_back(edge.target);
+    ply.policy_actions.push_back(edge.action);
+    ply.policy_probs.push_back(edge.target);
     kl += edge.target * std::log(edge.target / std::max(edge.raw_prior, 1e-12f));
   }
   ply.kl = static_cast<float>(kl);

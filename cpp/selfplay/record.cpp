@@ -9,7 +9,7 @@ void GameColumns::append(const GameRecord& game) {
 #define PLY_COLUMN(TYPE, NAME, ...) NAME.push_back(ply.NAME);
 #define POLICY_COLUMN(TYPE, NAME, ...) NAME.insert(NAME.end(), ply.NAME.begin(), ply.NAME.end());
 #include "selfplay/columns.def"
-    policy_offsets.push_back(static_cast<std::int64_t>(policy_action.size()));
+    policy_offsets.push_back(static_cast<std::int64_t>(policy_actions.size()));
   }
   move_offsets.push_back(static_cast<std::int64_t>(plies()));
 }

@@ -16,11 +16,10 @@ enum class ColumnLevel { kFile, kGame, kPly, kPolicy };
 
 // What the table says of a column, beside its type and name.
 struct Column {
-  const char* member = "";  // its name in GameColumns, and in Python unless there is another
+  const char* member = "";  // its name in GameColumns, and everywhere unless there is another
   ColumnLevel level = ColumnLevel::kGame;
   const char* dtype = "";          // of NumPy, or text, texts or wdl
-  const char* given_name = "";     // in Python
-  const char* file_name = "";      // in files, unless that is the name in Python
+  const char* given_name = "";     // in Python and in files
   int since = 1;                   // version of the files that has it first
   std::optional<double> before{};  // in older files
   bool is_nullable = false;        // null in files where it is NaN

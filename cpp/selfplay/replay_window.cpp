@@ -76,7 +76,7 @@ void ReplayWindow::decode(const Batch& batch, std::size_t ply, int symmetry, flo
   std::fill_n(policy, num_actions, 0.0f);
   for (auto p = static_cast<std::size_t>(games.policy_offsets[ply]);
        p < static_cast<std::size_t>(games.policy_offsets[ply + 1]); ++p) {
-    policy[turned[static_cast<std::size_t>(games.policy_action[p])]] = games.policy_prob[p];
+    policy[turned[static_cast<std::size_t>(games.policy_actions[p])]] = games.policy_probs[p];
   }
   bool* legal = out.legal + row * num_actions;
   std::fill_n(legal, num_actions, false);

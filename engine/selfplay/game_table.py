@@ -5,7 +5,8 @@ memory games travel as a dict of arrays, an entry a game (G), a ply (M) or an en
 
     a game: start list of str [G], others arrays [G] (outcome NaN while under way), move_offsets int64 [G + 1]
     a ply: arrays [M], root_wdl and raw_wdl float32 [M, 3], policy_offsets int64 [M + 1]
-    a target: policy_action int32 [P], policy_prob float32 [P]
+    a target: policy_actions int32 [P], policy_probs float32 [P]
+    rules: the name of the game with its options, where all are of one; others refuse them then
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def _field(column: _core.Column) -> pa.Field:
     kind = _value_type(column)
     for _ in range(_DEPTHS[column.level]):
         kind = pa.list_(kind)
-    return described(column.file_name, kind, column.does, column.is_nullable)
+    return described(column.name, kind, column.does, column.is_nullable)
 
 
 GAME_SCHEMA = pa.schema([_field(column) for column in _FILE_COLUMNS])
@@ -76,7 +77,7 @@ def num_positions(games: Games) -> int:
 
 def join_games(batches: Sequence[Games]) -> Games:
     """One batch of games after another as a single one."""
-    result: Games = {}
+    result = _rules_of({games["rules"] for games in batches if "rules" in games})
     for column in _COLUMNS:
         parts = [games[column.name] for games in batches]
         if column.dtype == "text":
@@ -114,7 +115,7 @@ def to_table(games: Games, rules: str) -> pa.Table:
         values = _to_arrow(column, games[column.name])
         for starts in offsets.get(column.level, []):
             values = pa.ListArray.from_arrays(starts, values)
-        columns[column.file_name] = values
+        columns[column.name] = values
     return pa.table([columns[name] for name in GAME_SCHEMA.names], schema=GAME_SCHEMA)
 
 
@@ -127,13 +128,13 @@ def _to_arrow(column: _core.Column, values: Any) -> pa.Array:
 
 def from_table(table: pa.Table) -> Games:
     """A table of GAME_SCHEMA to columns; raise ValueError where lists of a game differ in length."""
-    result: Games = {}
+    result = _rules_of(set(_array(table["rules"]).to_pylist()))
     for column in _COLUMNS:
-        chunks = table[column.file_name]
+        chunks = table[column.name]
         values = chunks.combine_chunks().fill_null(float("nan")) if column.is_nullable else _array(chunks)
         for name in ("move_offsets", "policy_offsets")[: _DEPTHS[column.level]]:
             values, offsets = _unnest(values)
-            _require_same(offsets, result.setdefault(name, offsets), column.file_name)
+            _require_same(offsets, result.setdefault(name, offsets), column.name)
         result[column.name] = _from_arrow(column, values)
     return result
 
@@ -166,7 +167,7 @@ def _completed(table: pa.Table) -> pa.Table:
     """With what stands for the columns that an older file lacks."""
     alike = {"file": "game_id", "game": "game_id", "ply": "moves", "policy": "policy_actions"}
     for column in _FILE_COLUMNS:
-        if column.file_name in table.column_names:
+        if column.name in table.column_names:
             continue
         there, starts = _array(table[alike[column.level]]), []
         for _ in range(_DEPTHS[column.level]):
@@ -183,10 +184,16 @@ def _slice_games(games: Games, first: int, last: int) -> Games:
     m = slice(int(games["move_offsets"][first]), int(games["move_offsets"][last]))
     p = slice(int(games["policy_offsets"][m.start]), int(games["policy_offsets"][m.stop]))
     part = {"game": slice(first, last), "ply": m, "policy": p}
-    result: Games = {column.name: games[column.name][part[column.level]] for column in _COLUMNS}
+    result = {column.name: games[column.name][part[column.level]] for column in _COLUMNS}
+    result |= {name: games[name] for name in ("rules",) if name in games}
     result["move_offsets"] = games["move_offsets"][first : last + 1] - m.start
     result["policy_offsets"] = games["policy_offsets"][m.start : m.stop + 1] - p.start
     return result
+
+
+def _rules_of(names: set[str]) -> Games:
+    """The game that all are of, where it is known to be one."""
+    return {"rules": names.pop()} if len(names) == 1 else {}
 
 
 def _array(column: pa.ChunkedArray) -> pa.Array:

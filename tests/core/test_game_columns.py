@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine import _core
+from engine.errors import InputError
 from engine.game.python_game import PythonGame
 from engine.registry import load_game
 from games.tictactoe import TicTacToe
@@ -31,10 +32,10 @@ def games_of(game: _core.Game, positions: int = 40) -> dict[str, Any]:
         ("outcome", -np.inf, "the outcome of a game is -inf"),
         ("weight", -1.0, "a weight is -1"),
         ("weight", np.inf, "a weight is inf"),
-        ("policy_prob", 5.0, "a policy's probability is 5"),
-        ("policy_prob", np.nan, "a policy's probability is nan"),
-        ("policy_action", 7, "policy_action"),
-        ("policy_action", -1, "policy_action"),
+        ("policy_probs", 5.0, "a policy's probability is 5"),
+        ("policy_probs", np.nan, "a policy's probability is nan"),
+        ("policy_actions", 7, "policy_actions"),
+        ("policy_actions", -1, "policy_actions"),
         ("moves", 7, "a move is illegal"),
         ("moves", -1, "a move is illegal"),
         ("move_offsets", -4, "move_offsets"),
@@ -88,7 +89,7 @@ def test_columns_may_be_views_and_wider_numbers() -> None:
     games = games_of(CONNECT4)
     window = _core.ReplayWindow(CONNECT4)
     wide = {
-        name: values if name == "start" else np.repeat(values, 2, axis=0)[::2]
+        name: values if name in ("rules", "start") else np.repeat(values, 2, axis=0)[::2]
         for name, values in games.items()
     }
     wide["moves"] = wide["moves"].astype(np.int64)
@@ -121,14 +122,14 @@ def test_every_column_tells_something() -> None:
     seen: dict[str, set[str]] = {column.name: set() for column in _core.record_columns()}
     for game, search, play in kinds:
         params = _core.PlayParams(**{"simulations": 24, "fast_simulations": 6, "resign_plies": 1, **play})
-        pool = _core.Pool(game, _core.SearchParams(**search), params, seed=3, slots=8, cache_mb=1)
+        pool = _core.Pool(game, _core.SearchParams(**search), params, seed=3, games=8, cache_mb=1)
         for checkpoint in (1, 2):
             pool.new_weights(checkpoint, 0.2)
             pool.start(150)
             while requests := pool.select():
                 pool.backup(requests, _core.uniform(requests))
             for games in (pool.take_games(), pool.snapshot()):
-                for name in seen.keys() & games.keys():
+                for name in seen.keys() & (games.keys() - {"rules"}):
                     seen[name].update(map(str, games[name]))
     alike = [name for name, values in seen.items() if len(values) == 1]
     assert alike == ["start"]
@@ -138,8 +139,12 @@ def test_every_column_tells_something() -> None:
 def test_a_dict_has_the_columns_and_their_types() -> None:
     games = games_of(CONNECT4)
     columns = [column for column in _core.record_columns() if column.level != "file"]
-    assert set(games) == {column.name for column in columns} | {"move_offsets", "policy_offsets"}
-    lengths = {"game": len(games["game_id"]), "ply": len(games["moves"]), "policy": len(games["policy_prob"])}
+    assert set(games) == {column.name for column in columns} | {"move_offsets", "policy_offsets", "rules"}
+    lengths = {
+        "game": len(games["game_id"]),
+        "ply": len(games["moves"]),
+        "policy": len(games["policy_probs"]),
+    }
     for column in columns:
         assert len(games[column.name]) == lengths[column.level]
         if column.dtype == "wdl":
@@ -159,3 +164,40 @@ def test_a_column_that_is_missing_is_named_but_one_that_the_rules_tell(name: str
         return
     with pytest.raises(ValueError, match=f"games have no column '{name}'"):
         window.append(games)
+
+
+@pytest.mark.parametrize(
+    ("played", "other"),
+    [
+        ("go:size=3", "go:size=3,komi=0.5"),
+        ("go:size=3", "go:size=3,max_plies=20"),
+        ("chess", "chess:draws=fide"),
+        ("chess", "chess960"),
+        ("connect4", "tictactoe"),
+    ],
+)
+def test_games_of_another_game_are_refused_by_name(played: str, other: str) -> None:
+    game, wrong = load_game(played), load_game(other)
+    games, window = games_of(game), _core.ReplayWindow(wrong)
+    assert games["rules"] == game.name
+    message = f"^games of {game.name} where those of {wrong.name} are expected"
+    with pytest.raises(InputError, match=message):
+        window.append(games)
+    assert (window.positions, window.games) == (0, 0)
+    pools = [
+        _core.Pool(each, _core.SearchParams(), _core.PlayParams(), seed=1, games=2) for each in (game, wrong)
+    ]
+    before = pools[1].snapshot()
+    with pytest.raises(InputError, match=message):
+        pools[1].restore(pools[0].snapshot(), 5)
+    assert repr(pools[1].snapshot()) == repr(before)
+    assert pools[1].next_id == 2
+    del games["rules"]  # as from a file, which has told
+    _core.ReplayWindow(game).append(games)
+
+
+@pytest.mark.parametrize("column", ["moves", "visits", "weight", "checkpoint"])
+def test_switches_are_no_numbers(column: str) -> None:
+    games = games_of(CONNECT4)
+    with pytest.raises(TypeError, match=f"'{column}' is of bool; give"):
+        _core.ReplayWindow(CONNECT4).append(games | {column: np.ones(len(games["moves"]), np.bool_)})

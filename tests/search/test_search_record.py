@@ -117,7 +117,7 @@ def test_reused_visits_are_those_of_the_move_played() -> None:
     for first, last in zip(games["move_offsets"], games["move_offsets"][1:], strict=False):
         for ply in range(first, last - 1):
             entries = slice(games["policy_offsets"][ply], games["policy_offsets"][ply + 1])
-            probs = dict(zip(games["policy_action"][entries], games["policy_prob"][entries], strict=True))
+            probs = dict(zip(games["policy_actions"][entries], games["policy_probs"][entries], strict=True))
             # All visits of a root but the one that evaluated it went to its moves.
             total = games["reused_visits"][ply] + games["visits"][ply] - 1
             assert games["reused_visits"][ply + 1] == pytest.approx(

@@ -208,7 +208,7 @@ def test_self_play_by_gumbel_records_the_improved_policy(rule: str) -> None:
     assert len(games["game_id"]) > 3
     lengths = np.diff(games["policy_offsets"])
     searched_plies = np.flatnonzero(games["weight"] > 0)
-    shares = [games["policy_prob"][games["policy_offsets"][ply] :][: lengths[ply]] for ply in searched_plies]
+    shares = [games["policy_probs"][games["policy_offsets"][ply] :][: lengths[ply]] for ply in searched_plies]
     assert [share.sum() for share in shares] == pytest.approx([1] * len(shares), abs=1e-4)
     assert lengths[searched_plies].mean() > 4  # moves that were not visited have their share, too
     assert len({tuple(games["moves"][a : a + 8]) for a in games["move_offsets"][:-1]}) > 1

@@ -64,10 +64,10 @@ def test_records_hold_together() -> None:
                 assert share.start == share.stop
                 assert games["weight"][ply] == 0
             else:
-                actions = games["policy_action"][share].tolist()
+                actions = games["policy_actions"][share].tolist()
                 assert set(actions) <= set(state.legal_actions())
                 assert games["moves"][ply] in actions
-                assert games["policy_prob"][share].sum() == pytest.approx(1, abs=1e-5)
+                assert games["policy_probs"][share].sum() == pytest.approx(1, abs=1e-5)
                 known = games["root_wdl"][ply].sum()
                 assert known == pytest.approx(1, abs=1e-4) or (known == 0 and games["visits"][ply] == 0)
                 assert games["weight"][ply] == float(games["full_search"][ply])
@@ -106,7 +106,7 @@ def test_no_temperature_and_no_opening_plays_the_most_visited_move() -> None:
     games = run(make_pool(4, max_opening_plies=0, temperature=0.0, final_temperature=0.0), 200)
     for ply, move in enumerate(games["moves"].tolist()):
         share = slice(games["policy_offsets"][ply], games["policy_offsets"][ply + 1])
-        best = games["policy_action"][share][np.argmax(games["policy_prob"][share])]
+        best = games["policy_actions"][share][np.argmax(games["policy_probs"][share])]
         assert move == best
 
 
@@ -155,7 +155,7 @@ def test_samples_are_the_positions_of_the_games() -> None:
             state.play(move)
         planes, policy = state.encode(), np.zeros(7, np.float32)
         share = slice(games["policy_offsets"][ply], games["policy_offsets"][ply + 1])
-        policy[games["policy_action"][share]] = games["policy_prob"][share]
+        policy[games["policy_actions"][share]] = games["policy_probs"][share]
         legal = np.zeros(7, bool)
         legal[state.legal_actions()] = True
         drawn = tuple(batch[name][row].tolist() for name in ("planes", "policy", "legal"))

@@ -129,7 +129,7 @@ def test_one_visit_a_move_is_enough(tmp_path: Path) -> None:
     searched = games["budget"] > 0
     assert set(games["budget"][searched].tolist()) == {1, 2}
     assert set(games["visits"][searched].tolist()) <= {0, 1, 2}
-    sums = np.add.reduceat(games["policy_prob"], games["policy_offsets"][:-1][searched])
+    sums = np.add.reduceat(games["policy_probs"], games["policy_offsets"][:-1][searched])
     assert sums == pytest.approx(np.ones(searched.sum()), abs=1e-5)
 
 
@@ -178,7 +178,7 @@ def test_its_games_go_on_with_even_priors_until_then(what: str) -> None:
         pool.backup(requests, answer_with(*BAD[what])(requests))
     played = pool.snapshot()
     assert pool.stats()["bad_replies"] == 4
-    assert played["policy_prob"].tolist() == pytest.approx([1 / 7] * 28)
+    assert played["policy_probs"].tolist() == pytest.approx([1 / 7] * 28)
     assert played["raw_wdl"].tolist() == [[0, 1, 0]] * 4
 
 

@@ -76,7 +76,7 @@ def _ranks(**play: float) -> list[np.ndarray]:
     shares = []
     for ply, move in enumerate(games["moves"].tolist()):
         part = slice(games["policy_offsets"][ply], games["policy_offsets"][ply + 1])
-        probs = dict(zip(games["policy_action"][part].tolist(), games["policy_prob"][part], strict=True))
+        probs = dict(zip(games["policy_actions"][part].tolist(), games["policy_probs"][part], strict=True))
         shares.append(probs[move] / max(probs.values()))
     return np.split(np.array(shares), games["move_offsets"][1:-1])
 

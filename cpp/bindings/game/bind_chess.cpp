@@ -33,7 +33,7 @@ void register_chess(py::module_& module) {
   py::class_<ChessState, State>(module, "ChessState")
       .def(
           "fen",
-          [](const ChessState& state, bool shredder) {
+          [](const ChessState& state, Switch shredder) {
             return state.fen(shredder ? chess::CastlingLetters::kShredder : chess::CastlingLetters::kXFen);
           },
           py::arg("shredder") = false)

@@ -92,7 +92,7 @@ void register_custom(py::module_& module) {
   py::class_<PythonGame, custom::CustomGame>(module, "PythonGame")
       .def(py::init([](std::string name, int num_actions, const std::array<int, 3>& planes_shape,
                        int max_plies, std::vector<std::string> action_names, const Symmetries& symmetries,
-                       bool has_score, py::object start) {
+                       Switch has_score, py::object start) {
              return std::make_unique<PythonGame>(
                  description(std::move(name), num_actions, planes_shape, max_plies, std::move(action_names),
                              symmetries, has_score),
@@ -104,7 +104,7 @@ void register_custom(py::module_& module) {
   py::class_<FunctionGame, custom::CustomGame>(module, "FunctionGame")
       .def(py::init([](std::string name, int num_actions, const std::array<int, 3>& planes_shape,
                        int max_plies, std::vector<std::string> action_names, const Symmetries& symmetries,
-                       bool has_score, int state_bytes, const py::dict& addresses, const py::object& text) {
+                       Switch has_score, int state_bytes, const py::dict& addresses, const py::object& text) {
              return std::make_unique<FunctionGame>(
                  description(std::move(name), num_actions, planes_shape, max_plies, std::move(action_names),
                              symmetries, has_score),

@@ -115,11 +115,7 @@ py::array_t<T> table(const std::vector<Symmetry>& symmetries, std::vector<T> Sym
   return result;
 }
 
-}  // namespace
-
-void register_game(py::module_& module) {
-  py::register_exception<InputError>(module, "InputError", PyExc_ValueError);
-
+void register_states(py::module_& module) {
   py::class_<State> states(module, "State");
   define_pickling(states);
   states.def("player", &State::player)
@@ -146,7 +142,9 @@ void register_game(py::module_& module) {
       .def("text", &State::text)
       .def("action_text", &action_text, py::arg("action"))
       .def("parse_action", &State::parse_action, py::arg("text"));
+}
 
+void register_games(py::module_& module) {
   py::class_<Game> games(module, "Game", py::dynamic_attr());
   define_pickling(games);
   games.def_property_readonly("name", &Game::name)
@@ -168,7 +166,14 @@ void register_game(py::module_& module) {
           [](const Game& game, const std::string& position) { return with_game(game, game.parse(position)); },
           py::arg("position"))
       .def("replay", &replay, py::arg("start"), py::arg("moves"));
+}
 
+}  // namespace
+
+void register_game(py::module_& module) {
+  py::register_exception<InputError>(module, "InputError", PyExc_ValueError);
+  register_states(module);
+  register_games(module);
   py::class_<connect4::Connect4, Game>(module, "Connect4").def(py::init<>());
 }
 

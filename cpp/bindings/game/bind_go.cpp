@@ -29,7 +29,7 @@ std::vector<int> handicap_points(const go::Geometry& geometry, const std::string
 }
 
 std::unique_ptr<Go> make_go(int columns, int rows, const std::string& rules, std::optional<std::string> ko,
-                            std::optional<bool> suicide, std::optional<std::string> scoring,
+                            std::optional<Switch> suicide, std::optional<std::string> scoring,
                             std::optional<double> komi, std::optional<std::string> handicap_bonus,
                             const std::string& handicap, int max_plies, int resumptions) {
   go::GoOptions options;

@@ -47,6 +47,14 @@ T PythonState::call(const char* method) const {
   return converted<T>(game(), method, position_.attr(method)());
 }
 
+// Rules may tell the player by a comparison: False the first, True the other.
+int PythonState::player() const {
+  const Locked lock;
+  const py::object result = position_.attr("player")();
+  if (is_switch(result)) return converted<Switch>(game(), "player", result);
+  return player_from(converted<int>(game(), "player", result));
+}
+
 int PythonState::legal_actions(Action* out) const {
   const Locked lock;
   const py::object result = position_.attr("legal_actions")();

@@ -27,7 +27,7 @@ class PythonState final : public custom::CustomState {
   PythonState& operator=(const PythonState&) = delete;
   ~PythonState() override;
 
-  int player() const override { return player_from(call<int>("player")); }
+  int player() const override;
   int legal_actions(Action* out) const override;
   void play(Action action) override;
   std::optional<float> outcome() const override {

@@ -105,9 +105,7 @@ std::int64_t playouts(const Game& game, std::uint64_t seed, int games) {
   return plies;
 }
 
-}  // namespace
-
-void register_seam(py::module_& module) {
+void register_requests(py::module_& module) {
   module.attr("EVALUATE") = static_cast<int>(RequestKind::kEvaluate);
   module.attr("PROPOSE") = static_cast<int>(RequestKind::kPropose);
   module.attr("VALUE") = static_cast<int>(RequestKind::kValue);
@@ -132,7 +130,9 @@ void register_seam(py::module_& module) {
             return requests.path(index);
           },
           py::arg("index"));
+}
 
+void register_replies(py::module_& module) {
   py::class_<DenseReply> dense(module, "DenseReply");
   refuse_pickling(dense);
   dense.def(py::init<DenseArray, DenseArray>(), py::arg("wdl").noconvert(), py::arg("logits").noconvert())
@@ -149,7 +149,13 @@ void register_seam(py::module_& module) {
                          Tokens, Exact>(),
                 py::arg("wdl"), py::arg("offsets"), py::arg("action"), py::arg("prior"), py::arg("player"),
                 py::arg("ends"), py::arg("tokens") = py::none(), py::arg("exact") = py::none());
+}
 
+}  // namespace
+
+void register_seam(py::module_& module) {
+  register_requests(module);
+  register_replies(module);
   module.def("uniform", &uniform, py::arg("requests"));
   module.def("rollout", &rollout, py::arg("requests"), py::arg("seed"));
   module.def("playouts", &playouts, py::arg("game"), py::arg("seed"), py::arg("games"),

@@ -55,7 +55,7 @@ class PyTrees : public Exclusive {
     return to_array(result);
   }
 
-  py::object select(std::uint32_t simulations, std::size_t most, bool endings_first) {
+  py::object select(std::uint32_t simulations, std::size_t most, Switch endings_first) {
     if (simulations > kMostSimulations) {
       throw InputError("simulations is " + std::to_string(simulations) + "; give at most " +
                        std::to_string(kMostSimulations));
@@ -173,15 +173,8 @@ py::dict dump_dict(const TreeDump& dump) {
   return result;
 }
 
-}  // namespace
-
-void register_search(py::module_& module) {
-  py::class_<SearchParams> params(module, "SearchParams");
-  bind_settings(params);
-  module.def("search_settings", &settings_of<SearchParams>);
-
-  py::class_<PyTrees> trees(module, "Trees");
-  refuse_pickling(trees);
+// What makes trees and changes what they are.
+void define_trees(py::class_<PyTrees>& trees) {
   trees
       .def(py::init<const Game*, const SearchParams&, std::uint64_t, double>(), py::arg("game").none(true),
            py::arg("params"), py::arg("seed") = 0, py::arg("cache_mb") = 0.0, py::keep_alive<1, 2>())
@@ -207,7 +200,13 @@ void register_search(py::module_& module) {
             self.trees().context().params.max_in_flight = leaves;
           })
       .def("clear", [](PyTrees& self) { self.trees().clear(); })
-      .def("__len__", [](PyTrees& self) { return self.trees().size(); })
+      .def("drop", [](PyTrees& self) { self.trees().drop(); })
+      .def("__len__", [](PyTrees& self) { return self.trees().size(); });
+}
+
+// What searches them and tells what was found.
+void define_search(py::class_<PyTrees>& trees) {
+  trees
       .def("select", &PyTrees::select, py::arg("simulations"), py::arg("most") = kNoLimit,
            py::arg("endings_first") = false)
       .def(
@@ -236,8 +235,20 @@ void register_search(py::module_& module) {
           "dump", [](PyTrees& self, std::size_t index) { return dump_dict(self.tree(index).dump()); },
           py::arg("tree"))
       .def("advance", &PyTrees::advance, py::arg("tree"), py::arg("action"))
-      .def("drop", [](PyTrees& self) { self.trees().drop(); })
       .def("stats", [](const PyTrees& self) { return stats_dict(self.trees().context().stats); });
+}
+
+}  // namespace
+
+void register_search(py::module_& module) {
+  py::class_<SearchParams> params(module, "SearchParams");
+  bind_settings(params);
+  module.def("search_settings", &settings_of<SearchParams>);
+
+  py::class_<PyTrees> trees(module, "Trees");
+  refuse_pickling(trees);
+  define_trees(trees);
+  define_search(trees);
 }
 
 }  // namespace selfplay

@@ -22,6 +22,11 @@ void append_node(TreeDump& dump, const Node& node, bool proofs) {
   dump.proof.push_back(static_cast<std::int8_t>(proven ? (node.q > 0) - (node.q < 0) : kNotProven));
 }
 
+// The edges that a node shows: those of one not yet evaluated have no priors.
+int shown_edges(const Node& node) {
+  return node.status == NodeStatus::kUnvisited || node.status == NodeStatus::kWaiting ? 0 : node.num_edges;
+}
+
 }  // namespace
 
 // Breadth first, so that parents come before their children.
@@ -38,9 +43,7 @@ TreeDump Tree::dump() const {
     const Node& node = arena_.node(nodes[at]);
     append_node(result, node, context_->params.proofs);
     const Edges edges = arena_.edges(node);
-    const int count =
-        node.status == NodeStatus::kUnvisited || node.status == NodeStatus::kWaiting ? 0 : node.num_edges;
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < shown_edges(node); ++i) {
       const std::uint32_t link = edges.link[i];
       const Node* child = link & kActionBit ? nullptr : &arena_.node(link);
       const Action action = action_of(edges, i);

@@ -94,6 +94,27 @@ std::vector<Action> Tree::path_actions(const Leaf& leaf) const {
   return actions;
 }
 
+// A copy of a node and its edges, whose links are still those of the source.
+NodeRef Tree::copy_node(const Node& source, NodeArena& to) const {
+  const NodeRef copy = to.add_node(source.num_edges);
+  Node& target = to.node(copy);
+  const NodeRef block = target.edges;
+  const std::uint16_t capacity = target.capacity;
+  target = source;
+  target.edges = block;
+  target.capacity = capacity;
+  const Edges old = arena_.edges(source);
+  const Edges fresh = to.edges(target);
+  for (int i = 0; i < source.num_edges; ++i) {
+    fresh.prior[i] = old.prior[i];
+    fresh.visits[i] = old.visits[i];
+    fresh.q[i] = old.q[i];
+    fresh.link[i] = old.link[i];
+    if (is_graph()) fresh.action[i] = old.action[i];
+  }
+  return copy;
+}
+
 // Copies what can be reached from a node, each node once; `positions_` then has the copies.
 NodeRef Tree::copy_subtree(NodeRef from, NodeArena& to) {
   struct Pending {
@@ -112,30 +133,24 @@ NodeRef Tree::copy_subtree(NodeRef from, NodeArena& to) {
       continue;
     }
     const Node& source = arena_.node(next.source);
-    const NodeRef copy = to.add_node(source.num_edges);
+    const NodeRef copy = copy_node(source, to);
     if (is_graph()) copies.emplace(next.source, copy);
-    Node& target = to.node(copy);
-    const NodeRef block = target.edges;
-    const std::uint16_t capacity = target.capacity;
-    target = source;
-    target.edges = block;
-    target.capacity = capacity;
     if (next.parent) {
       to.edges(to.node(next.parent)).link[next.edge] = copy;
     } else {
       top = copy;
     }
-    const Edges old = arena_.edges(source);
-    const Edges fresh = to.edges(target);
+    const Edges edges = arena_.edges(source);
     for (int i = 0; i < source.num_edges; ++i) {
-      fresh.prior[i] = old.prior[i];
-      fresh.visits[i] = old.visits[i];
-      fresh.q[i] = old.q[i];
-      fresh.link[i] = old.link[i];
-      if (is_graph()) fresh.action[i] = old.action[i];
-      if (!(old.link[i] & kActionBit)) stack.push_back({old.link[i], copy, i});
+      if (!(edges.link[i] & kActionBit)) stack.push_back({edges.link[i], copy, i});
     }
   }
+  keep_positions(copies);
+  return top;
+}
+
+// Forgets the positions of all nodes but those copied, and knows these by their copies.
+void Tree::keep_positions(const std::unordered_map<NodeRef, NodeRef>& copies) {
   PositionTable kept;
   for (const PositionTable::Entry& entry : positions_.entries()) {
     if (const auto found = copies.find(entry.node); found != copies.end()) {
@@ -143,7 +158,6 @@ NodeRef Tree::copy_subtree(NodeRef from, NodeArena& to) {
     }
   }
   std::swap(positions_, kept);
-  return top;
 }
 
 NodeRef Tree::child_of_root(Action action) const {

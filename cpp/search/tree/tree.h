@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "core/random.h"
@@ -180,6 +181,8 @@ class Tree {
   std::vector<double> noise_alphas(const Node& node, const Edges& edges) const;
   void add_noise(const Node& node, const Edges& edges);
   NodeRef copy_subtree(NodeRef from, NodeArena& to);
+  NodeRef copy_node(const Node& source, NodeArena& to) const;
+  void keep_positions(const std::unordered_map<NodeRef, NodeRef>& copies);
   NodeRef child_of_root(Action action) const;
   bool is_graph() const { return context_->params.transpositions; }
   Action action_of(const Edges& edges, int edge) const {

@@ -194,7 +194,7 @@ def _describe_search(batch: Games, ply: int) -> dict[str, Any] | None:
 def _describe_ply(state: State, batch: Games, ply: int) -> dict[str, Any]:
     start, end = (int(offset) for offset in batch["policy_offsets"][ply : ply + 2])
     policy = {
-        state.action_text(int(batch["policy_action"][entry])): float(batch["policy_prob"][entry])
+        state.action_text(int(batch["policy_actions"][entry])): float(batch["policy_probs"][entry])
         for entry in range(start, end)
     }
     return {
