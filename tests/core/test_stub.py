@@ -70,8 +70,8 @@ def plain_types(function: ast.FunctionDef) -> dict[str, str]:
     named = {each.arg: each.annotation for each in given} | {"return": function.returns}
     texts = {name: ast.unparse(each) for name, each in named.items() if each is not None}
     for name, text in texts.items():
-        text = text.replace("typing.SupportsInt | typing.SupportsIndex", "int")
-        texts[name] = text.replace("typing.SupportsFloat | typing.SupportsIndex", "float")
+        text = text.replace("typing.SupportsFloat | typing.SupportsIndex", "float")
+        texts[name] = text.replace("typing.SupportsIndex", "int")
     return {name: text for name, text in texts.items() if set(text.split(" | ")) <= PLAIN}
 
 

@@ -56,7 +56,7 @@ def _games(settings: tuple[tuple[str, Any], ...]) -> str:
         150, search=dict(settings), simulations=24, fast_simulations=24, full_search_fraction=0.5,
         games=2, max_opening_plies=1, **COLD,
     )  # fmt: skip
-    columns = ("moves", "visits", "root_wdl", "policy_action", "policy_prob", "max_depth", "mean_depth")
+    columns = ("moves", "visits", "root_wdl", "policy_actions", "policy_probs", "max_depth", "mean_depth")
     return str([games[name].tolist() for name in columns])
 
 
