@@ -5,13 +5,13 @@ Items with one key (the same operands, another order) are no independent evidenc
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import bdtr, betaincinv
 
 Floats = NDArray[np.float64]
 
@@ -119,13 +119,7 @@ def binomial_cdf(successes: int, trials: int, p: float) -> float:
     """P(X <= successes) of a binomial variable."""
     if successes < 0:
         return 0.0
-    if successes >= trials or p <= 0:
-        return 1.0
-    if p >= 1:
-        return 0.0
-    log_pmf = _log_choose(trials)[: successes + 1]
-    k = np.arange(successes + 1)
-    return min(1.0, float(np.exp(log_pmf + k * math.log(p) + (trials - k) * math.log1p(-p)).sum()))
+    return float(bdtr(min(successes, trials), trials, min(max(p, 0.0), 1.0)))
 
 
 def exact_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -134,9 +128,9 @@ def exact_interval(successes: int, trials: int, confidence: float = 0.95) -> tup
         raise ValueError(
             f"{successes} successes of {trials} trials; give 0 <= successes <= trials, trials >= 1"
         )
-    tail = (1 - confidence) / 2
-    low = _solve(lambda p: 1 - binomial_cdf(successes - 1, trials, p) - tail) if successes else 0.0
-    high = _solve(lambda p: tail - binomial_cdf(successes, trials, p)) if successes < trials else 1.0
+    tail, failures = (1 - confidence) / 2, trials - successes
+    low = float(betaincinv(successes, failures + 1, tail)) if successes else 0.0
+    high = float(betaincinv(successes + 1, failures, 1 - tail)) if failures else 1.0
     return low, high
 
 
@@ -195,18 +189,3 @@ def _ratio_of_draws(sums: Floats, sizes: Floats, replicates: int, seed: int) -> 
         counts = resample_counts(len(sums), rows, seed + start)
         means.append((counts @ sums) / (counts @ sizes))
     return np.concatenate(means)
-
-
-@functools.lru_cache(maxsize=64)
-def _log_choose(trials: int) -> Floats:
-    k = np.arange(1, trials + 1)
-    return np.concatenate([[0.0], np.cumsum(np.log((trials - k + 1) / k))])
-
-
-def _solve(rising: Callable[[float], float]) -> float:
-    """Where a rising function of p in [0, 1] crosses 0."""
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
-    return (low + high) / 2

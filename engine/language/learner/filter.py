@@ -8,6 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from rapidfuzz.distance import Levenshtein
 
 from engine.language.episode import Episode
 from engine.language.learner.side import Spans, best_result, learners_of, spans_of
@@ -77,24 +78,15 @@ def most_different(paths: Sequence[Sequence[str]], count: int) -> list[int]:
     if len(paths) <= count:
         return list(range(len(paths)))
     chosen = [0]
-    distance = [edit_distance(path, paths[0]) for path in paths]
+    distance = [Levenshtein.distance(path, paths[0]) for path in paths]
     while len(chosen) < count:
         best = max((i for i in range(len(paths)) if i not in chosen), key=lambda i: (distance[i], -i))
         chosen.append(best)
         distance = [
-            min(old, edit_distance(path, paths[best])) for old, path in zip(distance, paths, strict=True)
+            min(old, Levenshtein.distance(path, paths[best]))
+            for old, path in zip(distance, paths, strict=True)
         ]
     return sorted(chosen)
-
-
-def edit_distance(a: Sequence[str], b: Sequence[str]) -> int:
-    """Levenshtein's distance of two sequences of steps."""
-    row = list(range(len(b) + 1))
-    for i, left in enumerate(a, start=1):
-        diagonal, row[0] = row[0], i
-        for j, right in enumerate(b, start=1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (left != right))
-    return row[-1]
 
 
 def pass_rates(episodes: Sequence[Episode], *, distinct: bool) -> dict[str, float]:
