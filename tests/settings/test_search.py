@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Collection
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from letters import Letters
 from played import played
-from shown import GAMES, TEXT, shows
+from shown import GAMES, MODELS, TEXT, all_settings, shows
 from tiny_models import tiny_llama
 
 from engine.config import ProposalConfig, ProposedSearchConfig
@@ -115,3 +118,19 @@ def test_it_changes_what_a_search_writes(key: str) -> None:
         sections[section] |= beside | {name: value}
         found.append(_written(*(tuple(sorted(each.items())) for each in sections.values())))
     assert found[0] != found[1]
+
+
+def _others(world: str, shown: Collection[str]) -> list[str]:
+    """Settings of a world's searches that have no line above."""
+    every = {key for model in MODELS[world] for key in all_settings(model)}
+    return sorted(key for key in every if key.startswith(("search.", "proposals.")) and key not in shown)
+
+
+@partial(shows, of=GAMES)(*_others(GAMES, [f"search.{key}" for key in IN_GAMES]))
+@partial(shows, of=TEXT)(*_others(TEXT, IN_TEXT))
+def test_what_has_no_line_here_is_shown_by_the_test_of_the_whole_table() -> None:
+    """tests/search/test_settings.py walks settings.def itself, so that a new setting needs no line here."""
+    path = Path(__file__).resolve().parents[1] / "search" / "test_settings.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tests = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert "test_every_setting_changes_a_search" in tests
