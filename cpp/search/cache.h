@@ -55,7 +55,9 @@ class EvaluationCache {
     std::memcpy(row + 3, logits, num_actions_ * sizeof(float));
   }
 
-  void clear() { std::memset(keys_.data(), 0, sets_ * kWays * sizeof(std::uint64_t)); }
+  void clear() {
+    if (enabled()) std::memset(keys_.data(), 0, sets_ * kWays * sizeof(std::uint64_t));
+  }
 
  private:
   static constexpr std::size_t kWays = 4;
