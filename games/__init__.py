@@ -1,1 +1,1 @@
-"""The games that come with the engine; each registers itself in the entry-point group `selfplay.games`."""
+"""The games that come with the engine; each is registered in the entry-point group `selfplay.games`."""

@@ -1,1 +1,1 @@
-"""Players, openings, matches and ratings."""
+"""Openings, matches and ratings of players."""

@@ -41,7 +41,7 @@ def run(games: Sequence[str], seconds: float = 40, report: Callable[[str], None]
 
 
 def _two_cores(spec: str, seconds: float, tell: Callable[[str], None]) -> list[Row]:
-    from engine.bench.cores import measure_cores  # imports torch
+    from engine.bench.scaling import measure_cores  # imports torch
 
     tell(f"{load_game(spec).name}: several cores")
     return measure_cores(spec, seconds)

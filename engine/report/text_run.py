@@ -9,8 +9,8 @@ from engine.language.method.registry import method_of
 from engine.language.monitor.monitor import MAX_EXAMPLES
 from engine.language.record.text_run import REPORT
 from engine.report.report import RunPage, write_report
-from engine.report.request import Request, to_judge, write_request
 from engine.report.sample import draw_samples
+from engine.report.verdict_request import Request, to_judge, write_request
 
 
 def write_run_page(run: Committed) -> Path:

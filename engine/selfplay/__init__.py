@@ -1,1 +1,1 @@
-"""Games played for training: callers, records, resignation, actors."""
+"""Games played for training: actors, callers, resignation, the table of finished games."""

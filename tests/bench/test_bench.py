@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine import _core
-from engine.bench import bench, core, cores, network, program, tree
+from engine.bench import bench, core, network, program, scaling, tree
 from engine.bench.rate import median_rate, rate
 from engine.bench.row import make_row
 from engine.errors import UserError
@@ -111,7 +111,7 @@ def test_long_searches_are_for_games_of_few_moves(monkeypatch: pytest.MonkeyPatc
 
     searched: list[int] = []
     monkeypatch.setattr(bench, "measure_startup", dict)
-    monkeypatch.setattr(cores, "measure_cores", lambda *_: [])
+    monkeypatch.setattr(scaling, "measure_cores", lambda *_: [])
     monkeypatch.setattr(bench, "measure_rules", lambda *_: [])
     monkeypatch.setattr(bench, "measure_search", lambda _, simulations, __: searched.append(simulations))
     monkeypatch.setattr(network, "NetworkBench", stop)
@@ -129,7 +129,7 @@ def test_all_stages_give_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         return make_row(game, "search_uniform", f"simulations_{simulations}", seconds, "1/cpu_s", "uniform")
 
     monkeypatch.setattr(bench, "measure_search", fake_search)
-    monkeypatch.setattr(cores, "SETTINGS", network.SETTINGS)
+    monkeypatch.setattr(scaling, "SETTINGS", network.SETTINGS)
     told: list[str] = []
     rows = bench.run(["connect4"], seconds=0.5, report=told.append)
     assert searched == [200, 800, 20_000]
@@ -225,7 +225,7 @@ def test_memory_counts_what_the_tree_holds() -> None:
 
 def test_a_ratio_is_the_median_after_a_first_pair() -> None:
     above, below = iter([1000.0, 4.0, 6.0, 100.0]), iter([1.0, 2.0, 2.0, 2.0])
-    assert cores._median_ratio(lambda: next(above), lambda: next(below), 0) == 3
+    assert scaling._median_ratio(lambda: next(above), lambda: next(below), 0) == 3
 
 
 def test_one_core_is_left_again() -> None:
@@ -243,11 +243,11 @@ def test_startup_is_the_median_of_real_starts(monkeypatch: pytest.MonkeyPatch) -
 def test_what_the_process_of_cores_refuses_is_told_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     with pytest.raises(UserError, match="unknown game 'nosuch'"):
-        cores.measure_cores("nosuch", 0.1)
+        scaling.measure_cores("nosuch", 0.1)
 
 
 def test_a_process_of_cores_that_dies_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-    monkeypatch.setattr(cores, "_measure_into", print)  # says nothing to the driver and ends
+    monkeypatch.setattr(scaling, "_measure_into", print)  # says nothing to the driver and ends
     with pytest.raises(UserError, match="has ended or hangs"):
-        cores.measure_cores("connect4", 0.1)
+        scaling.measure_cores("connect4", 0.1)

@@ -227,7 +227,7 @@ def test_verdicts_that_guards_ask_for_are_shown_and_taken_back(
 
 
 def ids_asked(path: Path) -> set[str]:
-    from engine.report.request import read_request
+    from engine.report.verdict_request import read_request
 
     request = read_request(path)
     assert request is not None

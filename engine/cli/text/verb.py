@@ -267,8 +267,8 @@ def inspect_run(run: str, count: int | None, verdicts: str | None) -> None:
     from engine.language.monitor.metric.probe import shapes
     from engine.language.record.text_run import judged_iteration, write_verdicts
     from engine.report.page import write_samples
-    from engine.report.request import read_request
     from engine.report.sample import draw_samples, read_verdicts, write_sheet
+    from engine.report.verdict_request import read_request
 
     with open_run(run) as opened:
         request = read_request(opened.path)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from engine.errors import CorruptFileError
-from engine.language.monitor import special
+from engine.language.monitor import combined
 from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.judging import BEFORE, BEST, EARLIER, Judging, Tables
 from engine.language.monitor.levels import Alert, Level, finite, number
@@ -83,7 +83,7 @@ class Monitor:
         )  # fmt: skip
         exact = is_exact(probe)
         found = _worst_of_each(self._judge(judging, observation, measured, exact))
-        blind = "gold" not in measured.tables and not special.nearer_to_real_data(judging)
+        blind = "gold" not in measured.tables and not combined.nearer_to_real_data(judging)
         alerts = weighed(found, observation.gate, exact, blind=blind)
         self._record(observation.iteration, judging)
         if self.settings.drift_from == "trained" and not self._trained and self.last_iteration is not None:
@@ -228,19 +228,19 @@ class Monitor:
     def _judge(
         self, judging: Judging, observation: Observation, measured: Measured, exact: bool
     ) -> Iterator[Alert]:
-        self._parted = self._parted + 1 if special.parted(judging) else 0
+        self._parted = self._parted + 1 if combined.parted(judging) else 0
         largest = f"pass/at_{max(fan(self.settings.samples)):02d}"
         yield from judging.by_rules()
         found = (
-            special.narrowing(judging, largest),
-            special.entropy_floor(judging),
-            special.kl_growth(judging),
-            special.rare_recall(judging, self._rare_of_right(), measured.modes),
-            special.hacked(judging, self._parted),
-            special.real_fraction(judging, exact),
-            special.overlap(judging),
-            special.gate(judging, observation.gate),
-            special.oversight(judging, self._human, exact),
+            combined.narrowing(judging, largest),
+            combined.entropy_floor(judging),
+            combined.kl_growth(judging),
+            combined.rare_recall(judging, self._rare_of_right(), measured.modes),
+            combined.hacked(judging, self._parted),
+            combined.real_fraction(judging, exact),
+            combined.overlap(judging),
+            combined.gate(judging, observation.gate),
+            combined.oversight(judging, self._human, exact),
         )
         yield from (alert for alert in found if alert is not None)
 
