@@ -588,7 +588,7 @@ class Connect4Solver(metaclass=_Type):
     def nodes(self) -> int: ...
     def clear(self) -> None: ...
 
-def playouts(game: Game, seed: int, games: int) -> int:
+def play_random_games(game: Game, seed: int, games: int) -> int:
     """Play random games to their ends; the plies of all of them. InputError for one beyond max_plies."""
 
 def rollout_moves(game: Game, seed: int, plies: int) -> Sequence[int]:

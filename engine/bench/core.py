@@ -53,7 +53,7 @@ def measure_rules(game: _core.Game, seconds: float) -> list[Row]:
     def play() -> int:
         nonlocal seed
         seed += 1
-        return _core.playouts(game, seed, 4)
+        return _core.play_random_games(game, seed, 4)
 
     moves = median_rate(play, time.process_time, seconds / 2)
     depth, nodes, spent = 0, 1, 0.0

@@ -93,8 +93,8 @@ def test_search_counts_new_simulations_only(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_rules_count_moves_and_paths() -> None:
-    assert _core.playouts(GAME, 3, 10) == _core.playouts(GAME, 3, 10)
-    plies = _core.playouts(GAME, 3, 200) / 200
+    assert _core.play_random_games(GAME, 3, 10) == _core.play_random_games(GAME, 3, 10)
+    plies = _core.play_random_games(GAME, 3, 200) / 200
     assert 18 < plies < 25  # random games of Connect Four take 21 plies on average
     moves, nodes = core.measure_rules(GAME, 0.1)
     assert (moves["name"], nodes["name"][:19]) == ("random_moves", "perft_nodes (depth ")

@@ -224,11 +224,11 @@ class EndlessState(TicTacToeState):
         return copy
 
 
-def test_a_game_without_an_end_has_no_playouts() -> None:
+def test_a_game_without_an_end_plays_no_random_games() -> None:
     trees = _core.Trees(Endless(), _core.SearchParams())
     trees.add(Endless().initial())
     with pytest.raises(InputError, match="goes on after max_plies, which is 50"):
-        _core.playouts(Endless(), 1, 1)
+        _core.play_random_games(Endless(), 1, 1)
     with pytest.raises(InputError, match="goes on after max_plies, which is 50"):
         _core.rollout(trees.select(1), 1)
     assert len(_core.rollout_moves(Endless(), 1, 2**31 - 1)) == 50

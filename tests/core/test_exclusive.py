@@ -264,7 +264,7 @@ class OnTimeError(Exception):
     """A timer has rung."""
 
 
-@pytest.mark.parametrize("work", ["search", "playouts", "perft"])
+@pytest.mark.parametrize("work", ["search", "play_random_games", "perft"])
 def test_signals_come_through_to_long_calls(work: str) -> None:
     def ring(*_: object) -> None:
         raise OnTimeError
@@ -274,7 +274,7 @@ def test_signals_come_through_to_long_calls(work: str) -> None:
     trees.add(game.initial())
     calls = {
         "search": lambda: search(trees, 2**30),
-        "playouts": lambda: _core.playouts(CONNECT4, 1, 2**31 - 1),
+        "play_random_games": lambda: _core.play_random_games(CONNECT4, 1, 2**31 - 1),
         "perft": lambda: load_game("chess").initial().perft(9),
     }
     before = signal.signal(signal.SIGALRM, ring)

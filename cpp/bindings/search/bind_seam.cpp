@@ -8,7 +8,7 @@ namespace {
 
 using DenseArray = py::array_t<float, py::array::c_style>;
 
-constexpr int kPollGames = 64;  // playouts between two looks at signals
+constexpr int kPollGames = 64;  // random games between two looks at signals
 
 // The game whose positions ask; ValueError where moves are proposed.
 const Game& game_of(const PyRequests& requests) {
@@ -92,7 +92,7 @@ std::vector<Action> rollout_moves(const Game& game, std::uint64_t seed, int plie
   return moves;
 }
 
-std::int64_t playouts(const Game& game, std::uint64_t seed, int games) {
+std::int64_t play_random_games(const Game& game, std::uint64_t seed, int games) {
   const std::unique_ptr<State> start = game.initial(), state = start->clone();
   std::vector<Action> legal(static_cast<std::size_t>(game.num_actions()));
   Random random(seed);
@@ -158,7 +158,7 @@ void register_seam(py::module_& module) {
   register_replies(module);
   module.def("uniform", &uniform, py::arg("requests"));
   module.def("rollout", &rollout, py::arg("requests"), py::arg("seed"));
-  module.def("playouts", &playouts, py::arg("game"), py::arg("seed"), py::arg("games"),
+  module.def("play_random_games", &play_random_games, py::arg("game"), py::arg("seed"), py::arg("games"),
              py::call_guard<Unlocked>());
   module.def("rollout_moves", &rollout_moves, py::arg("game"), py::arg("seed"), py::arg("plies"));
 }
