@@ -39,15 +39,10 @@ def fan(history: History) -> str:
     return line_chart(curves, axes, "pass@k by iteration", *SIZE)
 
 
-def coverage(history: History, arms: Mapping[str, History]) -> str:
-    """Share of known solutions found, or their effective number, of this run and of others."""
+def coverage(history: History) -> str:
+    """Share of known solutions found, or their effective number."""
     metric = "coverage/solutions" if history.get("coverage/solutions") else "coverage/effective"
-    runs = {"this run" if arms else "": history, **arms}
-    curves = [
-        Curve(dots_of(history[metric]), STYLES[number % len(STYLES)], name)
-        for number, (name, history) in enumerate(runs.items())
-        if history.get(metric)
-    ]
+    curves = [Curve(dots_of(history[metric]), STYLES[0], "")] if history.get(metric) else []
     unit = percent if metric == "coverage/solutions" else None
     return line_chart(curves, Axes((), unit), "coverage by iteration", *SIZE) if curves else ""
 

@@ -62,8 +62,6 @@ class RunPage:
     """Method, task, model and the like."""
     journal: Sequence[Entry] = ()
     """What guards did and what they withheld."""
-    arms: Mapping[str, History] = field(default_factory=dict)
-    """Other runs to show beside this one in the plot of coverage."""
     thresholds: ThresholdConfig = field(default_factory=ThresholdConfig)
     only_observes: bool = False
     """Whether guards did nothing of what the journal has."""
@@ -192,7 +190,7 @@ def _key_plots(page: RunPage) -> str:
             "over k, by iteration: a fan that closes at large k is sharpening, not learning",
             fan(page.history),
         ),
-        ("Known solutions found", "by iteration; other runs beside it", coverage(page.history, page.arms)),
+        ("Known solutions found", "by iteration", coverage(page.history)),
         (
             "Gold and proxy",
             "against the square root of KL",

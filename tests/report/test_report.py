@@ -95,7 +95,7 @@ def page(text: str = "plain", samples: int = 1) -> RunPage:
     drawn = [
         Sample(group, text, text, text, 0.5, text, (text,), text) for group in ("kept", "lost-mode")
     ] * samples
-    return RunPage(text, history, alerts, drawn, {text: text}, [Entry(1, (text,), (text,))], {text: history})
+    return RunPage(text, history, alerts, drawn, {text: text}, [Entry(1, (text,), (text,))])
 
 
 @pytest.mark.parametrize("text", HOSTILE)
