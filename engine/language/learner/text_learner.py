@@ -71,7 +71,8 @@ class TextLearner:
         held_out: Sequence[Example] = (),
         on_step: Callable[[int], None] | None = None,
     ) -> dict[str, float]:
-        """Take `steps` gradient steps, or as many as `epochs` passes need; means by metrics tag.
+        """Take `steps` gradient steps, or as many as `epochs` passes need; means by metrics tag, skipped
+        steps left out.
 
         The model ends with the best weights where there were looks at `held_out`, else with the average
         where `ema_decay` keeps one, else with the last. The looks are at the average, too.
@@ -99,7 +100,7 @@ class TextLearner:
         torch.set_num_threads(self.config.threads)
         self.model.network.train()
         totals: dict[str, float] = {}
-        first = self._done
+        first, skipped = self._done, self._skips.total
         try:
             for batch in self._batches(sizes, first, steps):
                 if self.config.patience and self._worse >= self.config.patience:
@@ -117,7 +118,8 @@ class TextLearner:
         found = {"loss/held_out": self._best_loss, "loss/best_step": self._best_step} if looked else {}
         self._end_fit()
         taken, self._done = self._done - first, 0
-        means = {name: total / max(1, taken) for name, total in totals.items()}
+        counted = max(1, taken - (self._skips.total - skipped))
+        means = {name: total / counted for name, total in totals.items()}
         return means | {"loss/steps": self.step, "loss/skipped_steps": self._skips.total} | found
 
     def loss(self, examples: Sequence[Example], objective: Objective[Example]) -> float:

@@ -302,6 +302,20 @@ def test_mistakes_are_told() -> None:
         learner(model).fit(texts(model, ["1"], ["2"]), Supervised(), steps=99)
 
 
+def test_means_are_over_the_steps_that_were_taken() -> None:
+    class Faulty(Supervised):
+        calls = 0
+
+        def __call__(self, model: LanguageModel, examples: Any) -> Any:
+            loss, numbers = super().__call__(model, examples)
+            Faulty.calls += 1
+            return loss * (float("nan") if Faulty.calls % 2 else 1.0), numbers | {"loss/one": 1.0}
+
+    found = learner(build_model(ALPHABET, "0.1M", 1)).fit(sums(tiny_llama()), Faulty(), steps=6)
+    assert found["loss/skipped_steps"] == 3
+    assert found["loss/one"] == 1.0
+
+
 def test_the_rate_warms_up_and_falls() -> None:
     rates: list[float] = []
     model = tiny_llama()
