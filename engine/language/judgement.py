@@ -78,7 +78,7 @@ def _roll_back(parts: Parts) -> None:
     Settings stay as alarms have left them, and what was measured since stays in the record.
     """
     progress, run = parts.progress, parts.run
-    iteration = int(run.progress(progress.accepted - 1)["accepted"])
+    iteration = run.accepted_before(progress.accepted)
     earlier = Progress.of(run.progress(iteration), parts.config)
     progress.accepted, progress.steps = iteration, earlier.steps
     parts.model, parts.accuracy = run.model(iteration), Items(**earlier.accuracy)

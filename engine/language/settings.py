@@ -69,7 +69,7 @@ class SampleConfig(Section):
     distinct: bool = False
     """Completions of a problem are drawn without replacement: more that differ, for the same tokens."""
     policies: int = Field(1, ge=1, le=100)
-    """Newest checkpoints that share the samples; several find more distinct paths (Yuan et al. 2023)."""
+    """Models accepted last that share the samples; several find more distinct paths (Yuan et al. 2023)."""
     rationalize: bool = False
     """Problems that stay unsolved are tried again with the answer as a hint, which training does not see
     (STaR, Zelikman et al. 2022, section 3.3)."""

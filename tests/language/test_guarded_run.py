@@ -186,6 +186,20 @@ def test_a_roll_back_brings_the_model_accepted_before_and_goes_on_from_it(
     assert states(whole)[0][5]["drift_base"] == 0, "nothing trained is accepted any more"
 
 
+def test_only_accepted_models_share_the_samples(tmp_path: Path, alarms: dict[int, list[Alert]]) -> None:
+    alarms[2] = [alarm(2, about_model=True)]
+    alarms[4] = [alarm(4, "roll-back", about_model=True)]
+    assert run(tmp_path / "run", "--json", loop__iterations=6, sample__policies=2) == 0
+    carried, digests = states(tmp_path / "run")
+    assert [state["accepted"] for state in carried] == [0, 1, 1, 3, 1, 5, 6]
+    with TextRun.open(tmp_path / "run") as opened:
+        opened.latest()
+        wrote = {
+            (each.iteration, digests.index(each.model)) for each in opened.episodes() if each.iteration > 1
+        }
+    assert wrote == {(2, 1), (2, 0), (3, 1), (3, 0), (4, 3), (4, 1), (5, 1), (5, 0), (6, 5), (6, 1)}
+
+
 def test_a_roll_back_from_the_first_model_is_a_reject(
     tmp_path: Path, alarms: dict[int, list[Alert]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -148,13 +148,14 @@ class Searched(Sampler):
 
 
 def writers(turn: Turn, count: int) -> Sequence[Policy]:
-    """The model that writes, those before it, and where the first was built others built like it."""
+    """The model that writes, those accepted before it, and where the first was built others built like it."""
     newest = turn.writer
     policies = [Policy(newest, newest.digest())]
-    for iteration in range(turn.role.writing(turn.accepted_iteration) - 1, -1, -1):
-        if len(policies) < count:
-            model = turn.archive.model(iteration)
-            policies.append(Policy(model, model.digest()))
+    iteration = turn.role.writing(turn.accepted_iteration)
+    while iteration > 0 and len(policies) < count:
+        iteration = turn.archive.accepted_before(iteration)
+        model = turn.archive.model(iteration)
+        policies.append(Policy(model, model.digest()))
     for number in range(len(policies), count if not turn.config.model.path else 0):
         seeds = turn.config.model_copy(update={"seed": row_seed(turn.config.seed, "policy", number)})
         model = first_model(turn.task, seeds, turn.real, turn.reporter)

@@ -26,6 +26,9 @@ class Archive(Protocol):
     def model(self, iteration: int) -> LanguageModel:
         """That of an iteration, read anew: the caller may train it."""
 
+    def accepted_before(self, iteration: int) -> int:
+        """The iteration whose model was the accepted one when `iteration`, from 1 on, began."""
+
 
 class Library:
     """Models that settings name besides the first: a teacher, a judge. Each is read once, none is trained."""

@@ -116,6 +116,10 @@ class TextRun(RunFolder):
         assert self.manifest is not None, "there is no commit yet"
         return _read_model(self.path, self.config, iteration, self.manifest)
 
+    def accepted_before(self, iteration: int) -> int:
+        """The iteration whose model was the accepted one when `iteration`, from 1 on, began."""
+        return int(self.progress(iteration - 1)["accepted"])
+
     def progress(self, iteration: int) -> dict[str, Any]:
         """What the driver carried at a checkpoint; CorruptFileError where that is not as it was committed."""
         assert self.manifest is not None, "there is no commit yet"
