@@ -6,19 +6,19 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from engine.language.monitor.judging import BEFORE, EARLIER, Judging, Reading, short
+from engine.language.monitor.comparison import BEFORE, EARLIER, Comparison, Reading, short
 from engine.language.monitor.levels import Alert, Compared, Evidence, Level, Response
 from engine.language.monitor.metric.coverage import chance_to_lose
 from engine.language.monitor.metric.observation import GateResult
 from engine.statistics import exact_interval
 
 
-def narrowing(judging: Judging, largest: str) -> Alert | None:
+def narrowing(comparison: Comparison, largest: str) -> Alert | None:
     """pass@k at the largest k lost, or lost a little while pass@1 rises: sharpening, not learning."""
-    settings, bounds = judging.settings, judging.settings.thresholds
+    settings, bounds = comparison.settings, comparison.settings.thresholds
     worst: Alert | None = None
-    for name in (judging.first, BEFORE):
-        many, one = judging.compared(largest, name), judging.compared("pass/at_01", name)
+    for name in (comparison.first, BEFORE):
+        many, one = comparison.compared(largest, name), comparison.compared("pass/at_01", name)
         if many is None or one is None:
             continue
         lost = many.evidence("fall")
@@ -26,129 +26,131 @@ def narrowing(judging: Judging, largest: str) -> Alert | None:
         if lost.badness >= bounds.pass_at_k and lost.chance(0.0) <= 1 - settings.alert_confidence:
             text += ": fewer problems are solved in as many samples"
             does: tuple[Response, ...] = ("steps", "temperature")
-            return judging.alert(largest, Level.ALERT, text, does, reference=many.reference)
+            return comparison.alert(largest, Level.ALERT, text, does, reference=many.reference)
         sure = lost.chance(0.0) <= 1 - settings.warn_confidence
         if one.value > one.reference and lost.badness >= bounds.narrowing and sure:
             rose = f", while pass@1 went from {short(one.reference)} to {short(one.value)}"
-            worst = judging.alert(largest, Level.WARN, text + rose, (), reference=many.reference)
+            worst = comparison.alert(largest, Level.WARN, text + rose, (), reference=many.reference)
     return worst
 
 
-def entropy_floor(judging: Judging) -> Alert | None:
+def entropy_floor(comparison: Comparison) -> Alert | None:
     """Entropy next to nothing where there was plenty."""
-    bounds = judging.settings.thresholds
-    pair = judging.compared("diversity/entropy", judging.base) if judging.base else None
+    bounds = comparison.settings.thresholds
+    pair = comparison.compared("diversity/entropy", comparison.base) if comparison.base else None
     if pair is None or pair.replicates is None or not pair.reference > bounds.entropy_rich:
         return None
     below = Compared(pair.value, pair.replicates, pair.clusters).evidence("below")
-    if below.chance(-bounds.entropy_floor) > 1 - judging.settings.alert_confidence:
+    if below.chance(-bounds.entropy_floor) > 1 - comparison.settings.alert_confidence:
         return None
-    text = f", {short(pair.reference)} in {judging.base}: under {short(bounds.entropy_floor)} nats a token"
+    text = f", {short(pair.reference)} in {comparison.base}: under {short(bounds.entropy_floor)} nats a token"
     does: tuple[Response, ...] = ("temperature",)
-    return judging.alert("diversity/entropy", Level.ALERT, text, does, reference=pair.reference)
+    return comparison.alert("diversity/entropy", Level.ALERT, text, does, reference=pair.reference)
 
 
-def kl_growth(judging: Judging) -> Alert | None:
+def kl_growth(comparison: Comparison) -> Alert | None:
     """KL from the base of drift that multiplies in one iteration."""
-    bounds = judging.settings.thresholds
-    pair = judging.compared("drift/kl", BEFORE) if judging.base else None
+    bounds = comparison.settings.thresholds
+    pair = comparison.compared("drift/kl", BEFORE) if comparison.base else None
     if pair is None or pair.replicates is None or pair.reference_replicates is None:
         return None
     floor = bounds.kl_growth_from
     drawn = pair.replicates / np.maximum(pair.reference_replicates, floor)
     evidence = Evidence(pair.value / max(pair.reference, floor), float(drawn.std()))
-    if evidence.chance(bounds.kl_growth) > 1 - judging.settings.alert_confidence:
+    if evidence.chance(bounds.kl_growth) > 1 - comparison.settings.alert_confidence:
         return None
     text = f", {short(pair.reference)} in {BEFORE}: over {short(bounds.kl_growth)} times as many nats"
-    return judging.alert("drift/kl", Level.ALERT, text, ("steps",), reference=pair.reference)
+    return comparison.alert("drift/kl", Level.ALERT, text, ("steps",), reference=pair.reference)
 
 
-def rare_recall(judging: Judging, rare: Mapping[str, int], seen: Mapping[str, object]) -> Alert | None:
+def rare_recall(comparison: Comparison, rare: Mapping[str, int], seen: Mapping[str, object]) -> Alert | None:
     """Rare modes of the first iteration's right samples that are gone; those of wrong ones would be no loss.
 
     The interval is that of a proportion of modes.
     """
-    if not rare or judging.first not in judging.references:
+    if not rare or comparison.first not in comparison.references:
         return None
-    settings, bound, total = judging.settings, judging.settings.thresholds.rare, len(rare)
+    settings, bound, total = comparison.settings, comparison.settings.thresholds.rare, len(rare)
     missed = sum(mode not in seen for mode in rare)
     interval = exact_interval(total - missed, total, settings.confidence)
-    judging.readings["coverage/rare_recall"] = Reading(1 - missed / total, *interval)
+    comparison.readings["coverage/rare_recall"] = Reading(1 - missed / total, *interval)
     chance = chance_to_lose(missed, rare)
-    text = f": {missed} of {total} rare modes of the right samples of {judging.first} were not drawn again"
+    text = f": {missed} of {total} rare modes of the right samples of {comparison.first} were not drawn again"
     for level, limit, confidence in (
         (Level.ALERT, bound.alert, settings.alert_confidence),
         (Level.WARN, bound.warn, settings.warn_confidence),
     ):
         if missed >= limit * total and chance <= 1 - confidence:
             does: tuple[Response, ...] = ("real-fraction", "accumulate", "temperature")
-            return judging.alert("coverage/rare_recall", level, text, does, reference=1.0)
+            return comparison.alert("coverage/rare_recall", level, text, does, reference=1.0)
     return None
 
 
-def parted(judging: Judging) -> bool:
+def parted(comparison: Comparison) -> bool:
     """Whether the proxy rose and gold fell since the iteration before."""
-    proxy, gold = (judging.compared(f"hacking/{name}", BEFORE) for name in ("proxy", "gold"))
+    proxy, gold = (comparison.compared(f"hacking/{name}", BEFORE) for name in ("proxy", "gold"))
     if proxy is None or gold is None:
         return False
     return proxy.value > proxy.reference and gold.value < gold.reference
 
 
-def nearer_to_real_data(judging: Judging) -> bool:
+def nearer_to_real_data(comparison: Comparison) -> bool:
     """Whether real data is surely likelier than in what shape is compared with."""
-    pair = judging.compared("drift/bits_per_character", judging.base) if judging.base else None
-    return pair is not None and pair.evidence("shrink").chance(0.0) <= 1 - judging.settings.alert_confidence
+    pair = comparison.compared("drift/bits_per_character", comparison.base) if comparison.base else None
+    return (
+        pair is not None and pair.evidence("shrink").chance(0.0) <= 1 - comparison.settings.alert_confidence
+    )
 
 
-def hacked(judging: Judging, times_parted: int) -> Alert | None:
+def hacked(comparison: Comparison, times_parted: int) -> Alert | None:
     """STOP where proxy and gold parted twice running, surely so over the two iterations together.
 
     The first of the two was accepted, else it would not count: the model from before they parted comes back.
     """
-    proxy, gold = (judging.compared(f"hacking/{name}", EARLIER) for name in ("proxy", "gold"))
+    proxy, gold = (comparison.compared(f"hacking/{name}", EARLIER) for name in ("proxy", "gold"))
     if times_parted < 2 or proxy is None or gold is None:
         return None
     chance = max(proxy.evidence("rise").chance(0.0), gold.evidence("fall").chance(0.0))
-    if chance > 1 - judging.settings.alert_confidence:
+    if chance > 1 - comparison.settings.alert_confidence:
         return None
     fell, rose = short(gold.reference), short(proxy.value)
     text = f", {fell} two iterations ago, while the proxy rose to {rose}: the score parts from the truth"
-    return judging.alert(
+    return comparison.alert(
         "hacking/gold", Level.STOP, text, ("stop", "roll-back", "label"), reference=gold.reference
     )
 
 
-def real_fraction(judging: Judging, exact: bool) -> Alert | None:
+def real_fraction(comparison: Comparison, exact: bool) -> Alert | None:
     """Little real data where no exact verifier keeps the rest true."""
     metric = "data/real_fraction"
-    if exact or metric not in judging.readings:
+    if exact or metric not in comparison.readings:
         return None
-    bound, value = judging.settings.thresholds.real_fraction, judging.readings[metric].value
+    bound, value = comparison.settings.thresholds.real_fraction, comparison.readings[metric].value
     if value >= bound.warn:
         return None
     level = Level.ALERT if value < bound.alert else Level.WARN
     limit = bound.alert if level == Level.ALERT else bound.warn
     text = f", under {short(limit)}: no exact verifier keeps the rest true"
     does: tuple[Response, ...] = ("real-fraction", "accumulate")
-    return judging.alert(metric, level, text, does, reference=limit, about_model=False)
+    return comparison.alert(metric, level, text, does, reference=limit, about_model=False)
 
 
-def overlap(judging: Judging) -> Alert | None:
+def overlap(comparison: Comparison) -> Alert | None:
     """Any evaluation item in kept data."""
     metric = "data/overlap"
-    if metric not in judging.readings or not judging.readings[metric].value:
+    if metric not in comparison.readings or not comparison.readings[metric].value:
         return None
     text = ": kept episodes are in evaluation data; remove them, and measure on other items"
-    return judging.alert(metric, Level.STOP, text, ("stop",), reference=0.0, about_model=False)
+    return comparison.alert(metric, Level.STOP, text, ("stop",), reference=0.0, about_model=False)
 
 
-def gate(judging: Judging, result: GateResult | None) -> Alert | None:
+def gate(comparison: Comparison, result: GateResult | None) -> Alert | None:
     """A new model that is likely worse than the old."""
     if result is None:
         return None
-    judging.readings["gate/difference"] = Reading(result.difference, result.low, result.high)
-    judging.readings["gate/p_worse"] = Reading(result.p_worse, result.p_worse, result.p_worse)
-    bound = judging.settings.thresholds.gate
+    comparison.readings["gate/difference"] = Reading(result.difference, result.low, result.high)
+    comparison.readings["gate/p_worse"] = Reading(result.p_worse, result.p_worse, result.p_worse)
+    bound = comparison.settings.thresholds.gate
     if result.verdict not in ("doubted", "worse"):
         return None
     level, limit = (Level.ALERT, bound.alert) if result.verdict == "worse" else (Level.WARN, bound.warn)
@@ -157,20 +159,20 @@ def gate(judging: Judging, result: GateResult | None) -> Alert | None:
         f", over {short(limit)}: the chance that the new model is worse than the old, whose score it has by "
         f"{result.difference:+.4g}{test}"
     )
-    return judging.alert("gate/p_worse", level, text, ("reject",), reference=bound.alert)
+    return comparison.alert("gate/p_worse", level, text, ("reject",), reference=bound.alert)
 
 
-def oversight(judging: Judging, last_human: int, exact: bool) -> Alert | None:
+def oversight(comparison: Comparison, last_human: int, exact: bool) -> Alert | None:
     """Iterations without a human verdict: advice where the verifier is exact, a stop in the end where not."""
     metric, every, since = (
         "oversight/since_human",
-        judging.settings.human_every,
-        judging.iteration - last_human,
+        comparison.settings.human_every,
+        comparison.iteration - last_human,
     )
-    judging.readings[metric] = Reading(float(since), float(since), float(since))
+    comparison.readings[metric] = Reading(float(since), float(since), float(since))
     if since < every or (exact and since % every):
         return None
     level = Level.STOP if since >= 2 * every and not exact else Level.WARN
     text = " iterations without a person's verdict: look at samples of this run"
     does: tuple[Response, ...] = ("stop", "label")
-    return judging.alert(metric, level, text, does, reference=float(every), about_model=False)
+    return comparison.alert(metric, level, text, does, reference=float(every), about_model=False)

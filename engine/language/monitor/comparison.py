@@ -41,7 +41,7 @@ class Reading:
     high: float
 
 
-class Judging:
+class Comparison:
     """The comparisons of one iteration.
 
     `references` are earlier iterations' tables by what to call them: `first` and, where there are, BEFORE,

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from engine.errors import CorruptFileError
 from engine.language.monitor import combined
+from engine.language.monitor.comparison import BEFORE, BEST, EARLIER, Comparison, Tables
 from engine.language.monitor.config import MonitorConfig
-from engine.language.monitor.judging import BEFORE, BEST, EARLIER, Judging, Tables
 from engine.language.monitor.levels import Alert, Level, finite, number
 from engine.language.monitor.metric.clustered import Clustered
 from engine.language.monitor.metric.coverage import fan, rare_modes
@@ -70,22 +70,22 @@ class Monitor:
         The first observation is what later ones are compared with. ValueError where the probe is not on
         the same problems, with as many samples at temperature 1, as before.
         """
-        probe = Probe.of(observation.probe, self.settings.prompts, self.settings.samples, self.tools.tokenize)
+        probe = Probe.of(observation.probe, self.settings.prompts, self.settings.samples)
         self._check(observation, probe)
         measured = measure(observation, probe, self.tools, self.settings, self._block_tokens)
         if not self._first:
             self._begin(observation, probe, measured)
         if observation.human:
             self._human = observation.iteration
-        judging = Judging(
+        comparison = Comparison(
             observation.iteration, measured, self._first_name, self._base_name, self._references(),
             self.settings,
         )  # fmt: skip
         exact = is_exact(probe)
-        found = _worst_of_each(self._judge(judging, observation, measured, exact))
-        blind = "gold" not in measured.tables and not combined.nearer_to_real_data(judging)
+        found = _worst_of_each(self._found(comparison, observation, measured, exact))
+        blind = "gold" not in measured.tables and not combined.nearer_to_real_data(comparison)
         alerts = weighed(found, observation.gate, exact, blind=blind)
-        self._record(observation.iteration, judging)
+        self._record(observation.iteration, comparison)
         if self.settings.drift_from == "trained" and not self._trained and self.last_iteration is not None:
             self._trained = observation.iteration, measured.tables
         self._past = [*self._past[-2:], measured.tables]
@@ -225,31 +225,31 @@ class Monitor:
             return self._first_name
         return f"iteration {self._trained[0]}" if self._trained else None
 
-    def _judge(
-        self, judging: Judging, observation: Observation, measured: Measured, exact: bool
+    def _found(
+        self, comparison: Comparison, observation: Observation, measured: Measured, exact: bool
     ) -> Iterator[Alert]:
-        self._parted = self._parted + 1 if combined.parted(judging) else 0
+        self._parted = self._parted + 1 if combined.parted(comparison) else 0
         largest = f"pass/at_{max(fan(self.settings.samples)):02d}"
-        yield from judging.by_rules()
+        yield from comparison.by_rules()
         found = (
-            combined.narrowing(judging, largest),
-            combined.entropy_floor(judging),
-            combined.kl_growth(judging),
-            combined.rare_recall(judging, self._rare_of_right(), measured.modes),
-            combined.hacked(judging, self._parted),
-            combined.real_fraction(judging, exact),
-            combined.overlap(judging),
-            combined.gate(judging, observation.gate),
-            combined.oversight(judging, self._human, exact),
+            combined.narrowing(comparison, largest),
+            combined.entropy_floor(comparison),
+            combined.kl_growth(comparison),
+            combined.rare_recall(comparison, self._rare_of_right(), measured.modes),
+            combined.hacked(comparison, self._parted),
+            combined.real_fraction(comparison, exact),
+            combined.overlap(comparison),
+            combined.gate(comparison, observation.gate),
+            combined.oversight(comparison, self._human, exact),
         )
         yield from (alert for alert in found if alert is not None)
 
     def _rare_of_right(self) -> dict[str, int]:
         return {mode: keys for mode, keys in self.rare.items() if mode in self.rare_right}
 
-    def _record(self, iteration: int, judging: Judging) -> None:
+    def _record(self, iteration: int, comparison: Comparison) -> None:
         before = [point.iteration for point in self.history.get("hacking/exploits", ())]
-        for metric, reading in judging.readings.items():
+        for metric, reading in comparison.readings.items():
             point = Point(iteration, reading.value, reading.low, reading.high)
             if metric.startswith(EXPLOIT) and metric not in self.history:
                 self.history[metric] = [Point(number, 0.0, 0.0, 0.0) for number in before]

@@ -34,11 +34,11 @@ def probe_of(texts: Sequence[Sequence[str]], right: Sequence[Sequence[float]] | 
         for p, (row, marks) in enumerate(zip(texts, scores, strict=True))
         for text, score in zip(row, marks, strict=True)
     ]
-    return Probe.of(rows, len(texts), len(texts[0]), None)
+    return Probe.of(rows, len(texts), len(texts[0]))
 
 
 def grams_of(texts: Sequence[str]) -> diversity.Grams:
-    return diversity.Grams(*flat_tokens(texts, None))
+    return diversity.Grams(*flat_tokens(texts))
 
 
 def value(
@@ -140,7 +140,7 @@ def test_entropy_by_position() -> None:
 
 def test_entropy_comes_in_the_order_of_the_episodes() -> None:
     rows = [episode(p, "x") for p in ("b", "a", "b", "a")]
-    probe = Probe.of(rows, 2, 2, None)
+    probe = Probe.of(rows, 2, 2)
     top, size = diversity.entropy_columns(probe, [[1.0], [2.0], [1.0], [2.0]], [4])["diversity/entropy"]
     assert (top / size).tolist() == [2, 1]
     with pytest.raises(ValueError, match="3 samples for 4"):
@@ -203,16 +203,15 @@ def test_share_of_strata_among_the_right() -> None:
 def test_probe_refuses_what_cannot_be_compared() -> None:
     rows = [episode("a", "x"), episode("a", "y"), episode("b", "x")]
     with pytest.raises(ValueError, match="2 problems with"):
-        Probe.of(rows, 2, 2, None)
+        Probe.of(rows, 2, 2)
     with pytest.raises(ValueError, match=r"temperature 0\.7"):
-        Probe.of([episode("a", "x", temperature=0.7)], 1, 1, None)
+        Probe.of([episode("a", "x", temperature=0.7)], 1, 1)
 
 
 def test_tokens_may_be_any_text() -> None:
-    tokens, lengths = flat_tokens(["a\ud800", "", "\U0001f600a"], None)
+    tokens, lengths = flat_tokens(["a\ud800", "", "\U0001f600a"])
     assert lengths.tolist() == [2, 0, 2]
     assert len(set(tokens.tolist())) == 3
-    assert flat_tokens(["a b", "b"], lambda text: [len(word) for word in text.split()])[1].tolist() == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -240,7 +239,7 @@ def test_signs_of_exploits_are_counted_each_and_any() -> None:
         episode("b", "Rate  the answer from 1 to FIVE: 5"),
         episode("b", "fine"),
     ]
-    probe = Probe.of(rows, 2, 2, None)
+    probe = Probe.of(rows, 2, 2)
     grams = diversity.Grams(probe.tokens, probe.lengths.ravel())
     columns = hacking.exploit_columns(
         probe, grams, lambda _, text: text == "1+2", ["Please rate the answer from 1 to five: "]

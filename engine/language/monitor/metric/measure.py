@@ -12,7 +12,7 @@ from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.metric import coverage, diversity, drift, hacking
 from engine.language.monitor.metric.clustered import Clustered, Columns
 from engine.language.monitor.metric.observation import Observation
-from engine.language.monitor.metric.probe import Modes, Probe, Tokenize, shapes
+from engine.language.monitor.metric.probe import Modes, Probe, shapes
 from engine.statistics import Floats, area_under_curve, areas_within
 
 BLEU_SEED = 20
@@ -28,7 +28,6 @@ class Instruments:
     solutions: coverage.Solutions | None = None
     """`Task.solutions`."""
     modes: Modes = shapes
-    tokenize: Tokenize | None = None
     leaks: hacking.Leaks | None = None
     """`Task.leaks`."""
     judge_prompts: Sequence[str] = ()

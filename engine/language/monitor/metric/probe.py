@@ -15,8 +15,6 @@ from engine.statistics import Floats
 
 Ints = NDArray[np.int64]
 
-Tokenize = Callable[[str], Sequence[int]]
-"""Numbers of a completion's tokens."""
 Modes = Callable[[Episode], Iterable[str]]
 """What kinds of thing a completion is an example of: operators, shapes, word types."""
 
@@ -34,15 +32,13 @@ class Probe:
     """`[P * S]`: the place of each episode in the sequence that was handed in."""
     score: Floats
     tokens: Ints
-    """All completions behind each other, `[T]`, numbered from 0 without gaps."""
+    """Characters of all completions behind each other, `[T]`, numbered from 0 without gaps."""
     lengths: Ints
-    """Tokens of each completion, `[P, S]`."""
+    """Characters of each completion, `[P, S]`."""
 
     @classmethod
-    def of(
-        cls, episodes: Sequence[Episode], num_prompts: int, num_samples: int, tokenize: Tokenize | None
-    ) -> Probe:
-        """Arrange the episodes of one probe, in any order; a token is a character unless `tokenize` is given.
+    def of(cls, episodes: Sequence[Episode], num_prompts: int, num_samples: int) -> Probe:
+        """Arrange the episodes of one probe, in any order.
 
         ValueError where problems or samples are not as many as said, or where one was not drawn at
         temperature 1: a diversity at another count or temperature cannot be compared.
@@ -63,7 +59,7 @@ class Probe:
         order = np.array([number for name in names for number in place[name]], dtype=np.int64)
         ordered = tuple(episodes[number] for number in order)
         shape = (num_prompts, num_samples)
-        tokens, lengths = flat_tokens([episode.completion for episode in ordered], tokenize)
+        tokens, lengths = flat_tokens([episode.completion for episode in ordered])
         return cls(
             tuple(ordered[p * num_samples].prompt for p in range(num_prompts)),
             ordered,
@@ -87,16 +83,13 @@ class Probe:
         return np.asarray(values, dtype=np.float64)[self.order].reshape(self.score.shape)
 
 
-def flat_tokens(texts: Sequence[str], tokenize: Tokenize | None) -> tuple[Ints, Ints]:
-    """Tokens of all texts behind each other `[T]`, numbered without gaps, and the length of each `[N]`."""
-    if tokenize is None:
-        lengths = np.array([len(text) for text in texts], dtype=np.int64)
-        data = "".join(texts).encode("utf-32-le", "surrogatepass")
-        flat = np.frombuffer(data, dtype="<u4").astype(np.int64)
-    else:
-        parts = [np.asarray(tokenize(text), dtype=np.int64) for text in texts]
-        lengths = np.array([len(part) for part in parts], dtype=np.int64)
-        flat = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+def flat_tokens(texts: Sequence[str]) -> tuple[Ints, Ints]:
+    """Characters of all texts behind each other `[T]`, numbered without gaps, and the length of each `[N]`.
+
+    They are the tokens of what is measured here, so that models with other tokenizers can be compared.
+    """
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    flat = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
     return np.unique(flat, return_inverse=True)[1].reshape(-1).astype(np.int64), lengths
 
 
