@@ -52,6 +52,17 @@ class Committed:
 
 
 Show = Callable[[Committed], object]
+Ask = Callable[[Committed], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who shows a run to people. By default nobody is shown or asked anything."""
+
+    show: Show = lambda _: None
+    """Called after each commit."""
+    ask: Ask = lambda _: {}
+    """Called before a commit in which `asked` is above 0: what a person is to judge; that commit holds it."""
 
 
 def improve(
@@ -62,11 +73,11 @@ def improve(
     *,
     resume: bool,
     reporter: Reporter,
-    on_commit: Show = lambda _: None,
+    viewer: Viewer = Viewer(),
 ) -> list[dict[str, Any]]:
     """Run a method in `run_path`; go on with what is there on `resume`. The rows of the final table.
 
-    `on_commit` is called after each commit. Raises UserError for what the user can mend. KeyboardInterrupt
+    `viewer` is called at each commit. Raises UserError for what the user can mend. KeyboardInterrupt
     (also on SIGTERM) drops the iteration under way; everything up to the last commit stays.
     """
     method = method_of(config)
@@ -87,23 +98,23 @@ def improve(
                 reporter.message(note)
             if run.manifest is None:
                 parts.progress.guards = [Entry(0, withheld=warnings).to_json()] if warnings else []
-                _look_first(parts, on_commit)
+                _look_first(parts, viewer)
         except WriteError:
             raise
         except (Exception, SystemExit):
             if not resume:
                 run.abandon()
             raise
-        return _go_on(parts, config.loop.iterations, on_commit)
+        return _go_on(parts, config.loop.iterations, viewer)
 
 
-def _go_on(parts: Parts, total: int, on_commit: Show) -> list[dict[str, Any]]:
+def _go_on(parts: Parts, total: int, viewer: Viewer) -> list[dict[str, Any]]:
     """The iterations that are left of `total`, and the final table."""
     progress, reporter, path = parts.progress, parts.reporter, parts.run.path
     reporter.start(None, total, progress.iteration)
     reporter.message(f"run {path}")
     while progress.iteration < total and not progress.stopped:
-        _iterate(parts, on_commit)
+        _iterate(parts, viewer)
     if progress.stopped:
         reporter.message(
             f"stopped: {progress.stopped}; judge samples with 'selfplay text inspect {path}', "
@@ -114,22 +125,22 @@ def _go_on(parts: Parts, total: int, on_commit: Show) -> list[dict[str, Any]]:
     return table
 
 
-def _look_first(parts: Parts, on_commit: Show) -> None:
+def _look_first(parts: Parts, viewer: Viewer) -> None:
     """Measure the first model, which later ones are compared with, and commit it."""
     look, values = looked_at(parts, parts.model)
     parts.accuracy = parts.role.figure(look, values)
     parts.progress.tokens += look.tokens
     parts.monitor.update(observation(look, values, 0, [], 1.0, 0))
-    _commit(parts, parts.model, Judged(), [], {}, on_commit)
+    _commit(parts, parts.model, Judged(), [], {}, viewer)
 
 
-def _iterate(parts: Parts, on_commit: Show) -> None:
+def _iterate(parts: Parts, viewer: Viewer) -> None:
     """Write, filter, learn, look, judge, commit."""
     started, turn = time.monotonic(), parts.turn()
     episodes, learnt, leaked = _practise(parts, turn)
     judged = judge(parts, turn, episodes, learnt, leaked)
     parts.progress.seconds += time.monotonic() - started
-    _commit(parts, turn.student, judged, episodes, learnt.values, on_commit)
+    _commit(parts, turn.student, judged, episodes, learnt.values, viewer)
 
 
 def _practise(parts: Parts, turn: Turn) -> tuple[list[Episode], Learnt, int]:
@@ -169,7 +180,7 @@ def _commit(
     judged: Judged,
     episodes: Sequence[Episode],
     values: Mapping[str, float],
-    on_commit: Show,
+    viewer: Viewer,
 ) -> None:
     progress = parts.progress
     progress.monitor = parts.monitor.to_json()
@@ -186,13 +197,14 @@ def _commit(
         "minutes": progress.seconds / 60,
         "accepted": progress.accepted,
     }
+    committed = Committed(
+        parts.run.path, parts.task, parts.config, parts.monitor, episodes, entries(progress.guards),
+        judged.asked, judged.probe,
+    )  # fmt: skip
+    if judged.asked:
+        progress.request = viewer.ask(committed)
     parts.run.begin(progress.iteration)
     parts.metrics.write(progress.iteration, line)
     parts.run.commit(progress.iteration, model, asdict(progress), episodes)
-    on_commit(
-        Committed(
-            parts.run.path, parts.task, parts.config, parts.monitor, episodes, entries(progress.guards),
-            judged.asked, judged.probe,
-        )
-    )  # fmt: skip
+    viewer.show(committed)
     parts.reporter.iteration({"iteration": progress.iteration, **line})

@@ -48,6 +48,8 @@ class Progress:
     """What guards did or would have done: rows of engine.language.monitor.journal."""
     accuracy: dict[str, Any] = field(default_factory=dict)
     """What the gate compares, of the accepted model."""
+    request: dict[str, Any] = field(default_factory=dict)
+    """What a person was last asked to judge, as engine.report.verdict_request has it; empty: nothing."""
     stopped: str = ""
     """Why the loop was halted before its end."""
 

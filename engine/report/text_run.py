@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from engine.language.loop import Committed
+from engine.language.loop import Committed, Viewer
 from engine.language.method.registry import method_of
 from engine.language.monitor.monitor import MAX_EXAMPLES
 from engine.language.record.text_run import REPORT
 from engine.report.report import RunPage, write_report
 from engine.report.sample import draw_samples
-from engine.report.verdict_request import Request, to_judge, write_request
+from engine.report.verdict_request import Request, to_judge
 
 
 def write_run_page(run: Committed) -> Path:
-    """Write the page of a run into its directory, and what a person is asked to judge; the page's path.
+    """Write the page of a run into its directory; the page's path.
 
-    UserError where one cannot be written.
+    UserError where it cannot be written.
     """
     path = run.path / REPORT
     write_report(path, run_page(run))
-    if run.asked and run.monitor.last_iteration is not None:
-        samples = to_judge(run.episodes, run.probe, run.asked, run.config.seed)
-        write_request(run.path, Request(run.monitor.last_iteration, samples))
     return path
+
+
+def request_of(run: Committed) -> dict[str, Any]:
+    """What a person is asked to judge of a run, as a commit carries it."""
+    assert run.monitor.last_iteration is not None
+    samples = to_judge(run.episodes, run.probe, run.asked, run.config.seed)
+    return Request(run.monitor.last_iteration, samples).to_json()
+
+
+VIEWER = Viewer(write_run_page, request_of)
+"""Pages of runs, and completions to judge."""
 
 
 def run_page(run: Committed) -> RunPage:

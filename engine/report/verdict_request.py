@@ -1,20 +1,15 @@
-"""Completions that guards ask a person to judge: written into a run, shown by a sheet, answered by it."""
+"""Completions that guards ask a person to judge: committed with a run, shown by a sheet, answered by it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Any
 
 from engine.errors import CorruptFileError
 from engine.language.episode import Episode
 from engine.language.monitor.metric.probe import shapes
 from engine.report.sample import Sample, Verdict, draw_samples
-from engine.run import storage
-from engine.run.manifest import read_sealed, write_sealed
-
-REQUEST = "asked.json"
-"""In the folder of a run."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +18,19 @@ class Request:
 
     iteration: int
     samples: tuple[Sample, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """What a commit carries; `from_json` reads it."""
+        return {"iteration": self.iteration, "samples": [asdict(sample) for sample in self.samples]}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Request:
+        """What `to_json` made; CorruptFileError where it is nothing of the kind."""
+        try:
+            rows = [{**row, "flags": tuple(row["flags"])} for row in content["samples"]]
+            return cls(int(content["iteration"]), tuple(Sample(**row) for row in rows))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CorruptFileError(f"the commit holds no request for verdicts: {error!r}") from error
 
     def num_answered(self, verdicts: Sequence[Verdict]) -> int:
         """How many of the samples have a verdict."""
@@ -42,21 +50,3 @@ def to_judge(
     mixed = [part[place] for place in range(most) for part in (kept, rejected) if place < len(part)]
     mixed += draw_samples(probe, [], {}, shapes, count=count, seed=seed)
     return tuple({sample.id: sample for sample in reversed(mixed)}.values())[::-1][:count]
-
-
-def write_request(run: Path, request: Request) -> None:
-    """Put a request into a run, in place of one before; UserError where it cannot be written."""
-    samples = [asdict(sample) for sample in request.samples]
-    write_sealed(run / REQUEST, {"iteration": request.iteration, "samples": samples})
-
-
-def read_request(run: Path) -> Request | None:
-    """The request of a run, None where there is none; CorruptFileError where it is damaged."""
-    if not storage.exists(run / REQUEST):
-        return None
-    content = read_sealed(run / REQUEST)
-    try:
-        rows = [{**row, "flags": tuple(row["flags"])} for row in content["samples"]]
-        return Request(int(content["iteration"]), tuple(Sample(**row) for row in rows))
-    except (KeyError, TypeError, ValueError) as error:
-        raise CorruptFileError(f"'{run / REQUEST}' is no request for verdicts: {error!r}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from engine.language.monitor.levels import Alert, Level, Response
 from engine.language.monitor.metric.observation import Observation
 from engine.language.monitor.monitor import Monitor
 from engine.language.record.text_run import TextRun, read_text_config
+from engine.report import text_run
+from engine.report.verdict_request import Request
 from engine.run import folder, settings_file
 from engine.run.metrics import read_metrics
 
@@ -117,7 +119,7 @@ def test_what_guards_would_have_done_is_recorded(
     assert [state["accepted"] for state in carried] == [0, 1, 2]
     assert [state["patch"] for state in carried] == [{}, {}, {}]
     assert carried[2]["stopped"] == ""
-    assert not (tmp_path / "run" / "asked.json").exists()
+    assert carried[2]["request"] == {}
     lines = read_metrics(tmp_path / "run" / "metrics.jsonl")
     would = [{key: value for key, value in line.items() if key.startswith("guard/")} for line in lines]
     names = ("reject", "roll_back", "stop", "ask", "turn")
@@ -241,11 +243,25 @@ def test_verdicts_that_guards_ask_for_are_shown_and_taken_back(
 
 
 def ids_asked(path: Path) -> set[str]:
-    from engine.report.verdict_request import read_request
+    return {sample.id for sample in Request.from_json(states(path)[0][-1]["request"]).samples}
 
-    request = read_request(path)
-    assert request is not None
-    return {sample.id for sample in request.samples}
+
+def test_what_is_asked_is_committed_with_the_alarm_that_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alarms: dict[int, list[Alert]]
+) -> None:
+    """A run that is killed behind a commit, before its page is written, still has its request."""
+    alarms[1] = [alarm(1, "label")]
+
+    def killed(committed: loop.Committed) -> None:
+        if committed.asked:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(text_run, "VIEWER", replace(text_run.VIEWER, show=killed))
+    assert run(tmp_path / "run", "--json", guards__labels=3) != 0
+    assert len(ids_asked(tmp_path / "run")) == 3
+    assert run_command(["text", "inspect", str(tmp_path / "run")]) == 0
+    rows = csv.DictReader((tmp_path / "run" / "inspect.csv").read_text().splitlines())
+    assert {row["id"] for row in rows} == ids_asked(tmp_path / "run")
 
 
 def test_a_stop_asks_for_verdicts(tmp_path: Path, alarms: dict[int, list[Alert]]) -> None:

@@ -60,7 +60,7 @@ def run_method(
         return
     from engine.cli.progress import Reporter
     from engine.language.loop import improve
-    from engine.report.text_run import write_run_page
+    from engine.report.text_run import VIEWER
 
     reporter = Reporter(quiet=json)
     try:
@@ -69,7 +69,7 @@ def run_method(
             open_verifier(task_spec, task) as verify,
             prints_aside() if json else nullcontext(),
         ):
-            improve(task, config, path, verify, resume=resume, reporter=reporter, on_commit=write_run_page)
+            improve(task, config, path, verify, resume=resume, reporter=reporter, viewer=VIEWER)
     finally:
         reporter.close()
     if json:

@@ -268,16 +268,18 @@ def inspect_run(run: str, count: int | None, verdicts: str | None) -> None:
     from engine.language.record.text_run import judged_iteration, write_verdicts
     from engine.report.page import write_samples
     from engine.report.sample import draw_samples, read_verdicts, write_sheet
-    from engine.report.verdict_request import read_request
+    from engine.report.verdict_request import Request as VerdictRequest
 
     with open_run(run) as opened:
-        request = read_request(opened.path)
+        progress = latest_progress(opened)
+        content = progress.get("request")
+        request = VerdictRequest.from_json(content) if content else None
         if verdicts is not None:
             said = read_verdicts(Path(verdicts))
             if not said:
                 raise UserError(f"'{verdicts}' has no verdict; write right, wrong or unsure into it")
             counts = _opinions(said)
-            write_verdicts(opened.path, latest_progress(opened)["iteration"], counts)
+            write_verdicts(opened.path, progress["iteration"], counts)
             asked = {"asked": len(request.samples), "answered": request.num_answered(said)} if request else {}
             print_json({**counts, **asked})
             return

@@ -4,7 +4,7 @@ RUN/config.toml          settings and versions
     manifest/000002.json the files that exist since this commit; written last
     checkpoints/000002/  a folder that transformers reads, and state.json
     replay/000002.parquet  episodes of the iteration, see engine.language.record.episode_table
-    metrics.jsonl  tb/  report.html  asked.json  verdicts.json
+    metrics.jsonl  tb/  report.html  verdicts.json
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from engine.language.method.registry import build_text_config
 from engine.language.record.text_run import load_checkpoint, read_text_config
 from engine.language.rollout import Policy
 from engine.language.task import Split
-from engine.report.text_run import write_run_page
+from engine.report.text_run import VIEWER
 from engine.run.layout import CONFIG, METRICS, checkpoint_folder
 from engine.run.manifest import Manifest, manifest_paths, read_manifests
 from engine.run.metrics import read_metrics
@@ -46,7 +46,7 @@ def run_loop(path: Path, method: str, task: str, seed: int, *settings: Settings)
             resume = (path / CONFIG).exists()
             improve(
                 open_task(task), config, path, verify, resume=resume, reporter=reporter,
-                on_commit=write_run_page,
+                viewer=VIEWER,
             )  # fmt: skip
     finally:
         reporter.close()
