@@ -97,6 +97,11 @@ def truth_sets(game: Game) -> list[TruthSet]:
     for each in sets:
         _require(game, "truth_sets", isinstance(each, TruthSet), each)
         _check_truth_set(game, each)
+    names = [each.name for each in sets]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(
+            f"game '{game.name}': truth_sets() gives two sets '{twice[0]}'; each needs its own name"
+        )
     return sets
 
 
@@ -214,13 +219,26 @@ def _require(game: Game, name: str, fits: bool, found: Any) -> None:
 
 
 def _check_truth_set(game: Game, found: TruthSet) -> None:
-    where = f"game '{game.name}': truth_sets() gives '{found.name}'"
+    where = f"game '{game.name}': truth_sets() gives {_shown(found.name)}"
+    if not (isinstance(found.name, str) and found.name.strip() and found.name.isprintable()):
+        raise UserError(f"{where} for a set's name; it must be a text of one line")
+    if not (
+        isinstance(found.positions, list | tuple) and all(isinstance(text, str) for text in found.positions)
+    ):
+        raise UserError(
+            f"{where}, whose positions are {_shown(found.positions)}; they must be a list of texts"
+        )
     shape = (len(found.positions), game.num_actions)
-    for name, array in (("outcomes", found.outcomes), ("scores", found.scores)):
-        if array is not None and np.shape(array) != shape:
-            raise UserError(f"{where}, whose {name} are {np.shape(array)}; they must be {shape}")
+    arrays = {"outcomes": found.outcomes} | ({} if found.scores is None else {"scores": found.scores})
+    for name, array in arrays.items():
+        if not (isinstance(array, np.ndarray) and array.dtype.kind in "iuf"):
+            raise UserError(f"{where}, whose {name} are {_shown(array)}; they must be an array of numbers")
+        if array.shape != shape:
+            raise UserError(f"{where}, whose {name} are {array.shape}; they must be {shape}")
     if not np.isin(found.outcomes, (-1, 0, 1, ILLEGAL)).all():
         raise UserError(f"{where}, whose outcomes are not all 1, 0, -1 or ILLEGAL")
+    if found.scores is not None and not np.isfinite(found.scores[found.outcomes != ILLEGAL]).all():
+        raise UserError(f"{where}, whose scores are not all finite")
 
 
 def _is_positive(value: Any) -> bool:

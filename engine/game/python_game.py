@@ -72,7 +72,7 @@ class PythonState:
         Owners are 1 for the player to move, -1 for the other and 0 for nobody. Called at the end of games
         made with `has_score`: the learner has the network foretell both.
         """
-        raise _missing(self, "text")
+        raise _missing(self, "score")
 
     def key(self) -> int | None:
         """A hash below 2**64, equal for positions with equal planes, player, legal actions and outcome.

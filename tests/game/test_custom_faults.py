@@ -92,6 +92,13 @@ class NoPlayer(NoStart):
     def start(self):
         return PythonState()
 
+class NoScore(PythonGame):
+    def __init__(self):
+        super().__init__(name="x", num_actions=9, planes_shape=(2, 3, 3), max_plies=9, has_score=True)
+
+    def start(self):
+        return TicTacToeState()
+
 class Huge(PythonGame):
     def __init__(self):
         super().__init__(name="huge", num_actions=10**12, planes_shape=(1, 3, 3), max_plies=9)
@@ -115,6 +122,7 @@ class Refuses(TicTacToe):
         ("NoStart", ["class NoStart of faults has no method start"]),
         ("StartsWithNothing", ["start() gives None", "PythonState"]),
         ("NoPlayer", ["class PythonState", "has no method"]),
+        ("NoScore", ["class TicTacToeState of games.tictactoe has no method score"]),
         ("Huge", ["num_actions is 1000000000000; give 1 to 1048576"]),
         ("Refuses", ["'faults:Refuses'", "KeyError: 'oops' in __init__ (faults.py:"]),
     ],

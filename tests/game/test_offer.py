@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from engine._core import Game, State
+from engine.cli.game.rules import RulesService
 from engine.errors import UserError
 from engine.game import inquiry, offer
 from engine.game.offer import OFFERS
@@ -53,7 +54,7 @@ def with_offers(**offers: Any) -> Game:
     return type("Mine", (TicTacToe,), members)()  # type: ignore[no-any-return]
 
 
-def truth(outcomes: Any, scores: Any = None, positions: tuple[str, ...] = ("",)) -> Callable[[], Any]:
+def truth(outcomes: Any, scores: Any = None, positions: tuple[Any, ...] = ("",)) -> Callable[[], Any]:
     return lambda: [TruthSet("mine", list(positions), outcomes, scores)]
 
 
@@ -152,6 +153,15 @@ def test_what_is_not_brought_has_its_usual_answer() -> None:
         ({"truth_sets": truth(EVEN[:, :7])}, "truth_sets", ["outcomes are (1, 7)", "must be (1, 9)"]),
         ({"truth_sets": truth(EVEN, EVEN[:, :3])}, "truth_sets", ["scores are (1, 3)", "must be (1, 9)"]),
         ({"truth_sets": truth(EVEN + 5)}, "truth_sets", ["not all 1, 0, -1 or ILLEGAL"]),
+        ({"truth_sets": truth([[0] * 9])}, "truth_sets", ["outcomes are [[0", "must be an array of numbers"]),
+        ({"truth_sets": truth(None)}, "truth_sets", ["outcomes are None", "must be an array of numbers"]),
+        ({"truth_sets": truth(EVEN.astype(str))}, "truth_sets", ["must be an array of numbers"]),
+        ({"truth_sets": truth(EVEN, EVEN + np.nan)}, "truth_sets", ["scores are not all finite"]),
+        ({"truth_sets": truth(EVEN, [[0] * 9])}, "truth_sets", ["scores are [[0", "must be an array"]),
+        ({"truth_sets": truth(EVEN, positions=(3,))}, "truth_sets", ["positions are [3]", "list of texts"]),
+        ({"truth_sets": lambda: [TruthSet("a", None, EVEN)]}, "truth_sets", ["positions are None"]),  # type: ignore[arg-type]
+        ({"truth_sets": lambda: [TruthSet(3, [""], EVEN)]}, "truth_sets", ["gives 3 for a set's name"]),  # type: ignore[arg-type]
+        ({"truth_sets": lambda: 2 * truth(EVEN)()}, "truth_sets", ["two sets 'mine'", "its own name"]),
         ({"solver": lambda: None}, "solver", ["solver() gives None", "score, scores and outcomes"]),
         ({"solver": NO_SOLVER}, "solver", ["solver() gives", "score, scores and outcomes"]),
         ({"pretrained_checkpoint": "net"}, "pretrained_checkpoint", ["is 'net'", "must be a method"]),
@@ -264,3 +274,12 @@ def test_a_state_goes_to_who_describes_it() -> None:
     game = with_offers(describe=describe)
     assert inquiry.describe(game, game.parse("51")) == {"ply": 2}
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("name", ["legal", "position", "id", "nodes", "error"])
+def test_a_description_takes_no_field_of_the_rules(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    game = with_offers(describe=lambda _: {name: 3})
+    service = RulesService("tictactoe")
+    monkeypatch.setattr(service, "_game", lambda _: game)
+    with pytest.raises(UserError, match=rf"describe\(state\) gives '{name}', which the answer has already"):
+        service.answer({"perft": 1})

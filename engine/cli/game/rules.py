@@ -220,6 +220,7 @@ class RulesService:
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Fields of the answer; raise UserError or InputError."""
+        from engine.errors import UserError
         from engine.game.inquiry import describe
         from engine.registry import position_text
 
@@ -234,7 +235,13 @@ class RulesService:
             "position": position_text(game, state),
             "text": state.text(),
         }
-        answer.update(describe(game, state))
+        described = describe(game, state)
+        if taken := described.keys() & {*answer, "id", "error", "nodes"}:
+            raise UserError(
+                f"game '{game.name}': describe(state) gives '{min(taken)}', which the answer has already; "
+                "give it another name"
+            )
+        answer.update(described)
         return answer if depth is None else {**answer, "nodes": count_paths(state, depth)}
 
     def _game(self, options: dict[str, Any]) -> Game:
