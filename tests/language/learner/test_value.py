@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ import torch
 
 from engine.errors import UserError
 from engine.language.episode import Episode, Step
-from engine.language.forecast.forecast import Counts, stages
 from engine.language.learner.config import TextLearnerConfig
 from engine.language.learner.label import (
     Label,
@@ -38,7 +36,6 @@ from engine.language.measure.evaluation import (
     told_apart,
 )
 from engine.language.method.registry import build_text_config, method_of
-from engine.language.method.trainer import Stage
 from engine.language.model.model import LanguageModel
 from engine.language.model.scoring import score, values
 from engine.language.model.tiny_model import build_model
@@ -374,65 +371,6 @@ def test_settings_that_do_not_go_together(method: str, changes: dict[str, object
 
     with pytest.raises(UserError, match=message):
         checked()
-
-
-def test_searches_and_labels_are_forecast() -> None:
-    sizes = {"sample": {"prompts": 100, "samples": 3}, "value": {"completions": 8, "steps": 10}}
-    found = forecast_of("prm", 100, sizes, {"loop": {"iterations": 2}})
-    assert found["generate"].written == 2 * 100 * 60.0
-    # 100 problems of 3 completions, each of their starts finished 8 times by half a completion, twice.
-    assert found["label"].written == 2 * 300 * 8 * 10.0
-    assert forecast_of("prm", 10, sizes, {"loop": {"iterations": 2}})["label"].written == 2 * 30 * 8 * 10.0
-    assert "first value head" not in found
-    wide = {"sample": {"simulations": 10}, "proposals": {"initial_proposals": 4}, "loop": {"iterations": 1}}
-    searched = forecast_of("alphazero", 100, sizes, wide)
-    assert searched["generate"].written == pytest.approx(100 * 0.3 * 10 * 4 * 20)
-    assert searched["first value head"] == Stage("first value head", 100 * 8 * 20, 10)
-    assert "label" not in searched
-    capped = forecast_of("alphazero", 1, {"sample": {"tree_tokens": 50}, "loop": {"iterations": 1}})
-    assert capped["generate"].written == 50.0
-
-
-def forecast_of(method: str, practised: int, *changes: Any) -> dict[str, Stage]:
-    counts = Counts(practised, validation=20, watched=10, test=40)
-    found = stages(build_text_config(method, "countdown", *changes), 20.0, counts)
-    return {stage.name: stage for stage in found}
-
-
-@pytest.mark.parametrize(
-    ("method", "changes", "built"),
-    [
-        ("rft", {}, 3),
-        ("rft", {"loop": {"iterations": 3}}, 3 + 2 + 1),
-        ("rft", {"loop": {"iterations": 6}}, 3 + 2 + 1),
-        ("rft", {"sample": {"policies": 1}}, 0),
-        ("rft", {"model": {"path": "x"}}, 0),
-        ("rft", {"loop": {"iterations": 0}}, 0),
-        ("orm", {"sample": {"policies": 3}, "loop": {"iterations": 2}}, 2 + 2),
-        ("sft", {"sample": {"policies": 3}}, 0),
-        ("alphazero", {"sample": {"policies": 3}}, 0),
-    ],
-)
-def test_models_built_to_sample_beside_the_first_are_forecast(
-    method: str, changes: dict[str, dict[str, object]], built: int
-) -> None:
-    config = build_text_config(method, "countdown", {"model": {"steps": 7}}, changes)
-    counts = Counts(practised=50, validation=20, watched=10, test=40)
-    found = {stage.name: stage.steps for stage in stages(config, 10.0, counts)}
-    assert found.get("build other models", 0) == 7 * built
-
-
-@pytest.mark.parametrize(("start", "control"), [("base", 200), ("last", 300)])
-def test_the_control_has_the_steps_of_the_result(start: str, control: int) -> None:
-    changes = {"update": {"start": start, "steps": 100, "growth": 2.0}, "model": {"steps": 7}}
-    config = build_text_config("rest-em", "countdown", changes)
-    counts = Counts(practised=50, validation=20, watched=10, test=40)
-    found = {stage.name: stage for stage in stages(config, 10.0, counts)}
-    assert found["build the first model"].steps == 7
-    assert found["generate"].written == 2 * 50 * config.sample.samples * 10
-    assert found["learn"].steps == 100 + 200
-    assert found["control"].steps == control
-    assert found["measure"].written == 3 * 40 * 10
 
 
 def test_a_table_has_the_columns_of_its_longest_row() -> None:
