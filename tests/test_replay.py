@@ -141,3 +141,14 @@ def test_nothing_new_leaves_the_window_alone() -> None:
     replay = Replay(GAME, ReplayConfig(), RULES)
     assert replay.add(join_games([])) == 0
     assert replay.window.games == 0
+
+
+def test_a_run_may_name_its_game_otherwise_than_the_game_itself(tmp_path: Path) -> None:
+    typed = "games/mine.py:Mine"
+    games = Player().play(120)
+    assert games["rules"] == RULES
+    digest = write_games(tmp_path / "000001.parquet", games, typed)
+    replay = Replay(GAME, ReplayConfig(), typed)
+    replay.load(tmp_path, [Shard("000001.parquet", digest, num_games(games), num_positions(games))])
+    assert replay.bad_shards == 0
+    assert replay.window.games == num_games(games) > 0

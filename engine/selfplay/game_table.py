@@ -156,11 +156,15 @@ def read_games(path: Path, rules: str | None = None, digest: Digest | None = Non
     """Read what `write_games` wrote.
 
     Raises CorruptFileError for a file that is damaged, not what `digest` says, of another game than
-    `rules`, or of a newer format.
+    `rules`, or of a newer format. Where `rules` is given the file has been held to it, and the games do not
+    repeat it: a name as typed, such as file.py:Name, need not be the one that the game has for itself.
     """
     with _FORMAT.read(path, rules, digest) as file:
         table = file.read(use_threads=False)
-        return from_table(_completed(table))
+        games = from_table(_completed(table))
+    if rules is not None:
+        games.pop("rules", None)
+    return games
 
 
 def _completed(table: pa.Table) -> pa.Table:
