@@ -12,7 +12,7 @@ import pytest
 
 from engine.cli.game.train import read_changes
 from engine.errors import UserError
-from engine.game_run import read_config
+from engine.game_run import Run, read_config
 from engine.registry import is_same_game, load_game, located_game
 
 GAME = """
@@ -166,6 +166,10 @@ def test_a_run_opens_and_goes_on_in_another_folder(here: Path, spec: str) -> Non
     name, _, attribute = spec.partition(":")
     again = run(away, "train", f"../{name}:{attribute}", "--run", "../run", "--resume", "--iterations", "2")
     assert again.returncode == 0, again.stderr
+    with Run.open(here / "run") as both:
+        assert both.latest() is not None
+        assert [shard.name for shard in both.shards()] == ["000001.parquet", "000002.parquet"]
+    assert not list((here / "run" / "quarantine").glob("*"))
 
 
 def test_the_settings_of_a_run_of_a_file_are_taken_for_another(here: Path) -> None:
