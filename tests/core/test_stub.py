@@ -16,7 +16,7 @@ import pytest
 
 from engine import _core
 
-STUB = Path(_core.__file__).with_name("_core.pyi")
+STUB = Path(__file__).resolve().parents[2] / "engine" / "_core.pyi"
 PLAIN = {"int", "float", "bool", "str", "None"}
 
 

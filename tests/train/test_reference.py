@@ -38,7 +38,7 @@ def write_run(path: Path, positions: float, minutes: float = 12.0, **sections: A
 
 def test_the_figures_are_those_of_the_page() -> None:
     text = README.read_text()
-    assert f"{REFERENCE['minutes']} minutes of training, {REFERENCE['positions']:,} positions" in text
+    assert f"in {REFERENCE['minutes']} minutes it plays {REFERENCE['positions']:,} positions" in text
     assert f"\nminutes={REFERENCE['minutes']}\n" in (README.parent / "scripts" / "quickstart").read_text()
 
 
