@@ -144,7 +144,7 @@ def test_nothing_new_leaves_the_window_alone() -> None:
 
 
 def test_a_run_may_name_its_game_otherwise_than_the_game_itself(tmp_path: Path) -> None:
-    typed = "games/mine.py:Mine"
+    typed = "own/mine.py:Mine"
     games = Player().play(120)
     assert games["rules"] == RULES
     digest = write_games(tmp_path / "000001.parquet", games, typed)
