@@ -228,6 +228,8 @@ def _check_truth_set(game: Game, found: TruthSet) -> None:
         raise UserError(
             f"{where}, whose positions are {_shown(found.positions)}; they must be a list of texts"
         )
+    if not found.positions:
+        raise UserError(f"{where}, which has no position; give it some, or leave it out")
     shape = (len(found.positions), game.num_actions)
     arrays = {"outcomes": found.outcomes} | ({} if found.scores is None else {"scores": found.scores})
     for name, array in arrays.items():

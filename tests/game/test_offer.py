@@ -159,6 +159,7 @@ def test_what_is_not_brought_has_its_usual_answer() -> None:
         ({"truth_sets": truth(EVEN, EVEN + np.nan)}, "truth_sets", ["scores are not all finite"]),
         ({"truth_sets": truth(EVEN, [[0] * 9])}, "truth_sets", ["scores are [[0", "must be an array"]),
         ({"truth_sets": truth(EVEN, positions=(3,))}, "truth_sets", ["positions are [3]", "list of texts"]),
+        ({"truth_sets": truth(EVEN[:0], positions=())}, "truth_sets", ["which has no position"]),
         ({"truth_sets": lambda: [TruthSet("a", None, EVEN)]}, "truth_sets", ["positions are None"]),  # type: ignore[arg-type]
         ({"truth_sets": lambda: [TruthSet(3, [""], EVEN)]}, "truth_sets", ["gives 3 for a set's name"]),  # type: ignore[arg-type]
         ({"truth_sets": lambda: 2 * truth(EVEN)()}, "truth_sets", ["two sets 'mine'", "its own name"]),

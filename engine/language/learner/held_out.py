@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -38,6 +39,8 @@ def ending(config: TextLearnerConfig, values: Mapping[str, float], steps: int) -
     if "loss/held_out" not in values:
         return f"no problem is held out of so few: all {steps} steps are taken"
     taken, best = int(values["loss/steps"]), int(values["loss/best_step"])
+    if not math.isfinite(values["loss/held_out"]):
+        return f"{taken} of {steps} steps taken; the loss on held-out texts was never finite: no look is best"
     return (
         f"{taken} of {steps} steps taken; the weights are those of step {best}, "
         f"whose loss on held-out texts is least, {values['loss/held_out']:.4g}"

@@ -30,7 +30,7 @@ class Changes:
     """What is done and why, a line each."""
     withheld: tuple[str, ...] = ()
     """What was called for and is not done: guards only observe, are forced, the gate says better, or the run
-    has nothing to turn."""
+    has nothing to turn, or not any further."""
     observed: Changes | None = None
     """What would have been done, where guards only observe."""
 
@@ -72,28 +72,21 @@ def respond(
     calls, withheld = _called([alert for alert in alerts if alert.level >= Level.ALERT])
     patch, done, active = dict[str, Any](), list[str](), set[Response]()
     for response, alert in calls.items():
-        turn = TURNS.get(response)
-        if settings.force and response in _REFUSALS:
-            withheld.append(f"{response}, forced to go on: {alert.message}")
-            continue
-        if turn is not None and turn.setting not in present:
-            withheld.append(f"no {turn.setting}, which this run has no use for: {alert.message}")
+        if reason := _hindrance(response, present, settings):
+            withheld.append(f"{reason}: {alert.message}")
             continue
         what: str = response
-        if turn is not None:
-            old = present[turn.setting]
-            new = turn.turned(old, settings)
-            what = f"{turn.setting} {old} -> {new}" if new != old else f"{turn.setting} at its limit already"
-            patch |= {turn.setting: new} if new != old else {}
+        if response in TURNS:
+            what, changed = _turned(TURNS[response], present, settings)
+            patch |= changed
         elif response == "roll-back" and not has_earlier:
             what = "reject, as no model was accepted before the present one to roll back to"
         active.add(response)
         done.append(f"{what}: {alert.message}")
     rolls_back = "roll-back" in active and has_earlier
-    rejects = bool(active & set(_REFUSALS))
     called = Changes(
         patch,
-        "roll-back" if rolls_back else "reject" if rejects else "accept",
+        "roll-back" if rolls_back else "reject" if active & set(_REFUSALS) else "accept",
         settings.labels if active & {"label", "stop"} else 0,
         "stop" in active,
         tuple(done),
@@ -102,6 +95,26 @@ def respond(
     if settings.mode == "act":
         return called
     return Changes(withheld=(*called.reasons, *called.withheld), observed=called)
+
+
+def _hindrance(response: Response, present: Mapping[str, Any], settings: GuardConfig) -> str:
+    """Why a response that is called for is not given; empty where nothing stands in its way."""
+    if settings.force and response in _REFUSALS:
+        return f"{response}, forced to go on"
+    turn = TURNS.get(response)
+    if turn is None:
+        return ""
+    if turn.setting not in present:
+        return f"no {turn.setting}, which this run has no use for"
+    old = present[turn.setting]
+    return f"{turn.setting} at its limit already" if turn.turned(old, settings) == old else ""
+
+
+def _turned(turn: Turn, present: Mapping[str, Any], settings: GuardConfig) -> tuple[str, dict[str, Any]]:
+    """(what is said of it, the patch)."""
+    old = present[turn.setting]
+    new = turn.turned(old, settings)
+    return f"{turn.setting} {old} -> {new}", {turn.setting: new}
 
 
 def _called(serious: Iterable[Alert]) -> tuple[dict[Response, Alert], list[str]]:

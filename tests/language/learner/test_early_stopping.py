@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ import torch
 from small_text_run import command
 
 from engine.cli.app import run as run_command
+from engine.language.learner.config import TextLearnerConfig
+from engine.language.learner.held_out import ending
 from engine.language.learner.text_learner import TextLearner
 from engine.language.model.model_folder import load_model
 from engine.language.record.text_run import TextRun
@@ -83,6 +86,13 @@ def test_few_problems_leave_none_to_hold_out(tmp_path: Path, capsys: pytest.Capt
     assert run_command(command("sft", tmp_path / "run", learner__patience=1, **words)) == 0
     assert "no problem is held out of so few: all 10 steps" in told(capsys)
     assert read_metrics(tmp_path / "run" / "metrics.jsonl")[1]["loss/steps"] == 10
+
+
+def test_a_loss_that_is_never_finite_claims_no_best_step() -> None:
+    values = {"loss/steps": 8.0, "loss/best_step": 0.0, "loss/held_out": math.inf}
+    said = ending(TextLearnerConfig(patience=2), values, 40)
+    assert said.startswith("8 of 40 steps taken; the loss on held-out texts was never finite")
+    assert "the weights are those of" not in said
 
 
 def test_averaged_weights_are_saved_gated_and_written_with(
