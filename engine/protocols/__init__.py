@@ -1,0 +1,1 @@
+"""What other programs speak with a player: GTP, UCI and KataGo's analysis."""

@@ -1,0 +1,79 @@
+"""Lines of an input, read beside whatever its reader does meanwhile."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+
+MAX_LINE = 1 << 20
+"""Bytes of a line; what is beyond is dropped and the line marked."""
+
+MAX_WAITING = 10_000
+"""Lines that wait at most; then the other side waits."""
+
+_CHUNK = 1 << 16
+
+
+class Line(str):
+    """One line of the input without its end; what is not UTF-8 stands there as U+FFFD."""
+
+    is_cut = False
+    """Whether it was longer than MAX_LINE."""
+
+
+class LineReader:
+    """Reads a file descriptor in a thread of its own until its end."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lines: queue.Queue[Line | None] = queue.Queue(MAX_WAITING)
+        self._ended = False
+        self._at_end = threading.Event()
+        threading.Thread(target=self._read, name="line reader", daemon=True).start()
+
+    def get(self, timeout: float | None = None) -> Line | None:
+        """The next line; None at the end of the input. Raise TimeoutError after `timeout` seconds."""
+        if self._ended:
+            return None
+        try:
+            line = self._lines.get(timeout=timeout)
+        except queue.Empty:
+            raise TimeoutError from None
+        self._ended = line is None
+        return line
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a line, or the end of the input, is there to be taken."""
+        return self._ended or not self._lines.empty()
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the input has ended, lines still to be taken or not."""
+        return self._at_end.is_set()
+
+    def _read(self) -> None:
+        rest, is_cut = b"", False
+        while chunk := self._chunk():
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._put(line, is_cut)
+                is_cut = False
+            is_cut = is_cut or len(rest) > MAX_LINE
+            rest = rest[:MAX_LINE]
+        if rest:
+            self._put(rest, is_cut)
+        self._at_end.set()
+        self._lines.put(None)
+
+    def _chunk(self) -> bytes:
+        try:
+            return os.read(self._descriptor, _CHUNK)
+        except OSError:
+            return b""
+
+    def _put(self, line: bytes, is_cut: bool) -> None:
+        text = Line(line[:MAX_LINE].decode("utf-8", "replace").rstrip("\r"))
+        text.is_cut = is_cut or len(line) > MAX_LINE
+        self._lines.put(text)

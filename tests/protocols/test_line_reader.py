@@ -1,0 +1,47 @@
+"""Lines of an input read beside other work."""
+
+import os
+
+import pytest
+
+from engine.protocols.line_reader import MAX_LINE, LineReader
+
+
+def reader(data: bytes) -> LineReader:
+    source, sink = os.pipe()
+    found = LineReader(source)
+    with os.fdopen(sink, "wb") as file:
+        file.write(data)
+    return found
+
+
+def test_lines_in_order_then_the_end() -> None:
+    lines = reader(b"one\r\ntwo\n\nlast")
+    assert [lines.get(20) for _ in range(5)] == ["one", "two", "", "last", None]
+    assert lines.get() is None
+    assert lines.at_end
+
+
+def test_a_long_line_is_cut_and_said_so() -> None:
+    lines = reader(b"x" * (3 * MAX_LINE) + b"\nshort\n")
+    first, second = lines.get(20), lines.get(20)
+    assert first is not None
+    assert second is not None
+    assert (len(first), first.is_cut) == (MAX_LINE, True)
+    assert (second, second.is_cut) == ("short", False)
+
+
+def test_binary_is_survived() -> None:
+    lines = reader(bytes(range(256)) + b"\nname\n")
+    while (line := lines.get(20)) != "name":
+        assert line is not None
+
+
+def test_nothing_there_yet() -> None:
+    source, sink = os.pipe()
+    lines = LineReader(source)
+    with pytest.raises(TimeoutError):
+        lines.get(0.01)
+    assert not lines.is_waiting
+    os.close(sink)
+    assert lines.get(20) is None
