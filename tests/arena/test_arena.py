@@ -7,7 +7,8 @@ from typing import Self
 import pytest
 
 from engine._core import Game, State
-from engine.arena.match import Arena, ArenaGame, Pairing, rate
+from engine.arena.game import ArenaGame, GameOrder
+from engine.arena.match import Arena, Pairing, rate
 from engine.arena.opening import random_openings, read_openings
 from engine.arena.ratings import Sprt, estimate_elo
 from engine.cli.game.arena import choose_openings
@@ -241,8 +242,8 @@ def test_a_faulty_player_forfeits_its_games_with_the_reason(game: Game, fault: s
     ):
         forfeits = [one for one in pairing.games if one.forfeit is not None]
         assert len(forfeits) >= 15
-        assert all(reason in str(one.forfeit) for one in forfeits)
-        assert all(one.points() == (0.0 if lost else 1.0) for one in forfeits)
+        assert all(one.forfeit is not None and reason in one.forfeit.reason for one in forfeits)
+        assert all(one.points(pairing.seat) == (0.0 if lost else 1.0) for one in forfeits)
 
 
 def test_a_player_that_fails_on_one_position_loses_only_that_game(game: Game) -> None:
@@ -287,8 +288,10 @@ def test_round_robin_rates_all(game: Game) -> None:
     assert sum(rating.elo for rating in ratings.values()) == pytest.approx(0, abs=1e-6)
 
 
-def test_points_are_for_the_first_player_of_the_pairing(game: Game) -> None:
-    state = game.initial()
-    assert ArenaGame(0, "", (0, 1), state, outcome=1.0).points() == 1.0
-    assert ArenaGame(0, "", (1, 0), state, outcome=1.0).points() == 0.0
-    assert ArenaGame(0, "", (1, 0), state, outcome=0.0).points() == 0.5
+def test_points_are_those_of_a_player(game: Game) -> None:
+    def ended(seats: tuple[int, int], outcome: float) -> ArenaGame:
+        return ArenaGame(GameOrder(0, 0, seats), "", game.initial(), outcome=outcome)
+
+    assert ended((3, 5), 1.0).points(3) == ended((5, 3), -1.0).points(3) == 1.0
+    assert ended((3, 5), 1.0).points(5) == ended((5, 3), -1.0).points(5) == 0.0
+    assert ended((5, 3), 0.0).points(3) == 0.5

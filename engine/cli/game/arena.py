@@ -16,7 +16,8 @@ from engine.errors import UserError
 
 if TYPE_CHECKING:
     from engine._core import Game, State
-    from engine.arena.match import ArenaGame, Pairing
+    from engine.arena.game import ArenaGame
+    from engine.arena.match import Pairing
     from engine.arena.ratings import Rating, Sprt
 
 MAX_GAMES = 1_000_000
@@ -184,9 +185,16 @@ def describe_pairing(pairing: Pairing, sprt: Sprt | None = None) -> dict[str, An
 
 
 def _describe_forfeit(pairing: Pairing, one: ArenaGame) -> dict[str, Any]:
-    loser = one.seats[0 if one.outcome == -1 else 1]
-    player = (pairing.first, pairing.second)[loser]
-    return {"player": player.name, "game": one.number, "opening": one.opening, "reason": one.forfeit}
+    assert one.forfeit is not None
+    loser = one.seats[one.forfeit.colour]
+    player = pairing.first if loser == pairing.seat else pairing.second
+    return {
+        "player": player.name,
+        "game": one.number,
+        "opening": one.opening,
+        "kind": one.forfeit.kind,
+        "reason": one.forfeit.reason,
+    }
 
 
 def describe_ratings(ratings: dict[str, Rating]) -> list[dict[str, Any]]:
