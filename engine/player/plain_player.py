@@ -8,10 +8,13 @@ from functools import cached_property
 import numpy as np
 
 from engine import _core
+from engine.errors import InputError
 from engine.game import inquiry
 from engine.game.offer import Solver
 from engine.player.analysis import describe_choice
+from engine.player.plain_thinker import PlainThinker, plain_report
 from engine.player.player import Analysis
+from engine.player.thinking import Query, Report, allowed_moves
 from engine.registry import position_text
 
 _WDL = {1: (1.0, 0.0, 0.0), 0: (0.0, 1.0, 0.0), -1: (0.0, 0.0, 1.0)}
@@ -37,6 +40,17 @@ class RandomPlayer:
         seeds = [int(self._generator.integers(2**63)) for _ in states]
         chosen = zip(states, self.choose(states, seeds), strict=True)
         return [describe_choice(state, action, state.legal_actions(), _WDL[0]) for state, action in chosen]
+
+    def thinker(self, *, memory_mb: float | None = None) -> PlainThinker:
+        """Draws a move."""
+        del memory_mb
+        return PlainThinker(self.game, self._report)
+
+    def _report(self, query: Query) -> Report:
+        allowed = allowed_moves(query)
+        drawn = allowed[int(self._generator.integers(len(allowed)))]
+        order = [drawn, *(action for action in allowed if action != drawn)]
+        return plain_report(query.state, [(action, 1 / len(allowed), None) for action in order], None)
 
     def twin(self, seed: int) -> RandomPlayer:
         """Another one."""
@@ -65,6 +79,24 @@ class SolverPlayer:
             actions, outcome = self._best(state)
             answers.append(describe_choice(state, actions[0], actions, _WDL[outcome]))
         return answers
+
+    def thinker(self, *, memory_mb: float | None = None) -> PlainThinker:
+        """Solves the position. Of restrictions it keeps those at the root."""
+        del memory_mb
+        return PlainThinker(self.game, self._report)
+
+    def _report(self, query: Query) -> Report:
+        if any(each.plies > 1 for each in query.restrictions):
+            raise InputError("the solver restricts moves at the root alone; give 1 ply")
+        allowed = allowed_moves(query)
+        outcomes = self._solver.outcomes(position_text(self.game, query.state))
+        known = {action: outcome for action in allowed if (outcome := outcomes[action]) is not None}
+        best = max(known.values())
+        count = sum(outcome == best for outcome in known.values())
+        order = sorted(known, key=lambda action: (-known[action], action))
+        moves = [(action, (known[action] == best) / count, known[action]) for action in order]
+        is_whole = len(allowed) == len(query.state.legal_actions()) or best == 1
+        return plain_report(query.state, moves, best if is_whole else None)
 
     def twin(self, seed: int) -> SolverPlayer:
         """The same with a solver of its own."""

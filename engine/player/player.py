@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from engine._core import Game, State
+from engine.player.thinking import Thinker
 
 Analysis = dict[str, Any]
 """What a player thinks of a position, in the notation of the game and for the player to move.
@@ -35,6 +36,9 @@ class Player(Protocol):
 
     def analyze(self, states: Sequence[State], simulations: int | None = None) -> list[Analysis]:
         """What it thinks of each position after so many simulations, by default its own number."""
+
+    def thinker(self, *, memory_mb: float | None = None) -> Thinker:
+        """What thinks about positions for as long as it is let; its trees share `memory_mb`."""
 
     def twin(self, seed: int) -> Player:
         """The same player for another thread; chance in it comes from `seed`."""

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine._core import State
+from engine._core import Game, InputError, SearchParams, State, Trees
 
 NOT_PROVEN = 2
 """Where a proof would stand: 1 won, 0 drawn, -1 lost for the root's player."""
@@ -63,6 +63,8 @@ class MoveReport:
 
     value in [-1, 1], wdl: win, draw, loss, and lcb, the lower confidence bound of value: the root's own where
     the move is unvisited. proof: 1, 0, -1 or NOT_PROVEN. pv: from this move on; every move of it is legal.
+    plies: of the proven line to the end of the game, this move counted, as short a win and as long a loss as
+    has been found; None where nothing is proven or nobody knows.
     """
 
     action: int
@@ -73,6 +75,7 @@ class MoveReport:
     lcb: float
     proof: int
     pv: tuple[int, ...]
+    plies: int | None = None
 
 
 @dataclass(frozen=True)
@@ -139,10 +142,51 @@ class Thinker(Protocol):
     """Thinks about positions side by side, their evaluations in common batches; serves one thread."""
 
     def begin(self, query: Query) -> Thought:
-        """Start on a position. The tree of an ended thought that leads to it is gone on with."""
+        """Start on a position. The tree of an ended thought that leads to it is gone on with.
+
+        Raise InputError for a position of another game, one that is over, and restrictions that leave no move
+        at the root or that this player cannot keep.
+        """
 
     def step(self) -> bool:
-        """Make and answer one batch for those that run, by priority; False where none runs."""
+        """Make and answer one batch for those that run, by priority; False where none runs.
+
+        Raise what the evaluator raises: those that ran have ended then, and others may begin.
+        """
 
     def forget(self) -> None:
         """Drop the trees of ended thoughts and all evaluations kept."""
+
+
+def check_query(query: Query, game: Game) -> None:
+    """Raise InputError for a position of another game, one that is over, and restrictions without a move."""
+    try:
+        Trees(game, SearchParams()).add(query.state)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if not query.state.legal_actions():
+        raise InputError("the position is over; there is no move to think about")
+    if not allowed_moves(query):
+        raise InputError("the restrictions leave no legal move; allow one")
+
+
+def allowed_moves(query: Query) -> list[int]:
+    """The legal moves of the root under the restrictions, ascending."""
+    moves = query.state.legal_actions()
+    for each in query.restrictions:
+        if each.plies > 0 and each.player == query.state.player():
+            moves = [action for action in moves if (action in each.actions) == each.allowed]
+    return moves
+
+
+def unsearched_report(query: Query) -> Report:
+    """What is said of a position before anything has been found: its moves by their number, a draw."""
+    moves, draw = allowed_moves(query), (0.0, 1.0, 0.0)
+    return Report(
+        state=query.state,
+        moves=tuple(
+            MoveReport(action, 0, 1 / len(moves), 0.0, draw, -1.0, NOT_PROVEN, (action,)) for action in moves
+        ),
+        value=0.0, wdl=draw, simulations=0, visits=0, seconds=0.0, depth=0.0, max_depth=0, proof=NOT_PROVEN,
+        raw_wdl=None, nodes=0, memory=0.0,
+    )  # fmt: skip

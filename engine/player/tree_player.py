@@ -12,6 +12,7 @@ from engine.config import Config
 from engine.evaluator.evaluator import Evaluator, NetworkEvaluator, RolloutEvaluator, check_fit
 from engine.player.analysis import describe_root
 from engine.player.player import Analysis
+from engine.player.thinker import TreeThinker
 from engine.search import TREE_BATCH, search, search_params
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ class TreePlayer:
         for start in range(0, len(states), side_by_side):
             answers += self._analyze_together(states[start : start + side_by_side], count)
         return answers
+
+    def thinker(self, *, memory_mb: float | None = None) -> TreeThinker:
+        """Its search, with trees, cache and evaluator of its own."""
+        return TreeThinker(self.game, self._params, self._make_evaluator(self._seed), memory_mb)
 
     def twin(self, seed: int) -> TreePlayer:
         """The same player with trees, cache and evaluator of its own."""
