@@ -38,8 +38,8 @@ class TimeControl:
 
     main_s: at the start, infinite without a limit. increment_s: added after each move in main time. moves:
     after so many the main time is added again, 0: never. period_s: of what follows the main time, 0: nothing
-    does. periods: of them, one move each (byo-yomi); where stones is above 0, a period is for so many moves
-    and starts anew after them (Canadian). move_s: for each move alone and instead of all that, 0: not so.
+    does. periods: of them, one move each (byo-yomi). period_moves: above 0 a period is for so many moves and
+    starts anew after them (Canadian). move_s: for each move alone and instead of all that, 0: not so.
     """
 
     main_s: float = math.inf
@@ -47,17 +47,19 @@ class TimeControl:
     moves: int = 0
     period_s: float = 0.0
     periods: int = 0
-    stones: int = 0
+    period_moves: int = 0
     move_s: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("main_s", "increment_s", "period_s", "move_s"):
             value = getattr(self, name)
             object.__setattr__(self, name, seconds(value) if value != math.inf else value)
-        for name in ("moves", "periods", "stones"):
+        for name in ("moves", "periods", "period_moves"):
             object.__setattr__(self, name, max(0, getattr(self, name)))
-        if self.period_s and not (self.periods or self.stones):
-            raise UserError(f"a period of {self.period_s:g} s: give how many, or for how many stones")
+        if self.period_s and not (self.periods or self.period_moves):
+            raise UserError(
+                f"a period of {self.period_s:g} s: give how many there are, or for how many moves one is"
+            )
 
     @classmethod
     def parse(cls, text: str) -> TimeControl:
@@ -75,7 +77,7 @@ class TimeControl:
             moves=int(part.get("moves", "0")),
             period_s=_read(part.get("period_s", "0")),
             periods=int(part.get("periods", "0")),
-            stones=int(part.get("stones", "0")),
+            period_moves=int(part.get("period_moves", "0")),
             move_s=_read(part.get("move_s", "0")),
         )
         if not (control.move_s if "move_s" in part else control.total_s):
@@ -90,7 +92,7 @@ class TimeControl:
             return "inf"
         main = f"{self.moves}/{_text(self.main_s)}" if self.moves else _text(self.main_s)
         if self.period_s:
-            many = f"{self.stones}/" if self.stones else f"{self.periods}x"
+            many = f"{self.period_moves}/" if self.period_moves else f"{self.periods}x"
             return f"{main}+{many}{_text(self.period_s)}"
         return f"{main}+{_text(self.increment_s)}" if self.increment_s else main
 
@@ -109,7 +111,7 @@ class Clock:
     """The clock of one side.
 
     remaining_s: of the main time or, once in_period, of the period. moves_left: until main time is added, 0
-    without. periods_left: with the one under way. stones_left: of a Canadian period.
+    without. periods_left: with the one under way. period_moves_left: of a Canadian period.
     """
 
     def __init__(self, control: TimeControl) -> None:
@@ -118,22 +120,22 @@ class Clock:
         self.moves_left = control.moves
         self.in_period = False
         self.periods_left = control.periods
-        self.stones_left = control.stones
+        self.period_moves_left = control.period_moves
         self._started: float | None = None
         if control.period_s and not control.main_s:
             self._enter_period()
 
-    def set_left(self, remaining_s: float, stones: int = 0) -> None:
-        """What another program says: time left, and with stones above 0 that it is of a period; with how many
-        stones to play in it (Canadian), or how many such periods there are (byo-yomi)."""
+    def set_left(self, remaining_s: float, count: int = 0) -> None:
+        """What another program says: time left, and with a count above 0 that it is of a period: with so many
+        moves to go in it (Canadian), or so many such periods (byo-yomi); else with so many moves to go."""
         self.remaining_s = seconds(remaining_s)
-        self.in_period = stones > 0 and self.control.period_s > 0
-        if self.in_period and self.control.stones:
-            self.stones_left = stones
+        self.in_period = count > 0 and self.control.period_s > 0
+        if self.in_period and self.control.period_moves:
+            self.period_moves_left = count
         elif self.in_period:
-            self.periods_left = stones
-        elif stones > 0:
-            self.moves_left = stones
+            self.periods_left = count
+        elif count > 0:
+            self.moves_left = count
 
     def start(self) -> None:
         """The side is to move."""
@@ -157,7 +159,7 @@ class Clock:
         if self.control.move_s:
             return self.control.move_s
         spare = max(0, self.periods_left - 1) if self.in_period else max(self.periods_left, 0)
-        if self.control.stones:
+        if self.control.period_moves:
             spare = 0 if self.in_period else 1
         return self.remaining_s + spare * self.control.period_s
 
@@ -174,8 +176,8 @@ class Clock:
         if not self.in_period:
             used_s -= self.remaining_s
             self._enter_period()
-        if self.control.stones:
-            self._charge_stones(used_s)
+        if self.control.period_moves:
+            self._charge_period_moves(used_s)
         else:
             self._charge_periods(used_s)
         return False
@@ -189,10 +191,10 @@ class Clock:
                 self.moves_left = self.control.moves
         self.remaining_s = min(self.remaining_s, MAX_S) if self.control.is_limited else math.inf
 
-    def _charge_stones(self, used_s: float) -> None:
+    def _charge_period_moves(self, used_s: float) -> None:
         self.remaining_s -= used_s
-        self.stones_left -= 1
-        if self.stones_left <= 0:
+        self.period_moves_left -= 1
+        if self.period_moves_left <= 0:
             self._enter_period()
 
     def _charge_periods(self, used_s: float) -> None:
@@ -205,7 +207,7 @@ class Clock:
     def _enter_period(self) -> None:
         self.in_period = True
         self.remaining_s = self.control.period_s
-        self.stones_left = self.control.stones
+        self.period_moves_left = self.control.period_moves
 
 
 def allot(clock: Clock, ply: int, expected_plies: int, lag_s: float) -> tuple[float, float]:
@@ -227,18 +229,20 @@ def allot(clock: Clock, ply: int, expected_plies: int, lag_s: float) -> tuple[fl
     left = seconds(clock.remaining_s)
     if control.move_s:
         return (most := max(left - lag_s, left / 2)), most
-    if clock.in_period and not control.stones:
+    if clock.in_period and not control.period_moves:
         return (most := _less(left, lag_s)), most
-    share = control.period_s / max(1, control.stones) if not clock.in_period else 0.0
-    moves = clock.stones_left if clock.in_period else clock.moves_left
+    share = control.period_s / max(1, control.period_moves) if not clock.in_period else 0.0
+    moves = clock.period_moves_left if clock.in_period else clock.moves_left
     horizon = moves or _moves_expected(ply, expected_plies, control.increment_s > 0)
     bonus = control.increment_s + share
     # Where nothing comes in between, the lag of all later moves is off what is there now.
-    spare = _less(left, lag_s, CUSHION if moves or bonus else LONG_GAME)
+    cushion = CUSHION if moves or bonus else LONG_GAME
+    spare = _less(left, lag_s, cushion)
     most = _less(left + share, lag_s)
     soft = min(max(spare / horizon + bonus - lag_s, spare / (8 * horizon)), most)
     # A move that takes long leaves to the later ones at least half of what they were to have.
-    later = (spare - soft) / 2 if horizon > 1 else 0.0
+    may_stretch = horizon > (1 if moves or bonus else _LEAST)
+    later = max(0.0, left - cushion * lag_s - soft) / 2 if may_stretch else 0.0
     hard = max(soft, min(STRETCH * soft, soft + later, most))
     return soft, hard
 
@@ -259,14 +263,16 @@ def seconds(value: float) -> float:
 def _moves_expected(ply: int, expected: int, has_increment: bool) -> float:
     """Of the side to move: until the game's end, and never few, since it may last longer."""
     planned = (0.7 if has_increment else 1.0) * max(0, expected)
-    least = 5.0 if has_increment else 12.0
-    return max((planned - max(0, ply)) / 2, least)
+    return max((planned - max(0, ply)) / 2, 5.0 if has_increment else _LEAST)
 
 
 def _less(time_s: float, lag_s: float, times: float = 1 + CUSHION) -> float:
     """Time without so many times the lag; half of what one lag leaves where that is more."""
     return max(time_s - times * lag_s, (time_s - lag_s) / 2, 0.0)
 
+
+_LEAST = 12.0
+"""Moves that a game without an increment has always before it."""
 
 _TIME = r"(?:\d{1,9}:)?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})"
 _MAIN = rf"(?:(?P<moves>\d{{1,6}})/)?(?P<main_s>{_TIME})"
@@ -276,7 +282,7 @@ _WRITTEN = [
         rf"(?P<move_s>{_TIME})/move",
         rf"{_MAIN}(?:\+(?P<increment_s>{_TIME}))?",
         rf"(?:{_MAIN}\+)?(?P<periods>\d{{1,6}})x(?P<period_s>{_TIME})",
-        rf"{_MAIN}\+(?P<stones>\d{{1,6}})/(?P<period_s>{_TIME})",
+        rf"{_MAIN}\+(?P<period_moves>\d{{1,6}})/(?P<period_s>{_TIME})",
     )
 ]
 

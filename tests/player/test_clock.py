@@ -18,7 +18,7 @@ SECONDS = st.floats(0.001, 1e5)
 CONTROLS = st.one_of(
     st.builds(TimeControl, main_s=SECONDS, increment_s=st.floats(0, 60), moves=st.integers(0, 60)),
     st.builds(TimeControl, main_s=st.floats(0, 1e4), period_s=SECONDS, periods=st.integers(1, 10)),
-    st.builds(TimeControl, main_s=st.floats(0, 1e4), period_s=SECONDS, stones=st.integers(1, 30)),
+    st.builds(TimeControl, main_s=st.floats(0, 1e4), period_s=SECONDS, period_moves=st.integers(1, 30)),
     st.builds(TimeControl, move_s=SECONDS),
 )
 
@@ -32,8 +32,8 @@ CONTROLS = st.one_of(
         ("40/1:30", TimeControl(90, moves=40)),
         ("5x30", TimeControl(0, period_s=30, periods=5)),
         ("300+5x30", TimeControl(300, period_s=30, periods=5)),
-        ("300+25/600", TimeControl(300, period_s=600, stones=25)),
-        ("0+25/10:00", TimeControl(0, period_s=600, stones=25)),
+        ("300+25/600", TimeControl(300, period_s=600, period_moves=25)),
+        ("0+25/10:00", TimeControl(0, period_s=600, period_moves=25)),
         (".5/move", TimeControl(move_s=0.5)),
         ("0+3", TimeControl(0, 3)),
         ("inf", TimeControl()),
@@ -49,7 +49,11 @@ def test_every_control_is_read_as_it_is_written(control: TimeControl) -> None:
     again = TimeControl.parse(str(control))
     for name in ("main_s", "increment_s", "period_s", "move_s"):
         assert getattr(again, name) == pytest.approx(getattr(control, name), abs=1e-8)
-    assert (again.moves, again.periods, again.stones) == (control.moves, control.periods, control.stones)
+    assert (again.moves, again.periods, again.period_moves) == (
+        control.moves,
+        control.periods,
+        control.period_moves,
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,12 +102,12 @@ def test_byo_yomi_periods_that_are_used_up_are_lost() -> None:
 
 
 def test_canadian_stones_start_the_period_anew() -> None:
-    clock = Clock(TimeControl(1, period_s=10, stones=2))
+    clock = Clock(TimeControl(1, period_s=10, period_moves=2))
     assert clock.flag_s == 11
     assert not clock.charge(3)
-    assert (clock.in_period, clock.remaining_s, clock.stones_left) == (True, 8, 1)
+    assert (clock.in_period, clock.remaining_s, clock.period_moves_left) == (True, 8, 1)
     assert not clock.charge(8)
-    assert (clock.remaining_s, clock.stones_left) == (10, 2)
+    assert (clock.remaining_s, clock.period_moves_left) == (10, 2)
     assert not clock.charge(6)
     assert clock.charge(4.5)
 
@@ -122,9 +126,9 @@ def test_what_a_controller_says_is_taken() -> None:
     assert (clock.remaining_s, clock.in_period, clock.periods_left) == (9, True, 3)
     clock.set_left(-5, 1)
     assert clock.remaining_s == 0
-    canadian = Clock(TimeControl(60, period_s=100, stones=20))
+    canadian = Clock(TimeControl(60, period_s=100, period_moves=20))
     canadian.set_left(40, 7)
-    assert (canadian.remaining_s, canadian.stones_left) == (40, 7)
+    assert (canadian.remaining_s, canadian.period_moves_left) == (40, 7)
 
 
 def test_a_running_clock_tells_what_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,10 +165,10 @@ def play(
 @given(CONTROLS, st.integers(1, 300), st.floats(0, 0.1), st.floats(0, 1))
 def test_the_flag_never_falls(control: TimeControl, moves: int, lag: float, share: float) -> None:
     """Whatever is taken between soft and hard, in a game half as long again as expected, where a move's lag
-    is as said and a twentieth at most of what a move has."""
-    per_move = control.move_s or control.period_s / max(1, control.stones) or control.increment_s
+    is as said and a twentieth at most of what a move has, half of that where nothing comes in."""
+    per_move = control.move_s or control.period_s / max(1, control.period_moves) or control.increment_s
     if not per_move:
-        per_move = control.main_s / (control.moves or max(moves, 18))
+        per_move = control.main_s / (control.moves or 2 * max(moves, 18))
     lag = min(lag, per_move / 20)
     fell, _ = play(control, moves, round(2 * moves / 1.5), lag, lag, share)
     assert not fell
@@ -195,7 +199,7 @@ def test_periods_and_time_a_move_are_used(text: str, most: float) -> None:
     control = TimeControl.parse(text)
     fell, used = play(control, 50, 80, 0.02, 0.01, 0.0)
     assert not fell
-    assert used >= most * 50 * (control.move_s or control.period_s / max(1, control.stones))
+    assert used >= most * 50 * (control.move_s or control.period_s / max(1, control.period_moves))
 
 
 def test_main_time_goes_first_and_then_the_periods() -> None:
