@@ -21,7 +21,10 @@ FOR_GAMES = {
 }
 """Modules that a game needs, and their names that stay; those of the C++ core are all in engine/_core.pyi."""
 
-FOR_RECORDS = FOR_GAMES | {"engine.registry": "GROUP game_names load_game position_text"}
+FOR_RECORDS = FOR_GAMES | {
+    "engine.game.drawing": "Drawing read_drawing",
+    "engine.registry": "GROUP game_names load_game position_text",
+}
 """The same for what takes games by name: readers of records, environments."""
 
 FOR_TASKS = FOR_RECORDS | {

@@ -12,6 +12,9 @@ class _Recorded(_core.Chess):
     record_suffix = "pgn"
     """Of the files that hold `record_text`."""
 
+    first_color = "white"
+    """Who moves first."""
+
     def describe(self, state: _core.State) -> dict[str, Any]:
         """What the rules service adds."""
         assert isinstance(state, _core.ChessState)

@@ -8,6 +8,7 @@ from typing import Any
 
 from engine import _core
 from engine.errors import InputError
+from games import go_rules
 
 _HANDICAP = re.compile(r"[0-9]*|[A-Za-z][0-9]{1,2}(\+[A-Za-z][0-9]{1,2})*")
 
@@ -87,6 +88,15 @@ class Go(_core.Go):
     def with_options(self, **options: Any) -> Go:
         """The same game but for these options."""
         return Go(**{**self._options, **options})
+
+    def rule_set(self) -> dict[str, Any]:
+        """The rules as KataGo writes them."""
+        options = dict(part.partition("=")[::2] for part in self.name.partition(":")[2].split(","))
+        return go_rules.rule_set(options)
+
+    def with_rule_set(self, rules: str | Mapping[str, Any]) -> Go:
+        """The same board and komi under rules in KataGo's spelling: a name, an object or its JSON."""
+        return self.with_options(**go_rules.options_of(rules, self.rule_set()), komi=self.komi)
 
     def record_text(self, state: _core.State, tags: Mapping[str, str]) -> str:
         """The game as SGF; `tags` may be event, round, date, first and second (the players' names)."""

@@ -20,7 +20,7 @@ ENGINE_ORDER = [
     "plugin",
     "config",
     "run",
-    "game.python_game game.truth_set",
+    "game.python_game game.truth_set game.drawing",
     "game.offer",
     "game.inquiry",
     "registry game.state_space",

@@ -166,6 +166,67 @@ def untrainable(game: Game) -> str | None:
     return found
 
 
+def board_marks(game: Game, state: State) -> list[list[str]] | None:
+    """Marks of a position's cells [H][W]; None where the game does not tell."""
+    if not is_offered(game, "board_marks"):
+        return None
+    found = _called(game, "board_marks", state)
+    fits = isinstance(found, list | tuple) and all(
+        isinstance(row, str | list | tuple) and all(isinstance(mark, str) and mark for mark in row)
+        for row in found
+    )
+    _require(game, "board_marks", fits and len({len(row) for row in found}) == 1 and len(found[0]) > 0, found)
+    return [list(row) for row in found]
+
+
+def move_cells(game: Game, state: State, action: int) -> list[tuple[int, int]] | None:
+    """Cells to point at for a legal move; None where the game does not tell."""
+    if not is_offered(game, "move_cells"):
+        return None
+    found = _called(game, "move_cells", state, action)
+    fits = isinstance(found, list | tuple) and all(
+        isinstance(cell, list | tuple)
+        and len(cell) == 2
+        and all(isinstance(place, int) and not isinstance(place, bool) and place >= 0 for place in cell)
+        for cell in found
+    )
+    _require(game, "move_cells", fits, found)
+    return [(int(row), int(column)) for row, column in found]
+
+
+def first_color(game: Game) -> str:
+    """`black` or `white`: the color of the player who moves first."""
+    found = _attribute(game, "first_color")
+    if found is None:
+        return "black"
+    _require(game, "first_color", found in ("black", "white"), found)
+    return str(found)
+
+
+def rule_set(game: Game) -> dict[str, Any] | None:
+    """Rules in use, as other programs write them; None where the game has but one set."""
+    if is_offered(game, "rule_set") != is_offered(game, "with_rule_set"):
+        names = ("rule_set", "with_rule_set")
+        there, missing = names if is_offered(game, "rule_set") else reversed(names)
+        raise UserError(f"game '{game.name}' has {there} and no {missing}; the two go together")
+    if not is_offered(game, "rule_set"):
+        return None
+    found = _called(game, "rule_set")
+    fits = isinstance(found, Mapping) and all(isinstance(name, str) for name in found)
+    _require(game, "rule_set", fits, found)
+    return dict(found)
+
+
+def with_rule_set(game: Game, rules: str | Mapping[str, Any]) -> Game:
+    """The game under other rules; raise UserError where it has but one set, InputError for bad rules."""
+    if rule_set(game) is None:
+        raise UserError(f"game '{game.name}' has no other rules")
+    found = _called(game, "with_rule_set", rules)
+    _require(game, "with_rule_set", isinstance(found, Game), found)
+    assert isinstance(found, Game)
+    return found
+
+
 def _attribute(game: Game, name: str) -> Any:
     """What a game has under the name of an offer; None where it has nothing."""
     found = getattr(game, name, None)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Protocol
 
-from engine._core import State
+from engine._core import Game, State
 from engine.game.truth_set import TruthSet
 
 
@@ -139,6 +139,47 @@ class HasUntrainable(Protocol):
         """Why not, and the remedy: `game 'NAME' cannot be trained: ` stands before. None where it can."""
 
 
+class HasBoardMarks(Protocol):
+    """What stands on its board, asked for by programs that show it; else taken from drawing and planes."""
+
+    def board_marks(self, state: State) -> Sequence[Sequence[str]]:
+        """Marks of the cells, row by row from the top: `.` empty, X and O stones of the first and the second
+        player, other capital letters pieces of the first, small ones of the second."""
+
+
+class HasMoveCells(Protocol):
+    """Where its moves are pointed at, asked for by programs that play by clicks.
+
+    Without it that is found from the moves' names, their number or what they change.
+    """
+
+    def move_cells(self, state: State, action: int) -> Sequence[tuple[int, int]]:
+        """(row from the top, column) of the cells to point at in turn for a legal move; none for a pass."""
+
+
+class HasFirstColor(Protocol):
+    """The color of who moves first, asked for by protocols in which players are black and white."""
+
+    @property
+    def first_color(self) -> str:
+        """`black`, as without it, or `white`."""
+
+
+class HasRuleSet(Protocol):
+    """Rules as programs for the same game write them to each other; it goes with `with_rule_set`."""
+
+    def rule_set(self) -> Mapping[str, Any]:
+        """The rules in use, by the names of their parts."""
+
+
+class HasWithRuleSet(Protocol):
+    """The same game under other rules; it goes with `rule_set`."""
+
+    def with_rule_set(self, rules: str | Mapping[str, Any]) -> Game:
+        """Rules by the name of a set, or by parts; parts that are left out stay. Raise InputError for what is
+        unknown or not played."""
+
+
 @dataclass(frozen=True)
 class Offer:
     """One line of the table: the protocol that declares it, how a class writes it and what it is or gives."""
@@ -177,5 +218,12 @@ OFFERS = {
         "machine (a text), minutes, positions and evaluations_per_s (numbers above 0)",
     ),
     "untrainable": Offer(HasUntrainable, "untrainable()", "a reason with its remedy, or None"),
+    "board_marks": Offer(
+        HasBoardMarks, "board_marks(state)", "rows of as many marks each, a letter or a dot"
+    ),
+    "move_cells": Offer(HasMoveCells, "move_cells(state, action)", "pairs of row and column"),
+    "first_color": Offer(HasFirstColor, "first_color", "'black' or 'white'"),
+    "rule_set": Offer(HasRuleSet, "rule_set()", "values by name"),
+    "with_rule_set": Offer(HasWithRuleSet, "with_rule_set(rules)", "a game"),
 }
 """By the name that the engine looks for."""

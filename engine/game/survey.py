@@ -114,6 +114,18 @@ def _try_checkpoint(ask: Callable[[Game], Path | None], name: str) -> Callable[[
     return attempt
 
 
+def _try_move_cells(game: Game) -> None:
+    start = game.initial()
+    for action in start.legal_actions():
+        inquiry.move_cells(game, start, action)
+
+
+def _try_rule_set(game: Game) -> None:
+    rules = inquiry.rule_set(game)
+    if rules is not None and inquiry.rule_set(inquiry.with_rule_set(game, rules)) != rules:
+        raise UserError(f"game '{game.name}': with_rule_set(rule_set()) has other rules")
+
+
 _TRIALS: Mapping[str, Callable[[Game], object]] = {
     "presets": _try_presets,
     "start_is_symmetric": inquiry.start_is_symmetric,
@@ -129,5 +141,10 @@ _TRIALS: Mapping[str, Callable[[Game], object]] = {
     "bench_goals": inquiry.bench_goals,
     "reference_run": inquiry.reference_run,
     "untrainable": inquiry.untrainable,
+    "board_marks": lambda game: inquiry.board_marks(game, game.initial()),
+    "move_cells": _try_move_cells,
+    "first_color": inquiry.first_color,
+    "rule_set": inquiry.rule_set,
+    "with_rule_set": _try_rule_set,
 }
 """How each offer is tried."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from engine.game.drawing import Drawing, read_drawing
 from games.envs.piece import LETTERS, draw_piece
 
 CELL = 48
@@ -28,22 +27,6 @@ Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 _PIECES = {*LETTERS, *LETTERS.upper()}
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """A board taken from text: rows of marks, and what stands beside them."""
-
-    marks: list[list[str]]
-    row_names: list[str]  # one a row, or none at all
-    column_names: list[str]  # one a column, or none at all
-    names_below: bool = True
-
-    @property
-    def is_chess(self) -> bool:
-        """Whether the marks are letters of chess pieces."""
-        seen = {mark for row in self.marks for mark in row} - {"."}
-        return {"k", "K"} <= seen <= _PIECES
-
-
 def render_board(text: str, width: int, mode: str | None) -> str | NDArray[np.uint8] | None:
     """A game's drawing as it is (`ansi`), as a picture (`rgb_array`), or printed (`human`)."""
     if mode == "ansi":
@@ -58,6 +41,7 @@ def render_board(text: str, width: int, mode: str | None) -> str | NDArray[np.ui
 def draw_board(text: str, width: int) -> NDArray[np.uint8]:
     """A picture uint8 [H, W, 3] of the rows of `width` marks in `text`; `.` is an empty cell."""
     drawing = read_drawing(text, width)
+    is_chess = _shows_chess(drawing)
     side = CELL * SCALE
     columns = max(map(len, drawing.marks), default=1)
     left = side * bool(drawing.row_names)
@@ -72,11 +56,11 @@ def draw_board(text: str, width: int) -> NDArray[np.uint8]:
     for row, marks in enumerate(drawing.marks):
         for column, mark in enumerate(marks):
             x, y = left + side * column, top + side * row
-            is_dark = drawing.is_chess and (row + column + len(drawing.marks)) % 2 == 1
+            is_dark = is_chess and (row + column + len(drawing.marks)) % 2 == 1
             canvas.rectangle(
                 (x, y, x + side, y + side), fill=DARK if is_dark else BOARD, outline=GRID, width=SCALE
             )
-            _draw_mark(canvas, font, mark, x, y, drawing.is_chess)
+            _draw_mark(canvas, font, mark, x, y, is_chess)
     for row, name in enumerate(drawing.row_names):
         _write(canvas, font, name, 0, top + side * row)
     below = top + side * len(drawing.marks) if drawing.names_below else 0
@@ -85,25 +69,10 @@ def draw_board(text: str, width: int) -> NDArray[np.uint8]:
     return np.asarray(image.resize((size[0] // SCALE, size[1] // SCALE), Image.Resampling.LANCZOS))
 
 
-def read_drawing(text: str, width: int) -> Drawing:
-    """Find the board in a game's drawing: rows of `width` marks, maybe after a number, and column names.
-
-    Other lines, such as a position in the game's notation, are left out; where no line fits, all of them
-    are marks.
-    """
-    lines = [line.split() for line in text.splitlines() if line.strip()]
-    numbered = [line for line in lines if len(line) == width + 1 and line[0].isdecimal()]
-    plain = [line for line in lines if len(line) == width]
-    if numbered:
-        names = plain[0] if plain else []
-        first = lines.index(numbered[0])
-        return Drawing(
-            [line[1:] for line in numbered], [line[0] for line in numbered], names,
-            names_below=not names or lines.index(names) > first,
-        )  # fmt: skip
-    names = plain[-1] if plain and plain[-1] == [str(column + 1) for column in range(width)] else []
-    marks = plain[:-1] if names else plain
-    return Drawing(marks or lines, [], names if marks else [])
+def _shows_chess(drawing: Drawing) -> bool:
+    """Whether the marks are letters of chess pieces."""
+    seen = {mark for row in drawing.marks for mark in row} - {"."}
+    return {"k", "K"} <= seen <= _PIECES
 
 
 def _draw_mark(canvas: ImageDraw.ImageDraw, font: Font, mark: str, x: int, y: int, is_chess: bool) -> None:

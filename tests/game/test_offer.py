@@ -42,6 +42,11 @@ ASK: dict[str, Callable[[Game], object]] = {
     "bench_goals": inquiry.bench_goals,
     "reference_run": inquiry.reference_run,
     "untrainable": inquiry.untrainable,
+    "board_marks": lambda game: inquiry.board_marks(game, game.initial()),
+    "move_cells": lambda game: inquiry.move_cells(game, game.initial(), 0),
+    "first_color": inquiry.first_color,
+    "rule_set": inquiry.rule_set,
+    "with_rule_set": inquiry.rule_set,
 }
 """How the engine asks for each."""
 
@@ -115,7 +120,7 @@ def test_what_is_not_brought_has_its_usual_answer() -> None:
     bare = with_offers(presets=None, source=None, position_text=None)
     expected: dict[str, object] = {
         "presets": {}, "start_is_symmetric": True, "position_text": "", "describe": {}, "truth_sets": [],
-        "bench_goals": {},
+        "bench_goals": {}, "first_color": "black",
     }  # fmt: skip
     for name, ask in ASK.items():
         assert not inquiry.is_offered(bare, name)
@@ -172,6 +177,14 @@ def test_what_is_not_brought_has_its_usual_answer() -> None:
         ({"reference_run": dict}, "reference_run", ["gives {}", "machine (a text), minutes"]),
         ({"untrainable": lambda: True}, "untrainable", ["gives True", "or None"]),
         ({"untrainable": "no"}, "untrainable", ["untrainable is 'no'", "a method untrainable()"]),
+        ({"board_marks": lambda _: ["...", "....", "..."]}, "board_marks", ["gives ['...', '....'", "rows"]),
+        ({"board_marks": lambda _: []}, "board_marks", ["gives []"]),
+        ({"move_cells": lambda *_: [1]}, "move_cells", ["move_cells(state, action) gives [1]", "pairs"]),
+        ({"move_cells": lambda *_: [(0, -1)]}, "move_cells", ["gives [(0, -1)]"]),
+        ({"first_color": "red"}, "first_color", ["first_color is 'red'", "'black' or 'white'"]),
+        ({"rule_set": dict}, "rule_set", ["has rule_set and no with_rule_set"]),
+        ({"with_rule_set": lambda _: None}, "with_rule_set", ["has with_rule_set and no rule_set"]),
+        ({"rule_set": list, "with_rule_set": lambda _: None}, "rule_set", ["rule_set() gives []"]),
     ],
 )
 def test_a_wrong_form_is_refused_by_name(offers: dict[str, Any], name: str, words: list[str]) -> None:

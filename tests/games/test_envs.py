@@ -16,11 +16,12 @@ from gymnasium.utils.env_checker import check_env
 from pettingzoo.test import api_test, seed_test
 
 from engine.errors import UserError
+from engine.game.drawing import read_drawing
 from engine.registry import GROUP, load_game
 from games.envs.gymnasium import GameEnv
 from games.envs.pettingzoo import TwoPlayerEnv
 from games.envs.pettingzoo import env as two_player_env
-from games.envs.picture import BOARD, CELL, DARK, STONES, draw_board, read_drawing
+from games.envs.picture import BOARD, CELL, DARK, STONES, draw_board
 
 ENTRIES = {entry.name: entry.attr for entry in entry_points(group=GROUP)}
 
