@@ -24,7 +24,8 @@ LONG_GAME = 50.0
 """The same where no time comes in any more: moves that may follow."""
 
 STRETCH = 3.0
-"""A move that is not clear gets at most so many times what it is to get, where the clock has that."""
+"""A move that is not clear gets at most so many times what it is to get, where the clock has that; half as much
+more where no time comes in any more."""
 
 FORMS = (
     "60, 1+0.01, 40/60+0.5 (moves/main+increment), 5x30 or 300+5x30 (byo-yomi), 300+25/600 (Canadian), 5/move"
@@ -243,7 +244,8 @@ def allot(clock: Clock, ply: int, expected_plies: int, lag_s: float) -> tuple[fl
     # A move that takes long leaves to the later ones at least half of what they were to have.
     may_stretch = horizon > (1 if moves or bonus else _LEAST)
     later = max(0.0, left - cushion * lag_s - soft) / 2 if may_stretch else 0.0
-    hard = max(soft, min(STRETCH * soft, soft + later, most))
+    stretch = STRETCH if moves or bonus else (1 + STRETCH) / 2
+    hard = max(soft, min(stretch * soft, soft + later, most))
     return soft, hard
 
 

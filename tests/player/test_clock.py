@@ -165,10 +165,12 @@ def play(
 @given(CONTROLS, st.integers(1, 300), st.floats(0, 0.1), st.floats(0, 1))
 def test_the_flag_never_falls(control: TimeControl, moves: int, lag: float, share: float) -> None:
     """Whatever is taken between soft and hard, in a game half as long again as expected, where a move's lag
-    is as said and a twentieth at most of what a move has, half of that where nothing comes in."""
+    is as said and a twentieth at most of what a move has, a fifth of that where nothing comes in."""
     per_move = control.move_s or control.period_s / max(1, control.period_moves) or control.increment_s
     if not per_move:
-        per_move = control.main_s / (control.moves or 2 * max(moves, 18))
+        per_move = control.main_s / (control.moves or 5 * max(moves, 18))
+    if control.increment_s:
+        per_move = min(per_move, control.main_s)
     lag = min(lag, per_move / 20)
     fell, _ = play(control, moves, round(2 * moves / 1.5), lag, lag, share)
     assert not fell
