@@ -24,8 +24,10 @@ LONG_GAME = 50.0
 """The same where no time comes in any more: moves that may follow."""
 
 STRETCH = 3.0
-"""A move that is not clear gets at most so many times what it is to get, where the clock has that; half as much
-more where no time comes in any more."""
+"""A move that is not clear gets at most so many times what it is to get, where the clock has that.
+
+Half as much more where no time comes in any more.
+"""
 
 FORMS = (
     "60, 1+0.01, 40/60+0.5 (moves/main+increment), 5x30 or 300+5x30 (byo-yomi), 300+25/600 (Canadian), 5/move"
