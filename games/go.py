@@ -9,6 +9,7 @@ from typing import Any
 from engine import _core
 from engine.errors import InputError
 from games import go_rules
+from games.goban import Goban
 
 _HANDICAP = re.compile(r"[0-9]*|[A-Za-z][0-9]{1,2}(\+[A-Za-z][0-9]{1,2})*")
 
@@ -97,6 +98,10 @@ class Go(_core.Go):
     def with_rule_set(self, rules: str | Mapping[str, Any]) -> Go:
         """The same board and komi under rules in KataGo's spelling: a name, an object or its JSON."""
         return self.with_options(**go_rules.options_of(rules, self.rule_set()), komi=self.komi)
+
+    def goban(self) -> Goban:
+        """What the commands of the Go Text Protocol ask of it."""
+        return Goban(self, self.with_options)
 
     def record_text(self, state: _core.State, tags: Mapping[str, str]) -> str:
         """The game as SGF; `tags` may be event, round, date, first and second (the players' names)."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from engine._core import Game, State
 from engine.errors import UserError
-from engine.game.offer import OFFERS, Solver
+from engine.game.offer import OFFERS, Goban, Solver
 from engine.game.truth_set import ILLEGAL, TruthSet
 
 _REFERENCE_NUMBERS = ("minutes", "positions", "evaluations_per_s")
@@ -155,6 +155,16 @@ def reference_run(game: Game) -> dict[str, Any] | None:
     )
     _require(game, "reference_run", fits, found)
     return dict(found)
+
+
+def goban(game: Game) -> Goban | None:
+    """The board of a game of Go."""
+    if not is_offered(game, "goban"):
+        return None
+    found: Goban = _called(game, "goban")
+    names = [name for name in vars(Goban) if not name.startswith("_")]
+    _require(game, "goban", all(hasattr(found, name) for name in names), found)
+    return found
 
 
 def untrainable(game: Game) -> str | None:

@@ -180,6 +180,62 @@ class HasWithRuleSet(Protocol):
         unknown or not played."""
 
 
+class Goban(Protocol):
+    """Go as the commands of the Go Text Protocol speak of it.
+
+    Points are texts such as `D4`; players are 0, black, and 1, white. Scores are black's less white's.
+    """
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows."""
+
+    @property
+    def komi(self) -> float:
+        """Points for white, without a bonus for a handicap."""
+
+    @property
+    def counts_dead(self) -> bool:
+        """Whether the rules have players agree about dead stones; else the board counts as it stands."""
+
+    def resized(self, columns: int, rows: int) -> Game:
+        """The same game on another board; InputError where there is none."""
+
+    def with_komi(self, komi: float) -> Game:
+        """The same game with another komi; InputError."""
+
+    def stones(self, state: State) -> tuple[list[str], list[str]]:
+        """Points of black's and of white's stones."""
+
+    def strings(self, state: State) -> list[tuple[int, list[str], list[str]]]:
+        """Of every string on the board its player, its points and its liberties."""
+
+    def placed(self, black: Sequence[str], white: Sequence[str], player: int) -> State:
+        """A position that is set up, the player to move; InputError."""
+
+    def handicap(self, points: Sequence[str]) -> State:
+        """White to move after these stones of black, with the rules' bonus for them; InputError."""
+
+    def fixed_handicap(self, stones: int) -> list[str]:
+        """The points that the protocol fixes for so many stones; InputError where it has none."""
+
+    def without(self, state: State, dead: Sequence[str]) -> State:
+        """The board after the stones at these points have been taken off."""
+
+    def score(self, state: State, dead: Sequence[str]) -> float:
+        """By the rules, all included, the strings at these points dead."""
+
+    def read_record(self, data: bytes) -> tuple[Game, str, list[str]]:
+        """The game of a record in SGF under these rules, its start and its moves; UserError for none."""
+
+
+class HasGoban(Protocol):
+    """A board of stones, asked for where a client of the Go Text Protocol is played with."""
+
+    def goban(self) -> Goban:
+        """A new one."""
+
+
 @dataclass(frozen=True)
 class Offer:
     """One line of the table: the protocol that declares it, how a class writes it and what it is or gives."""
@@ -217,6 +273,7 @@ OFFERS = {
         "reference_run()",
         "machine (a text), minutes, positions and evaluations_per_s (numbers above 0)",
     ),
+    "goban": Offer(HasGoban, "goban()", "an object with the methods of engine.game.offer.Goban"),
     "untrainable": Offer(HasUntrainable, "untrainable()", "a reason with its remedy, or None"),
     "board_marks": Offer(
         HasBoardMarks, "board_marks(state)", "rows of as many marks each, a letter or a dot"

@@ -140,6 +140,7 @@ _TRIALS: Mapping[str, Callable[[Game], object]] = {
     "bench_checkpoint": _try_checkpoint(inquiry.bench_checkpoint, "bench_checkpoint"),
     "bench_goals": inquiry.bench_goals,
     "reference_run": inquiry.reference_run,
+    "goban": inquiry.goban,
     "untrainable": inquiry.untrainable,
     "board_marks": lambda game: inquiry.board_marks(game, game.initial()),
     "move_cells": _try_move_cells,

@@ -13,9 +13,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from engine import _core
 from engine._core import InputError, State
 from engine.errors import UserError
-from games.go import Go
+from engine.registry import load_game
 from games.records.record import Record, shortened
 from games.records.sgf.info import Info, board_size, game_info
 from games.records.sgf.komi import komi_option
@@ -84,11 +85,11 @@ def _komi(info: Info, rules: dict[str, Any]) -> tuple[float, str, str]:
 
 
 @functools.lru_cache(maxsize=64)
-def _game(**options: Any) -> Go:
-    return Go(**options)
+def _game(**options: Any) -> Any:
+    return load_game("go", **options)
 
 
-def _begin(game: Go, start: str) -> State:
+def _begin(game: _core.Game, start: str) -> State:
     try:
         return game.parse(start)
     except InputError as error:
@@ -132,7 +133,7 @@ def _passes_warning(filled: Sequence[tuple[str, str, bool]]) -> str:
     return f"moves of one color in a row: {passes} times the other's pass is put between" if passes else ""
 
 
-def _bonus_warning(game: Go, start: str) -> str:
+def _bonus_warning(game: _core.Game, start: str) -> str:
     """Where black stones alone are set up, White moves, and the rules would count a handicap for White."""
     stones = re.fullmatch(r"B:(\S+,\S+) turn:W;", start)
     if stones is None:
@@ -168,7 +169,7 @@ def _draw_warning(rules: str, state: State) -> str:
 
 def _describe(record: Record, state: Any) -> dict[str, Any]:
     game = record.game
-    assert isinstance(game, Go)
+    assert isinstance(game, _core.Go)
     agreement = agree(game, state, record.marks)
     counts = agreement is not None and game.needs_agreement and state.outcome() is not None
     described = {
@@ -186,8 +187,7 @@ def _describe(record: Record, state: Any) -> dict[str, Any]:
 
 def _first_repetition(record: Record, ko: str) -> dict[str, Any] | None:
     """The first move that superko of this kind would forbid."""
-    assert isinstance(record.game, Go)
-    state = record.game.with_options(ko=ko).parse(record.start)
+    state = record.game.with_options(ko=ko).parse(record.start)  # type: ignore[attr-defined]
     ply = 0
     for move in record.moves:
         ply += not move.implied
