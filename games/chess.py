@@ -38,6 +38,9 @@ class Chess(_Recorded):
         max_plies: a draw after so many; 0 for as many as the rules allow.
     """
 
+    uci_variant = "chess"
+    """As `UCI_Variant` names it."""
+
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "default": {
             "network": {"blocks": 4},
@@ -68,6 +71,9 @@ class Chess(_Recorded):
 class Chess960(_Recorded):
     """Chess960; castling is the king taking its rook. `start` is the number of the start, 0 to 959."""
 
+    uci_variant = "chess960"
+    """As `UCI_Variant` names it."""
+
     presets = Chess.presets
     """Settings over the defaults of engine.config, by name."""
 
@@ -79,6 +85,9 @@ class Chess960(_Recorded):
 
 class Gardner(_Recorded):
     """Gardner's chess on five by five: no castling, no double step, otherwise as chess."""
+
+    uci_variant = "gardner"
+    """As `UCI_Variant` names it."""
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "default": {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,16 @@ def first_color(game: Game) -> str:
     if found is None:
         return "black"
     _require(game, "first_color", found in ("black", "white"), found)
+    return str(found)
+
+
+def uci_variant(game: Game) -> str | None:
+    """What it is called in the Universal Chess Interface; None where it is not played there."""
+    found = _attribute(game, "uci_variant")
+    if found is None:
+        return None
+    fits = isinstance(found, str) and re.fullmatch("[a-z0-9-]+", found) is not None
+    _require(game, "uci_variant", fits, found)
     return str(found)
 
 

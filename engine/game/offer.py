@@ -165,6 +165,14 @@ class HasFirstColor(Protocol):
         """`black`, as without it, or `white`."""
 
 
+class HasUciVariant(Protocol):
+    """A game that is played in the Universal Chess Interface; its `describe` gives a `fen` too."""
+
+    @property
+    def uci_variant(self) -> str:
+        """As `UCI_Variant` names it, `chess` without one; `chess960` is what `UCI_Chess960` switches on."""
+
+
 class HasRuleSet(Protocol):
     """Rules as programs for the same game write them to each other; it goes with `with_rule_set`."""
 
@@ -280,6 +288,7 @@ OFFERS = {
     ),
     "move_cells": Offer(HasMoveCells, "move_cells(state, action)", "pairs of row and column"),
     "first_color": Offer(HasFirstColor, "first_color", "'black' or 'white'"),
+    "uci_variant": Offer(HasUciVariant, "uci_variant", "small letters, digits and hyphens"),
     "rule_set": Offer(HasRuleSet, "rule_set()", "values by name"),
     "with_rule_set": Offer(HasWithRuleSet, "with_rule_set(rules)", "a game"),
 }

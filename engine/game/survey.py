@@ -145,6 +145,7 @@ _TRIALS: Mapping[str, Callable[[Game], object]] = {
     "board_marks": lambda game: inquiry.board_marks(game, game.initial()),
     "move_cells": _try_move_cells,
     "first_color": inquiry.first_color,
+    "uci_variant": inquiry.uci_variant,
     "rule_set": inquiry.rule_set,
     "with_rule_set": _try_rule_set,
 }

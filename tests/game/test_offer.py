@@ -46,6 +46,7 @@ ASK: dict[str, Callable[[Game], object]] = {
     "board_marks": lambda game: inquiry.board_marks(game, game.initial()),
     "move_cells": lambda game: inquiry.move_cells(game, game.initial(), 0),
     "first_color": inquiry.first_color,
+    "uci_variant": inquiry.uci_variant,
     "rule_set": inquiry.rule_set,
     "with_rule_set": inquiry.rule_set,
 }
@@ -184,6 +185,7 @@ def test_what_is_not_brought_has_its_usual_answer() -> None:
         ({"move_cells": lambda *_: [1]}, "move_cells", ["move_cells(state, action) gives [1]", "pairs"]),
         ({"move_cells": lambda *_: [(0, -1)]}, "move_cells", ["gives [(0, -1)]"]),
         ({"first_color": "red"}, "first_color", ["first_color is 'red'", "'black' or 'white'"]),
+        ({"uci_variant": "My Chess"}, "uci_variant", ["is 'My Chess'", "small letters"]),
         ({"rule_set": dict}, "rule_set", ["has rule_set and no with_rule_set"]),
         ({"with_rule_set": lambda _: None}, "with_rule_set", ["has with_rule_set and no rule_set"]),
         ({"rule_set": list, "with_rule_set": lambda _: None}, "rule_set", ["rule_set() gives []"]),
