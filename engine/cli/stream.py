@@ -8,17 +8,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from engine._core import Game, InputError, State
-from engine.errors import UserError, describe_error
-from engine.json_object import parse_object
+from engine.errors import InputError, UserError, describe_error
+from engine.protocols.line_reader import MAX_LINE
+from engine.protocols.request import Request, parse_request
 
-MAX_LINE = 1 << 20
-"""Bytes of the longest line that is read."""
-
-MAX_SHOWN = 12
-"""Moves that an error names, the last of them."""
-
-Request = dict[str, Any]
 Answer = dict[str, Any] | Exception
 """What a handler makes of a request: fields beside the id, or the error to report."""
 
@@ -75,69 +68,8 @@ def read_batches(descriptor: int, limit: int) -> Iterator[list[bytes]]:
         yield [rest]
 
 
-def check_fields(request: Request, known: Sequence[str]) -> None:
-    """Raise UserError for a field outside `known`."""
-    from engine.plugin import suggest
-
-    for name in request:
-        if name not in known:
-            raise UserError(f"unknown field '{name[:60]}'; {suggest(name, known, 'fields')}")
-
-
-def read_count(request: Request, name: str, low: int, high: int, default: int | None = None) -> int | None:
-    """A whole number of a request; raise UserError outside `low` to `high`."""
-    value = request.get(name)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        shown = json.dumps(value)[:60]
-        raise UserError(f"{name} {shown} is not a whole number from {low} to {high}")
-    return value
-
-
-def read_state(game: Game, request: Request) -> State:
-    """The position of a request: its `position`, then its `moves` in the game's notation."""
-    position = _ascii("position", "" if request.get("position") is None else request["position"])
-    moves = [] if request.get("moves") is None else request["moves"]
-    moves = moves.split() if isinstance(moves, str) else moves
-    if not isinstance(moves, list):
-        raise UserError("moves must be a list of strings in the game's notation")
-    state = game.parse(position)
-    for move in moves:
-        state.play(state.parse_action(_ascii("move", move)))
-    return state
-
-
-def place_text(request: Request) -> str:
-    """Where a request's position is, in words: `after the moves 1 2 1 in position '44'`."""
-    moves = request.get("moves") or []
-    moves = moves.split() if isinstance(moves, str) else list(moves)
-    position = request.get("position") or ""
-    start = f"position '{position}'" if position else "the first position"
-    if not moves:
-        return f"in {start}"
-    shown = " ".join(moves) if len(moves) <= MAX_SHOWN else "… " + " ".join(moves[-MAX_SHOWN:])
-    told = f"the move {shown}" if len(moves) == 1 else f"the {len(moves)} moves {shown}"
-    return f"after {told} from {start}" if position else f"after {told}"
-
-
-def _ascii(name: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise UserError(f"{name} {json.dumps(value)[:60]} is not a string")
-    if not value.isascii() or not value.isprintable():
-        raise UserError(f"{name} {value[:60]!a} has characters outside printable ASCII")
-    return value
-
-
 def _parse(line: bytes) -> Request | UserError:
-    if len(line) > MAX_LINE:
-        return UserError(f"line is longer than {MAX_LINE} bytes")
     try:
-        request = parse_object(line)
-    except ValueError as error:
-        return UserError(f"line {line[:60].decode(errors='replace')!a}: {error}")
-    try:
-        json.dumps(request.get("id"), allow_nan=False)
-    except ValueError:
-        return UserError(f"id {json.dumps(request['id'])[:60]} is not finite")
-    return request
+        return parse_request(line)
+    except UserError as error:
+        return error

@@ -20,6 +20,8 @@ class Line(str):
 
     is_cut = False
     """Whether it was longer than MAX_LINE."""
+    bad_byte: int | None = None
+    """Number of the first byte that is not UTF-8."""
 
 
 class LineReader:
@@ -74,6 +76,10 @@ class LineReader:
             return b""
 
     def _put(self, line: bytes, is_cut: bool) -> None:
-        text = Line(line[:MAX_LINE].decode("utf-8", "replace").rstrip("\r"))
-        text.is_cut = is_cut or len(line) > MAX_LINE
+        line, is_cut = line[:MAX_LINE], is_cut or len(line) > MAX_LINE
+        try:
+            text, bad_byte = Line(line.decode().rstrip("\r")), None
+        except UnicodeDecodeError as error:
+            text, bad_byte = Line(line.decode("utf-8", "replace").rstrip("\r")), error.start
+        text.is_cut, text.bad_byte = is_cut, bad_byte
         self._lines.put(text)

@@ -13,7 +13,8 @@ import typer
 
 from engine._core import Game, State
 from engine.cli.option import GameArgument, JsonOption, SeedOption
-from engine.cli.stream import check_fields, each, print_json, read_count, read_state, serve
+from engine.cli.stream import each, print_json, serve
+from engine.protocols.request import check_fields, read_count, read_state
 
 FIELDS = ("id", "position", "moves", "perft")
 MAX_GAMES = 64

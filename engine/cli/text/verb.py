@@ -9,9 +9,10 @@ from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from engine.cli.stream import Answer, Request, check_fields, print_json, serve
+from engine.cli.stream import Answer, print_json, serve
 from engine.cli.text.run import open_task, open_verifier, prints_aside
 from engine.errors import UserError
+from engine.protocols.request import Request, check_fields
 
 if TYPE_CHECKING:
     from engine.language.episode import Episode
