@@ -28,8 +28,8 @@ def analyze(
     """Search positions, as JSON lines.
 
     Lines are searched together, in the order of their priority.
-    In: {"id", "position"?, "moves"?, "simulations"?, "seconds"?, "multipv"?, "ownership"?, "avoid"?, "allow"?,
-    "priority"?, "every"?}, or {"id"?, "cancel": id}.
+    In: {"id", "position"?, "moves"?, "simulations"?, "seconds"?, "multipv"?, "ownership"?, "avoid"?,
+    "allow"?, "priority"?, "every"?}, or {"id"?, "cancel": id}.
     Out: {"id", "best", "value", "wdl", "visits", "prior", "pv", "simulations"} and what was asked for, or
     {"id", "error"}.
     """

@@ -35,8 +35,8 @@ class Job(abc.ABC):
     _next_s: float = field(default=math.inf, init=False)
 
     @abc.abstractmethod
-    def answer(self, thought: Thought, *, is_partial: bool) -> Answer:
-        """What has been found."""
+    def answer(self, thought: Thought, *, is_partial: bool) -> Answer | None:
+        """What has been found; None where there is nothing to tell before the last answer."""
 
     @abc.abstractmethod
     def answer_nothing(self) -> Answer:

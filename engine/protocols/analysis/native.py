@@ -45,11 +45,11 @@ class NativeJob(Job):
     multipv: int = 0
     with_ownership: bool = False
 
-    def answer(self, thought: Thought, *, is_partial: bool) -> Answer:
+    def answer(self, thought: Thought, *, is_partial: bool) -> Answer | None:
         """What the search says, with what was asked for beside it."""
         report = thought.report()
-        if not is_partial and self.query.stopped and report.visits == 0 and not _is_known(report):
-            return self.answer_nothing()
+        if report.visits == 0 and report.proof == NOT_PROVEN and (is_partial or self.query.stopped):
+            return None if is_partial else self.answer_nothing()
         answer = {"id": self.identity, **describe_report(report)}
         if self.multipv:
             answer["variations"] = [
@@ -109,12 +109,14 @@ class NativeDialect:
         if state.outcome() is not None:
             raise UserError(f"the game is over {place_text(request)}; there is nothing to search")
         if with_ownership and not self.player.game.has_score:
-            raise UserError(f"ownership: game '{self.player.game.name}' has no score, so nobody owns its cells")
+            raise UserError(
+                f"ownership: game '{self.player.game.name}' has no score, so nobody owns its cells"
+            )
         if simulations is None and seconds is None:
             simulations = self.simulations
         assert multipv is not None
         assert priority is not None
-        query = Query(state, simulations, None, priority, read_restrictions(request, state))
+        query = Query(state, simulations, None, priority, read_restrictions(request, self.player.game, state))
         return NativeJob(
             query, self.thinker, number, seconds, every_s,
             identity=request.get("id"), multipv=multipv, with_ownership=with_ownership,
@@ -159,11 +161,6 @@ def _describe_ownership(found: Ownership | None) -> dict[str, Any] | None:
         return None
     owners = [[round(float(owner), 4) for owner in row] for row in found.owners]
     return {"owners": owners, "score": float(found.score), "source": found.source}
-
-
-def _is_known(report: Report) -> bool:
-    """Whether something is said without a search."""
-    return report.proof != NOT_PROVEN
 
 
 def _parse(line: Line) -> Request:

@@ -122,12 +122,13 @@ class JobQueue:
             thought = job.thought
             assert thought is not None
             try:
-                if thought.ended:
-                    yield Found(job, job.answer(thought, is_partial=False), is_last=True)
-                    continue
-                if job.is_due(now):
-                    yield Found(job, job.answer(thought, is_partial=True), is_last=False)
-                going.append(job)
+                is_last = thought.ended
+                if is_last or job.is_due(now):
+                    answer = job.answer(thought, is_partial=not is_last)
+                    if answer is not None:
+                        yield Found(job, answer, is_last)
+                if not is_last:
+                    going.append(job)
             except Exception as error:
                 if is_out_of_memory(error):
                     raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from engine._core import State
+from engine._core import Game, State
 from engine.errors import InputError, UserError
 from engine.player.thinking import Restriction
 from engine.protocols.request import Request, check_fields, read_count
@@ -16,7 +16,7 @@ RULE_FIELDS = ("moves", "player", "plies")
 MAX_PLIES = 1_000_000
 
 
-def read_restrictions(request: Request, state: State) -> list[Restriction]:
+def read_restrictions(request: Request, game: Game, state: State) -> list[Restriction]:
     """Those of `avoid`, or of `allow`; raise UserError for both at once."""
     if request.get("avoid") is not None and request.get("allow") is not None:
         raise UserError("avoid and allow are given both; give one")
@@ -24,11 +24,11 @@ def read_restrictions(request: Request, state: State) -> list[Restriction]:
         restriction
         for name in ("avoid", "allow")
         if request.get(name) is not None
-        for restriction in _read_rules(name, request[name], state)
+        for restriction in _read_rules(name, request[name], game, state)
     ]
 
 
-def find_actions(state: State, player: int, text: str) -> frozenset[int]:
+def find_actions(game: Game, state: State, player: int, text: str) -> frozenset[int]:
     """The actions that a player's move may be, in this position or a later one; raise InputError for none.
 
     A game may name a move by the pieces on the board: then it is read as one of this position, or of the next
@@ -40,7 +40,7 @@ def find_actions(state: State, player: int, text: str) -> frozenset[int]:
     except InputError as error:
         wanted = text.lower()
         actions = frozenset(
-            action for action in range(view.num_actions) if view.action_text(action).lower() == wanted
+            action for action in range(game.num_actions) if view.action_text(action).lower() == wanted
         )
         if not actions:
             raise error
@@ -59,15 +59,15 @@ def _view(state: State, player: int) -> State:
     return state
 
 
-def _read_rules(name: str, value: Any, state: State) -> list[Restriction]:
+def _read_rules(name: str, value: Any, game: Game, state: State) -> list[Restriction]:
     """A list of moves of the player to move, or of objects with `moves`, `player` (0 or 1) and `plies`."""
     if not isinstance(value, list) or not value:
         raise UserError(f"{name} {json.dumps(value)[:60]} is not a list of moves")
     rules = [{"moves": value}] if all(isinstance(move, str) for move in value) else value
-    return [_read_rule(name, rule, state) for rule in rules]
+    return [_read_rule(name, rule, game, state) for rule in rules]
 
 
-def _read_rule(name: str, rule: Any, state: State) -> Restriction:
+def _read_rule(name: str, rule: Any, game: Game, state: State) -> Restriction:
     if not isinstance(rule, dict) or not isinstance(rule.get("moves"), list) or not rule["moves"]:
         raise UserError(f"{name} {json.dumps(rule)[:60]} is not an object with a list of moves")
     check_fields(rule, RULE_FIELDS)
@@ -82,5 +82,5 @@ def _read_rule(name: str, rule: Any, state: State) -> Restriction:
         if player == state.player() and plies == 1:
             actions.add(state.parse_action(move))
         else:
-            actions |= find_actions(state, player, move)
+            actions |= find_actions(game, state, player, move)
     return Restriction(player, frozenset(actions), plies, name == "allow")
