@@ -41,8 +41,9 @@ class PlainThought:
         """The answer; before it the legal moves."""
         return self._report
 
-    def ownership(self) -> Ownership | None:
+    def ownership(self, action: int | None = None) -> Ownership | None:
         """None: nothing is known of cells."""
+        del action
         return None
 
     def answer(self, report: Callable[[Query], Report]) -> None:

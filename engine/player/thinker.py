@@ -70,10 +70,16 @@ class TreeThought:
             return unsearched_report(self._query)
         return _report(self._query.state, root, self._trees.dump(0), self._seconds())
 
-    def ownership(self) -> Ownership | None:
+    def ownership(self, action: int | None = None) -> Ownership | None:
         """Of the board as it stands."""
-        found = self._query.state.score()
-        return None if found is None else Ownership(found[1], found[0], "playouts")
+        state = self._query.state.clone()
+        if action is not None:
+            state.play(action)
+        found = state.score()
+        if found is None:
+            return None
+        sign = 1 if state.player() == self._query.state.player() else -1
+        return Ownership(sign * found[1], sign * found[0], "playouts")
 
     def _seconds(self) -> float:
         return (self._end or time.monotonic()) - self._begun

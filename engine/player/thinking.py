@@ -50,6 +50,8 @@ class Query:
     """Of several the highest goes first."""
     restrictions: Sequence[Restriction] = ()
     """A root without a legal move under them is an InputError when the query begins."""
+    is_fresh: bool = False
+    """Whether its tree begins anew, so that what is found depends on no earlier query."""
     stopped: bool = field(default=False, init=False)
 
     def stop(self) -> None:
@@ -122,8 +124,10 @@ class Thought(Protocol):
     def report(self) -> Report:
         """What has been found so far; before the first evaluation the legal moves by their number."""
 
-    def ownership(self) -> Ownership | None:
-        """Who will own each cell; None where the game has no score."""
+    def ownership(self, action: int | None = None) -> Ownership | None:
+        """Who will own each cell, after a move of the root where one is given, for the root's player all the
+        same; None where the game has no score.
+        """
 
 
 @dataclass(frozen=True)

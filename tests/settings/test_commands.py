@@ -53,6 +53,7 @@ ELSEWHERE = {
     "play --position": "cli/test_arena.py::test_play_in_a_terminal",
     "play --game": "cli/test_play.py::test_play_shows_all_moves_of_go",
     "play --sims": "cli/test_run.py::test_play_against_a_run",
+    "analyze --as-they-come": "cli/test_analyze.py::test_what_is_ready_is_answered_at_once",
     "analyze --game": "cli/test_play.py::test_analyze_names_what_ended_the_game",
     "gtp --game": "protocols/gtp/test_dialogue.py::test_options_choose_player_and_game",
     "gtp --threads": "protocols/gtp/test_dialogue.py::test_options_choose_player_and_game",

@@ -116,7 +116,8 @@ class NativeDialect:
             simulations = self.simulations
         assert multipv is not None
         assert priority is not None
-        query = Query(state, simulations, None, priority, read_restrictions(request, self.player.game, state))
+        restrictions = read_restrictions(request, self.player.game, state)
+        query = Query(state, simulations, None, priority, restrictions, is_fresh=True)
         return NativeJob(
             query, self.thinker, number, seconds, every_s,
             identity=request.get("id"), multipv=multipv, with_ownership=with_ownership,

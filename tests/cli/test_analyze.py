@@ -1,0 +1,137 @@
+"""The command analyze in real processes: its order of answers, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+Ask = Callable[..., list[dict[str, Any]]]
+
+ENDLESS = {"id": "endless", "seconds": 1e6, "every": 0.001}
+
+
+class Service:
+    """One that is talked to line by line."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+
+    def send(self, *requests: dict[str, Any]) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("".join(json.dumps(each) + "\n" for each in requests).encode())
+        self.process.stdin.flush()
+
+    def answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return answer
+
+    def last_answer(self) -> dict[str, Any]:
+        while "partial" in (answer := self.answer()):
+            pass
+        return answer
+
+    def end(self) -> int:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return self.process.wait(timeout=60)
+
+
+@contextmanager
+def service(*words: str) -> Iterator[Service]:
+    command = [sys.executable, "-m", "engine.cli", "analyze", *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            yield Service(process)
+        finally:
+            process.kill()
+
+
+def test_what_is_ready_is_answered_at_once() -> None:
+    with service("mcts:10", "--as-they-come") as asked:
+        asked.send({"id": "endless", "seconds": 1e6}, {"id": 2, "priority": 1})
+        assert asked.answer()["id"] == 2
+        asked.send({"cancel": "endless", "id": 3})
+        assert {asked.answer()["id"], asked.answer()["id"]} == {"endless", 3}
+        assert asked.end() == 0
+
+
+def test_partial_answers_are_marked_and_a_cancel_gives_the_last() -> None:
+    with service("mcts:10") as asked:
+        asked.send(ENDLESS)
+        first, second = asked.answer(), asked.answer()
+        assert first["partial"] is second["partial"] is True
+        assert 0 < first["simulations"] <= second["simulations"]
+        asked.send({"cancel": "endless"}, {"id": 2})
+        last = asked.last_answer()
+        assert (last["id"], last["cancelled"]) == ("endless", True)
+        assert last["simulations"] >= second["simulations"]
+        assert asked.answer() == {"id": None, "cancelled": 1}
+        assert asked.answer()["id"] == 2
+        assert asked.end() == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_a_signal_ends_it_while_it_thinks(number: signal.Signals, code: int) -> None:
+    with service("mcts:10") as asked:
+        asked.send(ENDLESS)
+        asked.answer()
+        asked.process.send_signal(number)
+        assert asked.process.wait(timeout=60) == code
+
+
+def test_variations_are_told_one_a_move(ask: Ask) -> None:
+    request = {"id": 1, "position": "121212", "multipv": 3, "simulations": 200}
+    (answer,) = ask("analyze", "mcts:10", requests=[request])
+    assert len(answer["variations"]) == 3
+    best = answer["variations"][0]
+    assert (best["move"], best["pv"]) == (answer["best"], answer["pv"])
+    assert best["visits"] == answer["visits"][best["move"]]
+    assert set(best) == {"move", "visits", "value", "wdl", "lcb", "prior", "proof", "pv"}
+
+
+def test_time_is_a_limit_beside_simulations(ask: Ask) -> None:
+    by_count, by_time = ask(
+        "analyze", "mcts:10",
+        requests=[{"simulations": 5, "seconds": 1e6}, {"simulations": 10_000_000, "seconds": 0.2}],
+    )  # fmt: skip
+    assert by_count["simulations"] == 5
+    assert 0 < by_time["simulations"] < 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted"),
+    [
+        ({"seconds": -1}, "seconds -1"),
+        ({"seconds": True}, "seconds true"),
+        ({"seconds": "1"}, 'seconds "1"'),
+        ({"every": 0}, "every 0"),
+        ({"multipv": 0}, "multipv 0"),
+        ({"multipv": 8}, "multipv 8"),
+        ({"priority": 1.5}, "priority 1.5"),
+        ({"ownership": 1}, "ownership 1"),
+        ({"ownership": True}, "no score"),
+        ({"avoid": "1"}, 'avoid "1"'),
+        ({"avoid": []}, "avoid []"),
+        ({"avoid": ["9"]}, "'9'"),
+        ({"avoid": ["1"], "allow": ["2"]}, "both"),
+        ({"allow": [{"moves": ["1"], "depth": 2}]}, "'depth'"),
+        ({"allow": [{"moves": ["1"], "plies": 0}]}, "plies 0"),
+        ({"allow": [{"moves": ["1"], "player": 2}]}, "player 2"),
+        ({"allow": [{"moves": [1]}]}, "1 is not a move"),
+        ({"allow": ["1", {"moves": ["1"]}]}, "not an object"),
+        ({"cancel": 1, "simulations": 3}, "'simulations'"),
+    ],
+)
+def test_a_bad_field_is_named(ask: Ask, fields: dict[str, Any], wanted: str) -> None:
+    bad, good = ask("analyze", "mcts:5", requests=[{"id": 1, **fields}, {"id": 2}])
+    assert bad["id"] == 1
+    assert wanted in bad["error"]
+    assert (good["id"], good["simulations"]) == (2, 5)
