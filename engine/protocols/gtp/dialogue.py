@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from engine.errors import InputError, UserError, describe_error
 from engine.protocols.gtp import administration, play
 from engine.protocols.gtp.command import Command, Commands
+from engine.protocols.gtp.gogui import rules
 from engine.protocols.gtp.reply import Reply, print_out
 from engine.protocols.gtp.request import GtpError, read_request
 from engine.protocols.gtp.session import Session
@@ -18,7 +19,7 @@ LISTS = Commands()
 COMMANDS: dict[str, Command] = {}
 """All of them; a name is in one file only."""
 
-for commands in (LISTS, administration.COMMANDS, play.COMMANDS):
+for commands in (LISTS, administration.COMMANDS, play.COMMANDS, rules.COMMANDS):
     assert not COMMANDS.keys() & commands.keys()
     COMMANDS |= commands
 

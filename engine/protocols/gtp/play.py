@@ -8,7 +8,7 @@ from engine.protocols.gtp.administration import one_argument
 from engine.protocols.gtp.command import Commands
 from engine.protocols.gtp.position import History
 from engine.protocols.gtp.request import GtpError
-from engine.protocols.gtp.session import Session, read_player
+from engine.protocols.gtp.session import Session
 
 COMMANDS = Commands()
 
@@ -39,15 +39,23 @@ def play(session: Session, arguments: Sequence[str]) -> str:
     """Of either player."""
     if len(arguments) < 2:
         raise GtpError("invalid color or coordinate")
-    session.play(read_player(arguments[0]), arguments[1])
+    session.play(session.player_of(arguments[0]), arguments[1])
     return ""
 
 
 @COMMANDS.command("genmove", "COLOR: choose a move and make it")
 def genmove(session: Session, arguments: Sequence[str]) -> str:
     """The move."""
-    player = read_player(one_argument(arguments, "a color"))
-    action = session.choose(player)
+    player = session.player_of(one_argument(arguments, "a color"))
+    action = session.clicks.chosen(session.game, session.state) if session.clicks.are_on else None
+    if action is None:
+        action = session.choose(player)
+        left = session.clicks.left(session.game, session.state) if session.clicks.are_on else {action: ()}
+        if action not in left:  # of a move that the other side's hand has begun
+            found = session.player.analyze([session.state])[0]
+            action = max(left, key=lambda each: found["visits"].get(session.state.action_text(each), -1))
+    if session.clicks.are_on:
+        return session.clicks.answer(session.game, session.history, action)
     session.history.advance(player, action)
     last = session.history.last
     assert last is not None
@@ -58,7 +66,8 @@ def genmove(session: Session, arguments: Sequence[str]) -> str:
 def undo(session: Session, arguments: Sequence[str]) -> str:
     """One step."""
     del arguments
-    session.history.take_back()
+    if not session.clicks.take_back(session.history):
+        session.history.take_back()
     return ""
 
 

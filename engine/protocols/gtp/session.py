@@ -6,16 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine._core import Game, InputError, State
+from engine.game import inquiry
 from engine.player.player import Player
+from engine.protocols.gtp.gogui.clicks import Clicks
 from engine.protocols.gtp.inbox import Inbox
 from engine.protocols.gtp.position import History, Step
 from engine.protocols.gtp.reply import Reply
 from engine.protocols.gtp.request import GtpError
 
 COLORS = ("black", "white")
-"""By player."""
-
-_PLAYERS = {"b": 0, "black": 0, "w": 1, "white": 1}
 
 
 @dataclass
@@ -32,6 +31,7 @@ class Session:
     version: str
     reply: Reply = field(init=False)
     history: History = field(init=False)
+    clicks: Clicks = field(default_factory=Clicks)
     has_ended: bool = False
 
     def __post_init__(self) -> None:
@@ -47,11 +47,30 @@ class Session:
         """What is on the board; not to be played on."""
         return self.history.state
 
+    @property
+    def colors(self) -> tuple[str, str]:
+        """By player."""
+        first = inquiry.first_color(self.game)
+        return (first, COLORS[first == COLORS[0]])
+
+    def player_of(self, word: str) -> int:
+        """0 or 1 for a word that means black or white, such as `b`."""
+        color = {"b": "black", "w": "white"}.get(word.lower(), word.lower())
+        if color not in COLORS:
+            raise GtpError("invalid color or coordinate")
+        return self.colors.index(color)
+
     def play(self, player: int, text: str) -> None:
-        """A move as a client writes it, by whichever player."""
+        """A move of either player, in the game's notation or by clicks on points."""
         if player != self.state.player() or self.state.outcome() is not None:
             raise GtpError("illegal move")
-        self.history.advance(player, self.action_of(text, self.state))
+        if self.clicks.are_on and self.clicks.click(self.game, self.history, text):
+            return
+        try:
+            self.history.advance(player, self.action_of(text, self.state))
+        except GtpError:
+            if not self.clicks.click(self.game, self.history, text):
+                raise
 
     def action_of(self, text: str, state: State) -> int:
         """The action that a client writes so, legal in `state`."""
@@ -67,12 +86,4 @@ class Session:
         return self.player.choose([self.state], [0])[0]
 
 
-def read_player(text: str) -> int:
-    """0 for a word that means black, 1 for white."""
-    player = _PLAYERS.get(text.lower())
-    if player is None:
-        raise GtpError("invalid color or coordinate")
-    return player
-
-
-__all__ = ["COLORS", "Session", "Step", "read_player"]
+__all__ = ["COLORS", "Session", "Step"]
