@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine._core import Game, State
+from engine.arena.elo import pentanomial
 from engine.arena.game import ArenaGame, GameOrder, distinct_games
-from engine.arena.ratings import Rating, Sprt, bradley_terry, is_bounded, pentanomial
+from engine.arena.ratings import Rating, bradley_terry, is_bounded
 from engine.arena.runner import MAX_GAMES, MAX_NODES, Runner
+from engine.arena.sprt import Sprt
 from engine.player import Player
 
 SPRT_PAIRS = 16

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.cli import machine, settings
-from engine.cli.game import analyze, arena, evaluate, gtp, play, record, replay, rules, train
+from engine.cli.game import analyze, arena, elo, evaluate, gtp, play, record, replay, rules, train
 from engine.cli.text import method as text
 from engine.errors import InputError, UserError, describe_error, is_out_of_memory, place_of
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 for command in (
     train.train,
     arena.arena,
+    elo.elo,
     play.play,
     analyze.analyze,
     gtp.gtp,

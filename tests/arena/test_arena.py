@@ -7,10 +7,11 @@ from typing import Self
 import pytest
 
 from engine._core import Game, State
+from engine.arena.elo import estimate_elo
 from engine.arena.game import ArenaGame, GameOrder
 from engine.arena.match import Arena, Pairing, rate
 from engine.arena.opening import random_openings, read_openings
-from engine.arena.ratings import Sprt, estimate_elo
+from engine.arena.sprt import Sprt
 from engine.cli.game.arena import choose_openings
 from engine.errors import UserError
 from engine.player import Analysis, Player

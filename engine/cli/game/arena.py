@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from engine._core import Game, State
     from engine.arena.game import ArenaGame
     from engine.arena.match import Pairing
-    from engine.arena.ratings import Rating, Sprt
+    from engine.arena.ratings import Rating
+    from engine.arena.sprt import Sprt
 
 MAX_GAMES = 1_000_000
 PLIES = (0, 4)
@@ -149,7 +150,8 @@ def choose_openings(
 
 def describe_pairing(pairing: Pairing, sprt: Sprt | None = None) -> dict[str, Any]:
     """A match as JSON, seen from its first player; an infinite Elo is null."""
-    from engine.arena.ratings import estimate_elo, log_likelihood_ratio
+    from engine.arena.elo import estimate_elo
+    from engine.arena.sprt import log_likelihood_ratio
 
     wins, draws, losses = pairing.results
     counts = pairing.counts
@@ -207,7 +209,7 @@ def describe_ratings(ratings: dict[str, Rating]) -> list[dict[str, Any]]:
 
 
 def _read_sprt(text: str | None, players: int) -> Sprt | None:
-    from engine.arena.ratings import Sprt
+    from engine.arena.sprt import Sprt
 
     if text is None:
         return None
