@@ -39,7 +39,7 @@ SMALLEST = 2.0**-53
 """A sample's share over the likeliest one, at least."""
 
 LOOK_EVERY = 4
-"""Pairs or games between two looks; how far a ratio is then beyond its bound keeps errors below those stated."""
+"""Pairs or games between two looks; by how far a ratio then overshoots, errors are below those stated."""
 
 CHUNK = 256 * LOOK_EVERY
 """Pairs or games that are looked at together."""
@@ -181,7 +181,8 @@ def _tilt(gaps: Floats, weights: Floats) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore"):  # at a bound itself, where doubles end
             rises = np.sum(weights * gaps / (1 + x * gaps), axis=-1, keepdims=True) > 0
         low, high = np.where(rises, x, low), np.where(rises, high, x)
-    return np.maximum(x * gaps, SMALLEST - 1)
+    tilt: Floats = np.maximum(x * gaps, SMALLEST - 1)
+    return tilt
 
 
 def _bayesian_ratio(counts: Floats, elo0: float, elo1: float, scaled: bool) -> Floats:

@@ -17,7 +17,8 @@ def test_estimates_and_a_test(ask: Ask) -> None:
     pairs, games, alone = ask(
         "elo",
         requests=[
-            {"id": "p", "counts": [365, 16618, 36229, 16974, 390], "elo0": 0, "elo1": 2, "model": "normalized"},
+            {"id": "p", "counts": [365, 16618, 36229, 16974, 390], "elo0": 0, "elo1": 2,
+             "model": "normalized"},
             {"id": "g", "counts": [1477, 2942, 1351], "elo0": 0, "elo1": 10, "alpha": 0.01, "beta": 0.01,
              "model": "cutechess"},
             {"id": "a", "counts": [136, 111, 96]},

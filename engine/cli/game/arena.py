@@ -151,7 +151,6 @@ def choose_openings(
 def describe_pairing(pairing: Pairing, sprt: Sprt | None = None) -> dict[str, Any]:
     """A match as JSON, seen from its first player; an infinite Elo is null."""
     from engine.arena.elo import estimate_elo
-    from engine.arena.sprt import log_likelihood_ratio
 
     wins, draws, losses = pairing.results
     counts = pairing.counts
@@ -178,7 +177,7 @@ def describe_pairing(pairing: Pairing, sprt: Sprt | None = None) -> dict[str, An
         document["sprt"] = {
             "elo0": sprt.elo0,
             "elo1": sprt.elo1,
-            "llr": log_likelihood_ratio(counts, sprt.elo0, sprt.elo1),
+            "llr": sprt.ratio(counts),
             "low": low,
             "high": high,
             "state": sprt.state(counts),

@@ -6,8 +6,9 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.stream import Request, check_fields, each, serve
+from engine.cli.stream import each, serve
 from engine.errors import UserError
+from engine.protocols.request import Request, check_fields
 
 if TYPE_CHECKING:
     from engine.arena.sprt import Sprt
