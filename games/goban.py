@@ -53,6 +53,11 @@ class Goban:
         assert columns * rows == planes.shape[1]
         return (own, other) if state.player() == 0 else (other, own)
 
+    def captures(self, state: _core.State) -> tuple[int, int]:
+        """Stones that Black and White have taken since the start."""
+        assert isinstance(state, _core.GoState)
+        return state.captures()
+
     def strings(self, state: _core.State) -> list[tuple[int, list[str], list[str]]]:
         """Of every string on the board its player, its points and its liberties."""
         colors = dict.fromkeys(self.stones(state)[0], 0) | dict.fromkeys(self.stones(state)[1], 1)
@@ -72,6 +77,35 @@ class Goban:
                         points.append(near)
             found.append((player, points, list(dict.fromkeys(liberties))))
         return found
+
+    def regions(self, state: _core.State) -> list[tuple[list[str], list[str]]]:
+        """Of every empty region its points, and the points with stones that it touches."""
+        stones = {point for points in self.stones(state) for point in points}
+        seen = set(stones)
+        found = []
+        for cell in range(self.size[0] * self.size[1]):
+            first = self._point(cell)
+            if first in seen:
+                continue
+            points, border = [first], []
+            seen.add(first)
+            for point in points:
+                for near in self._neighbours(point):
+                    if near in stones:
+                        border.append(near)
+                    elif near not in seen:
+                        seen.add(near)
+                        points.append(near)
+            found.append((points, list(dict.fromkeys(border))))
+        return found
+
+    def point(self, column: int, row: int) -> str:
+        """From column and row, counted from 0 at the lower left."""
+        return f"{COLUMNS[column]}{row + 1}"
+
+    def cell(self, point: str) -> tuple[int, int]:
+        """The opposite."""
+        return COLUMNS.index(point[0]), int(point[1:]) - 1
 
     def placed(self, black: Sequence[str], white: Sequence[str], player: int) -> _core.State:
         """A position that is set up; InputError for a string without liberty and points that are none."""

@@ -37,7 +37,8 @@ OWN_WORDS = {"engine/protocols/gtp": {"komi", "stones", "stone", "sgf"}}
 
 def is_own(path: Path, text: str) -> bool:
     """Whether a file's text has, of a game, words of its protocol alone."""
-    own = OWN_WORDS.get(str(path.parent.relative_to(ROOT)), set())
+    folders = [folder for folder in OWN_WORDS if path.is_relative_to(ROOT / folder)]
+    own = set().union(*(OWN_WORDS[folder] for folder in folders))
     found = [match[1].lower() for match in NAMED.finditer(re.sub("_", " ", text))]
     return bool(found) and all(word in own for word in found)
 

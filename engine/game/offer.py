@@ -215,8 +215,20 @@ class Goban(Protocol):
     def stones(self, state: State) -> tuple[list[str], list[str]]:
         """Points of black's and of white's stones."""
 
+    def captures(self, state: State) -> tuple[int, int]:
+        """Stones that black and white have taken."""
+
     def strings(self, state: State) -> list[tuple[int, list[str], list[str]]]:
         """Of every string on the board its player, its points and its liberties."""
+
+    def regions(self, state: State) -> list[tuple[list[str], list[str]]]:
+        """Of every empty region its points, and the points with stones that it touches."""
+
+    def point(self, column: int, row: int) -> str:
+        """From column and row, counted from 0 at the lower left."""
+
+    def cell(self, point: str) -> tuple[int, int]:
+        """The opposite: column and row of a point."""
 
     def placed(self, black: Sequence[str], white: Sequence[str], player: int) -> State:
         """A position that is set up, the player to move; InputError."""

@@ -29,7 +29,13 @@ PRETRAINED = ":pretrained"
 
 
 def load_player(
-    spec: str, game: _core.Game | None = None, simulations: int = 100, *, threads: int = 1, seed: int = 1
+    spec: str,
+    game: _core.Game | None = None,
+    simulations: int = 100,
+    *,
+    threads: int = 1,
+    seed: int = 1,
+    other_options: bool = False,
 ) -> Player:
     """The player of a name as typed on the command line.
 
@@ -39,6 +45,8 @@ def load_player(
         simulations: a move, of a checkpoint; `mcts:SIMS` brings its own.
         threads: that compute a checkpoint's network; above 1 a tree that is searched alone keeps all busy.
         seed: of chance in the player.
+        other_options: whether a checkpoint may play `game` though it was trained on it with other options,
+            where planes and actions are the same.
 
     Raise UserError for a player that does not exist, cannot be loaded or plays another game.
     """
@@ -46,7 +54,8 @@ def load_player(
     if is_checkpoint(spec):
         config, network = read_checkpoint(spec)
         game = game or load_game(config.game)
-        check_game(spec, config, game)
+        if not other_options:
+            check_game(spec, config, game)
         return network_player(spec, game, config, network, simulations, threads)
     if kind in ("uci", "gtp"):
         raise UserError(f"player '{spec}': outside engines are not supported yet; known: {KNOWN}")

@@ -63,6 +63,8 @@ ALLOWED = {
     ("engine/language/learner/label.py", "read_text"): "labels that a user names",
     ("engine/language/problem/row_file.py", "open"): "a user's file of problems, perhaps a pipe",
     ("engine/report/sample.py", "read_bytes"): "the table of verdicts that a person has filled in",
+    ("engine/protocols/gtp/commands/record.py", "os.open"): "a record in the folder that a user names",
+    ("engine/protocols/gtp/commands/record.py", "open"): "a new record in that folder",
     ("engine/plugin.py", "glob"): "whether a word that a user gives is a folder of weights",
     # a model is a folder that transformers reads and writes
     ("engine/language/model/model_folder.py", "save_pretrained"): "into local_disk.new_folder",

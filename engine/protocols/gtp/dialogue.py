@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from engine.errors import InputError, UserError, describe_error
-from engine.protocols.gtp import administration, play
 from engine.protocols.gtp.command import Command, Commands
+from engine.protocols.gtp.commands import administration, ending, play, record, setup, timing
 from engine.protocols.gtp.gogui import rules
 from engine.protocols.gtp.reply import Reply, print_out
 from engine.protocols.gtp.request import GtpError, read_request
 from engine.protocols.gtp.session import Session
+from engine.protocols.gtp.thinking import GoneError
 from engine.protocols.line_reader import MAX_LINE, Line
 
 LISTS = Commands()
@@ -19,14 +20,26 @@ LISTS = Commands()
 COMMANDS: dict[str, Command] = {}
 """All of them; a name is in one file only."""
 
-for commands in (LISTS, administration.COMMANDS, play.COMMANDS, rules.COMMANDS):
+TABLES = (
+    LISTS, administration.COMMANDS, play.COMMANDS, setup.COMMANDS, timing.COMMANDS, ending.COMMANDS,
+    record.COMMANDS, rules.COMMANDS,
+)  # fmt: skip
+"""One a file."""
+
+for commands in TABLES:
     assert not COMMANDS.keys() & commands.keys()
     COMMANDS |= commands
 
 
 def converse(session: Session, write: Callable[[str], None] = print_out) -> None:
-    """Answer a client until the end."""
-    while not session.has_ended and (line := session.inbox.take()) is not None:
+    """Answer a client until the end. Raise GoneError where that came while a thought did not end."""
+    while not session.has_ended:
+        pondering = session.ponder()
+        line = session.inbox.take()
+        if pondering is not None:
+            pondering.stop()
+        if line is None:
+            return
         answer(session, line, write)
 
 
@@ -46,7 +59,7 @@ def answer(session: Session, line: Line, write: Callable[[str], None] = print_ou
         reply.end(command.run(session, request.arguments))
     except (GtpError, UserError, InputError) as error:
         reply.refuse(str(error))
-    except (BrokenPipeError, KeyboardInterrupt):
+    except (BrokenPipeError, GoneError):
         raise
     except Exception as error:  # of a user's rules, or ours: the client may go on with what it had
         reply.refuse(describe_error(error))

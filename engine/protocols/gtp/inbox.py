@@ -23,11 +23,15 @@ class Inbox:
         self._reader = LineReader(descriptor)
         self._held: deque[Line] = deque()
         self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        self._interrupts = 0
+        self._quits = 0
 
     def take(self) -> Line | None:
         """The next line in its turn; None at the end of the input."""
-        return self._held.popleft() if self._held else self._reader.get()
+        if not self._held:
+            return self._reader.get()
+        line = self._held.popleft()
+        self._quits -= _is_quit(line)
+        return line
 
     @property
     def is_waiting(self) -> bool:
@@ -35,25 +39,30 @@ class Inbox:
         return bool(self._held) or self._reader.is_waiting
 
     @property
-    def interrupts(self) -> int:
-        """Comments that were to end what is under way, of all lines that have come so far."""
+    def is_interrupted(self) -> bool:
+        """Whether, before any other command, there comes the comment that ends what is under way."""
         self._look_ahead()
-        return self._interrupts
+        if self._is_file:
+            return False
+        for line in self._held:
+            if is_interrupt(line):
+                return True
+            if read_request(line) is not None:
+                return False
+        return False
 
     @property
     def is_ending(self) -> bool:
         """Whether the client has gone or wants to go."""
         self._look_ahead()
-        if self._is_file:
-            return False
-        return self._reader.at_end or any(_is_quit(line) for line in self._held)
+        return not self._is_file and (self._reader.at_end or self._quits > 0)
 
     def _look_ahead(self) -> None:
         while len(self._held) < MAX_HELD and self._reader.is_waiting:
             line = self._reader.get()
             if line is None:
                 return
-            self._interrupts += is_interrupt(line)
+            self._quits += _is_quit(line)
             self._held.append(line)
 
 

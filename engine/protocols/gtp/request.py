@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.protocols.line_reader import Line
 
 _IDENTITY = re.compile("[0-9]{1,10}")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})(?:[eE][+-]?[0-9]{1,2})?")
 _INTERRUPT = re.compile(r"\s*#\s*interrupt\s*")
 
 
@@ -44,3 +46,25 @@ def is_interrupt(line: Line) -> bool:
 def one_line(text: str) -> str:
     """A message as an answer holds it."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def one_argument(arguments: Sequence[str], what: str) -> str:
+    """The first argument, of which there must be one; more are not looked at, as the protocol wants it."""
+    if not arguments:
+        raise GtpError(f"give {what}")
+    return arguments[0]
+
+
+def read_number(text: str) -> float:
+    """A finite number, as a client writes it."""
+    if not _NUMBER.fullmatch(text):
+        raise GtpError(f"'{text[:40]}' is not a number")
+    return float(text)
+
+
+def read_count(text: str, low: int, high: int) -> int:
+    """A whole number; some clients write it with a decimal point."""
+    number = read_number(text)
+    if number != int(number) or not low <= number <= high:
+        raise GtpError(f"'{text[:40]}' is not a whole number from {low} to {high}")
+    return int(number)

@@ -86,16 +86,3 @@ def test_a_reader_that_has_gone_ends_it() -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout == "= Selfplay\n"
     assert "Traceback" not in done.stderr
-
-
-def test_options_choose_player_and_game(selfplay: Callable[..., Any]) -> None:
-    moves = [
-        selfplay("gtp", *words.split(), stdin="genmove b\n").stdout
-        for words in (
-            "connect4:pretrained --sims 1",
-            "connect4:pretrained --sims 400 --threads 2",
-            "random --game tictactoe",
-        )
-    ]
-    assert moves[1] == "= 4\n\n"
-    assert all(move.startswith("= ") for move in moves)
