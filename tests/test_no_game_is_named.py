@@ -31,7 +31,10 @@ ALLOWED = {
 }
 
 
-OWN_WORDS = {"engine/protocols/gtp": {"komi", "stones", "stone", "sgf"}}
+OWN_WORDS = {
+    "engine/protocols/gtp": {"komi", "stones", "stone", "sgf"},
+    "engine/protocols/analysis": {"komi", "stones", "stone"},
+}
 """Words that a protocol has for whatever it is used for: names of its commands and what it lets be asked."""
 
 

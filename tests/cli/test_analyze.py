@@ -135,3 +135,35 @@ def test_a_bad_field_is_named(ask: Ask, fields: dict[str, Any], wanted: str) -> 
     assert bad["id"] == 1
     assert wanted in bad["error"]
     assert (good["id"], good["simulations"]) == (2, 5)
+
+
+GO = {"rules": "tromp-taylor", "komi": 7.5, "boardXSize": 9, "boardYSize": 9, "moves": [["B", "E5"]]}
+KATAGO = ("mcts:10", "--game", "go:size=9", "--protocol", "katago")
+
+
+def test_katagos_protocol_is_asked_for(ask: Ask) -> None:
+    answers = ask("analyze", *KATAGO, requests=[{"id": "a", **GO}, {"id": "v", "action": "query_version"}])
+    of = {answer["id"]: answer for answer in answers}
+    assert of["a"]["rootInfo"]["visits"] == 10
+    assert "version" in of["v"]
+
+
+def test_whose_winrates_are_told(ask: Ask) -> None:
+    black, white, mover = (
+        ask("analyze", *KATAGO, *words, requests=[{"id": "a", **GO}])[0]["rootInfo"]["winrate"]
+        for words in ([], ["--winrates-as", "white"], ["--winrates-as", "sidetomove"])
+    )
+    assert black == pytest.approx(1 - white)
+    assert white == mover
+
+
+def test_the_end_of_the_input_ends_it() -> None:
+    with service("mcts:10", "--quit-without-waiting") as asked:
+        asked.send(ENDLESS)
+        asked.answer()
+        assert asked.end() == 0
+
+
+def test_katagos_protocol_is_for_boards_of_stones(refused: Callable[..., str]) -> None:
+    assert "no board of stones" in refused("analyze", "mcts:10", "--protocol", "katago")
+    assert "'lichess'" in refused("analyze", "mcts:10", "--protocol", "lichess")

@@ -22,6 +22,7 @@ ILLEGAL = -1
 """Where a prior would stand."""
 
 _DIGITS = 9
+_OWNER_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class View:
 
     def owners(self, found: Ownership) -> list[float]:
         """Of every cell."""
-        return [round(self.sign * float(owner), 4) for owner in np.ravel(found.owners)]
+        return [round(self.sign * float(owner), _OWNER_DIGITS) + 0.0 for owner in np.ravel(found.owners)]
 
 
 def describe(thought: Thought, report: Report, turn: Turn, board: Board, telling: Telling) -> dict[str, Any]:
@@ -71,7 +72,10 @@ def _describe_move(
         "move": state.action_text(move.action),
         "order": order,
         "visits": move.visits,
+        "weight": move.visits,
         "edgeVisits": move.visits,
+        "edgeWeight": move.visits,
+        "playSelectionValue": move.visits,
         "winrate": view.winrate(move.value),
         "lcb": view.winrate(move.lcb),
         "utility": view.points(move.value),
@@ -89,6 +93,7 @@ def _describe_root(thought: Thought, report: Report, turn: Turn, view: View) -> 
     key, (canonical, _) = turn.state.key(), turn.state.canonical()
     info: dict[str, Any] = {
         "visits": report.visits,
+        "weight": report.visits,
         "winrate": view.winrate(report.value),
         "utility": view.points(report.value),
         "currentPlayer": PLAYERS[report.state.player()],
@@ -130,4 +135,4 @@ def _variation(state: State, actions: Sequence[int]) -> list[str]:
 
 
 def _rounded(value: float) -> float:
-    return round(float(value), _DIGITS)
+    return round(float(value), _DIGITS) + 0.0  # no negative zero

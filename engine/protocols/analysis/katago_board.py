@@ -22,7 +22,7 @@ from engine.protocols.analysis.katago_field import (
 )
 
 MAX_SIDE = 25
-MAX_KOMI = 150.0
+MAX_KOMI = 400.0
 MAX_MOVES = 5000
 USUAL_KOMI = {False: 7.5, True: 6.5}
 """By whether the rules count territory, where a query brings none."""
@@ -121,7 +121,7 @@ def read_game(query: Fields, base: Game, warn: Warn) -> Game:
     columns, rows = (read_whole(query, name, 2, MAX_SIDE, text) for name in ("boardXSize", "boardYSize"))
     game = _read_rules(_board(base).resized(columns, rows), query)
     counts_dead = _board(game).counts_dead
-    text = "Must be a integer or half-integer from -150.0 to 150.0"
+    text = f"Must be a integer or half-integer from {-MAX_KOMI} to {MAX_KOMI}"
     komi = read_number(query, "komi", -MAX_KOMI, MAX_KOMI, text)
     if komi is None:
         komi = USUAL_KOMI[counts_dead]
@@ -188,8 +188,7 @@ def read_turns(query: Fields, board: Board, wanted: Sequence[int] | None) -> Ite
         try:
             state = board.after(state, player, action, only_black=only_black)
         except InputError as error:
-            text = f"Illegal move {number}: {board.text_of(action)}"
-            raise FieldError("moves", f"{text} ({error})") from error
+            raise FieldError("moves", f"Illegal move {number}: {board.text_of(action)}") from error
 
 
 def _first(stones: Sequence[tuple[int, int]], moves: Sequence[tuple[int, int]]) -> int:

@@ -25,18 +25,16 @@ PERSPECTIVES = {
 }  # fmt: skip
 """Players whose winrates are reported, None for the one to move, by name."""
 
-SETTINGS = (
-    "maxVisits",
-    "maxPlayouts",
-    "maxTime",
-    "reportAnalysisWinratesAs",
-    "analysisPVLen",
-    "wideRootNoise",
+FIELDS = frozenset(
+    {
+        *("id", "action", "moves", "initialStones", "initialPlayer", "rules", "komi", "whiteHandicapBonus"),
+        *("boardXSize", "boardYSize", "analyzeTurns", "maxVisits", "analysisPVLen", "overrideSettings"),
+        *("rootPolicyTemperature", "rootFpuReductionMax", "includeOwnership", "includeMovesOwnership"),
+        *("includePolicy", "includePVVisits", "includeOwnershipStdev", "includeMovesOwnershipStdev"),
+        *("includeNoResultValue", "reportDuringSearchEvery", "firstReportDuringSearchAfter"),
+        *("priority", "priorities", "avoidMoves", "allowMoves"),
+    }
 )
-"""Of `overrideSettings`, those that are known."""
-
-FIXED = {"rootPolicyTemperature": 1.0}
-"""Fields that change the search, and the value that they have here."""
 
 MAX_VISITS = 2**50
 MAX_SECONDS = 1e6
@@ -83,6 +81,8 @@ class KataGoQuery:
 
 def read_query(query: Fields, base: Game, defaults: Defaults, warn: Warn) -> KataGoQuery:
     """Raise FieldError for the first field that is wrong."""
+    for name in query.keys() - FIELDS:
+        warn(name[:60], "Unexpected or unused field, do you have a typo?")
     board = Board(read_game(query, base, warn))
     text = "Must specify an array of integers indicating turns to analyze"
     wanted = read_wholes(query, "analyzeTurns", text)
@@ -129,7 +129,7 @@ class _Settings:
             self.pv_length = int(setting_number(name, value, 1, 1000))
         elif name == "reportAnalysisWinratesAs":
             if str(value).lower() not in PERSPECTIVES:
-                text = f"Could not set settings: {name} {str(value)[:60]} is none of BLACK, WHITE, SIDETOMOVE"
+                text = f"Could not set settings: Could not parse config value for {name}: {str(value)[:60]}"
                 raise FieldError("overrideSettings", text)
             self.perspective = PERSPECTIVES[str(value).lower()]
         else:
@@ -193,13 +193,13 @@ def _read_restrictions(query: Fields, board: Board) -> list[Restriction]:
     entries = query.get(field, [])
     if not isinstance(entries, list):
         raise FieldError(field, text)
-    if field == "allowMoves" and len(entries) > 1:
-        raise FieldError(field, "Currently allowMoves only allows one entry")
-    restrictions = []
+    restrictions: list[Restriction] = []
     for entry in entries:
         if not isinstance(entry, dict) or not {"player", "moves", "untilDepth"} <= entry.keys():
             raise FieldError(field, text)
         player = read_player(entry, "player")
+        if field == "allowMoves" and any(each.player == player for each in restrictions):
+            raise FieldError(field, "Currently allowMoves only allows at most one entry per player")
         places = entry["moves"]
         if not isinstance(places, list) or not all(isinstance(place, str) for place in places):
             raise FieldError("moves", "Must be an array of GTP board vertices")

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
-import threading
 from typing import Any
 
 import pytest
+from analysis_dialogue import answers_to
 from scripted_thinker import ScriptedThinker
 
 from engine.player import load_player
 from engine.protocols.analysis import native, queue, service
 from engine.protocols.analysis.job import Answer
-from engine.protocols.line_reader import LineReader
 
 PLAYER = load_player("mcts:3")
 
 
-def dialogue(*lines: Any, in_order: bool = True, waits_at_end: bool = True) -> list[Answer]:
-    source, sink = os.pipe()
-    text = "".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines)
-
-    def write() -> None:
-        with os.fdopen(sink, "w") as file:
-            file.write(text)
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    answers: list[Answer] = []
-    dialect = native.NativeDialect(PLAYER, ScriptedThinker())
-    service.serve(LineReader(source), dialect, answers.append, in_order=in_order, waits_at_end=waits_at_end)
-    writer.join()
-    return answers
+def dialogue(*lines: Any, **options: Any) -> list[Answer]:
+    return answers_to(native.NativeDialect(PLAYER, ScriptedThinker()), *lines, **options)
 
 
 def identities(answers: list[Answer]) -> list[Any]:
