@@ -27,6 +27,7 @@ from engine.game.state_space import has_few_positions
 from engine.game_run import read_config
 from engine.registry import load_game
 from engine.run import storage
+from engine.run.birthplace import processor
 from engine.run.layout import METRICS
 from engine.run.metrics import read_metrics
 from engine.search import search, search_params
@@ -42,6 +43,7 @@ EXTRAS = {
     "cpu": ("openvino", "2 to 3 times faster networks on a processor, and int8"),
     "go": ("charset_normalizer", "SGF whose charset has to be found"),
     "envs": ("pettingzoo", "the games as PettingZoo environments"),
+    "export": ("onnxruntime", "networks as ONNX files"),
     "text": ("transformers", "self-play of language models"),
 }
 """By extra of this package: a module that it brings, and what that is for."""
@@ -244,7 +246,7 @@ def _facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": num_cores(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
@@ -256,16 +258,6 @@ def _extras() -> list[dict[str, Any]]:
         {"extra": extra, "installed": _is_installed(module), "brings": brings}
         for extra, (module, brings) in EXTRAS.items()
     ]
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _is_installed(module: str) -> bool:

@@ -1,4 +1,4 @@
-"""RUN/config.toml: the settings of a run and the versions that began it, as every manifest seals them."""
+"""RUN/config.toml: the settings of a run and what began it, as every manifest seals them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import tomli_w
 from engine.config import MAX_TOML_BYTES, Section, parse_toml, read_toml
 from engine.errors import CorruptFileError, UserError
 from engine.run import storage
+from engine.run.birthplace import commit, machine
 from engine.run.layout import CONFIG, COPY
 from engine.run.manifest import FORMAT, read_manifests
 
@@ -28,7 +29,8 @@ class OtherRunError(UserError):
 
 def write_config(run_path: Path, config: Section) -> None:
     """Write the settings, all defaults included, and a copy that nobody edits, which is never there alone."""
-    content = {**config.model_dump(mode="json"), "versions": {"format": FORMAT, **versions()}}
+    begun = {"format": FORMAT, **versions(), "machine": machine()}
+    content = {**config.model_dump(mode="json"), "versions": begun}
     storage.atomic_write(run_path / CONFIG, toml_text(content).encode())
     write_copy(run_path, content)
 
@@ -143,8 +145,10 @@ def _copy(run_path: Path) -> dict[str, Any] | None:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, of this program and of what it computes with."""
+    """Versions of Python, of this program (and its commit, where known), and of what it computes with."""
     found = {"python": platform.python_version()}
+    if known := commit():
+        found["commit"] = known
     for name in _PACKAGES:
         try:
             found[name] = importlib.metadata.version(name)
