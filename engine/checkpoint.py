@@ -121,6 +121,11 @@ def load_checkpoint(path: Path | str) -> tuple[str, Config, PolicyValueNetwork]:
         UserError: where there is no checkpoint, or it is none of this program.
         CorruptFileError: where it is damaged or of a newer format.
     """
+    return find_checkpoint(path)[1]
+
+
+def find_checkpoint(path: Path | str) -> tuple[Path, tuple[str, Config, PolicyValueNetwork]]:
+    """The folder of the checkpoint that `load_checkpoint` takes, and what that gives."""
     path = Path(path)
     if not storage.exists(path):
         raise UserError(f"checkpoint '{path}' does not exist; give a run directory or one of its checkpoints")
@@ -132,7 +137,7 @@ def load_checkpoint(path: Path | str) -> tuple[str, Config, PolicyValueNetwork]:
             )
         path = path.parent
     if not is_run(path):
-        return load_network(path)
+        return path, load_network(path)
     return _load_newest(path)
 
 
@@ -183,7 +188,7 @@ def _read_settings(path: Path, state: Mapping[str, Any]) -> Config:
         raise UserError(f"'{path}': {error}; use the version of selfplay that wrote it") from error
 
 
-def _load_newest(run_path: Path) -> tuple[str, Config, PolicyValueNetwork]:
+def _load_newest(run_path: Path) -> tuple[Path, tuple[str, Config, PolicyValueNetwork]]:
     manifests = read_manifests(run_path)
     failure: CorruptFileError | None = None
     for manifest in manifests:
@@ -197,7 +202,7 @@ def _load_newest(run_path: Path) -> tuple[str, Config, PolicyValueNetwork]:
                 continue
             if failure is not None:
                 print(f"warning: {failure}; taking '{folder}' instead", file=sys.stderr)
-            return result
+            return folder, result
     if failure is not None:
         raise failure
     what = "no whole checkpoint" if manifest_paths(run_path) else "no checkpoint yet"

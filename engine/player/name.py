@@ -19,7 +19,9 @@ from engine.registry import game_names, is_same_game, load_game
 if TYPE_CHECKING:
     from engine.evaluator.network import PolicyValueNetwork
 
-KNOWN = "random, mcts:SIMS, solver, GAME:pretrained, the path of a run or of a checkpoint"
+KNOWN = (
+    "random, mcts:SIMS, solver, GAME:pretrained, the path of a run, of a checkpoint or of an exported folder"
+)
 """What may be named as a player."""
 
 MAX_SIMULATIONS = 10_000_000
@@ -98,13 +100,18 @@ def mcts_simulations(spec: str) -> int:
 @functools.lru_cache(maxsize=64)
 def read_checkpoint(spec: str) -> tuple[Config, PolicyValueNetwork]:
     """Settings and network of a checkpoint, a run's newest one or `GAME:pretrained`; raise UserError."""
+    from engine.checkpoint import load_checkpoint
+
+    _, config, network = load_checkpoint(checkpoint_path(spec))
+    return config, network
+
+
+def checkpoint_path(spec: str) -> Path:
+    """The run, checkpoint or exported folder that a name is of; UserError where there is none."""
     path = pretrained_path(spec) if spec.endswith(PRETRAINED) else Path(spec)
     if not path.exists():
         raise UserError(f"player '{spec}' does not exist; known: {KNOWN}")
-    from engine.checkpoint import load_checkpoint
-
-    _, config, network = load_checkpoint(path)
-    return config, network
+    return path
 
 
 def pretrained_path(spec: str) -> Path:

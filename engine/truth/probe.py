@@ -62,6 +62,16 @@ class TruthProbe:
         """
         if not self.sets:
             return []
+        scores = self.score(network, phase)
+        document = {
+            "iteration": iteration,
+            **{name: [score.to_json() for score in found] for name, found in scores.items()},
+        }
+        storage.atomic_write(run_path / TABLE, json.dumps(document, indent=1).encode())
+        return truth_table(list(scores.items()))
+
+    def score(self, network: PolicyValueNetwork, phase: Phase = unseen) -> dict[str, list[TruthScore]]:
+        """Scores on whole sets of the network, `trained`, and of an untrained one of the same shape."""
         config = self.config
         untrained = PolicyValueNetwork(
             self.game.planes_shape, self.game.num_actions, config.network, config.seed
@@ -72,29 +82,16 @@ class TruthProbe:
             for number, (name, scored) in enumerate([("trained", network), ("untrained", untrained.eval())]):
                 counted = _after(move, number * once)
                 scores[name] = self._scores(scored, config.truth.final_simulations, progress=counted)
-        document = {
-            "iteration": iteration,
-            **{name: [score.to_json() for score in found] for name, found in scores.items()},
-        }
-        storage.atomic_write(run_path / TABLE, json.dumps(document, indent=1).encode())
-        return truth_table(list(scores.items()))
+        return scores
 
     def kept(self, run_path: Path, iteration: int) -> list[dict[str, Any]] | None:
         """The final table of this iteration as the run keeps it; None where it has none."""
-        try:
-            document = json.loads(storage.read_checked(run_path / TABLE))
-            if document["iteration"] != iteration:
-                return None
-            columns = [
-                (name, [TruthScore(**row) for row in document[name]]) for name in ("trained", "untrained")
-            ]
-            if {score.simulations for _, found in columns for score in found} != set(
-                self.config.truth.final_simulations
-            ):
-                return None
-            return truth_table(columns)
-        except (UserError, ValueError, KeyError, TypeError):
+        columns = kept_scores(run_path, iteration)
+        if columns is None or {score.simulations for found in columns.values() for score in found} != set(
+            self.config.truth.final_simulations
+        ):
             return None
+        return truth_table(list(columns.items()))
 
     def _scores(
         self,
@@ -121,6 +118,17 @@ class TruthProbe:
             positions=positions,
             progress=progress,
         )
+
+
+def kept_scores(run_path: Path, iteration: int) -> dict[str, list[TruthScore]] | None:
+    """What `TruthProbe.final` has kept of this iteration, `trained` and `untrained`; None where nothing."""
+    try:
+        document = json.loads(storage.read_checked(run_path / TABLE))
+        if document["iteration"] != iteration:
+            return None
+        return {name: [TruthScore(**row) for row in document[name]] for name in ("trained", "untrained")}
+    except (UserError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _after(move: Callable[[float], None], done: int) -> Callable[[int], None]:
