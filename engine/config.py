@@ -171,6 +171,17 @@ class NetworkConfig(Section):
     """Width of the value head's hidden layer."""
 
 
+class InitConfig(Section):
+    """The weights that training begins with; random ones where no path is given."""
+
+    path: str = ""
+    """A run, a checkpoint, an exported folder or GAME:pretrained, of the same game and board; the option
+    --init. Of a run it is the newest checkpoint when the new run is made. The settings of the network are
+    taken from there."""
+    sha256: str = Field("", pattern="^([0-9a-f]{64})?$")
+    """Of the file of weights that is found there, written down when the run is made; another is refused."""
+
+
 class EvaluatorConfig(Section):
     """What computes the network in self-play."""
 
@@ -292,6 +303,7 @@ class Config(Section):
     search: SearchConfig = SearchConfig()
     selfplay: SelfplayConfig = SelfplayConfig()
     network: NetworkConfig = NetworkConfig()
+    init: InitConfig = InitConfig()
     evaluator: EvaluatorConfig = EvaluatorConfig()
     replay: ReplayConfig = ReplayConfig()
     learner: LearnerConfig = LearnerConfig()

@@ -79,6 +79,11 @@ class Learner:
         """The averaged network in evaluation mode; `train` goes on changing it."""
         return self.average
 
+    def begin_with(self, weights: Mapping[str, Tensor]) -> None:
+        """Train on from `weights`, averaged ones; raise CorruptFileError where they are another network's."""
+        load_weights(self.average, weights)
+        load_weights(self.network, weights)
+
     def plan_steps(self, new_positions: int) -> int:
         """Steps that `new_positions` call for, so that each is drawn `samples_per_position` times on average.
 

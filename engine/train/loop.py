@@ -33,6 +33,7 @@ from engine.selfplay.actors.inline import InlineActors, num_callers
 from engine.selfplay.caller import Games
 from engine.selfplay.resignation import Resignation
 from engine.train.defaults import resolved
+from engine.train.first_weights import first_weights
 from engine.train.sample_game import write_sample
 from engine.train.summary import DuplicateWatch, Laps, games_summary, search_summary, time_summary
 from engine.train.turn import Limit, Pace, Turn, take_turn
@@ -111,6 +112,7 @@ def train(
             run = stack.enter_context(Run.open(run_path, warn))
             reporter.message(first_line)
         else:
+            first_weights(game, config)
             make_folder(run_path)
             reporter.message(first_line)
             run = stack.enter_context(Run.create(run_path, resolved(game, config, reporter.message), warn))
@@ -277,6 +279,8 @@ def _assemble(
     if checkpoint:
         learner.load_state(checkpoint.learner)
         replay.load(run.path / REPLAY, run.shards(), reporter.message)
+    elif (begun := first_weights(game, config)) is not None:
+        learner.begin_with(begun.state_dict())
     progress = Progress.of(checkpoint)
     resignation = Resignation(config.selfplay, progress.holdouts)
     actors = create_actors(game, config, learner.playing_network())

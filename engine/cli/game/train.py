@@ -26,6 +26,10 @@ def train(
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="a.b=v", help="one setting; may be repeated")
     ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option("--init", metavar="PLAYER", help="whose weights to begin with"),
+    ] = None,
     run: Annotated[str | None, typer.Option("--run", metavar="DIR", help="default: runs/GAME-NNN")] = None,
     minutes: Annotated[
         float | None,
@@ -54,6 +58,8 @@ def train(
         rules = load_game(game)
         _require_lawful(rules)
     changes = read_changes(rules, game, preset, config, assignments or [])
+    if init is not None:
+        changes = _with_init(changes, init, resume)
     if resume:
         path = run_to_resume(run)
         settings = resumed_config(path, rules, game, preset, changes)
@@ -161,9 +167,25 @@ def resolve(game: Game, spec: str, preset: str, changes: Mapping[str, Any]) -> C
     """Settings of a new run: defaults, the game's preset, then `changes`; UserError for a bad one."""
     from engine.config import build_config
     from engine.registry import preset as preset_layer
+    from engine.train.first_weights import with_first_weights
 
     name = str(changes.get("preset", preset))
-    return build_config(preset_layer(game, name), changes, {"game": spec, "preset": name})
+    config = build_config(preset_layer(game, name), changes, {"game": spec, "preset": name})
+    return with_first_weights(game, config, changes) if config.init.path or config.init.sha256 else config
+
+
+def _with_init(changes: Mapping[str, Any], init: str, resume: bool) -> dict[str, Any]:
+    """Settings with the weights that `--init` names; UserError where that makes no sense."""
+    from engine.config import merge
+
+    if resume:
+        raise UserError(f"--init '{init}': a resumed run goes on with its own weights; drop the option")
+    if not init:
+        raise UserError("--init '' names no weights; give a run, a checkpoint or a folder, or leave it out")
+    named = changes.get("init", {})
+    if isinstance(named, Mapping) and named.get("path", init) != init:
+        raise UserError(f"setting 'init.path' = {named['path']!r}, but --init names '{init}'; drop one")
+    return merge(changes, {"init": {"path": init}})
 
 
 def resumed_config(
