@@ -229,7 +229,7 @@ def assignments() -> list[tuple[str, str]]:
         if re.fullmatch(r"(\w+)\.[a-z]\w*(\.\w+)*(=\S+)?", code)
         and code.partition(".")[0] in sections
         and code not in groups
-        and not code.endswith((".py", ".jsonl", ".json", ".csv", ".md"))
+        and not code.endswith((".py", ".jsonl", ".json", ".csv", ".md", ".safetensors"))
     ]
 
 

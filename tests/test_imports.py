@@ -39,6 +39,7 @@ ENGINE_ORDER = [
     "truth",
     "doctor",
     "train",
+    "export",
     "bench.row bench.rate bench.program bench",
     "protocols",
     "sandbox",

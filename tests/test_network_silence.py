@@ -57,6 +57,12 @@ def test_training_sends_nothing(backend: str, tmp_path: Path) -> None:
     assert seen(COMMAND, [*words, *settings], tmp_path) == []
 
 
+def test_an_export_sends_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="needs the extra `export`")
+    words = ["export", "connect4:pretrained", "--onnx", str(tmp_path / "net.onnx")]
+    assert seen(COMMAND, [*words, "--folder", str(tmp_path / "folder")], tmp_path) == []
+
+
 def test_a_run_on_text_sends_nothing(tmp_path: Path) -> None:
     words = text_command("rest-em", tmp_path / "run", "--json", loop__iterations=1)
     assert seen(COMMAND, words, tmp_path) == []
