@@ -7,8 +7,30 @@ from typing import Any, ClassVar
 
 from engine import _core
 
+USUAL_START = 518
+"""Of the 960."""
+
 
 class _Recorded(_core.Chess):
+    def __init__(self, variant: str, draws: str, start: int, history: int, max_plies: int) -> None:
+        super().__init__(variant, draws, start, history, max_plies)
+        self._options: dict[str, Any] = {"draws": draws, "history": history, "max_plies": max_plies}
+        self._start = start
+
+    def uci_games(self) -> dict[str, tuple[_core.Game, _core.Game | None]]:
+        """Chess with Chess960, and Gardner's game, with the options of this one; its own first."""
+        eight = Chess(**self._options), Chess960(self._start, **self._options)
+        games: dict[str, tuple[_core.Game, _core.Game | None]]
+        games = {"chess": eight, "gardner": (Gardner(**self._options), None)}
+        return games if self.initial().encode().shape[-1] == 8 else dict(reversed(games.items()))
+
+    def without_claims(self) -> _core.Game:
+        """Played on after the third occurrence and after 50 moves."""
+        return self._with(self._options | {"draws": "fide"})
+
+    def _with(self, options: Mapping[str, Any]) -> _core.Game:
+        return type(self)(**options)
+
     record_suffix = "pgn"
     """Of the files that hold `record_text`."""
 
@@ -65,7 +87,7 @@ class Chess(_Recorded):
         return {"search_uniform/simulations_800": 400e3, "rules/random_moves": 3e6}
 
     def __init__(self, draws: str = "threefold", history: int = 1, max_plies: int = 0) -> None:
-        super().__init__("standard", draws, history=history, max_plies=max_plies)
+        super().__init__("standard", draws, USUAL_START, history, max_plies)
 
 
 class Chess960(_Recorded):
@@ -77,8 +99,11 @@ class Chess960(_Recorded):
     presets = Chess.presets
     """Settings over the defaults of engine.config, by name."""
 
+    def _with(self, options: Mapping[str, Any]) -> _core.Game:
+        return Chess960(self._start, **options)
+
     def __init__(
-        self, start: int = 518, draws: str = "threefold", history: int = 1, max_plies: int = 0
+        self, start: int = USUAL_START, draws: str = "threefold", history: int = 1, max_plies: int = 0
     ) -> None:
         super().__init__("chess960", draws, start, history, max_plies)
 
@@ -98,4 +123,4 @@ class Gardner(_Recorded):
     """Settings over the defaults of engine.config, by name."""
 
     def __init__(self, draws: str = "threefold", history: int = 1, max_plies: int = 0) -> None:
-        super().__init__("gardner", draws, history=history, max_plies=max_plies)
+        super().__init__("gardner", draws, USUAL_START, history, max_plies)

@@ -26,6 +26,7 @@ ALLOWED = {
         "engine/config.py",
         "connect4",
     ): "the default of the setting `game`, where a command is told none",
+    ("engine/protocols/uci/command.py", "go"): "what starts a search in UCI",
     ("engine/doctor.py", "go"): "an extra of this package",
     ("engine/doctor.py", "SGF whose charset has to be found"): "what that extra is for",
 }
@@ -34,6 +35,7 @@ ALLOWED = {
 OWN_WORDS = {
     "engine/protocols/gtp": {"komi", "stones", "stone", "sgf"},
     "engine/protocols/analysis": {"komi", "stones", "stone"},
+    "engine/protocols/uci": {"fen"},
 }
 """Words that a protocol has for whatever it is used for: names of its commands and what it lets be asked."""
 

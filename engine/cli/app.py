@@ -13,6 +13,7 @@ import typer
 
 from engine.cli import machine, settings
 from engine.cli.game import analyze, arena, elo, evaluate, export, gtp, play, record, replay, rules, train
+from engine.cli.game import analyze, arena, elo, evaluate, gtp, play, record, replay, rules, train, uci
 from engine.cli.text import method as text
 from engine.errors import InputError, UserError, describe_error, is_out_of_memory, place_of
 
@@ -32,6 +33,7 @@ for command in (
     play.play,
     analyze.analyze,
     gtp.gtp,
+    uci.uci,
     replay.replay,
     export.export,
     rules.games,

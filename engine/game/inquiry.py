@@ -248,6 +248,33 @@ def with_rule_set(game: Game, rules: str | Mapping[str, Any]) -> Game:
     return found
 
 
+def uci_games(game: Game) -> dict[str, tuple[Game, Game | None]]:
+    """By the value of UCI_Variant the game, and the one under UCI_Chess960; none where it is not played in UCI."""
+    if not is_offered(game, "uci_games"):
+        own = uci_variant(game)
+        return {} if own is None else {own: (game, None)}
+    found = _called(game, "uci_games")
+    fits = isinstance(found, Mapping) and all(
+        isinstance(name, str)
+        and isinstance(pair, tuple)
+        and len(pair) == 2
+        and isinstance(pair[0], Game)
+        and isinstance(pair[1], Game | None)
+        for name, pair in found.items()
+    )
+    _require(game, "uci_games", fits and bool(found), found)
+    return dict(found)
+
+
+def without_claims(game: Game) -> Game:
+    """The game going on where its end would have to be claimed; itself where it does not say."""
+    if not is_offered(game, "without_claims"):
+        return game
+    found: Game = _called(game, "without_claims")
+    _require(game, "without_claims", isinstance(found, Game) and found.name == game.name, found)
+    return found
+
+
 def _attribute(game: Game, name: str) -> Any:
     """What a game has under the name of an offer; None where it has nothing."""
     found = getattr(game, name, None)

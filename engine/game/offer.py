@@ -256,6 +256,21 @@ class HasGoban(Protocol):
         """A new one."""
 
 
+class HasUciGames(Protocol):
+    """The games that one client of UCI may ask a player for; it goes with `uci_variant`."""
+
+    def uci_games(self) -> Mapping[str, tuple[Game, Game | None]]:
+        """By the value of UCI_Variant, with this one's options: the game, and the one that UCI_Chess960 asks
+        for instead; the first is what a client gets without asking."""
+
+
+class HasUnclaimed(Protocol):
+    """Endings that a player has to claim, asked for where others are the referee and nobody has."""
+
+    def without_claims(self) -> Game:
+        """The same game, going on where an end would have to be claimed."""
+
+
 @dataclass(frozen=True)
 class Offer:
     """One line of the table: the protocol that declares it, how a class writes it and what it is or gives."""
@@ -301,6 +316,8 @@ OFFERS = {
     "move_cells": Offer(HasMoveCells, "move_cells(state, action)", "pairs of row and column"),
     "first_color": Offer(HasFirstColor, "first_color", "'black' or 'white'"),
     "uci_variant": Offer(HasUciVariant, "uci_variant", "small letters, digits and hyphens"),
+    "uci_games": Offer(HasUciGames, "uci_games()", "pairs of a game and a game or None, by name"),
+    "without_claims": Offer(HasUnclaimed, "without_claims()", "a game of the same name"),
     "rule_set": Offer(HasRuleSet, "rule_set()", "values by name"),
     "with_rule_set": Offer(HasWithRuleSet, "with_rule_set(rules)", "a game"),
 }

@@ -126,6 +126,12 @@ def _try_rule_set(game: Game) -> None:
         raise UserError(f"game '{game.name}': with_rule_set(rule_set()) has other rules")
 
 
+def _try_uci_games(game: Game) -> None:
+    games = inquiry.uci_games(game)
+    if not any(game.name in (each.name for each in pair if each is not None) for pair in games.values()):
+        raise UserError(f"game '{game.name}': uci_games() leaves out the game itself")
+
+
 _TRIALS: Mapping[str, Callable[[Game], object]] = {
     "presets": _try_presets,
     "start_is_symmetric": inquiry.start_is_symmetric,
@@ -146,6 +152,8 @@ _TRIALS: Mapping[str, Callable[[Game], object]] = {
     "move_cells": _try_move_cells,
     "first_color": inquiry.first_color,
     "uci_variant": inquiry.uci_variant,
+    "uci_games": _try_uci_games,
+    "without_claims": inquiry.without_claims,
     "rule_set": inquiry.rule_set,
     "with_rule_set": _try_rule_set,
 }

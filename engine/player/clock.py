@@ -236,7 +236,8 @@ def allot(clock: Clock, ply: int, expected_plies: int, lag_s: float) -> tuple[fl
         return (most := _less(left, lag_s)), most
     share = control.period_s / max(1, control.period_moves) if not clock.in_period else 0.0
     moves = clock.period_moves_left if clock.in_period else clock.moves_left
-    horizon = moves or _moves_expected(ply, expected_plies, control.increment_s > 0)
+    planned = _moves_expected(ply, expected_plies, control.increment_s > 0)
+    horizon = min(moves, max(60.0, planned)) if moves else planned
     bonus = control.increment_s + share
     # Where nothing comes in between, the lag of all later moves is off what is there now.
     cushion = CUSHION if moves or bonus else LONG_GAME

@@ -1,0 +1,121 @@
+"""What ends a search: the words of `go`, the options and the clock."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from engine._core import State
+from engine.player.clock import Clock, TimeControl, allot, expected_plies
+from engine.player.thinking import NOT_PROVEN, Report
+from engine.protocols.uci.command import Go
+from engine.protocols.uci.option import Options
+from engine.protocols.uci.score import plies_to_end
+from engine.protocols.uci.variant import Rules
+
+SIMULATIONS_A_DEPTH = 1000
+"""A search to some depth ends after so many for each ply of it at the latest."""
+
+SIMULATIONS_A_MATE = 10_000
+"""A search for a mate likewise, for each move."""
+
+PONDERING = 1.25
+"""A player who thinks in the other's time, too, has so much more of its own."""
+
+_FEW = 0.1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """simulations: None: no limit. soft_s, hard_s: of engine.player.clock.allot. depth: plies of the line
+    expected. mate: in so many moves. holds: no move is told before `stop` or `ponderhit`. pondering: nothing
+    ends it before `ponderhit`. pruning: of SmartPruningFactor. is_timed: whether a clock runs."""
+
+    simulations: int | None = None
+    soft_s: float = math.inf
+    hard_s: float = math.inf
+    depth: int | None = None
+    mate: int | None = None
+    holds: bool = False
+    pondering: bool = False
+    pruning: float = 0.0
+    is_timed: bool = False
+
+
+def read_limits(go: Go, options: Options, rules: Rules, state: State) -> Limits:
+    """Those of a `go` in a position."""
+    is_analysis = options.is_on("UCI_AnalyseMode")
+    soft, hard = _times(go, options, rules, state)
+    depth, mate = (max(1, go.limits[word]) if word in go.limits else None for word in ("depth", "mate"))
+    counts = [go.limits["nodes"]] if "nodes" in go.limits else []
+    if not counts and not go.is_unlimited and not is_analysis and options.number("Simulations"):
+        counts.append(options.number("Simulations"))
+    counts += [SIMULATIONS_A_DEPTH * depth] if depth else []
+    counts += [SIMULATIONS_A_MATE * mate] if mate else []
+    if go.malformed and not go.limits:
+        soft = hard = 0.0
+    is_timed = hard < math.inf and "movetime" not in go.limits and not is_analysis
+    return Limits(
+        simulations=max(1, min(counts)) if counts else None,
+        soft_s=soft if is_timed else hard,
+        hard_s=hard,
+        depth=depth,
+        mate=mate,
+        holds=go.is_unlimited or go.ponder,
+        pondering=go.ponder,
+        pruning=float(options.text("SmartPruningFactor")),
+        is_timed=is_timed,
+    )
+
+
+def _times(go: Go, options: Options, rules: Rules, state: State) -> tuple[float, float]:
+    """(soft, hard)"""
+    lag = options.number("Move Overhead") / 1000
+    soft = hard = math.inf
+    own, other = (("wtime", "winc"), ("btime", "binc"))[:: 1 if state.player() == 0 else -1]
+    # A client that tells one clock alone means both.
+    time, increment = own if own[0] in go.limits else other
+    if time in go.limits:
+        control = TimeControl(
+            max(0, go.limits[time]) / 1000,
+            max(0, go.limits.get(increment, 0)) / 1000,
+            max(0, go.limits.get("movestogo", 0)),
+        )
+        soft, hard = allot(Clock(control), state.ply(), expected_plies(rules.game), lag)
+        if options.is_on("Ponder"):
+            soft = min(PONDERING * soft, hard)
+    if "movetime" in go.limits:
+        move_s = max(0, go.limits["movetime"]) / 1000
+        fixed = allot(Clock(TimeControl(move_s=move_s)), 0, 0, lag)[1] if move_s else 0.0
+        soft, hard = min(soft, fixed), min(hard, fixed)
+    return soft, hard
+
+
+def is_deep_enough(limits: Limits, report: Report) -> bool:
+    """Whether the line or the mate asked for is there."""
+    best = report.moves[0]
+    if limits.depth is not None and report.simulations and len(best.pv) >= limits.depth:
+        return True
+    if limits.mate is None or best.proof in (0, NOT_PROVEN):
+        return False
+    plies = plies_to_end(report.state, best.pv)
+    return plies is not None and plies <= 2 * limits.mate
+
+
+def is_clear(report: Report) -> bool:
+    """Whether no move that was looked at is better in value than the one to be played."""
+    best = report.moves[0]
+    return all(move.value <= best.value for move in report.moves if move.visits > _FEW * best.visits)
+
+
+def is_decided(limits: Limits, report: Report, left_s: float) -> bool:
+    """Whether no move can overtake the best in what is left, by SmartPruningFactor."""
+    if not limits.pruning or not report.simulations or len(report.moves) < 2:
+        return False
+    left = math.inf
+    if limits.simulations is not None:
+        left = limits.simulations - report.simulations
+    if left_s < math.inf and report.seconds > 0:
+        left = min(left, report.simulations / report.seconds * left_s)
+    second = max(move.visits for move in report.moves[1:])
+    return report.moves[0].visits - second > left / limits.pruning

@@ -1,0 +1,127 @@
+"""Variants: which games a player plays under UCI, and how their moves are spelled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from engine._core import Game, State
+from engine.errors import InputError, UserError, describe_error
+from engine.game import inquiry
+from engine.player.player import Player
+from engine.protocols.uci.command import UciError
+from engine.registry import position_text
+
+OpenPlayer = Callable[[Game | None, int], Player]
+"""Makes the player for a game, by default its own, with so many threads; UserError where it plays another."""
+
+
+@dataclass
+class Rules:
+    """A game as a client sees it. game: that the player plays. speller: whose spelling of moves is used."""
+
+    game: Game
+    speller: Game
+
+    @cached_property
+    def unclaimed(self) -> Game:
+        """The same, going on where an end would have to be claimed."""
+        return inquiry.without_claims(self.game)
+
+    def read(self, text: str, moves: Sequence[str]) -> State:
+        """A position, "" for the start, and moves from it; raise UciError."""
+        try:
+            state = _read(self.game, text, moves)
+        except UciError:
+            if self.unclaimed is self.game:
+                raise
+            return _read(self.unclaimed, text, moves)
+        if state.outcome() is None or self.unclaimed is self.game:
+            return state
+        return _read(self.unclaimed, text, moves)
+
+    def spell(self, state: State, actions: Sequence[int]) -> list[str]:
+        """Moves one after another, as far as they are legal."""
+        walker, speller, texts = state.clone(), self._speller_at(state), []
+        for action in actions:
+            try:
+                text = walker.action_text(action)
+                walker.play(action)
+                if speller is not None:
+                    own = speller.parse_action(text)
+                    text = speller.action_text(own)
+                    speller.play(own)
+            except InputError:
+                break
+            texts.append(text)
+        return texts
+
+    def _speller_at(self, state: State) -> State | None:
+        if self.speller is self.game:
+            return None
+        try:
+            return inquiry.without_claims(self.speller).parse(position_text(self.game, state))
+        except InputError:
+            return None
+
+
+class Variants:
+    """Those of a player.
+
+    Args:
+        player: as it was named.
+        open_player: makes it for other games.
+    """
+
+    def __init__(self, player: Player, open_player: OpenPlayer) -> None:
+        self._own = player.game
+        self._open_player = open_player
+        self._games = inquiry.uci_games(self._own)
+        if not self._games:
+            raise UserError(
+                f"game '{self._own.name}' is not written as UCI has it: give --game of one that is, or use "
+                "selfplay gtp"
+            )
+        first = next(iter(self._games))
+        self.names = [
+            name for name in self._games if name == first or self._is_playable(self._games[name][0])
+        ]
+        self.left_out = [name for name in self._games if name not in self.names]
+
+    @property
+    def shuffles(self) -> bool:
+        """Whether UCI_Chess960 asks for another game."""
+        return any(self._games[name][1] is not None for name in self.names)
+
+    def rules(self, name: str, shuffled: bool) -> Rules:
+        """Of a variant; where the player plays one spelling alone, the other is written for it."""
+        usual, other = self._games[name]
+        asked, instead = (other, usual) if shuffled and other is not None else (usual, other or usual)
+        if self._is_playable(asked):
+            return Rules(asked, asked)
+        return Rules(instead if self._is_playable(instead) else self._own, asked)
+
+    def _is_playable(self, game: Game) -> bool:
+        try:
+            self._open_player(game, 1)
+        except UserError:
+            return False
+        return True
+
+
+def _read(game: Game, text: str, moves: Sequence[str]) -> State:
+    try:
+        state = game.parse(text) if text else game.initial()
+    except Exception as error:
+        raise UciError(f"position refused: {_reason(error)}") from error
+    for number, move in enumerate(moves, 1):
+        try:
+            state.play(state.parse_action(move))
+        except Exception as error:
+            raise UciError(f"position refused at move {number}: {_reason(error)}") from error
+    return state
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, InputError | UserError) else describe_error(error)
