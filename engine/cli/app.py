@@ -12,8 +12,20 @@ from typing import Annotated, Any
 import typer
 
 from engine.cli import machine, settings
-from engine.cli.game import analyze, arena, elo, evaluate, export, gtp, play, record, replay, rules, train
-from engine.cli.game import analyze, arena, elo, evaluate, gtp, play, record, replay, rules, train, uci
+from engine.cli.game import (
+    analyze,
+    arena,
+    elo,
+    evaluate,
+    export,
+    gtp,
+    play,
+    record,
+    replay,
+    rules,
+    train,
+    uci,
+)
 from engine.cli.text import method as text
 from engine.errors import InputError, UserError, describe_error, is_out_of_memory, place_of
 

@@ -317,7 +317,7 @@ OFFERS = {
     "first_color": Offer(HasFirstColor, "first_color", "'black' or 'white'"),
     "uci_variant": Offer(HasUciVariant, "uci_variant", "small letters, digits and hyphens"),
     "uci_games": Offer(HasUciGames, "uci_games()", "pairs of a game and a game or None, by name"),
-    "without_claims": Offer(HasUnclaimed, "without_claims()", "a game of the same name"),
+    "without_claims": Offer(HasUnclaimed, "without_claims()", "a game"),
     "rule_set": Offer(HasRuleSet, "rule_set()", "values by name"),
     "with_rule_set": Offer(HasWithRuleSet, "with_rule_set(rules)", "a game"),
 }

@@ -42,50 +42,52 @@ class Limits:
     is_timed: bool = False
 
 
-def read_limits(go: Go, options: Options, rules: Rules, state: State) -> Limits:
+def read_limits(request: Go, options: Options, rules: Rules, state: State) -> Limits:
     """Those of a `go` in a position."""
     is_analysis = options.is_on("UCI_AnalyseMode")
-    soft, hard = _times(go, options, rules, state)
-    depth, mate = (max(1, go.limits[word]) if word in go.limits else None for word in ("depth", "mate"))
-    counts = [go.limits["nodes"]] if "nodes" in go.limits else []
-    if not counts and not go.is_unlimited and not is_analysis and options.number("Simulations"):
+    soft, hard = _times(request, options, rules, state)
+    depth, mate = (
+        max(1, request.limits[word]) if word in request.limits else None for word in ("depth", "mate")
+    )
+    counts = [request.limits["nodes"]] if "nodes" in request.limits else []
+    if not counts and not request.is_unlimited and not is_analysis and options.number("Simulations"):
         counts.append(options.number("Simulations"))
     counts += [SIMULATIONS_A_DEPTH * depth] if depth else []
     counts += [SIMULATIONS_A_MATE * mate] if mate else []
-    if go.malformed and not go.limits:
+    if request.malformed and not request.limits:
         soft = hard = 0.0
-    is_timed = hard < math.inf and "movetime" not in go.limits and not is_analysis
+    is_timed = hard < math.inf and "movetime" not in request.limits and not is_analysis
     return Limits(
         simulations=max(1, min(counts)) if counts else None,
         soft_s=soft if is_timed else hard,
         hard_s=hard,
         depth=depth,
         mate=mate,
-        holds=go.is_unlimited or go.ponder,
-        pondering=go.ponder,
+        holds=request.is_unlimited or request.ponder,
+        pondering=request.ponder,
         pruning=float(options.text("SmartPruningFactor")),
         is_timed=is_timed,
     )
 
 
-def _times(go: Go, options: Options, rules: Rules, state: State) -> tuple[float, float]:
+def _times(request: Go, options: Options, rules: Rules, state: State) -> tuple[float, float]:
     """(soft, hard)"""
     lag = options.number("Move Overhead") / 1000
     soft = hard = math.inf
     own, other = (("wtime", "winc"), ("btime", "binc"))[:: 1 if state.player() == 0 else -1]
     # A client that tells one clock alone means both.
-    time, increment = own if own[0] in go.limits else other
-    if time in go.limits:
+    time, increment = own if own[0] in request.limits else other
+    if time in request.limits:
         control = TimeControl(
-            max(0, go.limits[time]) / 1000,
-            max(0, go.limits.get(increment, 0)) / 1000,
-            max(0, go.limits.get("movestogo", 0)),
+            max(0, request.limits[time]) / 1000,
+            max(0, request.limits.get(increment, 0)) / 1000,
+            max(0, request.limits.get("movestogo", 0)),
         )
         soft, hard = allot(Clock(control), state.ply(), expected_plies(rules.game), lag)
         if options.is_on("Ponder"):
             soft = min(PONDERING * soft, hard)
-    if "movetime" in go.limits:
-        move_s = max(0, go.limits["movetime"]) / 1000
+    if "movetime" in request.limits:
+        move_s = max(0, request.limits["movetime"]) / 1000
         fixed = allot(Clock(TimeControl(move_s=move_s)), 0, 0, lag)[1] if move_s else 0.0
         soft, hard = min(soft, fixed), min(hard, fixed)
     return soft, hard

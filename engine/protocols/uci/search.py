@@ -11,7 +11,7 @@ from collections.abc import Callable
 from engine._core import State
 from engine.errors import describe_error
 from engine.player.background import BackgroundThought
-from engine.player.thinking import Query, Report, Restriction, Thinker
+from engine.player.thinking import Query, Report, Restriction, Thinker, unsearched_report
 from engine.protocols.uci.info import info_lines, over_line, statistics_lines
 from engine.protocols.uci.limit import Limits, is_clear, is_decided, is_deep_enough
 from engine.protocols.uci.option import Options
@@ -216,8 +216,7 @@ class Search:
         outcome = self._state.outcome()
         if outcome is not None:
             return [over_line(outcome)]
-        if report is None:
-            return []
+        report = report or unsearched_report(self._query)
         lines = info_lines(report, self._options, self._rules)
         if self._options.is_on("LogLiveStats" if live else "VerboseMoveStats"):
             lines = [*statistics_lines(report, self._rules), *lines]
@@ -228,9 +227,6 @@ class Search:
         legal = self._state.legal_actions()
         if not legal or self._state.outcome() is not None:
             return "(none)"
-        if self._latest is not None:
-            line = self._rules.spell(self._state, self._latest.moves[0].pv)
-        else:
-            allowed = [action for each in self._query.restrictions for action in sorted(each.actions)]
-            line = self._rules.spell(self._state, [(allowed or legal)[0]])
+        best = (self._latest or unsearched_report(self._query)).moves[0]
+        line = self._rules.spell(self._state, best.pv)
         return f"{line[0]} ponder {line[1]}" if len(line) > 1 else line[0]

@@ -122,7 +122,8 @@ class Session:
         return self._search is None or not self._search.is_running
 
     @property
-    def _is_busy(self) -> bool:
+    def is_busy(self) -> bool:
+        """Whether a search is not answered yet, or its thinker still at it."""
         return self._search is not None and (self._search.is_running or not self._search.is_answered)
 
     def _uci(self, words: list[str]) -> None:
@@ -141,7 +142,7 @@ class Session:
 
     def _isready(self, words: list[str]) -> None:
         del words
-        if not self._is_busy:
+        if not self.is_busy:
             try:
                 self._ready_thinker()
             except (UserError, MemoryError) as error:
@@ -181,11 +182,11 @@ class Session:
         self._asked = asked
 
     def _go(self, words: list[str]) -> None:
-        go = read_go(words)
-        for word in go.malformed:
+        request = read_go(words)
+        for word in request.malformed:
             self._output.tell(f"go {word}: give a number")
-        limits = read_limits(go, self.options, self._rules, self.state)
-        restriction = self._restriction(go, self.state)
+        limits = read_limits(request, self.options, self._rules, self.state)
+        restriction = self._restriction(request, self.state)
         search = Search(
             self.state, limits, restriction, self._rules, self.options, self._output, self._searches
         )
@@ -203,14 +204,14 @@ class Session:
             if search is not None:
                 search.give_up()
 
-    def _restriction(self, go: Go, state: State) -> Restriction | None:
+    def _restriction(self, request: Go, state: State) -> Restriction | None:
         actions = set()
-        for text in go.moves:
+        for text in request.moves:
             try:
                 actions.add(state.parse_action(text))
             except Exception as error:
                 self._output.tell(f"go searchmoves {text[:40]}: {error}")
-        if not go.moves:
+        if not request.moves:
             return None
         actions &= set(state.legal_actions())
         if not actions:
@@ -236,7 +237,7 @@ class Session:
 
     def _advance(self) -> None:
         """Begin the search that waits, once the one before it has ended."""
-        if self._waiting is not None and not self._is_busy:
+        if self._waiting is not None and not self.is_busy:
             self._search, self._waiting = self._waiting, None
             self._search.begin(self._ready_thinker)
 

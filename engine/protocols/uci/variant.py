@@ -17,6 +17,16 @@ OpenPlayer = Callable[[Game | None, int], Player]
 """Makes the player for a game, by default its own, with so many threads; UserError where it plays another."""
 
 
+HALFMOVES = 4
+"""The word of a FEN that counts moves towards a draw."""
+
+
+def position_fen(game: Game, state: State) -> str:
+    """A position without its history where the game can write that, else as the game writes it."""
+    fen = inquiry.describe(game, state).get("fen")
+    return fen if isinstance(fen, str) else position_text(game, state)
+
+
 @dataclass
 class Rules:
     """A game as a client sees it. game: that the player plays. speller: whose spelling of moves is used."""
@@ -36,10 +46,18 @@ class Rules:
         except UciError:
             if self.unclaimed is self.game:
                 raise
-            return _read(self.unclaimed, text, moves)
+            return self._played_on(text, moves)
         if state.outcome() is None or self.unclaimed is self.game:
             return state
-        return _read(self.unclaimed, text, moves)
+        return self._played_on(text, moves)
+
+    def _played_on(self, text: str, moves: Sequence[str]) -> State:
+        """A position beyond an end that nobody has claimed: as if it had no history."""
+        state = _read(self.unclaimed, text, moves)
+        words = position_fen(self.unclaimed, state).split()
+        if len(words) > HALFMOVES:
+            words[HALFMOVES] = "0"
+        return _read(self.game, " ".join(words), [])
 
     def spell(self, state: State, actions: Sequence[int]) -> list[str]:
         """Moves one after another, as far as they are legal."""
@@ -61,7 +79,7 @@ class Rules:
         if self.speller is self.game:
             return None
         try:
-            return inquiry.without_claims(self.speller).parse(position_text(self.game, state))
+            return inquiry.without_claims(self.speller).parse(position_fen(self.game, state))
         except InputError:
             return None
 
