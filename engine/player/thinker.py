@@ -132,6 +132,7 @@ def _report(state: _core.State, root: dict[str, Any], dump: dict[str, Any], seco
     for index, action in enumerate(root["actions"].tolist()):
         q = float(root["q"][index])
         visited = not np.isnan(q)
+        line = _line(dump, nodes[action])
         moves.append(
             MoveReport(
                 action=action,
@@ -141,7 +142,8 @@ def _report(state: _core.State, root: dict[str, Any], dump: dict[str, Any], seco
                 wdl=_wdl(q) if visited else wdl,
                 lcb=max(-1.0, (q if visited else value) - float(1 / np.sqrt(1 + root["visits"][index]))),
                 proof=int(root["proof"][index]),
-                pv=(action, *_line(dump, nodes[action])),
+                pv=(action, *(edge[0] for edge in line)),
+                pv_visits=(int(root["visits"][index]), *(edge[1] for edge in line)),
             )
         )
     ratings = root["target"].tolist()
@@ -158,13 +160,14 @@ def _wdl(q: float) -> tuple[float, float, float]:
     return (max(q, 0.0), 1 - abs(q), max(-q, 0.0))
 
 
-def _line(dump: dict[str, Any], node: int) -> list[int]:
-    line: list[int] = []
+def _line(dump: dict[str, Any], node: int) -> list[tuple[int, int]]:
+    """Moves and their visits."""
+    line: list[tuple[int, int]] = []
     while node >= 0:
         edges = range(dump["edge_offsets"][node], dump["edge_offsets"][node + 1])
         best = max(edges, key=lambda edge: dump["edge_visits"][edge], default=-1)
         if best < 0 or dump["edge_visits"][best] == 0:
             break
-        line.append(int(dump["edge_action"][best]))
+        line.append((int(dump["edge_action"][best]), int(dump["edge_visits"][best])))
         node = int(dump["edge_node"][best])
     return line

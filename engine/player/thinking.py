@@ -66,7 +66,8 @@ class MoveReport:
     value in [-1, 1], wdl: win, draw, loss, and lcb, the lower confidence bound of value: the root's own where
     the move is unvisited. proof: 1, 0, -1 or NOT_PROVEN. pv: from this move on; every move of it is legal.
     plies: of the proven line to the end of the game, this move counted, as short a win and as long a loss as
-    has been found; None where nothing is proven or nobody knows.
+    has been found; None where nothing is proven or nobody knows. pv_visits: of each move of pv; none where
+    nothing is searched.
     """
 
     action: int
@@ -78,6 +79,7 @@ class MoveReport:
     proof: int
     pv: tuple[int, ...]
     plies: int | None = None
+    pv_visits: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ class TreePlayer:
         in_flight: positions that the evaluator likes to have under way. A tree that is searched alone has
             several leaves in flight for that, as far as its simulations make up for their being chosen
             blindly.
+        network: that evaluates, where one does.
     """
 
     def __init__(
@@ -55,7 +56,9 @@ class TreePlayer:
         cache_mb: float = 0.0,
         seed: int = 1,
         in_flight: Callable[[Evaluator], int] = lambda _: 1,
+        network: PolicyValueNetwork | None = None,
     ) -> None:
+        self.network = network
         self.name = name
         self.game = game
         self.simulations = simulations
@@ -92,7 +95,7 @@ class TreePlayer:
         """The same player with trees, cache and evaluator of its own."""
         return TreePlayer(
             self.name, self.game, self._params, self._make_evaluator, self.simulations,
-            cache_mb=self._cache_mb, seed=seed, in_flight=self._in_flight,
+            cache_mb=self._cache_mb, seed=seed, in_flight=self._in_flight, network=self.network,
         )  # fmt: skip
 
     @cached_property
@@ -142,7 +145,7 @@ def network_player(
 
     return TreePlayer(
         name, game, play_params(config), evaluator, simulations,
-        cache_mb=CACHE_MB, in_flight=_all_busy if threads > 1 else lambda _: 1,
+        cache_mb=CACHE_MB, in_flight=_all_busy if threads > 1 else lambda _: 1, network=network,
     )  # fmt: skip
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from engine.errors import InputError, UserError, describe_error
+from engine.protocols.gtp.analysis import commands as analysis
 from engine.protocols.gtp.command import Command, Commands
 from engine.protocols.gtp.commands import administration, ending, play, record, setup, timing
-from engine.protocols.gtp.gogui import rules
+from engine.protocols.gtp.gogui import rules, shown
+from engine.protocols.gtp.kata import network, parameters
+from engine.protocols.gtp.kata import rules as rule_sets
 from engine.protocols.gtp.reply import Reply, print_out
 from engine.protocols.gtp.request import GtpError, read_request
 from engine.protocols.gtp.session import Session
@@ -22,7 +25,8 @@ COMMANDS: dict[str, Command] = {}
 
 TABLES = (
     LISTS, administration.COMMANDS, play.COMMANDS, setup.COMMANDS, timing.COMMANDS, ending.COMMANDS,
-    record.COMMANDS, rules.COMMANDS,
+    record.COMMANDS, rules.COMMANDS, shown.COMMANDS, analysis.COMMANDS, rule_sets.COMMANDS,
+    parameters.COMMANDS, network.COMMANDS,
 )  # fmt: skip
 """One a file."""
 

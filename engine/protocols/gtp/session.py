@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import math
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -43,7 +46,8 @@ class Settings:
 
     simulations: a move, None for as many as the time allows. control: of time, until a client says another.
     lag_s: that pass unseen a move. records: folder that files are read from and written to. memory_mb: of the
-    trees. ponders: whether to think while the client does.
+    trees. ponders: whether to think while the client does. move_s: seconds a move at most. pv_plies: of a
+    variation that is told, at most.
     """
 
     version: str = "0"
@@ -53,6 +57,8 @@ class Settings:
     records: Path | None = None
     memory_mb: float = 1024.0
     ponders: bool = False
+    move_s: float = math.inf
+    pv_plies: int = 1000
 
 
 @dataclass(frozen=True)
@@ -221,6 +227,17 @@ class Session:
             raise
         self._make(state, player, action, offset)
 
+    @contextlib.contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Take all moves and clicks back that were made within, and put those back that were taken, where
+        anything is raised."""
+        steps, clicks = list(self.history.steps), copy.copy(self.clicks)
+        try:
+            yield
+        except Exception:
+            self.history.steps, self.clicks = steps, clicks
+            raise
+
     def commit(self, choice: Choice) -> None:
         """Make a move that was chosen."""
         self._make(choice.state, choice.player, choice.action, choice.offset)
@@ -266,7 +283,8 @@ class Session:
         count = self.settings.simulations
         if count is None and not self.control.is_limited:
             count = self.player.simulations or 1
-        return Limits(simulations or count, max(soft, LEAST_S), max(hard, LEAST_S), since)
+        hard = min(max(hard, LEAST_S), self.settings.move_s)
+        return Limits(simulations or count, min(max(soft, LEAST_S), hard), hard, since)
 
     def think(
         self,

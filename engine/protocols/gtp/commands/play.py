@@ -98,13 +98,9 @@ def play_sequence(session: Session, arguments: Sequence[str]) -> str:
     """An illegal one takes those before it back."""
     if len(arguments) % 2:
         raise GtpError("give pairs of color and move")
-    before = len(session.history.steps)
-    try:
+    with session.all_or_nothing():
         for color, move in zip(arguments[::2], arguments[1::2], strict=True):
             session.play(session.player_of(color), move)
-    except Exception:
-        session.history.take_back(len(session.history.steps) - before)
-        raise
     return ""
 
 
@@ -160,7 +156,9 @@ def undo(session: Session, arguments: Sequence[str]) -> str:
 @COMMANDS.command("gg-undo", "[N]: take so many moves back, or none")
 def undo_several(session: Session, arguments: Sequence[str]) -> str:
     """By default one."""
-    session.history.take_back(read_count(arguments[0], 0, 1 << 30) if arguments else 1)
+    with session.all_or_nothing():
+        for _ in range(read_count(arguments[0], 0, 1 << 30) if arguments else 1):
+            undo(session, ())
     return ""
 
 

@@ -78,11 +78,9 @@ class Clicks:
         if self.pending(history.state):
             self._begin(history.state, self._clicked[:-1])
             return True
-        while self._made and self._made[-1][0] is not history.state:
-            self._made.pop()
-        if not self._made or len(self._made[-1][1]) < 2:
+        path = next((path for state, path in self._made if state is history.state), ())
+        if len(path) < 2:
             return False
-        path = self._made.pop()[1]
         history.take_back()
         self._begin(history.state, path[:-1])
         return True
@@ -100,8 +98,7 @@ class Clicks:
             self._begin(state, ())
             raise
         known = {id(step.state) for step in history.steps}
-        self._made = [made for made in self._made if id(made[0]) in known]
-        self._made.append((history.state, clicked))
+        self._made = [*(made for made in self._made if id(made[0]) in known), (history.state, clicked)]
         self._begin(history.state, ())
 
     def _begin(self, state: State, clicked: Path, wanted: int | None = None) -> None:

@@ -9,7 +9,6 @@ from engine.protocols.gtp.command import Commands
 from engine.protocols.gtp.gogui.clicks import point_lines
 from engine.protocols.gtp.gogui.marks import EMPTY, PLAIN, owner
 from engine.protocols.gtp.gogui.points import LETTERS, PASS, Points
-from engine.protocols.gtp.position import History
 from engine.protocols.gtp.session import Session
 
 COMMANDS = Commands()
@@ -122,7 +121,7 @@ def captured_count(session: Session, points: Points) -> str:
 @COMMANDS.command("gogui-rules_setup", "POSITION: play on from there, in the game's own notation")
 def setup(session: Session, arguments: Sequence[str]) -> str:
     """The first position where none is given."""
-    session.history = History(session.game.parse(" ".join(arguments)))
+    session.begin_from(session.game.parse(" ".join(arguments)))
     return ""
 
 

@@ -1,0 +1,1 @@
+"""What a player thinks while it thinks, in the formats of Leela Zero, KataGo, Sabaki and CGOS."""
