@@ -36,6 +36,7 @@ OWN_WORDS = {
     "engine/protocols/gtp": {"komi", "stones", "stone", "sgf"},
     "engine/protocols/analysis": {"komi", "stones", "stone"},
     "engine/protocols/uci": {"fen"},
+    "engine/arena/client": {"komi", "stones", "fen", "go", "chess"},
 }
 """Words that a protocol has for whatever it is used for: names of its commands and what it lets be asked."""
 
@@ -45,6 +46,7 @@ def is_own(path: Path, text: str) -> bool:
     folders = [folder for folder in OWN_WORDS if path.is_relative_to(ROOT / folder)]
     own = set().union(*(OWN_WORDS[folder] for folder in folders))
     found = [match[1].lower() for match in NAMED.finditer(re.sub("_", " ", text))]
+    found += [text] if text == "go" else []
     return bool(found) and all(word in own for word in found)
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine._core import Game, State
+from engine.arena.caller import MAX_GAMES, MAX_NODES
 from engine.arena.elo import pentanomial
 from engine.arena.game import ArenaGame, GameOrder, distinct_games
 from engine.arena.ratings import Rating, bradley_terry, is_bounded
-from engine.arena.runner import MAX_GAMES, MAX_NODES, Runner
+from engine.arena.runner import Runner
 from engine.arena.sprt import Sprt
 from engine.player import Player
 
@@ -82,6 +83,10 @@ class Arena:
             if sprt is not None and sprt.state(pairing.counts) != "continue":
                 break
         return pairing
+
+    def close(self) -> None:
+        """End the outside engines."""
+        self._runner.close()
 
     def round_robin(self, players: Sequence[Player], progress: Progress | None = None) -> list[Pairing]:
         """Every player against every other one."""

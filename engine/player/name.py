@@ -11,8 +11,11 @@ from engine import _core
 from engine.config import Config
 from engine.errors import UserError
 from engine.game import inquiry
+from engine.player.limit import Limit
+from engine.player.limited_player import LimitedPlayer
 from engine.player.plain_player import RandomPlayer, SolverPlayer
 from engine.player.player import Player
+from engine.player.spec import OUTSIDE, parse_spec
 from engine.player.tree_player import mcts_player, network_player
 from engine.registry import game_names, is_same_game, load_game
 
@@ -20,7 +23,8 @@ if TYPE_CHECKING:
     from engine.evaluator.network import PolicyValueNetwork
 
 KNOWN = (
-    "random, mcts:SIMS, solver, GAME:pretrained, the path of a run, of a checkpoint or of an exported folder"
+    "random, mcts:SIMS, solver, GAME:pretrained, uci:COMMAND, gtp:COMMAND, json:COMMAND, the path of a run, "
+    "of a checkpoint or of an exported folder"
 )
 """What may be named as a player."""
 
@@ -38,29 +42,48 @@ def load_player(
     threads: int = 1,
     seed: int = 1,
     other_options: bool = False,
+    limit: Limit | None = None,
 ) -> Player:
     """The player of a name as typed on the command line.
 
     Args:
-        spec: the name.
+        spec: the name, with what may follow it; see engine.player.spec.
         game: what it is to play; by default what its checkpoint does, else the default of the settings.
         simulations: a move, of a checkpoint; `mcts:SIMS` brings its own.
         threads: that compute a checkpoint's network; above 1 a tree that is searched alone keeps all busy.
         seed: of chance in the player.
         other_options: whether a checkpoint may play `game` though it was trained on it with other options,
             where planes and actions are the same.
+        limit: of its moves, where its name brings none.
 
-    Raise UserError for a player that does not exist, cannot be loaded or plays another game.
+    Raise UserError for a player that does not exist, cannot be loaded, plays another game or cannot be
+    limited so.
     """
+    named = parse_spec(spec)
+    own = named.limit.over(limit or Limit())
+    if named.protocol:
+        from engine.arena.client.player import EnginePlayer
+
+        return EnginePlayer(named, game or load_game(Config().game), own)
+    if own.depth is not None:
+        raise UserError(f"player '{spec}' cannot be limited by depth; give simulations or time")
+    if named.limit.simulations is not None and not is_checkpoint(named.who):
+        raise UserError(f"player '{spec}' takes no simulations beside its name; mcts:SIMS has them in it")
+    if game is not None and not other_options and is_checkpoint(named.who):
+        check_game(named.who, read_checkpoint(named.who)[0], game)
+    player = _own_player(named.who, game, own.simulations or simulations, threads, seed)
+    if player.name == named.name and own.time is None:
+        return player
+    most = own.simulations if is_checkpoint(named.who) else player.simulations or None
+    return LimitedPlayer(player, named.name, Limit(simulations=most, time=own.time))
+
+
+def _own_player(spec: str, game: _core.Game | None, simulations: int, threads: int, seed: int) -> Player:
     kind = spec.partition(":")[0]
     if is_checkpoint(spec):
         config, network = read_checkpoint(spec)
         game = game or load_game(config.game)
-        if not other_options:
-            check_game(spec, config, game)
         return network_player(spec, game, config, network, simulations, threads)
-    if kind in ("uci", "gtp"):
-        raise UserError(f"player '{spec}': outside engines are not supported yet; known: {KNOWN}")
     game = game or load_game(Config().game)
     if kind == "mcts":
         return mcts_player(game, mcts_simulations(spec), seed)
@@ -72,7 +95,8 @@ def find_game(specs: Sequence[str], named: str | None) -> _core.Game:
 
     Raise UserError where these are several.
     """
-    played = {spec: read_checkpoint(spec)[0].game for spec in specs if is_checkpoint(spec)}
+    own = [parse_spec(spec).who for spec in specs]
+    played = {spec: read_checkpoint(spec)[0].game for spec in own if is_checkpoint(spec)}
     names: list[str] = []
     for name in [*([named] if named else []), *played.values()]:
         if not any(is_same_game(name, other) for other in names):
@@ -86,7 +110,7 @@ def find_game(specs: Sequence[str], named: str | None) -> _core.Game:
 
 def is_checkpoint(spec: str) -> bool:
     """Whether a player is a network: a run, a checkpoint or `GAME:pretrained`."""
-    return spec not in ("random", "solver") and spec.partition(":")[0] not in ("mcts", "uci", "gtp")
+    return spec not in ("random", "solver") and spec.partition(":")[0] not in ("mcts", *OUTSIDE)
 
 
 def mcts_simulations(spec: str) -> int:

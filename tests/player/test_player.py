@@ -108,7 +108,7 @@ def test_players_without_a_checkpoint_play_the_game_that_is_named() -> None:
         ("mcts:", "mcts:SIMS"),
         ("mcts:many", "'mcts:many'"),
         ("mcts:99999999999", "10000000"),
-        ("uci:stockfish", "not supported yet"),
+        ("uci:nosuch --fast", "there is no program 'nosuch'"),
         ("radnom", "'radnom' does not exist; known: random"),
     ],
 )

@@ -95,14 +95,15 @@ def _play(
     entered = [load_player(spec, game, simulations) for spec in specs]
     bar = Bar("arena")
     bar.open(len(starts) * len(specs) * (len(specs) - 1), "games")
+    table = Arena(game, starts, seed, threads)
     try:
-        table = Arena(game, starts, seed, threads)
         if len(entered) == 2:
             pairings = [table.play(entered[0], entered[1], sprt, bar.advance)]
         else:
             pairings = table.round_robin(entered, bar.advance)
     finally:
         bar.close()
+        table.close()
     ratings, virtual = rate(pairings) if len(entered) > 2 else ({}, False)
     return {
         "game": game.name,

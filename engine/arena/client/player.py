@@ -1,0 +1,92 @@
+"""An outside engine as a player."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from engine._core import Game, State
+from engine.arena.client.engine import Engine, Turn
+from engine.arena.client.error import EngineError
+from engine.arena.client.gtp import GtpEngine
+from engine.arena.client.json_lines import JsonEngine
+from engine.arena.client.uci import UciEngine
+from engine.errors import UserError
+from engine.player.analysis import describe_choice
+from engine.player.clock import Clock, TimeControl
+from engine.player.limit import Limit
+from engine.player.player import Analysis
+from engine.player.spec import PlayerSpec
+from engine.player.thinking import Thinker
+
+PROTOCOLS: dict[str, type[Engine]] = {"uci": UciEngine, "gtp": GtpEngine, "json": JsonEngine}
+
+PATIENCE_S = 60.0
+"""How long an engine may take for what no clock counts."""
+
+
+class EnginePlayer:
+    """Plays by a process that is started when it is first needed, and anew after it has failed.
+
+    The arena asks it for engines, one a game; whoever else asks it for moves has one.
+    """
+
+    simulations = 0
+
+    def __init__(self, spec: PlayerSpec, game: Game, limit: Limit) -> None:
+        self.name = spec.name
+        self.game = game
+        self.limit = limit
+        self.spec = spec
+        self._engine: Engine | None = None
+        self._words = spec.words  # a command that is not there is refused at once
+
+    def start_engine(self, patience_s: float = PATIENCE_S) -> Engine:
+        """A new process, greeted; raise EngineError, or UserError for what it cannot do."""
+        engine = PROTOCOLS[self.spec.protocol](self.spec, self.game, self.limit, patience_s)
+        try:
+            engine.start()
+        except BaseException:
+            engine.abandon()
+            engine.close()
+            raise
+        return engine
+
+    def choose(self, states: Sequence[State], seeds: Sequence[int]) -> list[int]:
+        """The engine's moves, one after the other."""
+        del seeds
+        return [self._ask(state) for state in states]
+
+    def analyze(self, states: Sequence[State], simulations: int | None = None) -> list[Analysis]:
+        """Its move."""
+        del simulations
+        return [
+            describe_choice(state, action := self._ask(state), [action], (0.0, 1.0, 0.0)) for state in states
+        ]
+
+    def thinker(self, *, memory_mb: float | None = None) -> Thinker:
+        """Nothing of how it thinks is known."""
+        del memory_mb
+        raise UserError(f"player '{self.name}' is an outside engine; it plays in the arena and in `play`")
+
+    def twin(self, seed: int) -> EnginePlayer:
+        """The same with a process of its own."""
+        del seed
+        return EnginePlayer(self.spec, self.game, self.limit)
+
+    def _ask(self, state: State) -> int:
+        try:
+            if self._engine is None:
+                self._engine = self.start_engine()
+            self._engine.begin(state)
+            control = self.limit.time or TimeControl()
+            clocks = Clock(control), Clock(control)
+            action = self._engine.choose(Turn(state, clocks, time.monotonic() + PATIENCE_S)).action
+        except EngineError as failure:
+            if self._engine is not None:
+                self._engine.close()
+            self._engine = None
+            raise UserError(f"player '{self.name}' failed ({failure.kind}): {failure.reason}") from failure
+        if action is None:
+            raise UserError(f"player '{self.name}' resigns")
+        return action
