@@ -60,8 +60,9 @@ class Job(abc.ABC):
         self.query, self.thought, self.is_alone = dataclasses.replace(self.query, deadline=None), None, True
 
     def is_due(self, now: float) -> bool:
-        """Whether it is time for a partial answer, of `time.monotonic()`; then the next one is later."""
-        if now < self._next_s:
-            return False
-        self._next_s = math.inf if self.every_s is None else now + self.every_s
-        return True
+        """Whether it is time for a partial answer, of `time.monotonic()`."""
+        return now >= self._next_s
+
+    def postpone(self, took: float) -> None:
+        """Set the time of the next partial answer: answering takes half of the time at most."""
+        self._next_s = math.inf if self.every_s is None else time.monotonic() + max(self.every_s, took)

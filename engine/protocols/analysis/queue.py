@@ -117,14 +117,15 @@ class JobQueue:
         return len(self._begun) < MOST_BEGUN and len(rivals) < SIDE_BY_SIDE and nodes <= MAX_NODES
 
     def _collect(self) -> Iterator[Found]:
-        now, going = time.monotonic(), []
+        going = []
         for job in self._begun:
             thought = job.thought
             assert thought is not None
             try:
-                is_last = thought.ended
+                is_last, now = thought.ended, time.monotonic()
                 if is_last or job.is_due(now):
                     answer = job.answer(thought, is_partial=not is_last)
+                    job.postpone(time.monotonic() - now)
                     if answer is not None:
                         yield Found(job, answer, is_last)
                 if not is_last:
