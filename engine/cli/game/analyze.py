@@ -74,10 +74,10 @@ def analyze(
     if sys.stdin is None:  # closed by who started this
         raise UserError("stdin is closed; give JSON lines on it")
 
-    def open_player(asked: Game | None) -> Player:
-        return load_player(player, asked, sims, threads=threads)
+    def open_player(asked: Game | None, other_options: bool = True) -> Player:
+        return load_player(player, asked, sims, threads=threads, other_options=other_options)
 
-    first = open_player(load_game(game) if game else None)
+    first = open_player(load_game(game) if game else None, other_options=False)
     dialect: Dialect
     if protocol is Language.KATAGO:
         dialect = _katago(first, open_player, winrates_as)

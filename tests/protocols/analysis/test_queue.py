@@ -119,11 +119,24 @@ def test_stopping_what_waits_and_what_is_under_way(monkeypatch: pytest.MonkeyPat
 
 def test_partial_answers_come_until_the_last() -> None:
     thinker = ScriptedThinker()
-    found = run(filled(job(thinker, "a", visits=4, every_s=1e-9)))
-    assert [each.answer["partial"] for each in found] == [True, True, True, False]
-    assert [each.is_last for each in found] == [False, False, False, True]
-    once = run(filled(job(thinker, "b", visits=4, first_s=1e-9)))
+    found = run(filled(job(thinker, "a", visits=2000, every_s=1e-9)))
+    assert found[0].answer["partial"] is True
+    assert [each.answer["partial"] for each in found].count(False) == 1
+    assert [each.is_last for each in found] == [not each.answer["partial"] for each in found]
+    once = run(filled(job(thinker, "b", visits=2000, first_s=1e-9)))
     assert [each.answer["partial"] for each in once] == [True, False]
+
+
+def test_telling_takes_half_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    thinker = ScriptedThinker()
+    asked = job(thinker, "a", visits=10**6, every_s=1e-9)
+    now = [100.0]
+    monkeypatch.setattr("engine.protocols.analysis.job.time.monotonic", lambda: now[0])
+    asked.begin()
+    assert asked.is_due(100.1)
+    asked.postpone(took=3.0)
+    assert not asked.is_due(102.9)
+    assert asked.is_due(103.1)
 
 
 def test_of_several_that_fail_together_each_is_tried_alone() -> None:
