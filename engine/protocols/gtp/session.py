@@ -153,7 +153,12 @@ class Session:
         Nothing changes where the player cannot: UserError; or where the rules do not allow it: InputError.
         """
         player = self._open_player(game)
-        history = self.history.under(game) if keep else History(game.initial())
+        try:
+            history = self.history.under(game) if keep else History(game.initial())
+        except InputError as error:
+            raise GtpError(
+                f"{game.name} does not allow the moves so far ({error}); clear the board first"
+            ) from error
         self.player, self.history = player, history
         self._thinker = None
         if not keep:
