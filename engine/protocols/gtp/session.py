@@ -19,13 +19,13 @@ from engine.game.offer import Goban
 from engine.player.background import BackgroundThought
 from engine.player.clock import Clock, TimeControl, allot, expected_plies
 from engine.player.player import Player
-from engine.player.thinking import Ownership, Query, Report, Restriction, Thinker
+from engine.player.thinking import Ownership, Query, Restriction, Thinker
 from engine.protocols.gtp.gogui.clicks import Clicks
 from engine.protocols.gtp.inbox import Inbox
 from engine.protocols.gtp.position import History, Step
 from engine.protocols.gtp.reply import Reply
 from engine.protocols.gtp.request import GtpError
-from engine.protocols.gtp.thinking import Found, Limits, think
+from engine.protocols.gtp.thinking import Found, Limits, OnReport, think
 
 _COLORS = {"b": "black", "black": "black", "w": "white", "white": "white"}
 _VERTEX = re.compile("pass|([a-hj-z])([1-9][0-9]?)", re.IGNORECASE)
@@ -36,8 +36,6 @@ LEAST_S = 0.02
 
 OWNERSHIP_SIMULATIONS = 200
 """To find who owns what, where the session has no number."""
-
-OnReport = Callable[[Report, Callable[[], Ownership | None]], None]
 
 
 @dataclass

@@ -22,6 +22,13 @@ GONE_S = 0.9
 """After so long nobody waits for a thought that does not end."""
 
 
+LEAST_TICK_S, MOST_TICK_S = 0.02, 0.2
+"""Between two looks at whether the move has become clear."""
+
+OnReport = Callable[[Report, Callable[[], Ownership | None]], None]
+"""Told what has been found so far, and what finds who will own what."""
+
+
 class GoneError(Exception):
     """The client goes, and a thought does not end."""
 
@@ -52,7 +59,7 @@ def think(
     limits: Limits,
     until_line: bool = False,
     every_s: float | None = None,
-    on_report: Callable[[Report, Callable[[], Ownership | None]], None] | None = None,
+    on_report: OnReport | None = None,
 ) -> Found:
     """Think until a limit, an interrupt or, with `until_line`, until any line comes.
 
@@ -74,53 +81,74 @@ def think(
 
     def tell(report: Report) -> None:
         begun.wait()
-        if on_report is not None:
-            on_report(report, thought.thought.ownership)
+        ticker.tick(report, thought.thought.ownership)
 
     query.simulations = limits.simulations
     query.deadline = None if limits.hard_s == math.inf else limits.since + limits.hard_s
-    watch = _Watch(query, inbox, limits, until_line)
-    thought = BackgroundThought(thinker, query, every_s, tell, end, fail)
+    ticker = _Ticker(query, limits, every_s, on_report)
+    watch = _Watch(query, inbox, until_line)
+    thought = BackgroundThought(thinker, query, ticker.every_s, tell, end, fail)
     begun.set()
     while not ended.wait(POLL_S):
-        watch.look(thought)
+        watch.look()
     if errors:
         raise errors[0]
     return Found(reports[0], thought.thought.ownership)
 
 
-class _Watch:
-    """Ends a query when it is time."""
+class _Ticker:
+    """What is done now and then in the thread that thinks: reports, and to end what has become clear."""
 
-    def __init__(self, query: Query, inbox: Inbox, limits: Limits, until_line: bool) -> None:
+    def __init__(
+        self, query: Query, limits: Limits, every_s: float | None, on_report: OnReport | None
+    ) -> None:
+        self._query = query
+        self._limits = limits
+        self._told_s = every_s
+        self._on_report = on_report
+        self._last = time.monotonic()
+        is_soft = limits.soft_s < limits.hard_s
+        own_s = min(max(limits.soft_s / 5, LEAST_TICK_S), MOST_TICK_S) if is_soft else None
+        times = [each for each in (every_s, own_s) if each is not None]
+        self.every_s = min(times, default=None)
+
+    def tick(self, report: Report, ownership: Callable[[], Ownership | None]) -> None:
+        """Look at what has been found so far."""
+        now = time.monotonic()
+        if now - self._limits.since > self._limits.soft_s and _is_clear(report):
+            self._query.stop()
+        if self._on_report is not None and self._told_s is not None and now - self._last >= self._told_s:
+            self._last = now
+            self._on_report(report, ownership)
+
+
+class _Watch:
+    """Ends a query when the client wants it."""
+
+    def __init__(self, query: Query, inbox: Inbox, until_line: bool) -> None:
         self._query = query
         self._inbox = inbox
-        self._limits = limits
         self._until_line = until_line
         self._was_ending = inbox.is_ending
         self._start = time.monotonic()
         self._stopped: float | None = None
 
-    def look(self, thought: BackgroundThought) -> None:
+    def look(self) -> None:
         """Ask the query to end where it has to; raise GoneError where it does not and nobody waits."""
         now = time.monotonic()
-        if self._stopped is None and self._must_end(now, thought):
+        if self._stopped is None and self._must_end(now):
             self._query.stop()
             self._stopped = now
         if self._stopped is not None and now - self._stopped > GONE_S - LAST_S and self._inbox.is_ending:
             raise GoneError
 
-    def _must_end(self, now: float, thought: BackgroundThought) -> bool:
-        if self._until_line and self._inbox.is_waiting:
+    def _must_end(self, now: float) -> bool:
+        if (self._until_line and self._inbox.is_waiting) or self._inbox.is_interrupted:
             return True
-        if self._inbox.is_interrupted:
-            return True
-        if self._inbox.is_ending and (not self._was_ending or now - self._start > LAST_S):
-            return True
-        return now - self._limits.since > self._limits.soft_s and _is_clear(thought)
+        return self._inbox.is_ending and (not self._was_ending or now - self._start > LAST_S)
 
 
-def _is_clear(thought: BackgroundThought) -> bool:
+def _is_clear(report: Report) -> bool:
     """Whether the best move has more than twice the visits of any other."""
-    visits = sorted((move.visits for move in thought.thought.report().moves), reverse=True)
+    visits = sorted((move.visits for move in report.moves), reverse=True)
     return len(visits) == 1 or visits[0] > 2 * visits[1]

@@ -2,49 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
+from gtp_client import Engine
 
 ENDLESS = ["gtp", "mcts:10000000", "--game", "go:size=9"]
-
-
-class Engine:
-    """A process whose answers are waited for."""
-
-    def __init__(self, *words: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "engine.cli", *words],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env=os.environ | {"OMP_NUM_THREADS": "1"}, text=True, bufsize=1,
-        )  # fmt: skip
-
-    @property
-    def input(self) -> IO[str]:
-        assert self.process.stdin is not None
-        return self.process.stdin
-
-    def send(self, text: str) -> None:
-        self.input.write(text)
-        self.input.flush()
-
-    def answer(self) -> str:
-        assert self.process.stdout is not None
-        lines = []
-        while (line := self.process.stdout.readline()) not in ("\n", ""):
-            lines.append(line.rstrip("\n"))
-        return "\n".join(lines)
-
-    def ask(self, text: str) -> str:
-        self.send(text + "\n")
-        return self.answer()
 
 
 @pytest.fixture
@@ -52,17 +20,12 @@ def engine() -> Iterator[Callable[..., Engine]]:
     started: list[Engine] = []
 
     def start(*words: str) -> Engine:
-        started.append(Engine(*words))
+        started.append(Engine(sys.executable, "-m", "engine.cli", *words))
         return started[-1]
 
     yield start
     for each in started:
-        each.process.kill()
-        each.process.wait()
-        for file in (each.process.stdin, each.process.stdout):
-            assert file is not None
-            with contextlib.suppress(BrokenPipeError):
-                file.close()
+        each.end()
 
 
 def test_options_choose_player_and_game(selfplay: Callable[..., Any]) -> None:
