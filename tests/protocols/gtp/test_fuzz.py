@@ -18,8 +18,8 @@ WORDS = (
     "A99", "0", "1", "2", "5", "7", "9", "-1", "3.5", "6.5", "1e9", "nan", "inf", "-0", "00",
     "99999999999999999999", "0x10", "dead", "alive", "seki", "area", "territory", "japanese", "chinese",
     "byoyomi", "canadian", "none", "absolute", "e4", "e2e4", "Nf3", "4", "interval", "minmoves", "avoid",
-    "allow", "ownership", "true", "{}", "[]", '{"ko":1}', "../x", "/etc/passwd", "\ufffd", "\x00", "é", "\uff11",
-    "#", ";", "=", "?", "''", "%s", "A" * 500,
+    "allow", "ownership", "true", "{}", "[]", '{"ko":1}', "../x", "/etc/passwd", "\ufffd", "\x00", "é",
+    "\uff11", "#", ";", "=", "?", "''", "%s", "A" * 500,
 )  # fmt: skip
 """Of arguments."""
 
