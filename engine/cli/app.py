@@ -13,6 +13,7 @@ import typer
 
 from engine.cli import machine, settings
 from engine.cli.game import (
+    analysis,
     analyze,
     arena,
     elo,
@@ -44,6 +45,7 @@ for command in (
     elo.elo,
     play.play,
     analyze.analyze,
+    analysis.analysis,
     gtp.gtp,
     uci.uci,
     replay.replay,

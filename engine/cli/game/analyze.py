@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +15,7 @@ from engine.errors import UserError
 if TYPE_CHECKING:
     from engine._core import Game
     from engine.player import Player
+    from engine.protocols.analysis.katago_query import Defaults
     from engine.protocols.analysis.service import Dialect
 
 MAX_SIMULATIONS = 10_000_000
@@ -65,34 +65,56 @@ def analyze(
     {"id", "error"}.
     With --protocol katago: as its docs/Analysis_Engine.md says, answered as they come.
     """
+    if protocol is Language.KATAGO:
+        from engine.protocols.analysis.katago_query import PERSPECTIVES, Defaults
+
+        defaults = Defaults(sims, PERSPECTIVES[winrates_as])
+        serve_katago(player, game, defaults, threads=threads, waits_at_end=not quit_without_waiting)
+        return
     from engine.player import load_player
     from engine.protocols.analysis.native import NativeDialect
+    from engine.registry import load_game
+
+    asked = load_player(player, load_game(game) if game else None, sims, threads=threads)
+    dialect = NativeDialect(asked, asked.thinker())
+    _serve(dialect, in_order=not as_they_come, waits_at_end=not quit_without_waiting)
+
+
+def serve_katago(
+    spec: str,
+    game: str | None,
+    defaults: Defaults,
+    *,
+    threads: int,
+    waits_at_end: bool,
+    keeps_visits: bool = False,
+) -> None:
+    """Answer queries of KataGo's protocol.
+
+    A player that brings simulations of its own has those by default, unless `keeps_visits`.
+    """
+    from dataclasses import replace
+    from importlib.metadata import version
+
+    from engine.player import load_player
+    from engine.protocols.analysis.katago import KataGoDialect
+    from engine.registry import load_game
+
+    def open_player(asked: Game | None, other_options: bool = True) -> Player:
+        return load_player(spec, asked, defaults.visits, threads=threads, other_options=other_options)
+
+    player = open_player(load_game(game) if game else None, other_options=False)
+    if not keeps_visits:
+        defaults = replace(defaults, visits=player.simulations or defaults.visits)
+    dialect = KataGoDialect(player, open_player, defaults, version("selfplay"))
+    _serve(dialect, in_order=False, waits_at_end=waits_at_end)
+
+
+def _serve(dialect: Dialect, *, in_order: bool, waits_at_end: bool) -> None:
     from engine.protocols.analysis.service import serve
     from engine.protocols.line_reader import LineReader
-    from engine.registry import load_game
 
     if sys.stdin is None:  # closed by who started this
         raise UserError("stdin is closed; give JSON lines on it")
-
-    def open_player(asked: Game | None, other_options: bool = True) -> Player:
-        return load_player(player, asked, sims, threads=threads, other_options=other_options)
-
-    first = open_player(load_game(game) if game else None, other_options=False)
-    dialect: Dialect
-    if protocol is Language.KATAGO:
-        dialect = _katago(first, open_player, winrates_as)
-    else:
-        dialect = NativeDialect(first, first.thinker())
-    in_order = protocol is Language.SELFPLAY and not as_they_come
     lines = LineReader(sys.stdin.fileno())
-    serve(lines, dialect, print_json, in_order=in_order, waits_at_end=not quit_without_waiting)
-
-
-def _katago(player: Player, open_player: Callable[[Game], Player], side: Side) -> Dialect:
-    from importlib.metadata import version
-
-    from engine.protocols.analysis.katago import KataGoDialect
-    from engine.protocols.analysis.katago_query import PERSPECTIVES, Defaults
-
-    defaults = Defaults(player.simulations or 1, PERSPECTIVES[side])
-    return KataGoDialect(player, open_player, defaults, version("selfplay"))
+    serve(lines, dialect, print_json, in_order=in_order, waits_at_end=waits_at_end)

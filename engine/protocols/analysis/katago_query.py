@@ -44,11 +44,15 @@ MAX_PLIES = 10**9
 
 @dataclass(frozen=True)
 class Defaults:
-    """Where a query does not say. perspective: as in PERSPECTIVES; pv_length: moves of a variation."""
+    """Where a query does not say.
+
+    perspective: as in PERSPECTIVES; pv_length: moves of a variation; seconds: a position, None for no limit.
+    """
 
     visits: int
     perspective: int | None = 0
     pv_length: int = 15
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class _Settings:
     """Limits, the view of winrates and the length of variations: fields go over `overrideSettings`."""
 
     def __init__(self, query: Fields, defaults: Defaults, warn: Warn) -> None:
-        self.visits, self.seconds = defaults.visits, None
+        self.visits, self.seconds = defaults.visits, defaults.seconds
         self.perspective, self.pv_length = defaults.perspective, defaults.pv_length
         settings = query.get("overrideSettings", {})
         if not isinstance(settings, dict):
@@ -116,8 +120,6 @@ class _Settings:
         self.visits = read_whole(query, "maxVisits", 1, MAX_VISITS, text, self.visits)
         text = "Must be an integer from 1 to 1000"
         self.pv_length = read_whole(query, "analysisPVLen", 1, 1000, text, self.pv_length)
-
-    seconds: float | None
 
     def _take(self, name: str, value: Any) -> bool:
         """Whether it is a setting that has its effect here."""
