@@ -55,7 +55,10 @@ class Roster:
 
     def resume(self) -> None:
         """Games may be played again."""
-        self._stop.clear()
+        if self.stopped:
+            self._stop.clear()
+            for pool in self._pools.values():
+                pool.open()
 
     def deal(self, order: GameOrder) -> ArenaGame:
         """A game before its first move."""
@@ -110,7 +113,7 @@ class Roster:
         return complaints
 
     def abandon(self) -> None:
-        """End all engines at once."""
+        """End the engines of games that are left under way."""
         for pool in self._pools.values():
             pool.abandon()
 

@@ -65,14 +65,22 @@ class Runner:
         threads = ThreadPoolExecutor(self.callers, thread_name_prefix="arena")
         try:
             callers = [Caller(self._roster, index, queue, ended) for index in range(self.callers)]
-            for future in [threads.submit(caller.run) for caller in callers]:
+            for future in [threads.submit(self._run, caller) for caller in callers]:
                 future.result()
         except BaseException:
             self._roster.stop()
-            self._roster.abandon()
             raise
         finally:
+            if self._roster.stopped:
+                self._roster.abandon()
             threads.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, caller: Caller) -> None:
+        try:
+            caller.run()
+        except BaseException:
+            self._roster.stop()  # the other threads are not waited for
+            raise
 
     def stop(self) -> None:
         """End without the games that are under way; from any thread."""

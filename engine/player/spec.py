@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 from dataclasses import dataclass, field
@@ -20,7 +19,6 @@ from engine.plugin import suggest
 OUTSIDE = ("uci", "gtp", "json")
 """Protocols that outside engines are spoken to in."""
 
-_PART = re.compile(r"""(?:"[^"]*"|'[^']*'|[^;"'])+""")
 _COMMAND = "command"
 _EXPLICIT = "option."
 
@@ -64,14 +62,16 @@ def parse_spec(text: str) -> PlayerSpec:
     """Read a player; raise UserError that names what cannot be read."""
     if "\n" in text or "\0" in text:
         raise UserError(f"player {text[:60]!a} has a line end or a NUL in it")
-    if ";" not in text or Path(text).exists():
-        return PlayerSpec(" ".join(text.split()) if _is_outside(text) else text, text)
-    who, *parts = _split(text)
+    if ";" not in text or _is_path(text):
+        return PlayerSpec(text, text)
+    who, *parts = _split(text) or [""]
+    if not who:
+        raise UserError(f"player '{text}' is empty")
     spec = PlayerSpec(f"{who}; {'; '.join(parts)}" if parts else who, who)
     name, limit, options, commands = "", Limit(), [], []
     for part in parts:
         key, equals, value = part.partition("=")
-        key, value = key.strip(), _unquoted(value.strip())
+        key, value = _unquoted(key.strip()), _unquoted(value.strip())
         if not equals and not spec.protocol == "uci":
             raise UserError(f"player '{text}': '{part}' is not of the form NAME=VALUE")
         if key == "name":
@@ -90,17 +90,26 @@ def parse_spec(text: str) -> PlayerSpec:
     return PlayerSpec(name or spec.name, who, limit, tuple(options), tuple(commands))
 
 
-def _is_outside(text: str) -> bool:
-    return text.startswith(tuple(f"{kind}:" for kind in OUTSIDE))
+def _is_path(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _split(text: str) -> list[str]:
     """At semicolons outside of quotes."""
-    parts = _PART.findall(text)
-    if len(";".join(parts)) != len(text.rstrip(";")) and ";;" not in text:
+    parts, quote = [""], ""
+    for letter in text:
+        if letter == ";" and not quote:
+            parts.append("")
+            continue
+        if letter in "\"'" and quote in ("", letter):
+            quote = "" if quote else letter
+        parts[-1] += letter
+    if quote:
         raise UserError(f"player '{text}': a quotation mark is not closed")
-    parts = [" ".join(part.split()) if not re.search("[\"']", part) else part.strip() for part in parts]
-    return [part for part in parts if part]
+    return [part for each in parts if (part := each.strip())]
 
 
 def _unquoted(value: str) -> str:

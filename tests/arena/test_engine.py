@@ -1,63 +1,16 @@
 """Outside engines in the arena: sound ones, and whatever can be wrong with one."""
 
-import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from engine_games import FAKE, GAMES, against_chance, check_forfeits, fake, match, running
 
-from engine._core import State
 from engine.arena.conduct import Conduct
-from engine.arena.game import FORFEITS, ArenaGame, GameOrder
-from engine.arena.opening import random_openings
+from engine.arena.game import ArenaGame, GameOrder
 from engine.arena.runner import Runner
-from engine.player import Player, load_player
+from engine.player import load_player
 from engine.registry import load_game
-
-FAKE = Path(__file__).resolve().parents[1] / "fixtures/arena/fake_engine.py"
-GAMES = {"json": "connect4", "gtp": "connect4", "uci": "chess"}
-LIMITS = {"json": "", "gtp": "", "uci": "; nodes=7"}
-
-
-def fake(protocol: str, fault: str = "sound", *words: str, limit: str = "") -> str:
-    command = shlex.join([sys.executable, str(FAKE), protocol, fault, *words])
-    return f"{protocol}:{command}; name={protocol} {fault}{limit or LIMITS[protocol]}"
-
-
-def match(
-    players: Sequence[Player], games: int, conduct: Conduct, openings: list[State] | None = None
-) -> list[ArenaGame]:
-    """Games between the first two players, colours in turn, sorted by number."""
-    game = players[0].game
-    starts = openings or random_openings(game, -(-games // 2), 2, 1)
-    orders = [GameOrder(number, number // 2, (number % 2, 1 - number % 2)) for number in range(games)]
-    found: list[ArenaGame] = []
-    with Runner(game, starts, list(players), seed=1, callers=2, conduct=conduct) as runner:
-        runner.play(orders, found.append)
-    assert len(found) == games
-    return sorted(found, key=lambda one: one.number)
-
-
-def against_chance(
-    protocol: str, fault: str, *words: str, games: int = 2, patience_s: float = 60.0, limit: str = ""
-) -> list[ArenaGame]:
-    game = load_game(GAMES[protocol])
-    players = [load_player(fake(protocol, fault, *words, limit=limit), game), load_player("random", game)]
-    return match(players, games, Conduct(patience_s=patience_s))
-
-
-def running(text: str) -> list[str]:
-    """Command lines of all processes that have this in them."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if text in line:
-            found.append(line)
-    return found
 
 
 @pytest.mark.parametrize("protocol", GAMES)
@@ -121,11 +74,69 @@ def test_an_engine_that_does_not_greet_forfeits(protocol: str, fault: str) -> No
     assert not running(f"{FAKE} {protocol} {fault}")
 
 
-def check_forfeits(games: list[ArenaGame], kind: str, reason: str) -> None:
+@pytest.mark.parametrize("protocol", ["json", "uci"])
+def test_a_late_move_is_told_from_a_hang(protocol: str) -> None:
+    games = against_chance(protocol, "late", limit="; time=0.2/move")
+    check_forfeits(games, "time", "no move in time; it came later")
+
+
+def test_resignation_is_a_loss_and_no_forfeit() -> None:
+    for one in against_chance("gtp", "resign"):
+        assert (one.termination, one.forfeit, one.points(0)) == ("resignation", None, 0.0)
+
+
+def test_what_an_engine_is_certain_of_is_told_where_it_is_not_so() -> None:
+    game = load_game("chess:max_plies=12")
+    players = [load_player(fake("uci", "boaster"), game), load_player("random", game)]
+    games = match(players, 2, Conduct())
+    assert [one.outcome for one in games] == [0.0, 0.0]
     for one in games:
-        assert one.forfeit is not None
-        assert one.forfeit.kind in kind.split(), one.forfeit
-        assert one.forfeit.kind in FORFEITS
-        assert reason in one.forfeit.reason
-        assert one.seats[one.forfeit.colour] == 0
-        assert (one.points(0), one.termination) == (0.0, "forfeit")
+        assert one.claims == ["uci boaster: was certain of a win; it is a draw"]
+        assert one.forfeit is None
+
+
+def test_an_engine_that_always_fails_is_given_up() -> None:
+    game = load_game("connect4")
+    players = [load_player(fake("json", "exit"), game), load_player("random", game)]
+    games = match(players, 24, Conduct(max_failures=3))
+    kinds = [one.forfeit.kind for one in games if one.forfeit is not None]
+    assert len(kinds) == 24
+    assert set(kinds) == {"crash", "given up"}
+    # Games that had begun side by side when the third failed are not given up.
+    assert 3 <= kinds.count("crash") <= 3 + 2 * Conduct().engines
+    last = next(one.forfeit.reason for one in games if one.forfeit and one.forfeit.kind == "given up")
+    assert "games in a row, the last time: crash: ended with exit code 0" in last
+
+
+def test_an_engine_is_started_anew_for_the_next_game(tmp_path: Path) -> None:
+    """It fails in every second game, which is never twice in a row: it is never given up."""
+    script = tmp_path / "moody.py"
+    script.write_text(
+        "import json, sys\n"
+        "games = 0\n"
+        "for line in sys.stdin:\n"
+        "    request = json.loads(line)\n"
+        "    games += len(request['moves']) == 1\n"
+        "    if games > 1:\n"
+        "        sys.exit(7)\n"
+        "    best = next(c for c in '1234567' if request['moves'].count(c) < 6)\n"
+        "    print(json.dumps({'id': request['id'], 'best': best}), flush=True)\n"
+    )
+    game = load_game("connect4")
+    players = [load_player(f"json:{sys.executable} {script}; name=moody", game), load_player("random", game)]
+    starts = [game.parse(text) for text in "1234567"]
+    found: list[ArenaGame] = []
+    conduct = Conduct(max_failures=2, engines=1)
+    with Runner(game, starts, players, callers=1, conduct=conduct) as runner:
+        runner.play([GameOrder(2 * k, k, (1, 0)) for k in range(7)], found.append)
+    kinds = [one.forfeit.kind if one.forfeit else "" for one in found]
+    assert kinds == ["", "crash"] * 3 + [""]
+
+
+def test_nothing_of_an_engine_is_left() -> None:
+    """Its children are ended too, the one that left its process group among them."""
+    seconds = "43219.25"
+    games = against_chance("json", "family", seconds)
+    assert [one.forfeit for one in games] == [None, None]
+    assert not running(f"sleep {seconds}")
+    assert not running(f"{FAKE} json family")

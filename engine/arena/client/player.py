@@ -39,18 +39,12 @@ class EnginePlayer:
         self.limit = limit
         self.spec = spec
         self._engine: Engine | None = None
+        self._last: tuple[str, list[int]] | None = None
         self._words = spec.words  # a command that is not there is refused at once
 
-    def start_engine(self, patience_s: float = PATIENCE_S) -> Engine:
-        """A new process, greeted; raise EngineError, or UserError for what it cannot do."""
-        engine = PROTOCOLS[self.spec.protocol](self.spec, self.game, self.limit, patience_s)
-        try:
-            engine.start()
-        except BaseException:
-            engine.abandon()
-            engine.close()
-            raise
-        return engine
+    def new_engine(self, patience_s: float = PATIENCE_S) -> Engine:
+        """A new process, to be started; raise EngineError where there is none."""
+        return PROTOCOLS[self.spec.protocol](self.spec, self.game, self.limit, patience_s)
 
     def choose(self, states: Sequence[State], seeds: Sequence[int]) -> list[int]:
         """The engine's moves, one after the other."""
@@ -77,16 +71,34 @@ class EnginePlayer:
     def _ask(self, state: State) -> int:
         try:
             if self._engine is None:
-                self._engine = self.start_engine()
-            self._engine.begin(state)
+                self._engine = self.new_engine()
+                self._engine.start()
+                self._last = None
+            if not _leads_to(self._last, state):
+                self._engine.check(state)
+                self._engine.begin(state)
+            self._last = state.position()
             control = self.limit.time or TimeControl()
             clocks = Clock(control), Clock(control)
             action = self._engine.choose(Turn(state, clocks, time.monotonic() + PATIENCE_S)).action
         except EngineError as failure:
-            if self._engine is not None:
-                self._engine.close()
-            self._engine = None
+            self._drop()
             raise UserError(f"player '{self.name}' failed ({failure.kind}): {failure.reason}") from failure
+        except UserError:
+            self._drop()
+            raise
         if action is None:
             raise UserError(f"player '{self.name}' resigns")
         return action
+
+    def _drop(self) -> None:
+        if self._engine is not None:
+            self._engine.abandon()
+            self._engine.close()
+        self._engine = None
+
+
+def _leads_to(before: tuple[str, list[int]] | None, state: State) -> bool:
+    """Whether a game goes on from a position that was asked about."""
+    start, actions = state.position()
+    return before is not None and before[0] == start and before[1] == actions[: len(before[1])]

@@ -35,19 +35,23 @@ class EnginePool:
     def lend(self) -> Engine:
         """An engine that has been greeted; raise EngineError, or UserError for what it cannot do."""
         with self._lock:
+            if self._closed:
+                raise EngineError("crash", "the event has ended")
             if self._idle:
                 return self._idle.pop()
             if self._failures >= self._max_failures:
                 raise EngineError(
                     "given up", f"failed in {self._failures} games in a row, the last time: {self._last}"
                 )
-        engine = self.player.start_engine(self._patience_s)
-        with self._lock:
+            engine = self.player.new_engine(self._patience_s)
             self._all.add(engine)
-            if not self._closed:
-                return engine
-        self._end(engine)
-        raise EngineError("crash", "the event has ended")
+        try:
+            engine.start()
+        except BaseException:
+            engine.abandon()
+            self._end(engine)
+            raise
+        return engine
 
     def give_back(self, engine: Engine) -> None:
         """After a game that the engine did not break off."""
@@ -68,6 +72,22 @@ class EnginePool:
                 self._failures += 1
                 self._last = f"{failure.kind}: {failure.reason}"
 
+    def open(self) -> None:
+        """Lend again, after games that were left under way: their engines are ended first."""
+        with self._lock:
+            self._closed = False
+            left = self._all.difference(self._idle)
+        for engine in left:
+            engine.abandon()
+            self._end(engine)
+
+    def abandon(self) -> None:
+        """Have those ended at once that are lent, and lend no more: whoever waits for one is told so."""
+        with self._lock:
+            self._closed = True
+            for engine in self._all.difference(self._idle):
+                engine.abandon()
+
     def close(self) -> None:
         """End all of them; nobody uses one any more."""
         with self._lock:
@@ -76,13 +96,6 @@ class EnginePool:
             left = list(self._all)
         for engine in left:
             self._end(engine)
-
-    def abandon(self) -> None:
-        """Have all of them ended at once."""
-        with self._lock:
-            self._closed = True
-            for engine in self._all:
-                engine.abandon()
 
     def _end(self, engine: Engine) -> None:
         engine.close()
