@@ -17,13 +17,16 @@ from engine.errors import UserError
 MAX_S = 999_999_999.0
 """No time is longer; what is said to be is cut to it."""
 
-CUSHION = 5.0
+CUSHION = 3.0
 """Times the lag that stay on the clock beside it, for a machine that is busy."""
 
-LONG_GAME = 50.0
-"""The same where no time comes in any more: moves that may follow."""
+CUSHION_S = 0.07
+"""And so much in any case, as long as that leaves a quarter of the time."""
 
-STRETCH = 3.0
+LONG_GAME = 30.0
+"""Moves at least whose lag is kept in reserve where it is longer than what each brings."""
+
+STRETCH = 2.0
 """A move that is not clear gets at most so many times what it is to get, where the clock has that.
 
 Half as much more where no time comes in any more.
@@ -233,20 +236,21 @@ def allot(clock: Clock, ply: int, expected_plies: int, lag_s: float) -> tuple[fl
     if control.move_s:
         return (most := max(left - lag_s, left / 2)), most
     if clock.in_period and not control.period_moves:
-        return (most := _less(left, lag_s)), most
+        return (most := _less(left, lag_s, CUSHION_S + (1 + CUSHION) * lag_s)), most
     share = control.period_s / max(1, control.period_moves) if not clock.in_period else 0.0
     moves = clock.period_moves_left if clock.in_period else clock.moves_left
     planned = _moves_expected(ply, expected_plies, control.increment_s > 0)
     horizon = min(moves, max(60.0, planned)) if moves else planned
     bonus = control.increment_s + share
-    # Where nothing comes in between, the lag of all later moves is off what is there now.
-    cushion = CUSHION if moves or bonus else LONG_GAME
-    spare = _less(left, lag_s, cushion)
-    most = _less(left + share, lag_s)
-    soft = min(max(spare / horizon + bonus - lag_s, spare / (8 * horizon)), most)
+    # What later moves lose beyond what they bring is off what is there now.
+    lost = max(0.0, lag_s - bonus) * (horizon if moves else max(horizon, LONG_GAME))
+    reserve = CUSHION_S + CUSHION * lag_s + lost
+    spare = _less(left, lag_s, reserve)
+    most = _less(left + share, lag_s, CUSHION_S + (1 + CUSHION) * lag_s)
+    soft = min(max(spare / horizon + max(0.0, bonus - lag_s), spare / (8 * horizon)), most)
     # A move that takes long leaves to the later ones at least half of what they were to have.
     may_stretch = horizon > (1 if moves or bonus else _LEAST)
-    later = max(0.0, left - cushion * lag_s - soft) / 2 if may_stretch else 0.0
+    later = max(0.0, left - reserve - soft) / 2 if may_stretch else 0.0
     stretch = STRETCH if moves or bonus else (1 + STRETCH) / 2
     hard = max(soft, min(stretch * soft, soft + later, most))
     return soft, hard
@@ -271,9 +275,9 @@ def _moves_expected(ply: int, expected: int, has_increment: bool) -> float:
     return max((planned - max(0, ply)) / 2, 5.0 if has_increment else _LEAST)
 
 
-def _less(time_s: float, lag_s: float, times: float = 1 + CUSHION) -> float:
-    """Time without so many times the lag; half of what one lag leaves where that is more."""
-    return max(time_s - times * lag_s, (time_s - lag_s) / 2, 0.0)
+def _less(time_s: float, lag_s: float, reserve_s: float) -> float:
+    """Time without a reserve; a quarter of what one lag leaves where that is more."""
+    return max(time_s - reserve_s, (time_s - lag_s) / 4, 0.0)
 
 
 _LEAST = 12.0

@@ -176,8 +176,8 @@ def test_the_flag_never_falls(control: TimeControl, moves: int, lag: float, shar
     assert not fell
 
 
-@pytest.mark.parametrize("length", [0.8, 1.0, 1.5])
-@pytest.mark.parametrize("text", ["1+0.01", "60+0.6", "180+2", "40/60", "10/1+0.01", "600+30"])
+@pytest.mark.parametrize("length", [0.9, 1.0, 1.5])
+@pytest.mark.parametrize("text", ["2+0.02", "60+0.6", "180+2", "40/60", "10/5+0.01", "600+30"])
 def test_nine_tenths_of_the_time_are_used(text: str, length: float) -> None:
     control, expected = TimeControl.parse(text), 80
     moves = control.moves or round(expected / 2 * length)
@@ -240,3 +240,10 @@ def test_without_a_limit_there_is_none() -> None:
 )
 def test_how_long_a_game_lasts(name: str, least: int, most: int) -> None:
     assert least <= expected_plies(load_game(name)) <= most
+
+
+def test_a_second_for_a_game_is_used_by_a_player_that_takes_what_it_may() -> None:
+    for share in (0.2, 0.5):
+        fell, used = play(TimeControl(1, 0.01), 40, 80, 0.01, 0.002, share)
+        assert not fell
+        assert used >= 0.9 * 1.4

@@ -22,7 +22,7 @@ SIMULATIONS_A_MATE = 10_000
 PONDERING = 1.25
 """A player who thinks in the other's time, too, has so much more of its own."""
 
-_FEW = 0.1
+_FEW = 0.5
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Limits:
     is_timed: bool = False
 
 
-def read_limits(request: Go, options: Options, rules: Rules, state: State) -> Limits:
-    """Those of a `go` in a position."""
+def read_limits(request: Go, options: Options, rules: Rules, state: State, lag_s: float = 0.0) -> Limits:
+    """Those of a `go` in a position; lag_s: that was seen before, where it is more than Move Overhead."""
     is_analysis = options.is_on("UCI_AnalyseMode")
-    soft, hard = _times(request, options, rules, state)
+    soft, hard = _times(request, options, rules, state, lag_s)
     depth, mate = (
         max(1, request.limits[word]) if word in request.limits else None for word in ("depth", "mate")
     )
@@ -70,19 +70,12 @@ def read_limits(request: Go, options: Options, rules: Rules, state: State) -> Li
     )
 
 
-def _times(request: Go, options: Options, rules: Rules, state: State) -> tuple[float, float]:
+def _times(request: Go, options: Options, rules: Rules, state: State, lag_s: float) -> tuple[float, float]:
     """(soft, hard)"""
-    lag = options.number("Move Overhead") / 1000
+    lag = max(options.number("Move Overhead") / 1000, lag_s)
     soft = hard = math.inf
-    own, other = (("wtime", "winc"), ("btime", "binc"))[:: 1 if state.player() == 0 else -1]
-    # A client that tells one clock alone means both.
-    time, increment = own if own[0] in request.limits else other
-    if time in request.limits:
-        control = TimeControl(
-            max(0, request.limits[time]) / 1000,
-            max(0, request.limits.get(increment, 0)) / 1000,
-            max(0, request.limits.get("movestogo", 0)),
-        )
+    control = own_control(request, state.player())
+    if control is not None:
         soft, hard = allot(Clock(control), state.ply(), expected_plies(rules.game), lag)
         if options.is_on("Ponder"):
             soft = min(PONDERING * soft, hard)
@@ -91,6 +84,20 @@ def _times(request: Go, options: Options, rules: Rules, state: State) -> tuple[f
         fixed = allot(Clock(TimeControl(move_s=move_s)), 0, 0, lag)[1] if move_s else 0.0
         soft, hard = min(soft, fixed), min(hard, fixed)
     return soft, hard
+
+
+def own_control(request: Go, player: int) -> TimeControl | None:
+    """What the clock of the side to move says; None where none runs."""
+    own, other = (("wtime", "winc"), ("btime", "binc"))[:: 1 if player == 0 else -1]
+    # A client that tells one clock alone means both.
+    time, increment = own if own[0] in request.limits else other
+    if time not in request.limits:
+        return None
+    return TimeControl(
+        max(0, request.limits[time]) / 1000,
+        max(0, request.limits.get(increment, 0)) / 1000,
+        max(0, request.limits.get("movestogo", 0)),
+    )
 
 
 def is_deep_enough(limits: Limits, report: Report) -> bool:
@@ -105,7 +112,7 @@ def is_deep_enough(limits: Limits, report: Report) -> bool:
 
 
 def is_clear(report: Report) -> bool:
-    """Whether no move that was looked at is better in value than the one to be played."""
+    """Whether no move that was looked at half as often is better in value than the one to be played."""
     best = report.moves[0]
     return all(move.value <= best.value for move in report.moves if move.visits > _FEW * best.visits)
 

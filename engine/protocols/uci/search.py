@@ -75,6 +75,7 @@ class Search:
         self._has_ended = not state.legal_actions() or state.outcome() is not None
         self._told: tuple[float, tuple[int, ...]] = (-math.inf, ())
         self.is_answered = False
+        self._begun = self._answered = time.monotonic()
         if not self._pondering:
             self._start_clock()
 
@@ -90,6 +91,11 @@ class Search:
             return math.inf
         held = math.inf if self._holds else self._hard_at
         return min(held + LATE_S, self._stopped_at + ANSWER_S)
+
+    @property
+    def planned_s(self) -> float:
+        """How long it has taken to the answer, what went beyond the hard limit left out."""
+        return max(0.0, min(self._answered, self._hard_at) - self._begun)
 
     def begin(self, open_thinker: Callable[[], Thinker]) -> None:
         """Think; where the position is over there is nothing to think about."""
@@ -210,6 +216,7 @@ class Search:
         if self.is_answered:
             return
         self.is_answered = True
+        self._answered = time.monotonic()
         self._output.send([*self._lines(self._latest), f"bestmove {self._best()}"])
 
     def _lines(self, report: Report | None, live: bool = False) -> list[str]:

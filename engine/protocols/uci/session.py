@@ -19,7 +19,8 @@ from engine.protocols.uci.command import (
     read_position,
     read_setoption,
 )
-from engine.protocols.uci.limit import read_limits
+from engine.protocols.uci.lag import Lag
+from engine.protocols.uci.limit import own_control, read_limits
 from engine.protocols.uci.option import Options, offered_options
 from engine.protocols.uci.output import Output
 from engine.protocols.uci.search import Search
@@ -74,6 +75,7 @@ class Session:
         self._opened: tuple[object, ...] = ()
         self._forgets = False
         self._is_debugged = False
+        self._lag = Lag()
         self._search: Search | None = None
         self._waiting: Search | None = None
 
@@ -175,6 +177,7 @@ class Session:
     def _ucinewgame(self, words: list[str]) -> None:
         del words
         self._forgets = True
+        self._lag.forget_clock()
 
     def _position(self, words: list[str]) -> None:
         asked = read_position(words)
@@ -185,11 +188,13 @@ class Session:
         request = read_go(words)
         for word in request.malformed:
             self._output.tell(f"go {word}: give a number")
-        limits = read_limits(request, self.options, self._rules, self.state)
+        control = own_control(request, self.state.player())
+        limits = read_limits(request, self.options, self._rules, self.state, self._lag.typical_s)
         restriction = self._restriction(request, self.state)
         search = Search(
             self.state, limits, restriction, self._rules, self.options, self._output, self._searches
         )
+        self._lag.begin(None if request.ponder else control, lambda: search.planned_s)
         if self._is_debugged:
             self._output.tell(f"limits {limits}")
         if self._waiting is not None:
