@@ -16,7 +16,17 @@ from engine.registry import load_game, position_text
 
 GAMES = {
     spec: load_game(spec)
-    for spec in ("connect4", "chess", "chess960", "gardner", "go:size=9", "go:size=5x3,ko=simple", "othello")
+    for spec in (
+        "connect4",
+        "chess",
+        "chess960",
+        "gardner",
+        "go:size=9",
+        "go:size=5x3,ko=simple",
+        "othello",
+        "tictactoe",
+        "nim",
+    )
 }
 STARTS = {
     "chess": ("", "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1"),

@@ -69,7 +69,7 @@ std::vector<std::string> words(const std::string& text, bool one_letter) {
   for (const char letter : text) {
     if (letter == ' ' || letter == '\t' || letter == '\r' || letter == '\n') {
       open = false;
-    } else if (open && !one_letter) {
+    } else if (open && (!one_letter || (letter & 0xc0) == 0x80)) {  // or a letter of several bytes goes on
       result.back() += letter;
     } else {
       result.emplace_back(1, letter);
