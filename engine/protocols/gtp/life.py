@@ -57,7 +57,9 @@ def string_status(session: Session) -> StringStatus:
         found[Status.DEAD if _mean(board, own, points) < DEAD else Status.ALIVE].append(points)
     source = ownership.source if ownership else "nobody, so that all are alive"
     _move_seki(board, state, found)
-    print(f"gtp: dead stones are judged by {source}", file=sys.stderr, flush=True)
+    if source != session.judge:
+        session.judge = source
+        print(f"gtp: dead stones are judged by {source}", file=sys.stderr, flush=True)
     return StringStatus(found, source)
 
 

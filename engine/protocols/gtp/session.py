@@ -97,6 +97,7 @@ class Session:
         self.history = History(player.game.initial())
         self.clicks = Clicks()
         self.last_choice: Choice | None = None
+        self.judge = ""
         self.has_ended = False
         self.began = time.monotonic()
         self._open_player = open_player
