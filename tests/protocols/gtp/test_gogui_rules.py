@@ -210,6 +210,18 @@ def test_outside_of_gogui_a_game_keeps_its_notation() -> None:
     assert client.session.history.steps[-1].text == "b3"
 
 
+def test_a_game_of_points_is_played_as_without_these_commands() -> None:
+    client = Client("go:size=5", "mcts:5")
+    board = Board(client)
+    client.ok("play w D4")  # nobody has to wait for a turn in Go
+    board.read()
+    assert board.points["D4"] == "O"
+    move = client.ok("genmove w")
+    board.read()
+    assert move == "pass" or board.points[move] == "O"
+    assert client.session.colors[0] == "black"
+
+
 class Plain(PythonState):
     """Marks that a drawing and the planes may show in other ways."""
 

@@ -20,14 +20,14 @@ _Rule = Callable[[Session, Points], str]
 
 
 def _rule(name: str, does: str) -> Callable[[_Rule], _Rule]:
-    """Enter a command without arguments; from then on the client speaks in points."""
+    """Enter a command without arguments; from then on the client speaks in points of any game."""
 
     def enter(rule: _Rule) -> _Rule:
         @COMMANDS.command(f"gogui-rules_{name}", does)
         def run(session: Session, arguments: Sequence[str]) -> str:
             del arguments
             points = session.clicks.points(session.game)
-            session.clicks.are_on = True
+            session.clicks.are_on = session.goban is None  # whose moves are points already
             return rule(session, points)
 
         return rule
