@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from engine import _core
+from games.opening import read_suite
 
 USUAL_START = 518
 """Of the 960."""
@@ -82,6 +83,10 @@ class Chess(_Recorded):
     }
     """Settings over the defaults of engine.config, by name."""
 
+    def openings(self) -> list[str]:
+        """Well-known ones, as moves."""
+        return read_suite("chess")
+
     def bench_goals(self) -> dict[str, float]:
         """Of one core, a second."""
         return {"search_uniform/simulations_800": 400e3, "rules/random_moves": 3e6}
@@ -107,6 +112,11 @@ class Chess960(_Recorded):
     ) -> None:
         super().__init__("chess960", draws, start, history, max_plies)
 
+    def openings(self) -> list[str]:
+        """Every twentieth of the 960 starts, as FEN."""
+        starts = (_core.Chess("chess960", start=number).initial() for number in range(0, 960, 20))
+        return [start.fen() for start in starts if isinstance(start, _core.ChessState)]
+
 
 class Gardner(_Recorded):
     """Gardner's chess on five by five: no castling, no double step, otherwise as chess."""
@@ -124,3 +134,7 @@ class Gardner(_Recorded):
 
     def __init__(self, draws: str = "threefold", history: int = 1, max_plies: int = 0) -> None:
         super().__init__("gardner", draws, USUAL_START, history, max_plies)
+
+    def openings(self) -> list[str]:
+        """Two and four plies, as moves."""
+        return read_suite("gardner")

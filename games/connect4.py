@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from engine.truth import TruthSet
 
 
+_OPENING_PLIES = 12
+
+
 class Connect4(_core.Connect4):
     """Connect Four, seven columns of six; a move is a column from 1 to 7."""
 
@@ -51,6 +54,17 @@ class Connect4(_core.Connect4):
         """What the README's results come from: `minutes`, `positions`, `evaluations_per_s` and where from."""
         text = (files("games") / "data" / "connect4_reference.json").read_text(encoding="utf-8")
         return dict(json.loads(text))
+
+    def openings(self) -> list[str]:
+        """Drawn positions of at most 12 plies in which two moves keep the draw and two lose, or more."""
+        texts = {}
+        for truth in _read_truth_sets():
+            for moves, outcomes in zip(truth.positions, truth.outcomes.tolist(), strict=True):
+                known = [outcome for outcome in outcomes if abs(outcome) <= 1]
+                is_open = max(known) == 0 and known.count(0) > 1 and known.count(-1) > 1
+                if len(moves) <= _OPENING_PLIES and is_open:
+                    texts[self.parse(moves).canonical()[0]] = moves
+        return list(texts.values())
 
     def truth_sets(self) -> list[TruthSet]:
         """Six sets of random positions with the exact score of every column."""

@@ -10,6 +10,7 @@ from engine import _core
 from engine.errors import InputError
 from games import go_rules
 from games.goban import Goban
+from games.opening import go_suite
 
 _HANDICAP = re.compile(r"[0-9]*|[A-Za-z][0-9]{1,2}(\+[A-Za-z][0-9]{1,2})*")
 
@@ -85,6 +86,11 @@ class Go(_core.Go):
         """Of one core, a second, on the two usual boards."""
         search, moves = _GOALS.get(self.name, (0, 0))
         return {"search_uniform/simulations_800": search, "rules/random_moves": moves} if search else {}
+
+    def openings(self) -> list[str]:
+        """One and two plies, all different under the board's symmetries; none with a handicap."""
+        _, rows, columns = self.planes_shape
+        return go_suite(self, columns, rows) if self.start_is_symmetric else []
 
     def with_options(self, **options: Any) -> Go:
         """The same game but for these options."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.game import board_symmetries
 from engine.numba_game import NumbaGame, Rules
+from games.opening import read_suite
 
 PASS = 64
 
@@ -205,6 +206,10 @@ class Othello(NumbaGame):
             action_names=[f"{'abcdefgh'[cell % 8]}{cell // 8 + 1}" for cell in range(64)] + ["pass"],
             symmetries=board_symmetries(8, 8, other_actions=1),
         )
+
+    def openings(self) -> list[str]:
+        """Four plies that begin diagonally or perpendicularly."""
+        return read_suite("othello")
 
     def text(self, state: NDArray[np.uint64]) -> str:
         """X is Black, who moves first; a small dot where the player to move may place a stone."""

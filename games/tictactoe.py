@@ -80,6 +80,10 @@ class TicTacToe(PythonGame):
             symmetries=board_symmetries(3, 3),
         )
 
+    def openings(self) -> list[str]:
+        """All drawn positions after one and two moves."""
+        return ["1", "2", "5", "15", "21", "25", "28", "51"]
+
     def start(self) -> TicTacToeState:
         """An empty board."""
         return TicTacToeState()

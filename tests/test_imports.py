@@ -24,7 +24,7 @@ ENGINE_ORDER = [
     "game.offer",
     "game.inquiry",
     "registry game.state_space",
-    "numba_game game",
+    "numba_game game record",
     "evaluator",
     "search",
     "selfplay.caller selfplay.game_table selfplay.resignation",

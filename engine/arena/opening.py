@@ -1,25 +1,68 @@
-"""Positions that arena games start from: distinct ones, drawn at random or read from a file."""
+"""Positions that arena games start from: drawn at random, read from a file, or a game's own suite.
+
+A file has a position a line (text, FEN, EPD) or is a record of games.
+"""
 
 from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 
 from engine._core import Game, InputError, State
 from engine.errors import UserError
+from engine.game.inquiry import openings as suite_of
+from engine.game.notation import parse_line
+from engine.record import Record, is_record, read_games
+from engine.registry import position_text
 
 MAX_BYTES = 1 << 24
 """Of an opening file."""
 
+MAX_TRIES = 200
+"""Draws in a row that bring nothing new before longer openings are tried."""
+
+MAX_TOLD = 5
+"""Places that a note names."""
+
+SUITE = "suite"
+"""In the place of a file: the openings that the game brings."""
+
+Order = Literal["given", "shuffled"]
+ORDERS: tuple[Order, ...] = get_args(Order)
+
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 """Marks of charsets that are not read; that of UTF-32 begins as UTF-16's."""
 
-MAX_TRIES = 200
-"""Draws in a row that bring nothing new before longer openings are tried."""
+
+@dataclass
+class Openings:
+    """Positions to start from, none of them over, no two the same.
+
+    places: where each stands, `line 3`, `game 2` or `opening 4`. notes: what whoever asked is to be told.
+    """
+
+    states: list[State] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def arranged(self, order: Order, seed: int, start: int) -> Openings:
+        """As they come or shuffled by `seed`, from the `start`-th on, counted from 1."""
+        count = len(self.states)
+        if not 1 <= start <= count:
+            raise UserError(f"openings: there is no opening {start} to start with, only {count}")
+        numbers = list(range(count))
+        if order == "shuffled":
+            numbers = [int(number) for number in np.random.default_rng(seed).permutation(count)]
+        chosen = numbers[start - 1 :]
+        return Openings(
+            [self.states[number] for number in chosen], [self.places[n] for n in chosen], self.notes
+        )
 
 
 def random_openings(game: Game, count: int, max_plies: int, seed: int, min_plies: int = 0) -> list[State]:
@@ -49,44 +92,162 @@ def random_openings(game: Game, count: int, max_plies: int, seed: int, min_plies
     return openings
 
 
+def load_openings(
+    game: Game,
+    source: str,
+    *,
+    order: Order = "given",
+    seed: int = 0,
+    start: int = 1,
+    plies: int | None = None,
+) -> Openings:
+    """The openings of a file, or of the game's suite.
+
+    Args:
+        game: whose positions these are.
+        source: `suite`, a record of games by its suffix, or a file with a position a line, in the game's
+            notation or as moves; blank lines and comments (# and ;) are passed over.
+        order: as they come, or shuffled.
+        seed: of the order.
+        start: the first of them that is taken, counted from 1 in that order.
+        plies: of records the position after so many, of which each is taken once; by default the last one.
+
+    Raise UserError naming file and line or game where a position is illegal, over, or there twice.
+    """
+    if order not in ORDERS:
+        raise UserError(f"openings: order '{order}' is neither {' nor '.join(ORDERS)}")
+    if plies is not None and not is_record(source):
+        raise UserError(f"openings '{source}': {plies} plies can be taken of records of games alone")
+    if source == SUITE:
+        found = _suite(game)
+    elif is_record(source):
+        found = _recorded(game, source, plies)
+    else:
+        found = _collect(game, source, _lines(game, Path(source)))
+    return found.arranged(order, seed, start)
+
+
 def read_openings(game: Game, path: Path) -> list[State]:
-    """Read one position a line, in the game's notation; blank lines and those that start with # are skipped.
-
-    The text is UTF-8, with or without a byte order mark, else ISO-8859-1. Raise UserError naming the line
-    where a position is illegal, over, or there twice.
-    """
-    return parse_openings(game, path, _read_lines(path))
+    """The positions of a text file, one a line; see `load_openings`."""
+    return _collect(game, str(path), _lines(game, path)).states
 
 
-def parse_openings(game: Game, path: Path, positions: Iterable[tuple[str, str]]) -> list[State]:
-    """The positions of a file, each with its place there and as text in the game's notation.
-
-    Raise UserError naming the place where a position is illegal, over, or there twice.
-    """
-    openings: list[State] = []
-    places: dict[int, str] = {}
-    for place, text in positions:
-        where = f"openings '{path}', {place}"
-        try:
-            state = game.parse(text)
-        except (InputError, ValueError) as error:
-            raise UserError(f"{where}: {error}") from error
-        if state.outcome() is not None:
-            raise UserError(f"{where}: the game is over in position '{text[:60]}'")
-        first = places.setdefault(state.key(), place)
-        if first != place:
-            raise UserError(f"{where}: the same position stands in {first}; give distinct ones")
-        openings.append(state)
-    if not openings:
-        raise UserError(f"openings '{path}' holds no position; give one a line")
-    return openings
+def _suite(game: Game) -> Openings:
+    states = suite_of(game)
+    if not states:
+        raise UserError(
+            f"game '{game.name}' brings no suite of openings; name a file, or leave it to random plies"
+        )
+    return Openings(states, [f"opening {number}" for number in range(1, len(states) + 1)])
 
 
-def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
+def _lines(game: Game, path: Path) -> Iterator[tuple[str, State]]:
     for number, line in enumerate(re.split("\r\n|\n|\r", _read_text(path)), start=1):
-        text = line.strip()
-        if text and not text.startswith("#"):
-            yield f"line {number}", text
+        try:
+            state = parse_line(game, line)
+        except InputError as error:
+            raise UserError(f"openings '{path}', line {number}: {error}") from error
+        if state is not None:
+            yield f"line {number}", state
+
+
+def _recorded(game: Game, source: str, plies: int | None) -> Openings:
+    """Of every game one position; with `plies` each once, however many games went through it."""
+    warnings: list[str] = []
+    short: list[str] = []
+    states: list[tuple[str, State]] = []
+    for number, found in read_games(source):
+        if isinstance(found, UserError):
+            raise UserError(f"'{source}', game {number}: {found}")
+        warnings += [f"'{source}', game {number}: {text}" for text in found.warnings]
+        _check_game(source, number, found, game)
+        place, walked = f"game {number}", _position(found, plies)
+        if walked is None:
+            short.append(place)
+            continue
+        try:
+            states.append((place, game.parse(walked)))
+        except InputError as error:
+            raise UserError(f"openings '{source}', {place}: {error}") from error
+    if short:
+        warnings.append(f"'{source}': {_told(short)} had ended after {plies} plies, and left out")
+    result = _collect(game, source, states, once=plies is not None)
+    return Openings(result.states, result.places, [*warnings, *result.notes])
+
+
+def _check_game(source: str, number: int, record: Record, game: Game) -> None:
+    """Raise UserError for a record of another game or board."""
+    theirs = record.game
+    names = [one.name.partition(":")[0] for one in (theirs, game)]
+    boards = [(one.num_actions, one.planes_shape[1:]) for one in (theirs, game)]
+    if names[0] != names[1] or boards[0] != boards[1]:
+        raise UserError(f"'{source}', game {number} is one of {theirs.name} and not of {game.name}")
+
+
+def _position(record: Record, plies: int | None) -> str | None:
+    """The position after so many plies, or the last; None of a game that had ended by then."""
+    played, text = 0, ""
+    for state, move in record.positions():
+        if plies is not None and played == plies:
+            return position_text(record.game, state)
+        if move is None:
+            text = position_text(record.game, state)
+        elif not move.implied:
+            played += 1
+    return text if plies is None else None
+
+
+def _collect(game: Game, source: str, positions: Iterable[tuple[str, State]], once: bool = False) -> Openings:
+    """Check what was read; with `once` a position that comes again is left out, else it is refused."""
+    found = Openings()
+    places: dict[int, str] = {}
+    turned: dict[int, str] = {}
+    repeated: list[str] = []
+    alike: list[str] = []
+    for place, state in positions:
+        where = f"openings '{source}', {place}"
+        if state.outcome() is not None:
+            raise UserError(f"{where}: the game is over in position '{position_text(game, state)[:60]}'")
+        first = places.setdefault(state.key(), place)
+        if first != place and not once:
+            raise UserError(f"{where}: the same position stands in {first}; give distinct ones")
+        if first != place:
+            repeated.append(place)
+            continue
+        like = turned.setdefault(state.canonical()[0], place)
+        if like != place:
+            alike.append(f"{place} ({like})")
+        found.states.append(state)
+        found.places.append(place)
+    if not found.states:
+        raise UserError(f"openings '{source}' holds no position; give one a line")
+    if repeated:
+        found.notes.append(f"'{source}': {_told(repeated)} came to the position of an earlier one, left out")
+    if alike:
+        found.notes.append(f"'{source}': turned or mirrored the same as an earlier one: {_told(alike)}")
+    return found
+
+
+def _told(places: Sequence[str]) -> str:
+    more = f" and {len(places) - MAX_TOLD} more" if len(places) > MAX_TOLD else ""
+    return ", ".join(places[:MAX_TOLD]) + more
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UserError(f"openings '{path}' is larger than {MAX_BYTES} bytes")
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"openings '{path}': {error.strerror}; give a file with one position a line"
+        ) from error
+    if data.startswith(_WIDE) or b"\0" in data:
+        raise UserError(f"openings '{path}' is not a text file in UTF-8; save it as one")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("iso8859-1")
 
 
 def _draw_new(game: Game, plies: int, seen: set[int], generator: np.random.Generator) -> State | None:
@@ -102,21 +263,3 @@ def _draw_new(game: Game, plies: int, seen: set[int], generator: np.random.Gener
             seen.add(key)
             return state
     return None
-
-
-def _read_text(path: Path) -> str:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"openings '{path}' is larger than {MAX_BYTES} bytes")
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(
-            f"openings '{path}': {error.strerror}; give a file with one position a line"
-        ) from error
-    if data.startswith(_WIDE) or b"\0" in data:
-        raise UserError(f"openings '{path}' is not a text file in UTF-8; save it as one")
-    data = data.rstrip(b"\x1a")  # ends text files of DOS
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("iso8859-1")

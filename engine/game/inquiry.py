@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from engine._core import Game, State
+from engine._core import Game, InputError, State
 from engine.errors import UserError
 from engine.game.offer import OFFERS, Goban, Solver
 from engine.game.truth_set import ILLEGAL, TruthSet
@@ -86,6 +86,30 @@ def record_text(game: Game, state: State, tags: Mapping[str, str]) -> tuple[str,
     text = _text(game, "record_text", state, tags)
     assert text is not None
     return suffix, text
+
+
+def openings(game: Game) -> list[State]:
+    """The balanced positions that a game brings for matches; none for many games."""
+    if not is_offered(game, "openings"):
+        return []
+    found = _called(game, "openings")
+    _require(game, "openings", isinstance(found, Iterable) and not isinstance(found, str), found)
+    states: list[State] = []
+    keys: dict[int, str] = {}
+    for text in found:
+        _require(game, "openings", isinstance(text, str), text)
+        where = f"game '{game.name}': openings() gives '{text[:60]}'"
+        try:
+            state = game.parse(text)
+        except (InputError, ValueError) as error:
+            raise UserError(f"{where}, which parse() refuses: {error}") from error
+        if state.outcome() is not None:
+            raise UserError(f"{where}, in which the game is over")
+        first = keys.setdefault(state.canonical()[0], text)
+        if len(keys) == len(states):
+            raise UserError(f"{where}, which is '{first[:60]}' once more, turned or mirrored or as it is")
+        states.append(state)
+    return states
 
 
 def truth_sets(game: Game) -> list[TruthSet]:

@@ -73,6 +73,13 @@ class HasRecordText(Protocol):
         """
 
 
+class HasOpenings(Protocol):
+    """Balanced positions to begin matches from, which `arena --openings suite` plays."""
+
+    def openings(self) -> Iterable[str]:
+        """What `Game.parse` reads; none over, none turned or mirrored into another. None for some options."""
+
+
 class HasTruthSets(Protocol):
     """Positions of known value, on which `train` and `eval` score every checkpoint."""
 
@@ -298,6 +305,7 @@ OFFERS = {
     "describe": Offer(HasDescription, "describe(state)", "fields by name"),
     "record_suffix": Offer(HasRecordSuffix, "record_suffix", "letters and digits, without a dot"),
     "record_text": Offer(HasRecordText, "record_text(state, tags)", "a text"),
+    "openings": Offer(HasOpenings, "openings()", "texts of positions"),
     "truth_sets": Offer(HasTruthSets, "truth_sets()", "engine.truth.TruthSet objects"),
     "solver": Offer(HasSolver, "solver()", "an object with score, scores and outcomes"),
     "pretrained_checkpoint": Offer(HasPretrainedCheckpoint, "pretrained_checkpoint()", "a path"),

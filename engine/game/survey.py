@@ -140,6 +140,7 @@ _TRIALS: Mapping[str, Callable[[Game], object]] = {
     "describe": lambda game: inquiry.describe(game, game.initial()),
     "record_suffix": _try_record,
     "record_text": _try_record,
+    "openings": inquiry.openings,
     "truth_sets": _try_truth_sets,
     "solver": inquiry.solver,
     "pretrained_checkpoint": _try_checkpoint(inquiry.pretrained_checkpoint, "pretrained_checkpoint"),

@@ -35,6 +35,7 @@ ASK: dict[str, Callable[[Game], object]] = {
     "describe": lambda game: inquiry.describe(game, game.initial()),
     "record_suffix": lambda game: inquiry.record_text(game, game.initial(), {}),
     "record_text": lambda game: inquiry.record_text(game, game.initial(), {}),
+    "openings": inquiry.openings,
     "truth_sets": inquiry.truth_sets,
     "solver": inquiry.solver,
     "pretrained_checkpoint": inquiry.pretrained_checkpoint,
@@ -121,10 +122,10 @@ def test_our_games_bring_what_is_declared(name: str) -> None:
 
 
 def test_what_is_not_brought_has_its_usual_answer() -> None:
-    bare = with_offers(presets=None, source=None, position_text=None)
+    bare = with_offers(presets=None, source=None, position_text=None, openings=None)
     expected: dict[str, object] = {
-        "presets": {}, "start_is_symmetric": True, "position_text": "", "describe": {}, "truth_sets": [],
-        "bench_goals": {}, "first_color": "black", "uci_games": {},
+        "presets": {}, "start_is_symmetric": True, "position_text": "", "describe": {}, "openings": [],
+        "truth_sets": [], "bench_goals": {}, "first_color": "black", "uci_games": {},
     }  # fmt: skip
     for name, ask in ASK.items():
         assert not inquiry.is_offered(bare, name)
@@ -158,6 +159,13 @@ def test_what_is_not_brought_has_its_usual_answer() -> None:
         ({"record_suffix": ".x", "record_text": lambda *_: ""}, "record_suffix", ["is '.x'"]),
         ({"record_suffix": "x", "record_text": lambda _: ""}, "record_text", ["(state, tags)"]),
         ({"record_suffix": "x", "record_text": lambda *_: b""}, "record_text", ["gives b''"]),
+        ({"openings": ["5"]}, "openings", ["openings is ['5']", "a method openings()"]),
+        ({"openings": lambda: None}, "openings", ["openings() gives None", "texts of positions"]),
+        ({"openings": lambda: "519"}, "openings", ["openings() gives '519'"]),
+        ({"openings": lambda: [5]}, "openings", ["openings() gives 5"]),
+        ({"openings": lambda: ["55"]}, "openings", ["gives '55', which parse() refuses", "ply 2"]),
+        ({"openings": lambda: ["14253"]}, "openings", ["gives '14253'", "the game is over"]),
+        ({"openings": lambda: ["5", "1", "9"]}, "openings", ["gives '9'", "'1' once more"]),
         ({"truth_sets": [1]}, "truth_sets", ["truth_sets is [1]", "a method truth_sets()"]),
         ({"truth_sets": lambda: None}, "truth_sets", ["gives None", "engine.truth.TruthSet"]),
         ({"truth_sets": lambda: {"a": 1}}, "truth_sets", ["gives 'a'", "engine.truth.TruthSet"]),
@@ -273,11 +281,11 @@ def test_check_tells_what_a_game_offers_and_what_looks_like_it(tmp_path: Path) -
     )
     done = check(f"{path}:Mine")
     assert done.returncode == 0
-    assert "offers: presets, source, position_text\n" in done.stdout
+    assert "offers: presets, source, position_text, openings\n" in done.stdout
     assert "lacks: start_is_symmetric, describe, " in done.stdout
     assert "did you mean truth_sets?" in done.stderr
     document = json.loads(check(f"{path}:Mine", "--json").stdout)
-    assert document["offers"] == ["presets", "source", "position_text"]
+    assert document["offers"] == ["presets", "source", "position_text", "openings"]
     assert "truth_sets" in document["lacks"]
     assert len(document["doubts"]) == 1
     done = check(f"{path}:Wrong")

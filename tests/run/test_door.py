@@ -60,7 +60,7 @@ ALLOWED = {
     ("engine/config.py", "open"): "a file of settings that a user names, perhaps a pipe",
     ("engine/arena/opening.py", "read_bytes"): "a file of openings that a user names",
     ("engine/cli/game/analysis.py", "open"): "a config file of KataGo's that a user names",
-    ("engine/cli/game/record.py", "open"): "records that a user names, - among them",
+    ("engine/record.py", "open"): "records that a user names",
     ("engine/language/learner/label.py", "read_text"): "labels that a user names",
     ("engine/language/problem/row_file.py", "open"): "a user's file of problems, perhaps a pipe",
     ("engine/report/sample.py", "read_bytes"): "the table of verdicts that a person has filled in",

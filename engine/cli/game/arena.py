@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli.game.record import one_line
 from engine.cli.option import PLAYERS, JsonOption, SeedOption
 from engine.cli.stream import print_json
 from engine.errors import UserError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine._core import Game, State
     from engine.arena.game import ArenaGame
     from engine.arena.match import Pairing
+    from engine.arena.opening import Order
     from engine.arena.ratings import Rating
     from engine.arena.sprt import Sprt
 
@@ -131,22 +132,30 @@ def read_plies(text: str | None, default: tuple[int, int]) -> tuple[int, int]:
 
 
 def choose_openings(
-    game: Game, path: str | None, pairs: int, plies: tuple[int, int], seed: int
+    game: Game,
+    source: str | None,
+    pairs: int,
+    plies: tuple[int, int],
+    seed: int,
+    order: Order = "given",
+    start: int = 1,
+    record_plies: int | None = None,
 ) -> list[State]:
-    """Openings of a match: the first of a file, or random ones."""
-    from engine.arena.opening import parse_openings, random_openings, read_openings
-    from engine.cli.game.record import is_record, read_positions
+    """Openings of a match: the first of a file or of the game's suite, or random ones.
 
-    if path is None:
+    What is to be told of a file goes to stderr; the last three are those of `load_openings`.
+    """
+    from engine.arena.opening import load_openings, random_openings
+
+    if source is None:
         return random_openings(game, pairs, plies[1], seed, plies[0])
-    if is_record(path):
-        found = parse_openings(game, Path(path), read_positions(path, game))
-    else:
-        found = read_openings(game, Path(path))
-    if len(found) < pairs:
-        most = 2 * len(found)
-        raise UserError(f"openings '{path}' are enough for {most} games; give --games {most} or fewer")
-    return found[:pairs]
+    found = load_openings(game, source, order=order, seed=seed, start=start, plies=record_plies)
+    for note in found.notes:
+        typer.echo(f"warning: {one_line(note)}", err=True)
+    if len(found.states) < pairs:
+        most = 2 * len(found.states)
+        raise UserError(f"openings '{source}' are enough for {most} games; give --games {most} or fewer")
+    return found.states[:pairs]
 
 
 def describe_pairing(pairing: Pairing, sprt: Sprt | None = None) -> dict[str, Any]:
