@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from gogui import Board
+from gogui import Board, answer
 from gtp_client import Client
 
 POINT = r"(?:[A-HJ-Z][1-9][0-9]?|pass)"
@@ -50,13 +50,13 @@ def test_every_command_of_the_menu_works(game: str, begun: bool) -> None:
     if begun:
         board.click(board.legal()[0])
     known = client.ok("list_commands").split("\n")
-    menu = [line.split("/") for line in client.ok("gogui-analyze_commands").strip().split("\n")]
+    menu = [line.split("/") for line in answer(client, "gogui-analyze_commands").strip().split("\n")]
     assert len(menu) >= 8
     assert all(len(line) == 3 and line[2] in known for line in menu)
     assert any(line[2] == "gogui-ownership" for line in menu) == client.session.game.has_score
     steps = len(client.session.history.steps)
     for kind, _, command in menu:
-        check(kind, client.ok(command), board)
+        check(kind, answer(client, command), board)
     assert len(client.session.history.steps) == steps
 
 
@@ -65,7 +65,7 @@ def test_the_policy_is_drawn_where_moves_are_clicked_and_in_their_color() -> Non
     board = Board(client)
 
     def policy() -> list[list[float]]:
-        text = client.ok("gogui-policy").strip()
+        text = answer(client, "gogui-policy").strip()
         return [[float(word) for word in line.split()] for line in text.split("\n")]
 
     assert policy()[-1] == pytest.approx([1 / 7] * 7, abs=1e-3)
@@ -74,10 +74,10 @@ def test_the_policy_is_drawn_where_moves_are_clicked_and_in_their_color() -> Non
     assert policy()[-2] == pytest.approx([0, 0, 0, -1 / 7, 0, 0, 0], abs=1e-3)
     chess = Client("chess", "random")
     board = Board(chess)
-    squares = chess.ok("gogui-policy").strip().split("\n")
+    squares = answer(chess, "gogui-policy").strip().split("\n")
     assert float(squares[-1].split()[1]) == pytest.approx(-2 / 20, abs=1e-3)  # two moves of the knight on B1
     board.click("B1")
-    squares = chess.ok("gogui-policy").strip().split("\n")
+    squares = answer(chess, "gogui-policy").strip().split("\n")
     assert float(squares[5].split()[0]) == pytest.approx(-1 / 20, abs=1e-3)  # A3
 
 

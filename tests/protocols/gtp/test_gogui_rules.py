@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gogui import Board, play_out
+from gogui import Board, answer, play_out
 from gtp_client import Client
+from gtp_live import Process
 
 from engine.errors import UserError
 from engine.game import PythonGame, PythonState
@@ -119,13 +120,30 @@ def test_a_whole_game_is_played_by_clicks(game: str, mine: Path) -> None:
         board.read()
 
 
+@pytest.mark.parametrize("player", ["connect4:pretrained --sims 8", "mcts:20 --game MINE:Slide"])
+def test_a_process_plays_a_whole_game_in_gogui(player: str, mine: Path) -> None:
+    with Process(*player.replace("MINE", str(mine)).split()) as program:
+        known = set(program.whole("list_commands").removeprefix("= ").split("\n"))
+        names = (
+            "game_id board board_size legal_moves side_to_move final_result captured_count setup board_gfx"
+        )
+        assert {f"gogui-rules_{name}" for name in names.split()} <= known
+        for line in ("boardsize 7" if "connect4" in player else "boardsize 4", "clear_board"):
+            assert program.whole(line) == "="
+        board = play_out(program, 3)
+        assert answer(program, "gogui-rules_final_result") in ("black", "white", "draw")
+        assert "X" in board.points.values()
+        program.send("quit")
+        assert program.wait() == (0, "")
+
+
 def test_what_connect_four_looks_like() -> None:
     client = Client("connect4", "random")
     board = Board(client)
     assert board.legal() == ["A1", "B1", "C1", "D1", "E1", "F1", "G1"]
     for point in ("D1", "D2", "E1"):
         board.click(point)
-    assert client.ok("gogui-rules_board").strip() == (
+    assert client.ok("gogui-rules_board") == (
         ". . . . . . .\n. . . . . . .\n. . . . . . .\n. . . . . . .\n. . . . . . .\n"
         ". . . O . . .\n. . . X X . ."
     )

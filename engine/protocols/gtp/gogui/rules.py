@@ -53,7 +53,7 @@ def board_size(session: Session, points: Points) -> str:
 @_rule("board", "X for black, O for white and . for an empty point, row by row from the top")
 def board(session: Session, points: Points) -> str:
     """Points beside the game's board are empty."""
-    return "\n" + point_lines(points, colored(session, points, session.state), EMPTY)
+    return point_lines(points, colored(session, points, session.state), EMPTY)
 
 
 @_rule("board_gfx", "what else the board shows, as graphics commands")

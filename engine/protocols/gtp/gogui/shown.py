@@ -133,7 +133,7 @@ def move_names(session: Session) -> str:
     for action, path in session.clicks.left(session.game, state).items():
         name = "_".join(state.action_text(action).split())
         names[path[0]] = f"{names[path[0]]}…" if path[0] in names else name
-    return "\n" + point_lines(session.clicks.points(session.game), names, '""')
+    return point_lines(session.clicks.points(session.game), names, '""')
 
 
 @COMMANDS.command("gogui-param", "[NAME VALUE]: settings of the search, or a change of one")
@@ -147,7 +147,7 @@ def param(session: Session, arguments: Sequence[str]) -> str:
         text = shown_parameter(session, name)
         is_flag = each.kind == "check"
         lines.append(f"[bool] {name} {int(text == 'true')}" if is_flag else f"[string] {name} {text}")
-    return "\n" + "\n".join(lines)
+    return "\n".join(lines)
 
 
 @COMMANDS.command("gogui-analyze_commands", "the analyze menu of GoGui")
@@ -156,7 +156,7 @@ def analyze_commands(session: Session, arguments: Sequence[str]) -> str:
     del arguments
     own = [f"{kind}/{label}/{name}" for kind, label, name, offered in _MENU if offered(session)]
     others = ["param/Search Settings/gogui-param", "none/Clear Cache/clear_cache"]
-    return "\n" + "\n".join([*own, *others])
+    return "\n".join([*own, *others])
 
 
 def _thought(session: Session, simulations: int | None = None) -> Found:
@@ -185,7 +185,7 @@ def _by_point(session: Session, values: dict[int, float]) -> dict[str, float]:
 
 def _board(session: Session, values: dict[str, float]) -> str:
     points = session.clicks.points(session.game)
-    return "\n" + point_lines(points, {point: f"{each:.4f}" for point, each in values.items()}, "0.0")
+    return point_lines(points, {point: f"{each:.4f}" for point, each in values.items()}, "0.0")
 
 
 def _sign(session: Session) -> int:

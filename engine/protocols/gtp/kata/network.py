@@ -63,7 +63,7 @@ def raw_network(session: Session, arguments: Sequence[str]) -> str:
     chosen = range(count) if text == "all" else [int(text)]
     white = session.colors.index("white")
     parts = [_raw_text(session.game, session.state, network, symmetry, white) for symmetry in chosen]
-    return "\n" + "\n".join(parts)
+    return "\n".join(parts)
 
 
 @COMMANDS.command("kata-benchmark", "[VISITS]: search this position and tell how fast that was")

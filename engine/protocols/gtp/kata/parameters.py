@@ -115,7 +115,7 @@ def setoption(session: Session, arguments: Sequence[str]) -> str:
     """In UCI's way."""
     if not arguments:
         lines = [_option_line(session, name, each) for name, each in OPTIONS.items()]
-        return "\n" + "\n".join(lines)
+        return "\n".join(lines)
     words = " ".join(arguments).partition(" value ")
     name = words[0].removeprefix("name ").strip().lower()
     if not (arguments[0] == "name" and name and words[2].strip()):
