@@ -365,8 +365,19 @@ class Trees(metaclass=_Type):
 
     def __init__(self, game: Game | None, params: SearchParams, seed: int = 0, cache_mb: float = 0) -> None:
         """`game` None: proposed trees. `cache_mb` 0: no evaluation cache."""
-    def add(self, state: State) -> int:
-        """Root a new tree at a copy of `state`, of a game with the same name and sizes; its index."""
+    def add(self, state: State, restrictions: Sequence[tuple[int, int, bool, Sequence[int]]] = ()) -> int:
+        """Root a new tree at a copy of `state`, of a game with the same name and sizes; its index.
+
+        restrictions: (player, plies, allowed, actions) each: at so many plies from the root on the player
+        considers these actions alone, or all but these. Such a tree shares no nodes, and what it leaves out
+        keeps a position from being proven lost or drawn.
+        """
+    def remove(self, tree: int) -> None:
+        """Take out a tree that waits for no answer; its index is free for the next that is added."""
+    def renew(self, tree: int) -> None:
+        """Begin another search of the same root, which keeps all that has been found."""
+    def abandon(self) -> None:
+        """Forget all requests that wait for an answer; nothing but their visits is lost."""
     def add_proposed(self, player: int = 0, tokens: int | None = None) -> int:
         """A new proposed tree whose root `player` (0 or 1) moves at; its index.
 
@@ -383,9 +394,10 @@ class Trees(metaclass=_Type):
     def tokens_left(self) -> NDArray[np.int64]:
         """[T] neither spent nor set aside; -1 without limit."""
     max_in_flight: int
-    """Leaves that a tree may have waiting at a time; trees added before keep room for as many as then."""
+    """Leaves that a tree may have waiting at a time."""
     def clear(self) -> None: ...
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Indices in use, those of trees taken out among them."""
     def select(self, simulations: int, most: int = ..., endings_first: bool = False) -> Requests:
         """Walk every tree until it waits for an answer or has had `simulations` new visits, or until `most`
         requests have come up. Earlier batches may still wait for their answers, in any order.
@@ -393,6 +405,15 @@ class Trees(metaclass=_Type):
         With `endings_first` a batch has VALUE requests alone as long as there are any; what else comes up
         meanwhile is in the batch after them.
         """
+    def select_each(self, plan: NDArray[np.int64], most: int = ...) -> Requests:
+        """As `select`, over the trees of a plan alone and in its order.
+
+        plan [K, 5]: tree; new visits that its search is to have in the end, by which rules with a schedule
+        plan; those after which it pauses; leaves that it may have waiting; bytes that it may take.
+        """
+    def progress(self, plan: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[K, 4] of the trees of a plan: new visits, whether one waits for answers, whether it is done, and
+        bytes."""
     def backup(self, requests: Requests, reply: DenseReply | ProposalReply) -> None:
         """Take the answers to a batch that `select` of these trees gave.
 
@@ -405,12 +426,22 @@ class Trees(metaclass=_Type):
         actions int32 [n], visits int64 [n], prior float32 [n] (with noise and temperature as searched),
         raw_prior float32 [n] (as the evaluator gave it),
         q float32 [n] (for the root's player, NaN where unvisited), proof int8 [n] (1 won, 0 drawn, -1 lost
-        for the root's player, 2 not proven), target float32 [n] (policy target), value float, wdl [3],
-        raw_wdl [3], root_proof int, simulations int (new ones since the root was set), bytes int.
+        for the root's player, 2 not proven), target float32 [n] (policy target), draw float32 [n]
+        (probability) and error float32 [n] (standard error of q), NaN where unvisited, answered int64 [n]
+        (visits without those that wait), plies int32 [n] (of the proof to the end of the game, the move
+        counted; -1 without), rating float32 [n] (the highest is played), value float, wdl [3], raw_wdl [3],
+        root_proof int, simulations int (new ones since the root was set), root_visits int, total_depth int
+        (plies of all those simulations), max_depth int, nodes int, bytes int.
         """
     def best_action(self, tree: int) -> int:
         """Most visits or the rule's own choice, lowest action on ties; never gives a proven result away."""
-    def principal_variation(self, tree: int, max_plies: int = 20) -> list[int]: ...
+    def principal_variation(self, tree: int, max_plies: int = 20, first: int = -1) -> list[int]:
+        """The line expected by the best move, or by the move `first`; where it is proven the proof's."""
+    def most_visited(
+        self, tree: int, most: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+        """offsets [n + 1], actions and visits [n] of the nodes with most visits, the root first: the path to
+        node i is actions[offsets[i] : offsets[i + 1]], and visits are those that went to no other of them."""
     def dump(self, tree: int) -> dict[str, NDArray[Any]]:
         """The whole tree: n nodes, each after its parent, and their E edges.
 
@@ -587,6 +618,15 @@ class Connect4Solver(metaclass=_Type):
     @property
     def nodes(self) -> int: ...
     def clear(self) -> None: ...
+
+def require_position(game: Game, state: State) -> None:
+    """Raise InputError where trees of `game` do not take positions of the game of `state`."""
+
+def playout_owners(
+    state: State, seed: int, games: int
+) -> tuple[NDArray[np.float32], float, tuple[float, float, float]]:
+    """Mean owner of each cell [H, W], mean score and share of wins, draws and losses at the ends of random
+    games, for the player to move at `state`; in Go they fill no eyes. InputError without a score."""
 
 def play_random_games(game: Game, seed: int, games: int) -> int:
     """Play random games to their ends; the plies of all of them. InputError for one beyond max_plies."""

@@ -62,6 +62,9 @@ class State {
   // Writes the legal actions in ascending order to `out`, which has room for Game::num_actions(), and
   // returns their number; 0 once the game is over.
   virtual int legal_actions(Action* out) const = 0;
+  // Of those, in the same way, the ones that a random game should draw from, so that who owns what at its end
+  // tells something: in Go no point that only an eye is lost by. None only where there is no legal action.
+  virtual int playout_actions(Action* out) const { return legal_actions(out); }
   virtual void play(Action action) = 0;
   // The result for the player to move; nothing while the game runs.
   virtual std::optional<float> outcome() const = 0;

@@ -44,18 +44,22 @@ struct Node {
   float visited_prior;  // sum of the priors of edges visited at least once
   float raw_win;        // the evaluation of this position, for its player to move
   float raw_draw;
-  // Proposed trees: what the priors summed to before normalisation. Games: mean of the squared values, where
-  // the settings need it.
+  // Proposed trees: what the priors summed to before normalisation. Games: mean of the squared values, and
+  // where the node is proven how many plies its proof takes to the end.
   union {
     float prior_weight;
     float squared_value;
+    std::uint32_t plies;
   };
   std::uint16_t num_edges;
   std::uint16_t capacity;  // lanes in each edge array
   std::uint8_t player;
   NodeStatus status;
-  bool proven;             // q is the game-theoretic value
-  std::uint8_t fruitless;  // proposals in a row that brought nothing new
+  bool proven;  // q is the game-theoretic value
+  union {
+    std::uint8_t fruitless;  // proposed trees: proposals in a row that brought nothing new
+    bool restricted;         // games: some legal moves are left out
+  };
 };
 static_assert(sizeof(Node) == 48);
 
@@ -81,7 +85,7 @@ struct Edges {
 // Grows by doubling, frees all at once. References survive growth, pointers do not.
 class NodeArena {
  public:
-  explicit NodeArena(bool shares_nodes = false) : edge_bytes_(shares_nodes ? 20 : 16) {}
+  explicit NodeArena(bool shares_nodes = false) : edge_bytes_(bytes_an_edge(shares_nodes)) {}
   NodeArena(const NodeArena&) = delete;
   NodeArena& operator=(const NodeArena&) = delete;
   NodeArena(NodeArena&& other) noexcept { swap(other); }
@@ -96,6 +100,7 @@ class NodeArena {
     std::swap(used_, other.used_);
     std::swap(capacity_, other.capacity_);
     std::swap(edge_bytes_, other.edge_bytes_);
+    std::swap(nodes_, other.nodes_);
   }
 
   Node& node(NodeRef ref) { return *reinterpret_cast<Node*>(units_ + ref); }
@@ -117,6 +122,7 @@ class NodeArena {
   // A zeroed header followed by room for `num_edges` edges; no edges: the header alone.
   NodeRef add_node(int num_edges) {
     const NodeRef ref = allocate(node_bytes(num_edges) / 16);
+    ++nodes_;
     Node& created = node(ref);
     created = Node{};
     if (num_edges > 0) {
@@ -144,8 +150,23 @@ class NodeArena {
     std::memcpy(fresh.link, old.link, bytes);
   }
 
-  void reset() { used_ = 1; }
+  void reset() {
+    used_ = 1;
+    nodes_ = 0;
+  }
+  void reset(bool shares_nodes) {
+    reset();
+    edge_bytes_ = bytes_an_edge(shares_nodes);
+  }
+  // Gives the memory back where it is more than a small tree's.
+  void trim() {
+    if (capacity_ * sizeof(Unit) <= kKeptBytes) return;
+    std::free(std::exchange(units_, nullptr));
+    capacity_ = 0;
+    reset();
+  }
   std::size_t bytes() const { return std::size_t{used_} * 16; }
+  std::size_t nodes() const { return nodes_; }
   void prefetch(NodeRef ref) const {
     const char* address = reinterpret_cast<const char*>(units_ + ref);
     __builtin_prefetch(address);
@@ -157,6 +178,9 @@ class NodeArena {
   struct alignas(16) Unit {
     std::byte bytes[16];
   };
+
+  static constexpr std::size_t kKeptBytes = std::size_t{64} << 20;
+  static std::size_t bytes_an_edge(bool shares_nodes) { return shares_nodes ? 20 : 16; }
 
   void clear_edges(Node& owner, int num_edges) {
     owner.num_edges = static_cast<std::uint16_t>(num_edges);
@@ -188,6 +212,7 @@ class NodeArena {
   std::size_t used_ = 1;
   std::size_t capacity_ = 0;
   std::size_t edge_bytes_;
+  std::size_t nodes_ = 0;
 };
 
 }  // namespace selfplay

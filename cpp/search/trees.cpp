@@ -16,8 +16,32 @@ Trees::Trees(const Game* game, const SearchParams& params, double cache_mb)
   }
 }
 
+std::size_t Trees::add(std::unique_ptr<State> state, NoiseSeed noise_seed,
+                       std::vector<Restriction> restrictions) {
+  Tree tree(context_, std::move(state), noise_seed, std::move(restrictions));
+  const std::size_t index = next_index();
+  if (free_.empty()) {
+    trees_.push_back(std::move(tree));
+  } else {
+    free_.pop_back();
+    trees_[index] = std::move(tree);
+  }
+  return index;
+}
+
+void Trees::remove(std::size_t index) {
+  trees_[index].vacate();
+  free_.insert(std::upper_bound(free_.begin(), free_.end(), index, std::greater<>()), index);
+}
+
+void Trees::abandon() {
+  for (Tree& tree : trees_) tree.abandon();
+  forget_batches();
+}
+
 void Trees::clear() {
   trees_.clear();
+  free_.clear();
   forget_batches();
 }
 

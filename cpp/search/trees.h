@@ -32,21 +32,28 @@ class Trees {
   std::size_t size() const { return trees_.size(); }
   Tree& tree(std::size_t index) { return trees_[index]; }
   const Tree& tree(std::size_t index) const { return trees_[index]; }
-  void add(std::unique_ptr<State> state, NoiseSeed noise_seed) {
-    trees_.emplace_back(context_, std::move(state), noise_seed);
-  }
+  // The index of the tree that is added next: the lowest that is free.
+  std::size_t next_index() const { return free_.empty() ? trees_.size() : free_.back(); }
+  std::size_t add(std::unique_ptr<State> state, NoiseSeed noise_seed,
+                  std::vector<Restriction> restrictions = {});
+  // Takes out a tree that waits for no answer. Its index is free for another.
+  void remove(std::size_t index);
   void add_proposed(int player, TokenBudget tokens) { trees_.emplace_back(context_, player, tokens); }
   void clear();
   // Forgets every node and the evaluations too (the weights have changed), or the nodes alone.
   void drop();
   void drop_nodes();
+  // Takes back all visits that wait for an answer, which will not come; what has been found stays.
+  void abandon();
 
-  // Walks every tree until it waits for an answer or `idle(index)` has nothing more for it to do, or `most`
-  // requests have come up. Each tree is asked for its limit by `limit(index)`; `idle` may change the
-  // tree and return true to go on. Earlier batches may still wait for their replies.
+  // Walks every tree, or those at `order` and in that order, until it waits for an answer or `idle(index)`
+  // has nothing more for it to do, or `most` requests have come up. Each tree is asked for its limit, a
+  // number of simulations or an Effort, by `limit(index)`; `idle` may change the tree and return true to go
+  // on. Earlier batches may still wait for their replies.
   template <typename Limit, typename Idle>
-  Requests& select(Limit limit, Idle idle, std::size_t most = std::numeric_limits<std::size_t>::max()) {
-    return unless_broken([&]() -> Requests& { return walk(limit, idle, most); });
+  Requests& select(Limit limit, Idle idle, std::size_t most = std::numeric_limits<std::size_t>::max(),
+                   const std::vector<std::size_t>* order = nullptr) {
+    return unless_broken([&]() -> Requests& { return walk(limit, idle, most, order); });
   }
 
   // What a long walk calls now and then; it may throw.
@@ -87,16 +94,19 @@ class Trees {
 
  private:
   template <typename Limit, typename Idle>
-  Requests& walk(Limit limit, Idle idle, std::size_t most) {
+  Requests& walk(Limit limit, Idle idle, std::size_t most, const std::vector<std::size_t>* order) {
     Requests& batch = free_batch();
+    const std::size_t count = order ? order->size() : trees_.size();
     constexpr std::size_t kGroup = 16;  // walks under way at once: enough to hide a trip to memory
     std::size_t group[kGroup];
     std::size_t next = 0, active = 0;
-    while (active > 0 || (next < trees_.size() && batch.size() < most)) {
+    while (active > 0 || (next < count && batch.size() < most)) {
       if (poll_ && ++rounds_ % kPollRounds == 0) poll_();
       // Every walk under way may end in a request.
-      while (active < kGroup && next < trees_.size() && batch.size() + active < most)
-        group[active++] = next++;
+      while (active < kGroup && next < count && batch.size() + active < most) {
+        group[active++] = order ? (*order)[next] : next;
+        ++next;
+      }
       for (std::size_t i = 0; i < active;) {
         const std::size_t index = group[i];
         const bool may_start = trees_[index].descending() || batch.size() + active <= most;
@@ -112,15 +122,15 @@ class Trees {
     return batch;
   }
   // One step of one tree; false where it can go no further by itself.
-  bool step(Requests& batch, std::size_t index, std::uint32_t simulations) {
+  bool step(Requests& batch, std::size_t index, const Effort& effort) {
     Tree& tree = trees_[index];
-    switch (tree.step(simulations)) {
+    switch (tree.step(effort)) {
       case Tree::Step::kDown:
       case Tree::Step::kDone:
         return true;
       case Tree::Step::kWaits:
         batch.push_back({static_cast<std::int32_t>(index), tree.last_leaf()});
-        return context_.params.max_in_flight > 1;
+        return (effort.leaves > 0 ? effort.leaves : context_.params.max_in_flight) > 1;
       case Tree::Step::kIdle:
         break;
     }
@@ -140,7 +150,8 @@ class Trees {
   std::function<void()> poll_;
   std::uint64_t rounds_ = 0;
   std::vector<Tree> trees_;
-  std::deque<Requests> batches_;  // as many as have ever waited side by side
+  std::vector<std::size_t> free_;  // indices of those that have been taken out, the lowest last
+  std::deque<Requests> batches_;   // as many as have ever waited side by side
   std::uint64_t batches_begun_ = 0;
   Requests* held_ = nullptr;  // one of those, which has not been given out yet and is not empty
   std::vector<float> unturned_;

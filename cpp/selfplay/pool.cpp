@@ -218,7 +218,7 @@ void Pool::make_move(std::size_t index) {
   if (edges.empty()) {
     Action* legal = trees_.context().scratch.data();
     legal_in_play(tree.root_state(), legal);
-    edges.push_back({legal[0], 0, 1, 1, NAN, kNotProven, 1, 1});
+    edges.push_back({.action = legal[0], .visits = 0, .prior = 1, .raw_prior = 1, .target = 1, .rating = 1});
   }
   PlyRecord ply = ply_record(slot, tree, edges);
   ply.move = pick(slot, edges);

@@ -1,6 +1,7 @@
 #include "bindings/pickling.h"
 #include "bindings/search/requests.h"
 #include "core/random.h"
+#include "core/range.h"
 
 namespace selfplay {
 
@@ -9,6 +10,7 @@ namespace {
 using DenseArray = py::array_t<float, py::array::c_style>;
 
 constexpr int kPollGames = 64;  // random games between two looks at signals
+constexpr int kMostPlayouts = 1'000'000;
 
 // The game whose positions ask; ValueError where moves are proposed.
 const Game& game_of(const PyRequests& requests) {
@@ -36,11 +38,13 @@ DenseReply uniform(const PyRequests& requests) {
   return even_answer(requests);
 }
 
-// Plays at random to the end; how many plies that took. InputError where it does not come.
+// Plays at random to the end, by legal actions or those of play-outs; how many plies that took. InputError
+// where the end does not come.
+template <auto actions = &State::legal_actions>
 std::int64_t play_out(State& state, std::vector<Action>& legal, Random& random) {
   std::int64_t plies = 0;
   const int most = state.game().max_plies();
-  while (const int count = state.legal_actions(legal.data())) {
+  while (const int count = (state.*actions)(legal.data())) {
     if (plies >= most) {
       throw InputError("game '" + state.game().name() + "' goes on after max_plies, which is " +
                        std::to_string(most));
@@ -76,6 +80,39 @@ DenseReply rollout(PyRequests& requests, std::uint64_t seed) {
     wdl[1] = 1 - wdl[0] - wdl[2];
   }
   return reply;
+}
+
+// How `games` random games from a position end, for its player to move: mean owner of each cell [H, W], mean
+// score in points, and the share of wins, draws and losses.
+py::tuple playout_owners(const State& from, std::uint64_t seed, int games) {
+  const Game& game = from.game();
+  if (!game.has_score()) throw InputError("game '" + game.name() + "' has no score; nobody owns its cells");
+  require_range("games", games, 1, kMostPlayouts);
+  const PlanesShape shape = game.planes_shape();
+  DenseArray owners({shape.height, shape.width});
+  std::fill_n(owners.mutable_data(), owners.size(), 0.0f);
+  float* sums = owners.mutable_data();
+  double score = 0, wdl[3] = {0, 0, 0};
+  {
+    const Unlocked unlocked;
+    std::vector<Action> actions(static_cast<std::size_t>(game.num_actions()));
+    std::vector<float> owner(static_cast<std::size_t>(shape.cells()));
+    const std::unique_ptr<State> state = from.clone();
+    Random random(seed);
+    for (int i = 0; i < games; ++i) {
+      if (i % kPollGames == 0) check_signals();
+      state->assign(from);
+      play_out<&State::playout_actions>(*state, actions, random);
+      const float turn = state->player() == from.player() ? 1.0f : -1.0f;
+      score += turn * state->score(owner.data());
+      for (std::size_t cell = 0; cell < owner.size(); ++cell) sums[cell] += turn * owner[cell];
+      const float outcome = turn * state->outcome().value_or(0.0f);
+      ++wdl[outcome > 0 ? 0 : outcome < 0 ? 2 : 1];
+    }
+  }
+  for (py::ssize_t cell = 0; cell < owners.size(); ++cell) sums[cell] /= static_cast<float>(games);
+  return py::make_tuple(owners, score / games,
+                        py::make_tuple(wdl[0] / games, wdl[1] / games, wdl[2] / games));
 }
 
 std::vector<Action> rollout_moves(const Game& game, std::uint64_t seed, int plies) {
@@ -160,6 +197,7 @@ void register_seam(py::module_& module) {
   module.def("rollout", &rollout, py::arg("requests"), py::arg("seed"));
   module.def("play_random_games", &play_random_games, py::arg("game"), py::arg("seed"), py::arg("games"),
              py::call_guard<Unlocked>());
+  module.def("playout_owners", &playout_owners, py::arg("state"), py::arg("seed"), py::arg("games"));
   module.def("rollout_moves", &rollout_moves, py::arg("game"), py::arg("seed"), py::arg("plies"));
 }
 

@@ -64,6 +64,8 @@ class GoState final : public State {
   const Game& game() const override;
   int player() const override { return to_move_; }
   int legal_actions(Action* out) const override;
+  // Points but own eyes; a pass where there is none.
+  int playout_actions(Action* out) const override;
   void play(Action action) override;
   std::optional<float> outcome() const override;
   // Looks at a pass that answers a pass, under area scoring.
@@ -83,6 +85,9 @@ class GoState final : public State {
   const Board& board() const { return board_; }
   bool is_legal(Action action) const;
   bool is_over() const;
+  // Empty points beside none but own stones, whose diagonal points are not the opponent's but for one of
+  // four: so the player to move cannot be made to fill them.
+  Bits own_eyes() const;
   // Empty points that only ko or superko keeps the player to move from.
   Bits forbidden() const;
   // Stones that a color has taken, the opponent's suicides included.

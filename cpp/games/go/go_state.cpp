@@ -67,6 +67,35 @@ int GoState::legal_actions(Action* out) const {
   return count;
 }
 
+int GoState::playout_actions(Action* out) const {
+  if (is_over()) return 0;
+  const Bits legal = board_.legal_points(to_move_, go_->rules().suicide).without(forbidden());
+  int count = 0;
+  legal.without(own_eyes()).for_each([&](int point) { out[count++] = point; });
+  if (count == 0) out[count++] = go_->geometry().points;
+  return count;
+}
+
+Bits GoState::own_eyes() const {
+  const Geometry& geometry = go_->geometry();
+  const Bits& own = board_.stones(to_move_);
+  Bits eyes;
+  board_.empty().without(geometry.adjacent(geometry.all.without(own))).for_each([&](int point) {
+    const int row = point / geometry.columns, column = point % geometry.columns;
+    int opponents = 0, corners = 0;
+    for (const int up : {-1, 1}) {
+      for (const int right : {-1, 1}) {
+        const int y = row + up, x = column + right;
+        if (y < 0 || y >= geometry.rows || x < 0 || x >= geometry.columns) continue;
+        ++corners;
+        opponents += board_.at(y * geometry.columns + x) == opposite(to_move_);
+      }
+    }
+    if (opponents <= (corners == 4 ? 1 : 0)) eyes.set(point);
+  });
+  return eyes;
+}
+
 bool GoState::is_legal(Action action) const {
   const int points = go_->geometry().points;
   if (action < 0 || action > points || is_over()) return false;

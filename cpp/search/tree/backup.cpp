@@ -47,7 +47,7 @@ void Tree::expand(NodeRef ref, int symmetry, const float* wdl, const float* logi
     total += edges.prior[i];
   }
   const Wdl value{wdl[0], wdl[1], wdl[2]};
-  const bool usable = is_usable(value) && std::isfinite(total) && std::isfinite(highest);
+  const bool usable = is_usable(value) && (count == 0 || (std::isfinite(total) && std::isfinite(highest)));
   for (int i = 0; i < count; ++i)
     edges.prior[i] = usable ? edges.prior[i] / total : 1.0f / static_cast<float>(count);
   if (!usable) ++context_->stats.bad_replies;
@@ -64,7 +64,7 @@ void Tree::backup(Leaf& leaf) {
   if (is_graph()) return backup_graph(leaf);
   const SearchParams& params = context_->params;
   const bool proofs = params.proofs;
-  const bool squares = context_->game && (params.c_puct_spread > 0 || params.lcb_deviations > 0);
+  const bool squares = context_->game != nullptr;
   Node* child = &arena_.node(leaf.node);
   float value = child->q;
   float draw = child->draw;
@@ -104,7 +104,7 @@ void Tree::backup(Leaf& leaf) {
 // A proven win proves the node; so do proofs of every move, but only where the moves are all there are.
 void Tree::prove(Node& node, const Edges& edges) {
   float best = kNever;
-  bool all = context_->game != nullptr;
+  bool all = context_->game && !node.restricted;
   for (int i = 0; i < node.num_edges; ++i) {
     if (edges.link[i] & kActionBit) {
       all = false;
@@ -121,6 +121,23 @@ void Tree::prove(Node& node, const Edges& edges) {
   node.proven = true;
   node.q = best;
   node.draw = proven_draw(best);
+  if (context_->game) node.plies = plies_of_proof(node, edges);
+}
+
+// To the end of the game along the proof of a node: by the shortest way to what is won, the longest to all
+// else.
+std::uint32_t Tree::plies_of_proof(const Node& node, const Edges& edges) const {
+  const bool won = node.q > 0;
+  std::uint32_t plies = 0;
+  bool any = false;
+  for (int i = 0; i < node.num_edges; ++i) {
+    if (edges.link[i] & kActionBit) continue;
+    const Node& child = arena_.node(edges.link[i]);
+    if (!child.proven || sign(node, child) * child.q != node.q) continue;
+    plies = !any ? child.plies : won ? std::min(plies, child.plies) : std::max(plies, child.plies);
+    any = true;
+  }
+  return plies + 1;
 }
 
 }  // namespace selfplay

@@ -18,12 +18,9 @@ std::vector<RootEdge> Tree::root_edges() const {
   for (int i = 0; i < node.num_edges; ++i) {
     const std::uint32_t link = edges.link[i];
     const float raw = raw_priors_[static_cast<std::size_t>(i)];
-    RootEdge edge{action_of(edges, i), edges.visits[i], edges.prior[i], raw, NAN, kNotProven, 0, 0};
-    if (!(link & kActionBit)) {
-      const Node& child = arena_.node(link);
-      if (child.visits > 0 && edges.visits[i] > 0) edge.q = sign(node, child) * child.q;
-      if (proofs && child.proven && child.visits > 0) edge.proof = (edge.q > 0) - (edge.q < 0);
-    }
+    RootEdge edge{
+        .action = action_of(edges, i), .visits = edges.visits[i], .prior = edges.prior[i], .raw_prior = raw};
+    if (!(link & kActionBit)) tell_child(edge, arena_.node(link));
     result.push_back(edge);
   }
   const auto is_good = [&](const RootEdge& edge) {
@@ -40,6 +37,22 @@ std::vector<RootEdge> Tree::root_edges() const {
     rate_by_visits(result, allowed);
   }
   return result;
+}
+
+// What the root's edge to a child is worth.
+void Tree::tell_child(RootEdge& edge, const Node& child) const {
+  const bool proven = context_->params.proofs && child.proven;
+  if (child.visits == 0 || edge.visits == 0) return;
+  edge.answered = std::min(edge.visits, child.visits);
+  edge.q = sign(root(), child) * child.q;
+  edge.draw = child.draw;
+  edge.error = 0;
+  if (child.status != NodeStatus::kEnded && !proven && context_->game) {
+    edge.error = value_spread(child) / std::sqrt(static_cast<float>(edge.answered));
+  }
+  if (!proven) return;
+  edge.proof = (edge.q > 0) - (edge.q < 0);
+  if (context_->game) edge.plies = static_cast<int>(child.plies) + 1;
 }
 
 void Tree::rate_by_visits(std::vector<RootEdge>& result, const std::vector<bool>& allowed) const {
@@ -208,42 +221,6 @@ Action Tree::best_action() const {
     best = edge.action;
   }
   return best;
-}
-
-std::vector<Action> Tree::principal_variation(int max_plies) const {
-  std::vector<Action> line;
-  if (!root_ || root_edges().empty()) return line;
-  const Action first = best_action();
-  NodeRef at = 0;
-  const Edges top = arena_.edges(root());
-  for (int i = 0; i < root().num_edges; ++i) {
-    if (!(top.link[i] & kActionBit) && action_of(top, i) == first) at = top.link[i];
-  }
-  if (first >= 0) line.push_back(first);
-  const std::unique_ptr<State> state = is_graph() ? root_state_->clone() : nullptr;
-  while (at && static_cast<int>(line.size()) < max_plies) {
-    if (state) {  // links follow the last history that passed them, which need not be this line's
-      state->play(line.back());
-      if (positions_.find(state->key()) != at) break;
-    }
-    const Node& node = arena_.node(at);
-    if (node.num_edges == 0 || node.status != NodeStatus::kExpanded) break;
-    const Edges edges = arena_.edges(node);
-    NodeRef next = 0;
-    Action action = -1;
-    std::uint32_t most = 0;
-    for (int i = 0; i < node.num_edges; ++i) {
-      if (edges.visits[i] <= most || (edges.link[i] & kActionBit)) continue;
-      if (node.proven && sign(node, arena_.node(edges.link[i])) * arena_.node(edges.link[i]).q != node.q)
-        continue;
-      most = edges.visits[i];
-      next = edges.link[i];
-      action = action_of(edges, i);
-    }
-    if (next) line.push_back(action);
-    at = next;
-  }
-  return line;
 }
 
 }  // namespace selfplay

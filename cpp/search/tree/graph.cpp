@@ -37,7 +37,7 @@ Tree::Step Tree::visit_position(Leaf& leaf, NodeRef parent, int edge) {
     complete(leaf);
     return Step::kDone;
   }
-  const NodeRef child = add_game_node(*leaf.state, action);
+  const NodeRef child = add_game_node(*leaf.state, action, leaf.path.size());
   if (child) positions_.insert(key, child);
   return visit_new(leaf, parent, edge, child);
 }

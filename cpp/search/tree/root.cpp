@@ -199,35 +199,15 @@ void Tree::advance(Action action, NoiseSeed noise_seed) {
     return;
   }
   NodeArena& spare = context_->spare;
-  spare.reset();
+  spare.reset(is_graph());
   root_ = copy_subtree(child, spare);
   arena_.swap(spare);
+  spare.trim();
   tally_.reused_visits = root().visits;
   const Edges edges = arena_.edges(root());
   reused_visits_.assign(edges.visits, edges.visits + root().num_edges);
   first_edges_ = root().num_edges;
   shape_root();
-}
-
-void Tree::reset(const State& state, NoiseSeed noise_seed) {
-  assert(waiting_ == 0);
-  root_state_->assign(state);
-  noise_seed_ = noise_seed;
-  drop();
-}
-
-void Tree::drop() {
-  for (std::size_t i = 0; i < busy_.size(); ++i) busy_[i] = false;
-  waiting_ = 0;
-  tokens_.reserved = 0;
-  new_visits_ = 0;
-  tally_ = {};
-  capped_ = false;
-  out_of_tokens_ = false;
-  at_ = 0;
-  root_ = 0;
-  arena_.reset();
-  positions_.clear();
 }
 
 }  // namespace selfplay

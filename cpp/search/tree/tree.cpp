@@ -8,9 +8,11 @@
 
 namespace selfplay {
 
-Tree::Tree(SearchContext& context, std::unique_ptr<State> state, NoiseSeed noise_seed)
+Tree::Tree(SearchContext& context, std::unique_ptr<State> state, NoiseSeed noise_seed,
+           std::vector<Restriction> restrictions)
     : context_(&context),
-      arena_(context.params.transpositions),
+      restrictions_(std::move(restrictions)),
+      arena_(is_graph()),
       noise_seed_(noise_seed),
       root_state_(std::move(state)) {
   leaves_.resize(static_cast<std::size_t>(context.params.max_in_flight));
@@ -19,19 +21,32 @@ Tree::Tree(SearchContext& context, std::unique_ptr<State> state, NoiseSeed noise
 }
 
 bool Tree::finished(std::uint32_t simulations) const {
-  if (new_visits_ >= simulations || capped_ || out_of_tokens_) return true;
+  if (new_visits_ >= simulations || capped_ || out_of_tokens_ || is_vacant_) return true;
   if (!root_) return root_state_ && root_state_->outcome().has_value();
   if (!context_->game && is_barren()) return true;
   if (root().status == NodeStatus::kEnded || (root().proven && context_->params.proofs)) return true;
+  if (root().restricted && context_->game && context_->params.proofs && is_exhausted()) return true;
   return context_->params.early_stop && !noise_seed_ && is_choice_certain(simulations);
 }
 
-Tree::Step Tree::step(std::uint32_t simulations) {
+// Whether every move that the root considers is proven, though that proves nothing of the root.
+bool Tree::is_exhausted() const {
+  const Edges edges = arena_.edges(root());
+  for (int i = 0; i < root().num_edges; ++i) {
+    if ((edges.link[i] & kActionBit) || !arena_.node(edges.link[i]).proven) return false;
+  }
+  return true;
+}
+
+Tree::Step Tree::step(const Effort& effort) {
+  const std::uint32_t simulations = effort.simulations;
   if (!at_) {
-    if (new_visits_ + static_cast<std::uint32_t>(waiting_) >= simulations || finished(simulations)) {
+    if (new_visits_ + static_cast<std::uint32_t>(waiting_) >= std::min(effort.until, simulations) ||
+        finished(simulations)) {
       return Step::kIdle;
     }
-    return begin();
+    most_bytes_ = effort.bytes;
+    return begin(effort.leaves > 0 ? effort.leaves : context_->params.max_in_flight);
   }
   Leaf& leaf = leaves_[static_cast<std::size_t>(current_)];
   const NodeRef ref = at_;
@@ -48,6 +63,12 @@ Tree::Step Tree::step(std::uint32_t simulations) {
   if (!context_->game) {
     const Step asked = visit_proposed(leaf, ref);
     if (asked != Step::kDown) return asked;
+  } else if (node.status == NodeStatus::kUnvisited) {  // the answer has been given up for lost
+    return open_leaf(leaf, ref);
+  } else if (node.num_edges == 0) {  // no move is permitted here: its own value stands
+    leaf.node = ref;
+    complete(leaf);
+    return Step::kDone;
   }
   const Edges edges = arena_.edges(node);
   const bool is_special = ref == root_ || context_->params.rule == Rule::kGumbelFull;
@@ -77,11 +98,16 @@ int Tree::choose_edge(NodeRef ref, const Node& node, const Edges& edges, std::ui
   return best_edge(node, edges, params);
 }
 
-Tree::Step Tree::begin() {
-  const int leaves = std::min(static_cast<int>(leaves_.size()), context_->params.max_in_flight);
+Tree::Step Tree::begin(int leaves) {
+  if (waiting_ >= leaves) return Step::kIdle;
   current_ = 0;
-  while (current_ < leaves && busy_[static_cast<std::size_t>(current_)]) ++current_;
-  if (current_ == leaves) return Step::kIdle;
+  while (static_cast<std::size_t>(current_) < leaves_.size() && busy_[static_cast<std::size_t>(current_)]) {
+    ++current_;
+  }
+  if (static_cast<std::size_t>(current_) == leaves_.size()) {
+    leaves_.emplace_back().state = root_state_ ? root_state_->clone() : nullptr;
+    busy_.push_back(false);
+  }
   Leaf& leaf = leaves_[static_cast<std::size_t>(current_)];
   leaf.path.clear();
   leaf.turned = false;
@@ -103,7 +129,7 @@ void Tree::start_root() {
   reused_visits_.clear();
   root_evaluations_ = 1;
   if (context_->game) {
-    root_ = add_game_node(*root_state_, -1);
+    root_ = add_game_node(*root_state_, -1, 0);
     if (is_graph()) positions_.insert(root_state_->key(), root_);
   } else {
     root_ = arena_.add_node(0);
@@ -113,10 +139,16 @@ void Tree::start_root() {
 }
 
 // A node for `state`: ended, or unvisited with an edge for every legal action. 0 where memory is full.
-NodeRef Tree::add_game_node(const State& state, Action action) {
-  if (root_ && context_->params.proofs && state.winning_action() >= 0) return add_won_node(state, action);
+NodeRef Tree::add_game_node(const State& state, Action action, std::size_t depth) {
   Action* legal = context_->scratch.data();
-  const int count = state.legal_actions(legal);
+  if (root_ && context_->params.proofs) {
+    Action winning = state.winning_action();
+    if (winning >= 0 && permitted(state, static_cast<int>(depth), &winning, 1) == 1) {
+      return add_won_node(state, action);
+    }
+  }
+  const int every = state.legal_actions(legal);
+  const int count = permitted(state, static_cast<int>(depth), legal, every);
   if (count > kMostEdges) {
     throw InputError("game '" + context_->game->name() + "' has a position of " + std::to_string(count) +
                      " legal actions; a search takes " + std::to_string(kMostEdges));
@@ -126,9 +158,11 @@ NodeRef Tree::add_game_node(const State& state, Action action) {
   Node& node = arena_.node(ref);
   node.action = action;
   node.player = static_cast<std::uint8_t>(state.player());
-  if (count == 0) {
+  node.restricted = count < every;
+  if (every == 0) {
     node.status = NodeStatus::kEnded;
     node.proven = true;
+    node.plies = 0;
     node.q = outcome_at_end(state);
     node.draw = proven_draw(node.q);
     node.raw_draw = node.draw;
@@ -142,6 +176,17 @@ NodeRef Tree::add_game_node(const State& state, Action action) {
   return ref;
 }
 
+// Keeps those of `count` actions that may be considered at a depth, in their order; how many these are.
+int Tree::permitted(const State& state, int depth, Action* actions, int count) const {
+  for (const Restriction& each : restrictions_) {
+    if (!each.applies(state.player(), depth)) continue;
+    count = static_cast<int>(
+        std::remove_if(actions, actions + count, [&](Action action) { return !each.permits(action); }) -
+        actions);
+  }
+  return count;
+}
+
 // A node for a position that its player to move wins at once: proven without an evaluation.
 NodeRef Tree::add_won_node(const State& state, Action action) {
   if (!fits(arena_.node_bytes(0))) return 0;
@@ -153,12 +198,13 @@ NodeRef Tree::add_won_node(const State& state, Action action) {
   node.proven = true;
   node.q = 1;
   node.raw_win = 1;
+  node.plies = 1;
   return ref;
 }
 
 bool Tree::fits(std::size_t bytes) {
   const std::size_t grown = is_graph() ? positions_.growth() : 0;
-  const double most = std::min(context_->params.max_tree_mb * 1048576.0, kMostArenaBytes);
+  const double most = std::min({context_->params.max_tree_mb * 1048576.0, kMostArenaBytes, most_bytes_});
   if (static_cast<double>(this->bytes() + grown + bytes) <= most) return true;
   if (!root_) return true;  // a root always fits: there must be a move to choose from
   return false;
@@ -175,7 +221,7 @@ Tree::Step Tree::visit_child(Leaf& leaf, NodeRef parent, int edge) {
   }
   const Action action = static_cast<Action>(link & ~kActionBit);
   leaf.state->play(action);
-  return visit_new(leaf, parent, edge, add_game_node(*leaf.state, action));
+  return visit_new(leaf, parent, edge, add_game_node(*leaf.state, action, leaf.path.size()));
 }
 
 // Goes on at a node made just now; 0 where there was no memory for it.

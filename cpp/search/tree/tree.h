@@ -1,6 +1,7 @@
 // One search tree: descends to leaves, takes their evaluations, and knows what the root has learnt.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "search/params.h"
 #include "search/phases.h"
 #include "search/request.h"
+#include "search/restriction.h"
 #include "search/tree/dump.h"
 #include "search/tree/positions.h"
 
@@ -69,23 +71,37 @@ struct TokenAccount {
   std::int64_t reserved = 0;  // by requests in flight
 };
 
+inline constexpr int kNotProven = 2;
+
 // One root edge, for the root's player.
 struct RootEdge {
   Action action;
   std::uint32_t visits;
   float prior;
-  float raw_prior;  // without noise and temperature
-  float q;          // NaN where unvisited
-  int proof;        // sign of the proven value, or kNotProven
-  float target;     // policy target
-  float rating;     // the highest is the move to play
+  float raw_prior;             // without noise and temperature
+  float q = NAN;               // NaN where unvisited
+  float draw = NAN;            // probability, likewise
+  float error = NAN;           // standard error of q, likewise
+  std::uint32_t answered = 0;  // visits without those in flight
+  int plies = -1;              // of the proof, to the end of the game, this move counted; -1 without
+  int proof = kNotProven;      // sign of the proven value
+  float target = 0;            // policy target
+  float rating = 0;            // the highest is the move to play
 };
-inline constexpr int kNotProven = 2;
+
+// Nodes that have had most visits, by their paths from the root, and the share of its visits that is each
+// one's own rather than that of others among them.
+struct VisitedNodes {
+  std::vector<std::int64_t> offsets{0};
+  std::vector<Action> actions;
+  std::vector<double> visits;
+};
 
 class Tree {
  public:
   // A tree of a game, rooted at `state`.
-  Tree(SearchContext& context, std::unique_ptr<State> state, NoiseSeed noise_seed);
+  Tree(SearchContext& context, std::unique_ptr<State> state, NoiseSeed noise_seed,
+       std::vector<Restriction> restrictions = {});
   // A proposed tree. Its root never has noise.
   Tree(SearchContext& context, int player, TokenBudget tokens);
 
@@ -93,7 +109,7 @@ class Tree {
   // Takes the descent under way one level further, or starts the next: kDown there is more to walk,
   // kDone a simulation was completed on the spot, kWaits `leaf()` asks for an answer, kIdle there is
   // nothing to do before an answer comes, or at all.
-  Step step(std::uint32_t simulations);
+  Step step(const Effort& effort);
   // Whether a descent is under way.
   bool descending() const { return at_ != 0; }
   // The leaf that the last kWaits was about.
@@ -115,7 +131,9 @@ class Tree {
   const Node& root() const { return arena_.node(root_); }
   const State& root_state() const { return *root_state_; }
   std::vector<RootEdge> root_edges() const;
-  std::vector<Action> principal_variation(int max_plies) const;
+  // From the root by its best move, or by `first`; the moves that prove what is proven.
+  std::vector<Action> principal_variation(int max_plies, Action first = -1) const;
+  VisitedNodes most_visited(std::size_t most) const;
   TreeDump dump() const;
   // By the rule: most visits (most prior before any) or the best lower confidence bound, or what sequential
   // halving leaves over; the lowest action on ties. Keeps a proven result.
@@ -125,8 +143,17 @@ class Tree {
   void advance(Action action, NoiseSeed noise_seed);
   // Starts over at another position.
   void reset(const State& state, NoiseSeed noise_seed);
+  // Begins another search of the same root, from what there is.
+  void renew();
   // Forgets every node; the root position stays.
   void drop();
+  // Takes back the visits that wait for an answer, which will not come.
+  void abandon();
+  // Gives all its memory back. It is no tree any more.
+  void vacate();
+  bool vacant() const { return is_vacant_; }
+  bool has_restrictions() const { return !restrictions_.empty(); }
+  std::size_t num_nodes() const { return arena_.nodes(); }
   std::size_t bytes() const { return arena_.bytes() + positions_.bytes(); }
   std::vector<Action> path_actions(const Leaf& leaf) const;
   const Node& node(NodeRef ref) const { return arena_.node(ref); }
@@ -137,7 +164,7 @@ class Tree {
 
  private:
   void start_root();
-  Step begin();
+  Step begin(int leaves);
   Step visit_child(Leaf& leaf, NodeRef parent, int edge);
   Step visit_position(Leaf& leaf, NodeRef parent, int edge);
   Step visit_new(Leaf& leaf, NodeRef parent, int edge, NodeRef child);
@@ -150,7 +177,8 @@ class Tree {
   void settle(const Leaf& leaf, std::int64_t spent);
   bool can_widen(const Node& node) const;
   bool is_barren() const;
-  NodeRef add_game_node(const State& state, Action action);
+  NodeRef add_game_node(const State& state, Action action, std::size_t depth);
+  int permitted(const State& state, int depth, Action* actions, int count) const;
   NodeRef add_won_node(const State& state, Action action);
   bool fits(std::size_t bytes);
   Step give_up(Leaf& leaf);
@@ -164,6 +192,9 @@ class Tree {
   void backup_graph(Leaf& leaf);
   void refresh(Node& node);
   void prove(Node& node, const Edges& edges);
+  std::uint32_t plies_of_proof(const Node& node, const Edges& edges) const;
+  bool is_exhausted() const;
+  NodeRef next_in_line(const Node& node, Action& action) const;
   bool is_gumbel() const { return context_->params.rule >= Rule::kGumbel; }
   bool is_choice_certain(std::uint32_t simulations) const;
   int choose_edge(NodeRef ref, const Node& node, const Edges& edges, std::uint32_t simulations);
@@ -173,6 +204,7 @@ class Tree {
   std::uint32_t fresh_visits(const Edges& edges, int edge) const;
   float forced_visits(float prior) const;
   std::vector<float> pruned_visits(const std::vector<RootEdge>& edges) const;
+  void tell_child(RootEdge& edge, const Node& child) const;
   void rate_by_visits(std::vector<RootEdge>& result, const std::vector<bool>& allowed) const;
   void rate_by_bound(std::vector<RootEdge>& result, const std::vector<bool>& allowed) const;
   void rate_by_gumbel(std::vector<RootEdge>& result, const std::vector<bool>& allowed) const;
@@ -184,7 +216,8 @@ class Tree {
   NodeRef copy_node(const Node& source, NodeArena& to) const;
   void keep_positions(const std::unordered_map<NodeRef, NodeRef>& copies);
   NodeRef child_of_root(Action action) const;
-  bool is_graph() const { return context_->params.transpositions; }
+  // Nodes are shared where what they are does not depend on the path to them.
+  bool is_graph() const { return context_->params.transpositions && restrictions_.empty(); }
   Action action_of(const Edges& edges, int edge) const {
     if (is_graph()) return edges.action[edge];
     const std::uint32_t link = edges.link[edge];
@@ -193,6 +226,7 @@ class Tree {
   void release(Leaf& leaf);
 
   SearchContext* context_;
+  std::vector<Restriction> restrictions_;
   NodeArena arena_;
   PositionTable positions_;  // of shared nodes
   NodeRef root_ = 0;
@@ -202,6 +236,8 @@ class Tree {
   std::uint32_t new_visits_ = 0;
   SearchTally tally_;
   bool capped_ = false;
+  bool is_vacant_ = false;
+  double most_bytes_ = std::numeric_limits<double>::infinity();  // by the step under way
   int proposed_player_ = 0;  // of a proposed tree's root, and whether the path ends there
   bool proposed_ends_ = false;
   TokenAccount tokens_;
