@@ -5,7 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,6 +25,11 @@ from engine.registry import position_text
 
 MAX_WAITERS = 1024
 """Threads that wait for outside engines."""
+
+WAKE_S = 0.2
+"""Between two looks for a signal, while threads are waited for."""
+
+Result = TypeVar("Result")
 
 _RESULTS = {1: "win", 0: "draw", -1: "loss"}
 
@@ -99,7 +105,7 @@ class Roster:
             if isinstance(one, EnginePlayer) and index not in self._pools
         ]
         found = [self._waiters.submit(self._check, self._pool(index)) for index in new]
-        return [complaint for future in found if (complaint := future.result())]
+        return [complaint for complaint in results(found) if complaint]
 
     def disclaimed(self, table: Table) -> list[str]:
         """Results that players were certain of when they last moved, and that were not so."""
@@ -141,6 +147,17 @@ class Roster:
             engine.check(state)
         pool.give_back(engine)
         return ""
+
+
+def results(futures: Sequence[Future[Result]]) -> list[Result]:
+    """What threads give; an error of one is raised at once, and Ctrl-C heard meanwhile."""
+    left: set[Future[Result]] = set(futures)
+    while left:
+        # Without a timeout a signal that comes just before the wait would be heard after it.
+        done, left = wait(left, timeout=WAKE_S, return_when=FIRST_EXCEPTION)
+        for future in done:
+            future.result()
+    return [future.result() for future in futures]
 
 
 def derive(*path: int) -> int:

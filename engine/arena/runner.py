@@ -13,7 +13,7 @@ from engine.arena.caller import Caller
 from engine.arena.conduct import Conduct
 from engine.arena.game import ArenaGame, GameOrder
 from engine.arena.order_queue import OrderQueue
-from engine.arena.roster import Roster
+from engine.arena.roster import Roster, results
 from engine.errors import UserError
 from engine.player import Player
 
@@ -65,8 +65,7 @@ class Runner:
         threads = ThreadPoolExecutor(self.callers, thread_name_prefix="arena")
         try:
             callers = [Caller(self._roster, index, queue, ended) for index in range(self.callers)]
-            for future in [threads.submit(self._run, caller) for caller in callers]:
-                future.result()
+            results([threads.submit(self._run, caller) for caller in callers])
         except BaseException:
             self._roster.stop()
             raise

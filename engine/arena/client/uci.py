@@ -112,8 +112,7 @@ class UciEngine(Engine):
 
     def choose(self, turn: Turn) -> Answer:
         """Its best move."""
-        self._await_ready()
-        self.send(self._position(turn.state))
+        self.process.send(self._position(turn.state), turn.deadline)
         self.process.send(self._go(turn), turn.deadline)
         nodes, score = 0, ""
         while True:
@@ -125,9 +124,9 @@ class UciEngine(Engine):
                 raise self.overdue(_is_move, "stop") from None
             words = line.split()
             if words[:1] == ["info"]:
-                nodes, score = _read_info(words, nodes, score)
+                nodes, score = read_info(words, nodes, score)
             elif _is_move(line):
-                return _answer(turn.state, words, nodes, score)
+                return read_answer(turn.state, words, nodes, score)
 
     def _position(self, state: State) -> str:
         start, actions = state.position()
@@ -198,7 +197,7 @@ def _number(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else None
 
 
-def _read_info(words: list[str], nodes: int, score: str) -> tuple[int, str]:
+def read_info(words: list[str], nodes: int, score: str) -> tuple[int, str]:
     """Nodes and score of the best line, `cp 35` or `mate -3`, after a line `info`."""
     ends = [words.index(end) for end in ("string", "pv") if end in words]
     words = words[: min(ends, default=len(words))]
@@ -213,7 +212,8 @@ def _read_info(words: list[str], nodes: int, score: str) -> tuple[int, str]:
     return nodes, score
 
 
-def _answer(state: State, words: list[str], nodes: int, score: str) -> Answer:
+def read_answer(state: State, words: list[str], nodes: int, score: str) -> Answer:
+    """What a line `bestmove …` says, after these nodes and with this score; raise EngineError."""
     move = words[1] if len(words) > 1 else ""
     if move in NO_MOVES:
         said = f", score {score}" if score else ""
