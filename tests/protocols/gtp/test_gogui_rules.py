@@ -335,6 +335,21 @@ def test_a_board_without_points_says_so() -> None:
         Points(PlainGame(None, (2, 26)))
 
 
+def test_such_a_game_is_played_and_analyzed_without_points(tmp_path: Path) -> None:
+    wide = MINE.replace("planes_shape=(1, 1, 15)", "planes_shape=(1, 1, 26)").replace(
+        "(1, 1, 15)", "(1, 1, 26)"
+    )
+    (tmp_path / "wide.py").write_text(wide, encoding="utf-8")
+    client = Client(f"{tmp_path}/wide.py:Take", "mcts:5")
+    assert client.refused("gogui-rules_board") == (
+        "game 'take': its board is 26x1, which has no points; they are for 25x25 at most"
+    )
+    assert client.refused("play b A1") == "illegal move"
+    assert client.refused("kata-analyze avoid b A1 1") == "avoid: 'A1' is no move"
+    client.ok("play b 2")
+    assert client.ok("genmove w") in ("0", "1", "2")
+
+
 def test_a_game_may_say_where_its_moves_lie() -> None:
     class Told(PlainGame):
         def board_marks(self, state: Any) -> list[str]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 
 from engine._core import Game, State
 from engine.player.thinking import Restriction
-from engine.protocols.gtp.gogui.clicks import normal_point
 from engine.protocols.gtp.request import GtpError
 from engine.protocols.gtp.session import Session
 
@@ -138,8 +137,7 @@ def named_actions(session: Session, player: int, name: str, what: str) -> frozen
         action for action in _all_actions(game, seen) if seen.action_text(action).lower() == name.lower()
     )
     if not found and state.player() == player:
-        paths = session.clicks.points(game).paths(state)
-        found = frozenset(action for action, path in paths.items() if path[0] == normal_point(name))
+        found = frozenset(session.clicks.starting(game, state, name))
     if not found:
         raise GtpError(f"{what}: '{name[:40]}' is no move")
     return found

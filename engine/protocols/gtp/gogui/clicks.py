@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine._core import Game, State
+from engine.errors import UserError
 from engine.protocols.gtp.gogui.points import Path, Points
 from engine.protocols.gtp.position import History
 from engine.protocols.gtp.request import GtpError
@@ -54,16 +55,23 @@ class Clicks:
 
     def click(self, game: Game, history: History, point: str) -> bool:
         """Take a text for a click, if it is one; the move is made with its last. False: it is none here."""
-        state = history.state
-        moves = {
-            action: path for action, path in self.left(game, state).items() if path[0] == normal_point(point)
-        }
+        moves = self.starting(game, history.state, point)
         if not moves:
             return False
         if not self.are_on and (len(moves) > 1 or len(next(iter(moves.values()))) > 1):
             return False  # half a move is none to a client that knows nothing of clicks
         self._go_on(history, moves)
         return True
+
+    def starting(self, game: Game, state: State, point: str) -> dict[int, Path]:
+        """The moves whose next click this is; none where it is no click, and for a game without points."""
+        try:
+            left = self.left(game, state)
+        except UserError:
+            if self.are_on:
+                raise
+            return {}
+        return {action: path for action, path in left.items() if path[0] == normal_point(point)}
 
     def answer(self, game: Game, history: History, action: int) -> str:
         """Make the next click of a move of the player's own, and say it."""
