@@ -31,7 +31,8 @@ POSITIONS = (
 GOES = (
     "go nodes 3", "go nodes 20", "go movetime 1", "go movetime 0", "go wtime 20 btime 20", "go depth 1",
     "go mate 1", "go infinite", "go ponder wtime 50 btime 50", "go", "go searchmoves e2e4 nodes 4",
-    "go wtime -5", "go btime 9", "go movestogo 1 wtime 15 btime 15 winc 1", "go nodes", "go depth x", "go infinite ponder",
+    "go wtime -5",
+    "go btime 9", "go movestogo 1 wtime 15 btime 15 winc 1", "go nodes", "go depth x", "go infinite ponder",
 )  # fmt: skip
 OTHER = (
     "stop", "stop", "stop", "ponderhit", "isready", "ucinewgame", "uci", "setoption name Hash value 17",
