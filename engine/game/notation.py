@@ -6,7 +6,7 @@ import re
 
 from engine._core import Game, InputError, State
 
-_BLANK = "\ufeff \t\r\n\f\v\x1a"
+BLANK = "\ufeff \t\r\n\f\v\x1a"
 """What may stand around a position; a byte order mark, and what ends text files of DOS, among it."""
 
 _SEMICOLON = re.compile(r"\s+;")
@@ -20,15 +20,15 @@ def without_comment(line: str) -> str:
 
     A comment begins with # at the start or behind a blank, outside of quotes, or with ; at the start.
     """
-    text = line.strip(_BLANK)
+    text = line.strip(BLANK)
     if text.startswith((";", "#")):
         return ""
     quoted = False
     for place, letter in enumerate(text):
         if letter == '"' and not text[:place].endswith("\\"):
             quoted = not quoted
-        elif letter == "#" and not quoted and text[place - 1] in _BLANK:
-            return text[:place].rstrip(_BLANK)
+        elif letter == "#" and not quoted and text[place - 1] in BLANK:
+            return text[:place].rstrip(BLANK)
     return text
 
 
@@ -48,6 +48,17 @@ def parse_line(game: Game, line: str) -> State | None:
             if (state := _parse(game, shorter)) is not None:
                 return state
         raise InputError(str(error)) from error
+
+
+def read_position(game: Game, text: str) -> State:
+    """The position that somebody gives, read like a line; the first one where nothing is given.
+
+    Raise InputError where there is none, as in a comment alone.
+    """
+    state = parse_line(game, text)
+    if state is None and (given := text.strip(BLANK)):
+        raise InputError(f"position '{given[:60]}' is a comment alone; leave it out, or give a position")
+    return game.initial() if state is None else state
 
 
 def _parse(game: Game, text: str) -> State | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import queue
 import threading
@@ -25,12 +26,13 @@ class Line(str):
 
 
 class LineReader:
-    """Reads a file descriptor in a thread of its own until its end."""
+    """Reads a file descriptor in a thread of its own until its end, without a byte order mark before it."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._lines: queue.Queue[Line | None] = queue.Queue(MAX_WAITING)
         self._ended = False
+        self._is_first = True
         self._at_end = threading.Event()
         threading.Thread(target=self._read, name="line reader", daemon=True).start()
 
@@ -76,6 +78,8 @@ class LineReader:
             return b""
 
     def _put(self, line: bytes, is_cut: bool) -> None:
+        if self._is_first:
+            line, self._is_first = line.removeprefix(codecs.BOM_UTF8), False
         line, is_cut = line[:MAX_LINE], is_cut or len(line) > MAX_LINE
         try:
             text, bad_byte = Line(line.decode().rstrip("\r")), None

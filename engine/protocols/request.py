@@ -8,6 +8,7 @@ from typing import Any
 
 from engine._core import Game, State
 from engine.errors import UserError
+from engine.game.notation import BLANK, read_position
 from engine.json_object import parse_object
 from engine.protocols.line_reader import MAX_LINE
 
@@ -74,12 +75,13 @@ def read_flag(request: Request, name: str) -> bool:
 
 def read_state(game: Game, request: Request) -> State:
     """The position of a request: its `position`, then its `moves` in the game's notation."""
-    position = _ascii("position", "" if request.get("position") is None else request["position"])
+    given = "" if request.get("position") is None else request["position"]
+    position = _ascii("position", given.strip(BLANK) if isinstance(given, str) else given)
     moves = [] if request.get("moves") is None else request["moves"]
     moves = moves.split() if isinstance(moves, str) else moves
     if not isinstance(moves, list):
         raise UserError("moves must be a list of strings in the game's notation")
-    state = game.parse(position)
+    state = read_position(game, position)
     for move in moves:
         state.play(state.parse_action(_ascii("move", move)))
     return state

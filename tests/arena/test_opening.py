@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from engine._core import Game, InputError
 from engine.arena.opening import SUITE, Openings, load_openings
 from engine.cli.game.arena import choose_openings
 from engine.errors import UserError
-from engine.game.notation import parse_line, without_comment
+from engine.game.notation import parse_line, read_position, without_comment
+from engine.protocols.request import read_state
 from engine.registry import load_game, position_text
 
 CHESS = load_game("chess")
@@ -232,3 +234,41 @@ def test_a_match_takes_the_suite_in_the_order_asked_for(capsys: pytest.CaptureFi
     with pytest.raises(UserError, match="openings 'suite' are enough for 110 games"):
         choose_openings(CHESS, SUITE, 500, (0, 4), 1)
     assert capsys.readouterr().err == ""
+
+
+GIVEN = {
+    "\ufeff44\r": "44",
+    "44 # in the middle": "44",
+    "1. 4 4": "44",
+    " 44 ": "44",
+    "": "",
+    "\ufeff": "",
+}
+
+
+@pytest.mark.parametrize("text", GIVEN)
+def test_a_position_that_is_given_is_read_like_a_line(text: str) -> None:
+    assert position_text(CONNECT4, read_position(CONNECT4, text)) == GIVEN[text]
+    assert position_text(CONNECT4, read_state(CONNECT4, {"position": text})) == GIVEN[text]
+
+
+@pytest.mark.parametrize("text", ["# 44", ";44", "\ufeff# 44"])
+def test_a_comment_alone_is_no_position(text: str) -> None:
+    with pytest.raises(InputError, match="44' is a comment alone"):
+        read_position(CONNECT4, text)
+    with pytest.raises(InputError, match="a comment alone"):
+        read_state(CONNECT4, {"position": text})
+
+
+def test_commands_take_positions_as_they_stand_in_files(
+    selfplay: Callable[..., Any], ask: Callable[..., Any]
+) -> None:
+    line = f"\ufeff{KINGS} 3 9 # a comment\r"
+    done = selfplay("perft", "chess", "1", "--position", line)
+    assert done.stdout.splitlines()[-1].startswith("nodes: 7 ")
+    (answer,) = ask("rules", "chess", requests=[{"id": 1, "position": line}])
+    assert answer["position"] == f"{KINGS} 3 9"
+    done = selfplay("play", "random", "--game", "chess", "--position", line, stdin="quit\n")
+    assert done.returncode == 0, done.stderr
+    done = selfplay("analyze", "random", stdin='\ufeff{"id": 1, "position": "44 # x"}\r\n')
+    assert "error" not in done.stdout

@@ -45,3 +45,8 @@ def test_nothing_there_yet() -> None:
     assert not lines.is_waiting
     os.close(sink)
     assert lines.get(20) is None
+
+
+def test_a_byte_order_mark_is_none_of_the_first_line() -> None:
+    lines = reader(b"\xef\xbb\xbfone\n\xef\xbb\xbftwo\n")
+    assert [lines.get(20) for _ in range(3)] == ["one", "\ufefftwo", None]

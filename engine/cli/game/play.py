@@ -33,11 +33,12 @@ def play(
     threads: ThreadsOption = 1,
 ) -> None:
     """Play against a player."""
+    from engine.game.notation import read_position
     from engine.player import load_player
     from engine.registry import load_game
 
     other = load_player(player, load_game(game) if game else None, sims, threads=threads)
-    start = other.game.parse(position)
+    start = read_position(other.game, position)
     if start.outcome() is not None:
         raise UserError(f"--position '{position}': the game is over there; give one that runs")
     Table(other, start, 0 if first else 1, show).play()
