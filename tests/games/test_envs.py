@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 import warnings
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -250,6 +253,72 @@ def test_a_copied_environment_of_two_agents_goes_on_alone(copied: Any) -> None:
     assert (env.unwrapped.state_.ply(), twin.unwrapped.state_.ply()) == (1, 2)
     assert (env.agent_selection, twin.agent_selection) == ("player_1", "player_0")
     assert twin.render() != env.render()
+
+
+ELSEWHERE = """
+import pickle, sys
+import numpy as np
+
+env = pickle.load(open(sys.argv[1], "rb"))
+random, over, rewards = np.random.default_rng(1), False, []
+while not over:
+    legal = np.flatnonzero(env.unwrapped._info()["action_mask"])
+    _, reward, terminated, truncated, _ = env.step(random.choice(legal))
+    rewards.append(reward)
+    over = terminated or truncated
+print(env.unwrapped.state.position()[1], rewards, env.action_space.sample())
+"""
+
+FILED = """
+from games.tictactoe import TicTacToe
+
+class Filed(TicTacToe):
+    pass
+"""
+
+
+@pytest.mark.parametrize("kind", ["registered", "wrapped", "file"])
+def test_an_environment_goes_on_in_another_process(kind: str, tmp_path: Path) -> None:
+    """With its opponent's lots, its spaces' lots and a game of whoever wrote it."""
+    (tmp_path / "filed.py").write_text(FILED)
+    made: Any = {
+        "registered": lambda: GameEnv("connect4"),
+        "wrapped": lambda: gymnasium.make("selfplay/Othello-v0"),
+        "file": lambda: GameEnv(f"{tmp_path / 'filed.py'}:Filed"),
+    }[kind]()
+    made.reset(seed=7)
+    made.action_space.seed(3)
+    made.step(int(np.flatnonzero(made.unwrapped._info()["action_mask"])[0]))
+    (tmp_path / "env").write_bytes(pickle.dumps(made))
+    (tmp_path / "run.py").write_text(ELSEWHERE)
+    done = [
+        subprocess.run(
+            [sys.executable, str(tmp_path / "run.py"), str(tmp_path / "env")],
+            capture_output=True, text=True, timeout=300, check=False,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    assert done[0].returncode == 0, done[0].stderr
+    assert done[0].stdout == done[1].stdout
+    twin = pickled(made)
+    random, over = np.random.default_rng(1), False
+    while not over:
+        legal = np.flatnonzero(twin.unwrapped._info()["action_mask"])
+        _, _, terminated, truncated, _ = twin.step(random.choice(legal))
+        over = terminated or truncated
+    assert done[0].stdout.startswith(str(twin.unwrapped.state.position()[1]))
+    assert done[0].stdout.split()[-1] == str(made.action_space.sample())
+
+
+@pytest.mark.parametrize("name", sorted(ENTRIES))
+def test_spaces_of_a_copy_draw_on_as_those_of_the_other(name: str) -> None:
+    env = GameEnv(name)
+    env.action_space.seed(9)
+    env.action_space.sample()
+    twins = [copied(env) for copied in COPIES]
+    drawn = [int(env.action_space.sample()) for _ in range(5)]
+    assert all([int(twin.action_space.sample()) for _ in range(5)] == drawn for twin in twins)
+    assert all(twin.observation_space == env.observation_space for twin in twins)
 
 
 def test_vectors_of_environments_run_in_processes_of_their_own() -> None:
