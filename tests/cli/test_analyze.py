@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -167,3 +168,40 @@ def test_the_end_of_the_input_ends_it() -> None:
 def test_katagos_protocol_is_for_boards_of_stones(refused: Callable[..., str]) -> None:
     assert "no board of stones" in refused("analyze", "mcts:10", "--protocol", "katago")
     assert "'lichess'" in refused("analyze", "mcts:10", "--protocol", "lichess")
+
+
+FRAGILE = """
+from games.tictactoe import TicTacToe, TicTacToeState
+
+class FragileState(TicTacToeState):
+    def play(self, action):
+        if action == 8 and self.plies == 3:
+            raise RuntimeError("the corner is gone")
+        super().play(action)
+
+    def clone(self):
+        copy = FragileState()
+        copy.cells, copy.plies = self.cells[:], self.plies
+        return copy
+
+class Fragile(TicTacToe):
+    def start(self):
+        return FragileState()
+"""
+
+
+def test_rules_that_fail_cost_the_line_that_meets_it(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "fragile.py").write_text(FRAGILE)
+    requests = [
+        {"id": 1, "moves": "1 2 3 4 5"},
+        {"id": 2, "moves": "1 2 3"},
+        {"id": 3, "moves": "1 2 3 9"},
+        {"id": 4, "moves": "1 2 3 4 9"},
+    ]
+    words = ("analyze", "mcts:40", "--game", f"{tmp_path / 'fragile.py'}:Fragile")
+    sound, broken, played, late = ask(*words, requests=requests)
+    assert sound["simulations"] > 0
+    assert late["simulations"] > 0
+    assert "the corner is gone" in broken["error"]
+    assert "fragile.py" in broken["error"]
+    assert "the corner is gone" in played["error"]

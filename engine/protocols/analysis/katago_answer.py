@@ -84,6 +84,11 @@ def _describe_move(
         "pv": _variation(state, move.pv[: telling.pv_length]),
         **_describe_score(found, view),
     }
+    if "scoreLead" in info:
+        info["scoreMean"] = info["scoreLead"]
+    if telling.pv_visits:
+        visits = list(move.pv_visits[: telling.pv_length])
+        info |= {"pvVisits": visits, "pvEdgeVisits": visits}
     if telling.moves_ownership and found is not None:
         info["ownership"] = view.owners(found)
     return info
@@ -114,7 +119,6 @@ def _describe_score(found: Ownership | None, view: View) -> dict[str, float]:
     variance = float(np.sum(1 - np.square(np.clip(found.owners, -1, 1), dtype=np.float64)))
     return {
         "scoreLead": lead,
-        "scoreMean": lead,
         "scoreSelfplay": lead,
         "scoreStdev": _rounded(math.sqrt(max(0.0, variance))),
     }

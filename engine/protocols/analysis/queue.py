@@ -18,12 +18,6 @@ SIDE_BY_SIDE = 256
 MOST_BEGUN = 4 * SIDE_BY_SIDE
 """The same for all priorities together."""
 
-MAX_NODES = 1_000_000
-"""Simulations that are asked for side by side; bounds the memory of trees."""
-
-LARGEST = 50_000
-"""Simulations that one position counts for at most: its tree has a bound of its own."""
-
 MAX_WAITING = 10_000
 """Positions that wait at most; then no more lines are read."""
 
@@ -112,9 +106,8 @@ class JobQueue:
             return True
         if job.is_alone or any(each.is_alone for each in self._begun):
             return False
-        rivals = [each for each in self._begun if each.query.priority >= job.query.priority]
-        nodes = sum(_size(each) for each in rivals) + _size(job)
-        return len(self._begun) < MOST_BEGUN and len(rivals) < SIDE_BY_SIDE and nodes <= MAX_NODES
+        rivals = sum(each.query.priority >= job.query.priority for each in self._begun)
+        return len(self._begun) < MOST_BEGUN and rivals < SIDE_BY_SIDE
 
     def _collect(self) -> Iterator[Found]:
         going = []
@@ -153,10 +146,6 @@ class JobQueue:
             else:
                 job.restart()
                 self.put(job)
-
-
-def _size(job: Job) -> int:
-    return min(LARGEST, job.query.simulations or LARGEST)
 
 
 def _distinct(thinkers: Iterator[Thinker]) -> list[Thinker]:

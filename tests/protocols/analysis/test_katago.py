@@ -71,6 +71,42 @@ def test_an_answer_has_the_fields_that_are_documented() -> None:
     json.dumps(answer, allow_nan=False)
 
 
+NUMBER, TEXT, NUMBERS, TEXTS = "number", "text", "numbers", "texts"
+OF_MOVE = {
+    **dict.fromkeys(["edgeVisits", "edgeWeight", "lcb", "order", "playSelectionValue", "prior"], NUMBER),
+    **dict.fromkeys(["scoreLead", "scoreMean", "scoreSelfplay", "scoreStdev", "utility"], NUMBER),
+    **dict.fromkeys(["utilityLcb", "visits", "weight", "winrate"], NUMBER),
+    **dict.fromkeys(["ownership", "pvEdgeVisits", "pvVisits"], NUMBERS),
+    "move": TEXT, "pv": TEXTS,
+}  # fmt: skip
+"""What KataGo 1.18.1 says of a move, asked for all it tells, but `isSymmetryOf` of moves that it mirrors."""
+OF_ROOT = {
+    **dict.fromkeys(["rawWinrate", "scoreLead", "scoreSelfplay", "scoreStdev", "utility"], NUMBER),
+    **dict.fromkeys(["visits", "weight", "winrate"], NUMBER),
+    **dict.fromkeys(["currentPlayer", "symHash", "thisHash"], TEXT),
+}  # fmt: skip
+"""And of the position but for `rawLead` and what else its network alone foretells."""
+
+
+def kind(value: Any) -> str:
+    if isinstance(value, list):
+        return f"{kind(value[0])}s"
+    return TEXT if isinstance(value, str) else NUMBER
+
+
+def test_names_and_kinds_are_those_of_katago() -> None:
+    answer = analysed(
+        moves=[["B", "E5"]], includeOwnership=True, includePolicy=True, includeMovesOwnership=True,
+        includePVVisits=True, maxVisits=150,
+    )  # fmt: skip
+    assert {name: kind(value) for name, value in answer["rootInfo"].items()} == OF_ROOT
+    for info in answer["moveInfos"]:
+        assert {name: kind(value) for name, value in info.items()} == OF_MOVE
+        assert len(info["pvVisits"]) == len(info["pvEdgeVisits"]) == len(info["pv"])
+        assert info["pvVisits"][0] == info["visits"]
+        assert info["pvVisits"] == sorted(info["pvVisits"], reverse=True)
+
+
 def test_the_policy_is_row_by_row_from_the_top_and_a_pass_last() -> None:
     policy = analysed(moves=[["B", "A9"], ["W", "J1"]], includePolicy=True)["policy"]
     assert policy[0] == policy[80] == -1

@@ -93,13 +93,6 @@ def test_rising_priorities_do_not_begin_without_bound() -> None:
     assert len(queue._begun) == queue_module.MOST_BEGUN
 
 
-def test_large_searches_bound_the_memory_of_trees() -> None:
-    thinker = ScriptedThinker()
-    queue = filled(*(job(thinker, n, visits=10_000_000) for n in range(100)))
-    list(queue.step())
-    assert len(thinker.batches[0]) == queue_module.MAX_NODES // queue_module.LARGEST
-
-
 def test_stopping_what_waits_and_what_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue_module, "SIDE_BY_SIDE", 1)
     thinker = ScriptedThinker()
