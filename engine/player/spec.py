@@ -50,7 +50,9 @@ class PlayerSpec:
             raise UserError(f"player '{self.who}': {str(error).lower()} in the command '{text}'") from None
         if not words:
             raise UserError(f"player '{self.who}': give a command, such as {self.protocol}:PROGRAM --option")
-        program = shutil.which(Path(words[0]).expanduser())
+        # As a shell takes it: a word with a slash is a path, ./ and ../ too.
+        home = words[0].startswith("~")
+        program = shutil.which(str(Path(words[0]).expanduser()) if home else words[0])
         if program is None:
             raise UserError(
                 f"player '{self.who}': there is no program '{words[0]}'; give one of the PATH or its path"

@@ -1,15 +1,19 @@
 """Outside engines in the arena: sound ones, and whatever can be wrong with one."""
 
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from engine_games import FAKE, GAMES, against_chance, check_forfeits, fake, match, running
 
+from engine._core import State
 from engine.arena.conduct import Conduct
 from engine.arena.game import ArenaGame, GameOrder
 from engine.arena.runner import Runner
 from engine.player import load_player
+from engine.player.plain_player import RandomPlayer
 from engine.registry import load_game
 
 
@@ -131,6 +135,47 @@ def test_an_engine_is_started_anew_for_the_next_game(tmp_path: Path) -> None:
         runner.play([GameOrder(2 * k, k, (1, 0)) for k in range(7)], found.append)
     kinds = [one.forfeit.kind if one.forfeit else "" for one in found]
     assert kinds == ["", "crash"] * 3 + [""]
+
+
+def test_an_engine_that_ends_between_games_is_started_anew(tmp_path: Path) -> None:
+    """It answers its third move and ends, which is after its opponent has lost."""
+    script = tmp_path / "brief.py"
+    script.write_text(
+        "import json, sys\n"
+        "for _ in range(3):\n"
+        "    request = json.loads(sys.stdin.readline())\n"
+        "    print(json.dumps({'id': request['id'], 'best': '1'}), flush=True)\n"
+    )
+    game = load_game("connect4")
+    players = [load_player(f"json:{sys.executable} {script}; name=brief", game), AsidePlayer(game)]
+    games: list[ArenaGame] = []
+    with Runner(game, [game.parse("12")], players, callers=1, conduct=Conduct(engines=1)) as runner:
+
+        def ended(one: ArenaGame) -> None:
+            games.append(one)
+            wait_until_ended(script)
+
+        runner.play([GameOrder(2 * k, 0, (0, 1)) for k in range(3)], ended)
+    assert [one.forfeit for one in games] == [None] * 3
+    assert [one.points(0) for one in games] == [1.0] * 3
+
+
+class AsidePlayer(RandomPlayer):
+    """Plays in the second column."""
+
+    def choose(self, states: Sequence[State], seeds: Sequence[int]) -> list[int]:
+        return [1] * len(states)
+
+    def twin(self, seed: int) -> "AsidePlayer":
+        return AsidePlayer(self.game)
+
+
+def wait_until_ended(script: Path) -> None:
+    deadline = time.monotonic() + 60
+    while running(str(script)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.5)  # a process gives up its command line before its pipes
 
 
 def test_nothing_of_an_engine_is_left() -> None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from engine.errors import UserError
@@ -72,6 +74,20 @@ def test_a_player_that_cannot_be_is_refused(text: str, words: list[str]) -> None
         load_player(text, load_game("connect4"))
     for word in words:
         assert word in str(caught.value)
+
+
+def test_a_program_is_found_as_a_shell_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "engine"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for text in ("./engine", "~/engine", str(program)):
+        (found, word) = parse_spec(f"json:{text} 'a b'").words
+        assert Path(found).resolve() == program
+        assert word == "a b"
+    with pytest.raises(UserError, match="no program 'engine'"):
+        parse_spec("json:engine").words  # noqa: B018
 
 
 def limit_of(player: Player) -> Limit:

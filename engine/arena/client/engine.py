@@ -106,6 +106,11 @@ class Engine(abc.ABC):
         """Have it ended at once, from any thread."""
         self.process.abandon()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process runs."""
+        return self.process.is_alive
+
     def send(self, line: str) -> None:
         """Send a line."""
         self.process.send(line, self.patience())

@@ -34,11 +34,23 @@ class EnginePool:
 
     def lend(self) -> Engine:
         """An engine that has been greeted; raise EngineError, or UserError for what it cannot do."""
+        gone: list[Engine] = []
+        try:
+            return self._lend(gone)
+        finally:
+            for engine in gone:
+                self._end(engine)
+
+    def _lend(self, gone: list[Engine]) -> Engine:
+        """An idle engine or a new one; gone: is given those that have ended since their last game."""
         with self._lock:
             if self._closed:
                 raise EngineError("crash", "the event has ended")
-            if self._idle:
-                return self._idle.pop()
+            while self._idle:
+                engine = self._idle.pop()
+                if engine.is_alive:
+                    return engine
+                gone.append(engine)
             if self._failures >= self._max_failures:
                 raise EngineError(
                     "given up", f"failed in {self._failures} games in a row, the last time: {self._last}"

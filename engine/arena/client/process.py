@@ -103,6 +103,13 @@ class EngineProcess:
         words = " | ".join([*self._tail, *([_text(self._tail_rest)] if self._tail_rest else [])]).strip()
         return f"; it said {shown(words, 300)}" if words else ""
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has neither ended nor closed its output."""
+        with contextlib.suppress(EngineError):
+            self._wait(time.monotonic() + 0.001)
+        return not self._ended and self._popen.poll() is None
+
     def abandon(self) -> None:
         """Have it ended, from any thread; whoever waits for it gets an EngineError."""
         with self._lock:
