@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine._core import State
 from engine.game.offer import Goban
-from engine.protocols.gtp.session import Session
+from engine.protocols.gtp.session import PLAYOUTS, Session
 
 DEAD = -0.3
 """Mean ownership of a string's points, for its own player, below which it is dead."""
@@ -49,18 +49,38 @@ def string_status(session: Session) -> StringStatus:
     state, _ = session.facing(player)
     ownership = session.ownership(state)
     found: dict[Status, list[list[str]]] = {status: [] for status in Status}
-    for owner, points, _ in board.strings(state):
-        if ownership is None:
-            found[Status.ALIVE].append(points)
-            continue
+    by_chance = ownership.source == PLAYOUTS
+    for owner, points, liberties in board.strings(state):
         own = ownership.owners if owner == state.player() else -ownership.owners
-        found[Status.DEAD if _mean(board, own, points) < DEAD else Status.ALIVE].append(points)
-    source = ownership.source if ownership else "nobody, so that all are alive"
+        is_dead = _mean(board, own, points) < DEAD
+        if is_dead and by_chance and not _is_approachable(board, state, owner, liberties):
+            is_dead = False  # games of chance do not know that nobody plays there
+        found[Status.DEAD if is_dead else Status.ALIVE].append(points)
     _move_seki(board, state, found)
-    if source != session.judge:
-        session.judge = source
-        print(f"gtp: dead stones are judged by {source}", file=sys.stderr, flush=True)
-    return StringStatus(found, source)
+    if ownership.source != session.judge:
+        session.judge = ownership.source
+        print(f"gtp: dead stones are judged by {ownership.source}", file=sys.stderr, flush=True)
+    return StringStatus(found, ownership.source)
+
+
+def _is_approachable(board: Goban, state: State, owner: int, liberties: Sequence[str]) -> bool:
+    """Whether the other player can take a liberty and stay there, or some liberty is the string's alone."""
+    border = {point: set(around) for points, around in board.regions(state) for point in points}
+    stones = board.stones(state)
+    if any(border[point] <= set(stones[owner]) for point in liberties):
+        return True
+    facing = board.placed(*stones, 1 - owner)
+    legal = {facing.action_text(action): action for action in facing.legal_actions()}
+    return any(point in legal and is_sound(board, facing, legal[point]) for point in liberties)
+
+
+def is_sound(board: Goban, state: State, action: int) -> bool:
+    """Whether a stone that is played has more than one liberty then, or takes something."""
+    point, after = state.action_text(action), state.clone()
+    after.play(action)
+    if board.captures(after)[state.player()] > board.captures(state)[state.player()]:
+        return True
+    return any(point in string and len(liberties) > 1 for _, string, liberties in board.strings(after))
 
 
 def _mean(board: Goban, owners: NDArray[np.float32], points: list[str]) -> float:

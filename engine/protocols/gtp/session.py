@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from engine._core import Game, InputError, State
+from engine._core import Game, InputError, State, playout_owners
 from engine.game import inquiry
 from engine.game.offer import Goban
 from engine.player.background import BackgroundThought
@@ -36,6 +36,11 @@ LEAST_S = 0.02
 
 OWNERSHIP_SIMULATIONS = 200
 """To find who owns what, where the session has no number."""
+
+OWNERSHIP_GAMES = 1000
+"""Of chance, for the same, where no network foretells it."""
+
+PLAYOUTS = "playouts"
 
 
 @dataclass
@@ -304,8 +309,8 @@ class Session:
         query = Query(state, restrictions=restrictions)
         return think(self.thinker, query, self.inbox, limits, until_line, every_s, on_report)
 
-    def ownership(self, state: State) -> Ownership | None:
-        """Who will own the points of a position that is not over; None where nobody says so.
+    def ownership(self, state: State) -> Ownership:
+        """Who will own the points of a position that is not over: by the network, else by games of chance.
 
         It is judged as if areas counted, since under territory rules games of chance do not tell.
         """
@@ -318,7 +323,11 @@ class Session:
             assert placed is not None
             state = placed.placed(*board.stones(state), state.player())
         count = self.settings.simulations or self.player.simulations or OWNERSHIP_SIMULATIONS
-        return think(thinker, Query(state), self.inbox, Limits(simulations=count)).ownership()
+        found = think(thinker, Query(state), self.inbox, Limits(simulations=count)).ownership()
+        if found is not None and found.source != PLAYOUTS:
+            return found
+        owners, score, _ = playout_owners(state, 1, OWNERSHIP_GAMES)
+        return Ownership(owners, score, PLAYOUTS)
 
     def ponder(self) -> BackgroundThought | None:
         """Think on for the other side after a move of one's own, where that was asked for, until stopped."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine._core import State
 from engine.game import inquiry
-from engine.game.offer import Goban
 from engine.protocols.gtp.command import Commands
 from engine.protocols.gtp.commands.play import has_board
-from engine.protocols.gtp.life import Status, string_status
+from engine.protocols.gtp.life import Status, is_sound, string_status
 from engine.protocols.gtp.request import GtpError, one_argument
 from engine.protocols.gtp.session import Session
 
@@ -89,16 +87,7 @@ def _cleaning(session: Session, player: int) -> set[int]:
         for liberty in liberties
     }
     legal = {state.action_text(action): action for action in state.legal_actions()}
-    return {legal[point] for point in points if point in legal and _is_safe(board, state, legal[point])}
-
-
-def _is_safe(board: Goban, state: State, action: int) -> bool:
-    """Whether the stone has more than one liberty, or takes something."""
-    point, after = state.action_text(action), state.clone()
-    after.play(action)
-    if board.captures(after)[state.player()] > board.captures(state)[state.player()]:
-        return True
-    return any(point in string and len(liberties) > 1 for _, string, liberties in board.strings(after))
+    return {legal[point] for point in points if point in legal and is_sound(board, state, legal[point])}
 
 
 @COMMANDS.command("kgs-rules", "japanese | chinese | aga | new_zealand: play by these rules", has_board)
