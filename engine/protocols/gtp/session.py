@@ -25,7 +25,7 @@ from engine.protocols.gtp.inbox import Inbox
 from engine.protocols.gtp.position import History, Step
 from engine.protocols.gtp.reply import Reply
 from engine.protocols.gtp.request import GtpError
-from engine.protocols.gtp.thinking import Found, Limits, OnReport, think
+from engine.protocols.gtp.thinking import Found, GoneError, Limits, OnReport, think
 
 _COLORS = {"b": "black", "black": "black", "w": "white", "white": "white"}
 _VERTEX = re.compile("pass|([a-hj-z])([1-9][0-9]?)", re.IGNORECASE)
@@ -167,12 +167,27 @@ class Session:
         self._thinker = None
         if not keep:
             self.restart()
+        self.warm_up()
 
     def restart(self) -> None:
         """A new game from the first position."""
         self.history = History(self.game.initial())
         self.last_choice = None
         self.set_control(self.control)
+        self.warm_up()
+
+    def warm_up(self) -> None:
+        """Have the search made ready, as a network has to be compiled, before a clock runs.
+
+        What fails here fails again when a move is asked for, and is told then.
+        """
+        if self._thinker is None and self.player.simulations:
+            try:
+                think(self.thinker, Query(self.game.initial()), self.inbox, Limits(simulations=1))
+            except GoneError:
+                raise
+            except Exception:
+                self._thinker = None
 
     def begin_from(self, state: State) -> None:
         """A new game from a position that is set up."""

@@ -88,7 +88,7 @@ STEPS: dict[str, str] = {
     "time below 0": "time_settings -5 0 0 -> ? time '-5' is below 0",
     "time left": f"time_settings 60 0 0; time_left b 0.5 0; genmove b -> {POINT}",
     "time left below 0": f"time_settings 60 0 0; time_left b -3.5 0; genmove b -> {POINT}",
-    "time left in a period": f"time_settings 5 10 5; time_left w 9 3; genmove w -> {POINT}",
+    "time left in a period": f"time_settings 5 1 5; time_left w 0.6 3; genmove w -> {POINT}",
     "time left without settings": f"time_left b 0.5 0; genmove b -> {POINT}",
     "time left of nobody": "time_left x 5 0 -> ? invalid color or coordinate",
     "the server's none": "kgs-time_settings none -> =",

@@ -84,7 +84,8 @@ def test_a_game_without_settings_ends_by_simulations() -> None:
     "settings",
     [
         "time_settings 0.5 0 0", "time_settings 0 0.2 1", "time_settings 0 2 20",
-        "kgs-time_settings byoyomi 0 0.2 5", "kgs-time_settings canadian 0 1 10", "kata-time_settings fischer 0.2 0.05", "time_settings 0 0 0",
+        "kgs-time_settings byoyomi 0 0.2 5", "kgs-time_settings canadian 0 1 10",
+        "kata-time_settings fischer 0.2 0.05", "time_settings 0 0 0",
     ],
 )  # fmt: skip
 def test_the_clock_decides_where_nothing_else_does(settings: str) -> None:
