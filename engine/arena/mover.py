@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -20,7 +22,10 @@ from engine.player.limit import Limit
 from engine.player.thinking import Query, Thought
 
 LAG_S = 0.02
-"""That pass unseen a move of a player that thinks by the clock."""
+"""That pass unseen a move of a player that thinks by the clock, at least."""
+
+LAST_MOVES = 40
+"""Whose lag is looked at."""
 
 
 @dataclass
@@ -84,19 +89,35 @@ class ThoughtMover:
         self._limit = limit
         self._conduct = conduct
         self._plies = expected_plies(player.game)
+        self._over: deque[float] = deque(maxlen=LAST_MOVES)
         self._running: list[tuple[Table, Thought, float]] = []
+        with contextlib.suppress(Exception):  # it is told once a move is asked for
+            self._warm_up(player.game.initial())
+
+    def _warm_up(self, state: State) -> None:
+        """Have the search made ready, as a network has to be compiled, before a clock runs."""
+        thought = self._thinker.begin(Query(state, simulations=1))
+        while not thought.ended and self._thinker.step():
+            pass
+        self._thinker.forget()
 
     def ask(self, table: Table) -> None:
         """Begin to think about the position of a game."""
         begun = time.monotonic()
         state = table.game.state.clone()
-        soft, _ = allot(table.clock, state.ply(), self._plies, LAG_S)
+        soft, _ = allot(table.clock, state.ply(), self._plies, self._lag_s)
         query = Query(state, self._limit.simulations, begun + soft)
         try:
             self._running.append((table, self._thinker.begin(query), begun))
             table.is_waiting = True
         except Exception as error:
             table.fail(_crash(error), state.player())
+
+    @property
+    def _lag_s(self) -> float:
+        """What most of the last moves took longer than they were to."""
+        often = sorted(self._over)[len(self._over) * 9 // 10 :][:1]
+        return max(LAG_S, *often, 0.0)
 
     def step(self) -> bool:
         """Think a little and make the moves that are found; whether any are being thought about."""
@@ -113,7 +134,10 @@ class ThoughtMover:
                 continue
             report = thought.report()
             answer = Answer(report.best, report.simulations)
-            table.take(answer, time.monotonic() - begun, self._conduct.margin_s)
+            ended = time.monotonic()
+            if thought.query.deadline is not None:
+                self._over.append(ended - thought.query.deadline)
+            table.take(answer, ended - begun, self._conduct.margin_s)
         self._running = still
         return bool(still)
 

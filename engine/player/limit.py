@@ -15,11 +15,13 @@ MAX_SIMULATIONS = 10_000_000
 class Limit:
     """What ends a search; None does not, and of several the first does.
 
-    simulations: of ours, nodes of an outside engine. depth: plies, of outside engines alone. time: the
-    control of the player's clock.
+    simulations: of ours, nodes of an outside engine. evaluations: of positions, by ours alone; what is found
+    in the cache or by the rules costs none. depth: plies, of outside engines alone. time: the control of the
+    player's clock.
     """
 
     simulations: int | None = None
+    evaluations: int | None = None
     depth: int | None = None
     time: TimeControl | None = None
 
@@ -63,7 +65,7 @@ ALIASES = {"nodes": "simulations"}
 def _read(name: str, value: str, where: str) -> int | TimeControl:
     if name == "time":
         return TimeControl.parse(value)
-    most = MAX_SIMULATIONS if name == "simulations" else 1000
+    most = 1000 if name == "depth" else MAX_SIMULATIONS
     if not (value.isascii() and value.isdigit() and len(value) < 12 and 1 <= int(value) <= most):
         raise UserError(f"{where}: {name} '{value}' is not a whole number from 1 to {most}")
     return int(value)

@@ -16,7 +16,7 @@ from engine.player.limited_player import LimitedPlayer
 from engine.player.plain_player import RandomPlayer, SolverPlayer
 from engine.player.player import Player
 from engine.player.spec import OUTSIDE, parse_spec
-from engine.player.tree_player import mcts_player, network_player
+from engine.player.tree_player import TreePlayer, mcts_player, network_player
 from engine.registry import game_names, is_same_game, load_game
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def load_player(
     if game is not None and not other_options and is_checkpoint(named.who):
         check_game(named.who, read_checkpoint(named.who)[0], game)
     player = _own_player(named.who, game, own.simulations or simulations, threads, seed)
+    if own.evaluations is not None and isinstance(player, TreePlayer):
+        _limit_evaluations(player, own, spec)
     if player.name == named.name and own.time is None:
         return player
     most = own.simulations if is_checkpoint(named.who) else player.simulations or None
@@ -88,6 +90,12 @@ def _own_player(spec: str, game: _core.Game | None, simulations: int, threads: i
     if kind == "mcts":
         return mcts_player(game, mcts_simulations(spec), seed)
     return SolverPlayer(game) if spec == "solver" else RandomPlayer(game, seed)
+
+
+def _limit_evaluations(player: TreePlayer, limit: Limit, spec: str) -> None:
+    if limit.simulations is not None or limit.time is not None:
+        raise UserError(f"player '{spec}': evaluations go with no other limit; leave out '{limit}'")
+    player.evaluations = limit.evaluations
 
 
 def find_game(specs: Sequence[str], named: str | None) -> _core.Game:

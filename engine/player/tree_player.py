@@ -11,6 +11,7 @@ from engine import _core
 from engine.config import Config
 from engine.evaluator.evaluator import Evaluator, NetworkEvaluator, RolloutEvaluator, check_fit
 from engine.player.analysis import describe_root
+from engine.player.evaluation_limit import search_evaluations
 from engine.player.player import Analysis
 from engine.player.thinker import TreeThinker
 from engine.search import TREE_BATCH, search, search_params
@@ -62,6 +63,8 @@ class TreePlayer:
         self.name = name
         self.game = game
         self.simulations = simulations
+        self.evaluations: int | None = None
+        """That a move of `choose` may cost, in place of simulations."""
         self._params = params
         self._make_evaluator = evaluator
         self._cache_mb = cache_mb
@@ -73,7 +76,7 @@ class TreePlayer:
         del seeds
         trees = self._trees
         try:
-            self._search(states, self.simulations)
+            self._search(states, self.simulations, self.evaluations)
             return [trees.best_action(index) for index in range(len(trees))]
         finally:
             trees.clear()
@@ -93,10 +96,12 @@ class TreePlayer:
 
     def twin(self, seed: int) -> TreePlayer:
         """The same player with trees, cache and evaluator of its own."""
-        return TreePlayer(
+        other = TreePlayer(
             self.name, self.game, self._params, self._make_evaluator, self.simulations,
             cache_mb=self._cache_mb, seed=seed, in_flight=self._in_flight, network=self.network,
         )  # fmt: skip
+        other.evaluations = self.evaluations
+        return other
 
     @cached_property
     def _trees(self) -> _core.Trees:
@@ -114,12 +119,17 @@ class TreePlayer:
         finally:
             trees.clear()
 
-    def _search(self, states: Sequence[_core.State], simulations: int) -> None:
+    def _search(
+        self, states: Sequence[_core.State], simulations: int, evaluations: int | None = None
+    ) -> None:
         """Search the positions in trees that whoever calls clears."""
         wanted = min(self._in_flight(self._evaluate) // len(states), simulations // SIMULATIONS_A_LEAF)
         self._trees.max_in_flight = max(1, wanted)
         for state in states:
             self._trees.add(state)
+        if evaluations is not None:
+            search_evaluations(self._trees, self._evaluate, evaluations)
+            return
         search(self._trees, self._evaluate, simulations)
 
 

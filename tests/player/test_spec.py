@@ -2,12 +2,14 @@ from pathlib import Path
 
 import pytest
 
+from engine import _core
 from engine.errors import UserError
 from engine.player import Player, load_player
 from engine.player.clock import TimeControl
 from engine.player.limit import Limit
 from engine.player.limited_player import LimitedPlayer
 from engine.player.spec import parse_spec
+from engine.player.tree_player import TreePlayer, uct_params
 from engine.registry import load_game
 
 
@@ -111,3 +113,45 @@ def test_a_limit_for_all_is_for_those_without_one() -> None:
     assert str(Limit.parse("nodes=100 time=40/60+0.5")) == "simulations=100 time=40/60+0.5"
     with pytest.raises(UserError, match="empty"):
         Limit.parse(" ")
+
+
+class CountingEvaluator:
+    """Uniform answers, counted by tree."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def __call__(self, requests: _core.Requests) -> _core.DenseReply:
+        self.asked += [int(tree) for tree in requests.trees]
+        return _core.uniform(requests)
+
+
+def test_evaluations_are_counted_by_position() -> None:
+    game = load_game("connect4")
+    evaluator = CountingEvaluator()
+    player = TreePlayer("counted", game, uct_params(), lambda _: evaluator, 10**6)
+    player.evaluations = 50
+    states = [game.initial(), game.parse("44"), game.parse("1212")]
+    player.choose(states, [1, 2, 3])
+    assert [evaluator.asked.count(tree) for tree in range(3)] == [50] * 3
+    del evaluator.asked[:]
+    player.twin(5).choose([game.initial()], [1])
+    assert len(evaluator.asked) == 50
+
+
+def test_players_are_limited_by_evaluations() -> None:
+    game = load_game("connect4")
+    player = load_player("connect4:pretrained; evaluations=20", game)
+    assert player.name == "connect4:pretrained; evaluations=20"
+    assert 0 <= player.twin(1).choose([game.initial()], [1])[0] < 7
+    assert load_player("random", game, limit=Limit(evaluations=5)).name == "random"
+    common = load_player("mcts:7", game, limit=Limit(evaluations=5))
+    assert isinstance(common, TreePlayer)
+    assert common.evaluations == 5
+    for text, word in {
+        "connect4:pretrained; evaluations=20; time=1": "evaluations go with no other limit",
+        "uci:true; evaluations=5": "does not count evaluations",
+        "mcts:5; evaluations=0": "evaluations '0'",
+    }.items():
+        with pytest.raises(UserError, match=word):
+            load_player(text, game)

@@ -40,6 +40,8 @@ class EnginePlayer:
         self.spec = spec
         self._engine: Engine | None = None
         self._last: tuple[str, list[int]] | None = None
+        if limit.evaluations is not None:
+            raise UserError(f"player '{spec.name}' does not count evaluations; give nodes or time")
         self._words = spec.words  # a command that is not there is refused at once
 
     def new_engine(self, patience_s: float = PATIENCE_S) -> Engine:
