@@ -21,7 +21,10 @@ CUSHION = 3.0
 """Times the lag that stay on the clock beside it, for a machine that is busy."""
 
 CUSHION_S = 0.07
-"""And so much in any case, as long as that leaves a quarter of the time."""
+"""And so much in any case, as long as that leaves an eighth of the time."""
+
+AGAIN = 1.5
+"""Times the worst lag seen, which may be worse the next time."""
 
 LONG_GAME = 30.0
 """Moves at least whose lag is kept in reserve where it is longer than what each brings."""
@@ -216,7 +219,9 @@ class Clock:
         self.period_moves_left = self.control.period_moves
 
 
-def allot(clock: Clock, ply: int, expected_plies: int, lag_s: float) -> tuple[float, float]:
+def allot(
+    clock: Clock, ply: int, expected_plies: int, lag_s: float, worst_s: float = 0.0
+) -> tuple[float, float]:
     """(soft, hard): seconds for the next move, infinite where nothing limits them.
 
     After `soft` one may move, and should where it is clear which; at `hard` one must. Moves that take `soft`
@@ -228,6 +233,7 @@ def allot(clock: Clock, ply: int, expected_plies: int, lag_s: float) -> tuple[fl
         ply: of the position, in the whole game.
         expected_plies: of a whole game.
         lag_s: that pass unseen a move: on the way here and back, and until a search hears that it shall end.
+        worst_s: the longest lag that was seen of late; it stays on the clock.
     """
     control, lag_s = clock.control, seconds(lag_s)
     if not control.is_limited:
@@ -244,13 +250,13 @@ def allot(clock: Clock, ply: int, expected_plies: int, lag_s: float) -> tuple[fl
     bonus = control.increment_s + share
     # What later moves lose beyond what they bring is off what is there now.
     lost = max(0.0, lag_s - bonus) * (horizon if moves else max(horizon, LONG_GAME))
-    reserve = CUSHION_S + CUSHION * lag_s + lost
-    spare = _less(left, lag_s, reserve)
-    most = _less(left + share, lag_s, CUSHION_S + (1 + CUSHION) * lag_s)
+    cushion = CUSHION_S + max(CUSHION * lag_s, AGAIN * seconds(worst_s))
+    spare = _less(left, lag_s, cushion + lost)
+    most = _less(left + share, lag_s, cushion + lag_s)
     soft = min(max(spare / horizon + max(0.0, bonus - lag_s), spare / (8 * horizon)), most)
     # A move that takes long leaves to the later ones at least half of what they were to have.
     may_stretch = horizon > (1 if moves or bonus else _LEAST)
-    later = max(0.0, left - reserve - soft) / 2 if may_stretch else 0.0
+    later = max(0.0, left - cushion - lost - soft) / 2 if may_stretch else 0.0
     stretch = STRETCH if moves or bonus else (1 + STRETCH) / 2
     hard = max(soft, min(stretch * soft, soft + later, most))
     return soft, hard
@@ -276,8 +282,8 @@ def _moves_expected(ply: int, expected: int, has_increment: bool) -> float:
 
 
 def _less(time_s: float, lag_s: float, reserve_s: float) -> float:
-    """Time without a reserve; a quarter of what one lag leaves where that is more."""
-    return max(time_s - reserve_s, (time_s - lag_s) / 4, 0.0)
+    """Time without a reserve; an eighth of what one lag leaves where that is more."""
+    return max(time_s - reserve_s, (time_s - lag_s) / 8, 0.0)
 
 
 _LEAST = 12.0

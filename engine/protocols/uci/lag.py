@@ -7,27 +7,33 @@ from collections.abc import Callable
 
 from engine.player.clock import TimeControl
 
-FADES = 0.95
-"""Of what was seen, a move."""
+FADES = 0.97
+"""Of the worst that was seen, a move."""
 
-SHARE = 3 / 4
-"""Of the worst, that is taken for every move's: the clock keeps some times a lag in reserve as it is."""
+WEIGHT = 0.1
+"""Of the last one in the mean."""
+
+STALL = 8.0
+"""Times the mean lag, which a busy machine keeps a process waiting now and then."""
 
 MOST_S = 5.0
 """More between two moves is no lag: the client has set its clock anew."""
 
 
 class Lag:
-    """What a session has seen of it, from one `go` on a clock to the next of the same game."""
+    """What a session has seen of it, from one `go` on a clock to the next of the same game.
+
+    mean_s: of a move.
+    """
 
     def __init__(self) -> None:
-        self._worst_s = self._mean_s = 0.0
+        self.mean_s = self._longest_s = 0.0
         self._before: tuple[TimeControl, Callable[[], float]] | None = None
 
     @property
-    def typical_s(self) -> float:
-        """To be reckoned with at every move."""
-        return max(self._mean_s, SHARE * self._worst_s)
+    def worst_s(self) -> float:
+        """That is to be feared: the longest of late, or many times the mean, since a busy machine stalls."""
+        return max(self._longest_s, STALL * self.mean_s)
 
     def begin(self, control: TimeControl | None, planned_s: Callable[[], float]) -> None:
         """A `go` with this reading of the clock.
@@ -38,8 +44,8 @@ class Lag:
             earlier, thought_s = self._before
             passed = earlier.main_s + earlier.increment_s - control.main_s - thought_s()
             seen = passed if 0 < passed < MOST_S else 0.0
-            self._worst_s = max(seen, FADES * self._worst_s)
-            self._mean_s += (1 - FADES) * (seen - self._mean_s)
+            self._longest_s = max(seen, FADES * self._longest_s)
+            self.mean_s += WEIGHT * (seen - self.mean_s)
         self._before = None if control is None or control.main_s == math.inf else (control, planned_s)
 
     def forget_clock(self) -> None:

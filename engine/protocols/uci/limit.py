@@ -9,6 +9,7 @@ from engine._core import State
 from engine.player.clock import Clock, TimeControl, allot, expected_plies
 from engine.player.thinking import NOT_PROVEN, Report
 from engine.protocols.uci.command import Go
+from engine.protocols.uci.lag import Lag
 from engine.protocols.uci.option import Options
 from engine.protocols.uci.score import plies_to_end
 from engine.protocols.uci.variant import Rules
@@ -42,10 +43,10 @@ class Limits:
     is_timed: bool = False
 
 
-def read_limits(request: Go, options: Options, rules: Rules, state: State, lag_s: float = 0.0) -> Limits:
-    """Those of a `go` in a position; lag_s: that was seen before, where it is more than Move Overhead."""
+def read_limits(request: Go, options: Options, rules: Rules, state: State, lag: Lag | None = None) -> Limits:
+    """Those of a `go` in a position; lag: that was seen before, beside Move Overhead."""
     is_analysis = options.is_on("UCI_AnalyseMode")
-    soft, hard = _times(request, options, rules, state, lag_s)
+    soft, hard = _times(request, options, rules, state, lag or Lag())
     depth, mate = (
         max(1, request.limits[word]) if word in request.limits else None for word in ("depth", "mate")
     )
@@ -70,18 +71,18 @@ def read_limits(request: Go, options: Options, rules: Rules, state: State, lag_s
     )
 
 
-def _times(request: Go, options: Options, rules: Rules, state: State, lag_s: float) -> tuple[float, float]:
+def _times(request: Go, options: Options, rules: Rules, state: State, lag: Lag) -> tuple[float, float]:
     """(soft, hard)"""
-    lag = max(options.number("Move Overhead") / 1000, lag_s)
+    lag_s = max(options.number("Move Overhead") / 1000, lag.mean_s)
     soft = hard = math.inf
     control = own_control(request, state.player())
     if control is not None:
-        soft, hard = allot(Clock(control), state.ply(), expected_plies(rules.game), lag)
+        soft, hard = allot(Clock(control), state.ply(), expected_plies(rules.game), lag_s, lag.worst_s)
         if options.is_on("Ponder"):
             soft = min(PONDERING * soft, hard)
     if "movetime" in request.limits:
         move_s = max(0, request.limits["movetime"]) / 1000
-        fixed = allot(Clock(TimeControl(move_s=move_s)), 0, 0, lag)[1] if move_s else 0.0
+        fixed = allot(Clock(TimeControl(move_s=move_s)), 0, 0, lag_s)[1] if move_s else 0.0
         soft, hard = min(soft, fixed), min(hard, fixed)
     return soft, hard
 

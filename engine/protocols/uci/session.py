@@ -189,7 +189,7 @@ class Session:
         for word in request.malformed:
             self._output.tell(f"go {word}: give a number")
         control = own_control(request, self.state.player())
-        limits = read_limits(request, self.options, self._rules, self.state, self._lag.typical_s)
+        limits = read_limits(request, self.options, self._rules, self.state, self._lag)
         restriction = self._restriction(request, self.state)
         search = Search(
             self.state, limits, restriction, self._rules, self.options, self._output, self._searches
