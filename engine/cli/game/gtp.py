@@ -81,8 +81,10 @@ def gtp(
     settings = Settings(
         answer_version or version("selfplay"), limit, TimeControl.parse(time), lag, records, memory, ponder
     )
+    session = Session(first, open_player, inbox, settings)
+    _ = session.thinker  # a player that cannot think is refused now
     try:
-        converse(Session(first, open_player, inbox, settings))
+        converse(session)
     except GoneError:
         sys.stdout.flush()
         os._exit(0)

@@ -108,6 +108,15 @@ class Session:
         self._open_player = open_player
         self._thinker: Thinker | None = None
         self.set_control(settings.control)
+        self._begin_with_handicap()
+
+    def _begin_with_handicap(self) -> None:
+        """A game whose own start has stones is begun there, and the board is empty when it is cleared."""
+        board = self.goban
+        points = board.stones(self.state)[0] if board is not None else []
+        if board is not None and points:
+            self.use(board.resized(*board.size), keep=False)
+            self.begin_from(self.board().handicap(points))
 
     @property
     def game(self) -> Game:
@@ -275,14 +284,16 @@ class Session:
         simulations: int | None = None,
         every_s: float | None = None,
         on_report: OnReport | None = None,
+        is_charged: bool = True,
     ) -> Choice:
-        """The player's move on the board, within the limits of the session; the clock of its side runs.
+        """The player's move on the board, within the limits of the session.
 
-        simulations: instead of the session's.
+        simulations: instead of the session's. is_charged: whether the clock of its side runs meanwhile.
         """
         clock = self.clocks[player]
-        clock.start()
         since = time.monotonic()
+        if is_charged:
+            clock.start()
         try:
             state, offset = self.facing(player)
             action = -1 if restrictions or on_report else self.winning_action(state)
@@ -292,7 +303,8 @@ class Session:
             found = self.think(state, limits, restrictions, every_s=every_s, on_report=on_report)
             return Choice(state, offset, player, found.report.best, found)
         finally:
-            clock.stop()
+            if is_charged:
+                clock.stop()
 
     def winning_action(self, state: State) -> int:
         """What wins at once, such as a pass after the other's on a board that is won as it stands; -1 where

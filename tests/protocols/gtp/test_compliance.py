@@ -32,6 +32,8 @@ STEPS: dict[str, str] = {
     "the illegal move changed nothing": "play b C3; play w C3; play w D3; undo; undo; undo -> ? cannot undo",
     "ko": "{ko}; play w C3 -> ? illegal move",
     "ko is over after a threat": "{ko}; play w A1; play b A5; play w C3 -> =",
+    "ko after moves taken back and made again": "{ko}; undo; undo; {ko again}; play w C3 -> ? illegal move",
+    "ko after moves of one color in a row": "{ko}; play b A5; play w C3 -> =",
     "suicide, which the rules forbid": "{eye}; play w A1 -> ? illegal move",
     "undo beyond the start": "undo -> ? cannot undo",
     "undo after a pass": "play b C3; play w pass; undo; play w D3 -> =",
@@ -77,6 +79,8 @@ STEPS: dict[str, str] = {
     "free handicap of more stones than there is room": "place_free_handicap 30 -> ~(\\S+ ?){9,25}",
     "free handicap is gone with the board": "set_free_handicap B2 D4; clear_board; play b B2 -> =",
     "handicap as plain moves leaves white's komi": "komi 0.5; play b B2; play b D4; get_komi -> = 0.5",
+    "the rules' bonus for a handicap": "komi 0.5; set_free_handicap B2 D4; {end}; final_score -> = B+22.5",
+    "no bonus for plain moves": "komi 0.5; play b B2; play b D4; {end}; final_score -> = B+24.5",
     # time
     "time settings": "time_settings 300 30 5 -> =",
     "time settings with floats": "time_settings 300.5 30.25 5 -> =",
@@ -149,6 +153,8 @@ STEPS: dict[str, str] = {
 
 PLACES = {
     "{ko}": "gogui-play_sequence b C2 w D2 b B3 w E3 b C4 w D4 b E1 w C3 b D3",
+    "{ko again}": "play w C3; play b D3",
+    "{end}": "play w pass; play b pass",
     "{eye}": "play b A2; play w E5; play b B1",
 }
 

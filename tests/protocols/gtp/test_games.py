@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,17 @@ def test_the_same_moves_under_rules_that_forbid_one_are_refused() -> None:
     assert client.ok("showboard") == before
     client.ok("undo")
     client.ok("kgs-rules chinese")
+
+
+def test_a_game_that_begins_with_a_handicap_has_an_empty_board_once_cleared() -> None:
+    client = Client("go:size=9,handicap=2,rules=chinese,komi=0.5", "random")
+    assert "white to move" in client.ok("showboard")
+    assert client.ok("final_score") == "B+78.5", "two points of bonus"
+    client.ok("clear_board")
+    assert "X" not in client.ok("showboard").replace("X to", "")
+    assert client.ok("get_komi") == "0.5"
+    assert client.ok("fixed_handicap 3") == "C7 G7 C3"
+
+
+def test_an_outside_engine_is_refused_at_once(refused: Callable[..., str]) -> None:
+    assert "outside engine" in refused("gtp", "gtp:true", "--game", "go:size=5")

@@ -135,3 +135,9 @@ def test_time_of_the_command_line_until_the_client_sets_another() -> None:
     assert one.session.control.move_s == 0.05
     one.ok("time_settings 0 1 0")
     assert not one.session.control.is_limited
+
+
+def test_a_move_that_is_not_made_costs_no_time() -> None:
+    one = client("time_settings 0.5 0 0")
+    one.ok("reg_genmove b")
+    assert one.session.clocks[0].remaining_s == 0.5

@@ -104,9 +104,9 @@ def play_sequence(session: Session, arguments: Sequence[str]) -> str:
     return ""
 
 
-def choose(session: Session, arguments: Sequence[str]) -> Choice:
+def choose(session: Session, arguments: Sequence[str], is_charged: bool = True) -> Choice:
     """A move of the color that is the first argument."""
-    return session.choose(session.player_of(one_argument(arguments, "a color")))
+    return session.choose(session.player_of(one_argument(arguments, "a color")), is_charged=is_charged)
 
 
 @COMMANDS.command("genmove", "COLOR: choose a move and make it")
@@ -140,8 +140,8 @@ def genmove_ex(session: Session, arguments: Sequence[str]) -> str:
 
 @COMMANDS.command("reg_genmove", "COLOR: choose a move and do not make it")
 def reg_genmove(session: Session, arguments: Sequence[str]) -> str:
-    """The move."""
-    return choose(session, arguments).text
+    """The move; no clock runs."""
+    return choose(session, arguments, is_charged=False).text
 
 
 @COMMANDS.command("undo", "take the last move back")
