@@ -468,8 +468,12 @@ class Trees(metaclass=_Type):
 def uniform(requests: Requests) -> DenseReply:
     """Equal priors and a draw for every request."""
 
-def rollout(requests: Requests, seed: int) -> DenseReply:
-    """Equal priors and the result of one uniformly random game from each position."""
+def rollout(requests: Requests, seed: int, tree_seeds: Sequence[int] | None = None) -> DenseReply:
+    """Equal priors and the result of one uniformly random game from each position.
+
+    With `tree_seeds`, one for each tree, its games are a function of its own seed, whatever is searched
+    beside it.
+    """
 
 class PlayParams(metaclass=_Type):
     """Settings of self-play; every field is a keyword argument and an attribute.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -65,8 +65,11 @@ class UniformEvaluator:
 class RolloutEvaluator:
     """Equal priors and the result of one uniformly random game from each position.
 
-    The games of the k-th batch are a function of `seed` and k.
+    The games of the k-th batch are a function of `seed` and k; where `tree_seeds` has a seed for each tree,
+    those of a tree are a function of its own, whatever is searched beside it.
     """
+
+    tree_seeds: Sequence[int] | None = None
 
     def __init__(self, seed: int) -> None:
         self._seeds = np.random.SeedSequence(seed)
@@ -76,7 +79,8 @@ class RolloutEvaluator:
         """Play one game from each position."""
         sequence = np.random.SeedSequence(self._seeds.entropy, spawn_key=(self._calls,))
         self._calls += 1
-        return _core.rollout(requests, int(sequence.generate_state(1, np.uint64)[0]))
+        seed = int(sequence.generate_state(1, np.uint64)[0])
+        return _core.rollout(requests, seed, self.tree_seeds)
 
 
 class NetworkEvaluator:

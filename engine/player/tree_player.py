@@ -72,13 +72,16 @@ class TreePlayer:
         self._in_flight = in_flight
 
     def choose(self, states: Sequence[_core.State], seeds: Sequence[int]) -> list[int]:
-        """The search's choice in each position."""
-        del seeds
-        trees = self._trees
+        """The search's choice in each position; rollouts are a function of the position's seed."""
+        trees, evaluate = self._trees, self._evaluate
         try:
+            if isinstance(evaluate, RolloutEvaluator):
+                evaluate.tree_seeds = seeds
             self._search(states, self.simulations, self.evaluations)
             return [trees.best_action(index) for index in range(len(trees))]
         finally:
+            if isinstance(evaluate, RolloutEvaluator):
+                evaluate.tree_seeds = None
             trees.clear()
 
     def analyze(self, states: Sequence[_core.State], simulations: int | None = None) -> list[Analysis]:

@@ -139,3 +139,16 @@ def test_a_game_without_solver_says_so(game: Game, monkeypatch: pytest.MonkeyPat
     monkeypatch.delattr(type(game), "solver", raising=False)
     with pytest.raises(UserError, match="has no exact solver"):
         load_player("solver", game)
+
+
+def test_rollouts_are_of_a_positions_seed_whatever_is_searched_beside_it() -> None:
+    game = load_game("connect4")
+    player = load_player("mcts:60", game)
+    states = [game.parse(text) for text in ("", "4", "44", "45", "2343", "1")]
+    seeds = [11, 12, 13, 14, 15, 16]
+    chosen = player.choose(states, seeds)
+    assert player.choose(states[::-1], seeds[::-1]) == chosen[::-1]
+    alone = [player.twin(9).choose([state], [seed])[0] for state, seed in zip(states, seeds, strict=True)]
+    assert alone == chosen
+    others = [player.choose(states, [seed + 100 * k for seed in seeds]) for k in range(1, 6)]
+    assert any(other != chosen for other in others)

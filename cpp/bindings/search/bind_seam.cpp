@@ -63,18 +63,30 @@ float random_result(const State& from, State& state, std::vector<Action>& legal,
   return state.player() == from.player() ? outcome : -outcome;
 }
 
-DenseReply rollout(PyRequests& requests, std::uint64_t seed) {
+// With `tree_seeds`, a tree's games are a function of its own seed, whatever is searched beside it.
+DenseReply rollout(PyRequests& requests, std::uint64_t seed,
+                   const std::optional<std::vector<std::uint64_t>>& tree_seeds) {
   const Exclusive::Use use(requests.owner());
   const DenseReply reply = even_answer(requests);
   Trees& trees = requests.asking();
   if (requests.size() == 0) return reply;
+  for (const Request& request : requests.list()) {
+    if (tree_seeds && static_cast<std::size_t>(request.tree) >= tree_seeds->size()) {
+      throw py::value_error("tree " + std::to_string(request.tree) + " has no seed among " +
+                            std::to_string(tree_seeds->size()));
+    }
+  }
   float* wdl = const_cast<float*>(reply.wdl.data());
   const Unlocked unlocked;
   std::vector<Action> legal(static_cast<std::size_t>(trees.context().game->num_actions()));
   std::unique_ptr<State> scratch = trees.leaf(requests.list().front()).state->clone();
   for (std::size_t i = 0; i < requests.size(); ++i, wdl += 3) {
-    Random random(derive_seed(seed, {i}));
-    const float result = random_result(*trees.leaf(requests.list()[i]).state, *scratch, legal, random);
+    const Request& request = requests.list()[i];
+    const Leaf& leaf = trees.leaf(request);
+    Random random(tree_seeds ? derive_seed((*tree_seeds)[static_cast<std::size_t>(request.tree)],
+                                           {static_cast<std::uint64_t>(leaf.node)})
+                             : derive_seed(seed, {i}));
+    const float result = random_result(*leaf.state, *scratch, legal, random);
     wdl[0] = result > 0 ? (1 + result) / 2 : 0;
     wdl[2] = result < 0 ? (1 - result) / 2 : 0;
     wdl[1] = 1 - wdl[0] - wdl[2];
@@ -194,7 +206,7 @@ void register_seam(py::module_& module) {
   register_requests(module);
   register_replies(module);
   module.def("uniform", &uniform, py::arg("requests"));
-  module.def("rollout", &rollout, py::arg("requests"), py::arg("seed"));
+  module.def("rollout", &rollout, py::arg("requests"), py::arg("seed"), py::arg("tree_seeds") = py::none());
   module.def("play_random_games", &play_random_games, py::arg("game"), py::arg("seed"), py::arg("games"),
              py::call_guard<Unlocked>());
   module.def("playout_owners", &playout_owners, py::arg("state"), py::arg("seed"), py::arg("games"));
