@@ -44,11 +44,17 @@ class _Recorded(_core.Chess):
         return {"fen": state.fen(), "repetitions": state.repetitions()}
 
     def record_text(self, state: _core.State, tags: Mapping[str, str]) -> str:
-        """The game as PGN; `tags` may be event, round, date, first and second (the players' names)."""
+        """The game as PGN; `tags` are those of engine.game.offer.HasRecordText."""
         from games.records.pgn import writer as pgn
 
         names = {"event": "Event", "round": "Round", "date": "Date", "first": "White", "second": "Black"}
-        return pgn.write(self, state, {names[key]: value for key, value in tags.items()})
+        written = {names[key]: value for key, value in tags.items() if key in names}
+        if "winner" in tags:
+            written["Result"] = {"first": "1-0", "second": "0-1", "none": "1/2-1/2"}[tags["winner"]]
+        if "termination" in tags:
+            words = {"time": "time forfeit", "illegal": "rules infraction", "resignation": "normal"}
+            written["Termination"] = words.get(tags["termination"], tags["termination"])
+        return pgn.write(self, state, written)
 
 
 class Chess(_Recorded):

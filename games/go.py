@@ -110,11 +110,15 @@ class Go(_core.Go):
         return Goban(self, self.with_options)
 
     def record_text(self, state: _core.State, tags: Mapping[str, str]) -> str:
-        """The game as SGF; `tags` may be event, round, date, first and second (the players' names)."""
+        """The game as SGF; `tags` are those of engine.game.offer.HasRecordText."""
         from games.records.sgf import writer as sgf
 
         names = {"event": "EV", "round": "RO", "date": "DT", "first": "PB", "second": "PW"}
-        return sgf.write(self, state, {names[key]: value for key, value in tags.items()})
+        written = {names[key]: value for key, value in tags.items() if key in names}
+        if "winner" in tags:
+            how = {"time": "T", "resignation": "R"}.get(tags.get("termination", ""), "F")
+            written["RE"] = {"first": f"B+{how}", "second": f"W+{how}", "none": "0"}[tags["winner"]]
+        return sgf.write(self, state, written)
 
     def describe(self, state: _core.State) -> dict[str, Any]:
         """What the rules service adds: score (Black's less White's, komi included), owners, captures."""

@@ -69,7 +69,9 @@ class HasRecordText(Protocol):
     def record_text(self, state: State, tags: Mapping[str, str]) -> str:
         """The game that led to `state`, over or not.
 
-        tags: event, round, date, first and second (the players' names), as far as they are known.
+        tags: event, round, date, first and second (the players' names), as far as they are known; and where
+            the game did not end by its rules, winner (`first`, `second` or `none`) and termination
+            (`resignation`, `adjudication`, or a forfeit's kind: `time`, `illegal`, `crash` …).
         """
 
 

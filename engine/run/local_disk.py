@@ -14,13 +14,21 @@ from engine.run import storage
 
 
 class Lock:
-    """The right to write to a folder, held by one process until `release` or its end."""
+    """The right to write to what a file stands for, held by one process until `release` or its end.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: of the file.
+        owned: what it stands for, in words; by default the run directory that it lies in.
+    """
+
+    def __init__(self, path: Path, owned: str = "") -> None:
+        self._owned = owned or f"run directory '{path.parent}'"
         try:
             self._file = path.open("a+", encoding="ascii", errors="replace")
         except OSError as error:
-            raise UserError(f"cannot write '{path}': {error.strerror}; name another run directory") from error
+            raise UserError(
+                f"cannot write '{path}', the lock of {self._owned}: {error.strerror}; name another"
+            ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -28,13 +36,12 @@ class Lock:
             owner = ascii(self._file.read(40).strip())[1:-1] or "unknown"
             self._file.close()
             raise UserError(
-                f"run directory '{path.parent}' is in use by process {owner}; "
-                "wait for it to end, or name another"
+                f"{self._owned} is in use by process {owner}; wait for it to end, or name another"
             ) from error
         except OSError as error:
             self._file.close()
             raise UserError(
-                f"'{path}' cannot be locked: {error.strerror}; name a run directory on another disk"
+                f"'{path}' cannot be locked: {error.strerror}; name another disk for {self._owned}"
             ) from error
         self._path = path
         try:
@@ -52,10 +59,7 @@ class Lock:
         except OSError:
             is_there = False
         if not is_there:
-            raise UserError(
-                f"run directory '{self._path.parent}' has been moved or removed meanwhile; "
-                "put it back and resume"
-            )
+            raise UserError(f"{self._owned} has been moved or removed meanwhile; put it back and resume")
 
     def release(self) -> None:
         """Let others write."""

@@ -45,8 +45,18 @@ def options() -> dict[str, set[str]]:
 CHECK_TASK = "test_of_a_game_and_a_task_with_one_name_check_takes_the_game_unless_asked"
 SETTINGS_JSON = "test_the_command_shows_a_games_values_and_marks_what_its_preset_changes"
 ELSEWHERE = {
+    "arena --opening-order": "cli/test_event.py::test_openings_of_a_file_are_chosen",
+    "arena --opening-start": "cli/test_event.py::test_openings_of_a_file_are_chosen",
+    "arena --limit": "cli/test_event.py::test_a_limit_is_of_players_without_one",
     "arena --openings": "cli/test_arena.py::test_openings_from_a_file",
     "arena --sprt": "cli/test_arena.py::test_sprt_stops_and_says_why",
+    "arena --schedule": "cli/test_event.py::test_every_schedule_is_played_to_its_end",
+    "arena --sprt-model": "cli/test_event.py::test_the_model_of_a_test_is_told",
+    "arena --anchor": "cli/test_event.py::test_an_anchor_keeps_its_rating",
+    "arena --count-forfeits": "cli/test_event.py::test_forfeits_are_apart_unless_they_are_to_count",
+    "arena --log": "cli/test_event.py::test_a_log_is_told_without_players",
+    "arena --records": "cli/test_event.py::test_records_are_one_file",
+    "arena --tensorboard": "cli/test_event.py::test_ratings_of_checkpoints_over_their_iterations",
     "arena --threads": "cli/test_arena.py::test_a_match_as_json",
     "arena --json": "cli/test_arena.py::test_a_match_as_json",
     "play --show": "cli/test_arena.py::test_play_in_a_terminal",

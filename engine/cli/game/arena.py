@@ -1,11 +1,12 @@
-"""The command `arena`: a match or a round robin."""
+"""The command `arena`: matches and events of many players."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -16,11 +17,12 @@ from engine.errors import UserError
 
 if TYPE_CHECKING:
     from engine._core import Game, State
-    from engine.arena.game import ArenaGame
-    from engine.arena.match import Pairing
+    from engine.arena.event.log import GameLog
+    from engine.arena.event.plan import Plan
+    from engine.arena.event.result import GameResult
     from engine.arena.opening import Order
-    from engine.arena.ratings import Rating
     from engine.arena.sprt import Sprt
+    from engine.player import Player
 
 MAX_GAMES = 1_000_000
 PLIES = (0, 4)
@@ -28,94 +30,249 @@ PLIES = (0, 4)
 SOLVER_PLIES = (8, 12)
 """The same where a solver plays: the first plies take it minutes each."""
 
-Players = Annotated[
-    list[str],
-    typer.Argument(metavar="A B [C…]", help=PLAYERS),
-]
+Players = Annotated[list[str] | None, typer.Argument(metavar="A B [C…]", help=PLAYERS)]
 Simulations = Annotated[int, typer.Option("--sims", min=1, max=10_000_000, help="of a checkpoint, per move")]
 
 
 def arena(
-    players: Players,
+    players: Players = None,
     games: Annotated[
         int, typer.Option("--games", min=2, max=MAX_GAMES, help="of each pairing, an even number")
     ] = 200,
     sims: Simulations = 100,
+    schedule: Annotated[
+        str,
+        typer.Option(
+            "--schedule",
+            help="round-robin; gauntlet:N, the first N against the others; ladder:N, each against N "
+            "neighbours; swiss, by need, --games for each player",
+        ),
+    ] = "round-robin",
     openings: Annotated[
         str | None,
         typer.Option("--openings", help="a position a line, or records of games; else random plies"),
     ] = None,
     opening_plies: Annotated[
         str | None,
-        typer.Option("--opening-plies", metavar="A-B", help="lengths of random openings [0-4; solver: 8-12]"),
+        typer.Option(
+            "--opening-plies",
+            metavar="A-B",
+            help="lengths of random openings [0-4; solver: 8-12]; of records, B plies of each",
+        ),
+    ] = None,
+    opening_order: Annotated[
+        str, typer.Option("--opening-order", help="of a file: given, or shuffled by the seed")
+    ] = "given",
+    opening_start: Annotated[
+        int, typer.Option("--opening-start", min=1, help="of a file, the first in that order")
+    ] = 1,
+    limit: Annotated[
+        str | None,
+        typer.Option("--limit", help="of players whose name brings none: time=1+0.01, simulations=400"),
     ] = None,
     sprt: Annotated[
-        str | None, typer.Option("--sprt", metavar="E0,E1", help="stop once one Elo difference is accepted")
+        str | None,
+        typer.Option(
+            "--sprt",
+            metavar="E0,E1[,ALPHA,BETA]",
+            help="stop once one Elo difference is accepted [0.05 each]",
+        ),
+    ] = None,
+    sprt_model: Annotated[
+        str, typer.Option("--sprt-model", help="logistic, normalized, bayesian or cutechess")
+    ] = "logistic",
+    anchor: Annotated[
+        list[str] | None, typer.Option("--anchor", metavar="PLAYER=ELO", help="a rating that is given")
+    ] = None,
+    count_forfeits: Annotated[
+        bool, typer.Option("--count-forfeits", help="as games lost; else they tell nothing of strength")
+    ] = False,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            "--log", help="a file or folder: each game as it ends; the same command goes on from it"
+        ),
+    ] = None,
+    records: Annotated[
+        Path | None, typer.Option("--records", help="a file for the games, in their format")
+    ] = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option("--tensorboard", help="a folder for ratings over iterations")
     ] = None,
     game: Annotated[str | None, typer.Option("--game", help="where no player is a checkpoint")] = None,
     seed: SeedOption = 1,
     threads: Annotated[int, typer.Option("--threads", min=0, max=1024, help="0: one a core")] = 0,
     json: JsonOption = False,
 ) -> None:
-    """Play a match, or a round robin.
+    """Play a match, or an event of many players.
 
-    Each opening is played twice, with colours swapped.
+    Each opening is played twice, with colours swapped. Without players, --log tells what it holds.
     """
-    if len(players) < 2:
-        raise UserError(f"arena: only '{players[0]}' is to play; name two players or more")
-    if games % 2:
-        raise UserError(f"--games {games} is odd, and each opening is played twice; give an even number")
-    if len(players) > 2 and len(set(players)) < len(players):
-        raise UserError("a round robin names each player once")
-    test = _read_sprt(sprt, len(players))
-    plies = read_plies(opening_plies, SOLVER_PLIES if "solver" in players else PLIES)
-    document = _play(players, games // 2, sims, openings, plies, test, game, seed, threads)
+    if not players:
+        if log is None:
+            raise UserError("arena: name two players or more, or the --log of an event")
+        plan, results, complete = _read(log)
+    else:
+        plan, results, complete = _play(
+            players, games, sims, schedule,
+            OpeningChoice(openings, opening_plies, opening_order, opening_start),
+            _read_sprt(sprt, sprt_model, len(players)), count_forfeits, log, game, seed, threads, limit,
+        )  # fmt: skip
+    document = plan.describe(results, read_anchors(anchor or [], plan.players), complete)
+    if records is not None:
+        _write_records(records, plan, results, game)
+    if tensorboard is not None:
+        _write_ratings(tensorboard, document)
     if json:
         print_json(document)
     else:
-        _print(document)
+        from engine.cli.game.standing import print_event
+
+        print_event(document)
+
+
+@dataclass(frozen=True)
+class OpeningChoice:
+    """What the options say of openings: a file or a game's suite, lengths as `A-B`, order, first one."""
+
+    source: str | None
+    plies: str | None
+    order: str
+    start: int
+
+    def states(self, game: Game, pairs: int, default: tuple[int, int], seed: int) -> list[State]:
+        """Openings for so many pairs; `default` lengths of random ones."""
+        if self.source is None and (self.order, self.start) != ("given", 1):
+            raise UserError("--opening-order and --opening-start are of a file; give --openings FILE")
+        plies = read_plies(self.plies, default)
+        of_record = plies[1] if self.plies is not None else None
+        return choose_openings(
+            game, self.source, pairs, plies, seed, cast("Order", self.order), self.start, of_record
+        )
 
 
 def _play(
     specs: Sequence[str],
-    pairs: int,
+    games: int,
     simulations: int,
-    openings: str | None,
-    plies: tuple[int, int],
+    schedule: str,
+    openings: OpeningChoice,
     sprt: Sprt | None,
+    with_forfeits: bool,
+    log: Path | None,
     game_spec: str | None,
     seed: int,
     threads: int,
-) -> dict[str, Any]:
-    from engine.arena.match import Arena, rate
-    from engine.cli.progress import Bar
+    limit_text: str | None,
+) -> tuple[Plan, list[GameResult], bool]:
+    """Play an event, or what is left of it by its log."""
+    from engine.arena.event.plan import Plan, openings_digest, player_digest
+    from engine.arena.event.schedule import Schedule
     from engine.player import find_game, load_player
+    from engine.player.limit import Limit
 
+    check_event(specs, games)
+    order = Schedule.parse(schedule, len(specs), games // 2, seed)
     game = find_game(specs, game_spec)
-    starts = choose_openings(game, openings, pairs, plies, seed)
-    entered = [load_player(spec, game, simulations) for spec in specs]
-    bar = Bar("arena")
-    bar.open(len(starts) * len(specs) * (len(specs) - 1), "games")
-    table = Arena(game, starts, seed, threads)
+    starts = openings.states(game, games // 2, SOLVER_PLIES if "solver" in specs else PLIES, seed)
+    limit = Limit.parse(limit_text) if limit_text is not None else None
+    entered = [load_player(spec, game, simulations, limit=limit) for spec in specs]
+    plan = Plan(
+        game.name,
+        tuple(player.name for player in entered),
+        tuple(player_digest(spec) for spec in specs),
+        simulations,
+        seed,
+        openings_digest(game, starts),
+        order,
+        sprt,
+        with_forfeits,
+        str(limit or ""),
+    )
+    if log is None:
+        return (plan, *play_event(plan, game, starts, entered, None, threads))
+    from engine.arena.event.log import GameLog
+
+    with GameLog(log, plan.header()) as kept:
+        return (plan, *play_event(plan, game, starts, entered, kept, threads))
+
+
+def play_event(
+    plan: Plan,
+    game: Game,
+    openings: Sequence[State],
+    players: list[Player],
+    log: GameLog | None,
+    threads: int,
+) -> tuple[list[GameResult], bool]:
+    """The games of an event, beside a bar, and whether it is complete."""
+    from engine.arena.event.event import Event
+    from engine.arena.runner import Runner
+    from engine.cli.game.standing import RunningScore
+    from engine.cli.progress import Bar
+
+    bar, score = Bar("arena"), RunningScore(plan.players, plan.with_forfeits)
+    before = list(log.games.values()) if log else []
+    for result in before:
+        score.add(result)
+
+    def told(result: GameResult) -> None:
+        score.add(result)
+        bar.advance(1)
+
+    bar.open(plan.schedule.games, "games", len(before))
+    if bar.live:
+        bar.status(score.text)
     try:
-        if len(entered) == 2:
-            pairings = [table.play(entered[0], entered[1], sprt, bar.advance)]
-        else:
-            pairings = table.round_robin(entered, bar.advance)
+        with Runner(game, openings, players, plan.seed, threads) as runner:
+            event = Event(runner, plan.schedule, log, plan.sprt, plan.with_forfeits, told)
+            results = event.play()
     finally:
         bar.close()
-        table.close()
-    ratings, virtual = rate(pairings) if len(entered) > 2 else ({}, False)
-    return {
-        "game": game.name,
-        "players": [player.name for player in entered],
-        "simulations": simulations,
-        "seed": seed,
-        "openings": len(starts),
-        "matches": [describe_pairing(pairing, sprt) for pairing in pairings],
-        "ratings": describe_ratings(ratings),
-        "virtual_draws": virtual,
-    }
+    return results, True
+
+
+def check_event(specs: Sequence[str], games: int) -> None:
+    """Raise UserError where players or games make no event."""
+    if len(specs) < 2:
+        raise UserError(f"arena: only '{specs[0]}' is to play; name two players or more")
+    if games % 2:
+        raise UserError(f"--games {games} is odd, and each opening is played twice; give an even number")
+    if len(specs) > 2 and len(set(specs)) < len(specs):
+        raise UserError("an event of many names each player once")
+
+
+def _read(path: Path) -> tuple[Plan, list[GameResult], bool]:
+    """The event of a log."""
+    from engine.arena.event.log import log_path, read_log
+    from engine.arena.event.plan import Plan
+
+    logged = read_log(path)
+    if logged is None:
+        raise UserError(
+            f"there is no log '{log_path(path)}'; name that of an event, or players for a new one"
+        )
+    plan = Plan.of_header(logged.header)
+    return (plan, *plan.counted(logged.games))
+
+
+def read_anchors(texts: Sequence[str], names: Sequence[str]) -> dict[int, float]:
+    """Read `PLAYER=ELO`; raise UserError for a player that does not play, and for what is no Elo."""
+    import math
+
+    anchors: dict[int, float] = {}
+    for text in texts:
+        name, equals, number = text.rpartition("=")
+        try:
+            elo = float(number)
+        except ValueError:
+            elo = math.nan
+        if not equals or not abs(elo) <= 10_000:
+            raise UserError(f"--anchor '{text}' is not of the form PLAYER=ELO, such as random=0")
+        if list(names).count(name) != 1:
+            raise UserError(f"--anchor '{text}': '{name}' is none of the players {', '.join(names)}")
+        anchors[names.index(name)] = elo
+    return anchors
 
 
 def read_plies(text: str | None, default: tuple[int, int]) -> tuple[int, int]:
@@ -158,127 +315,32 @@ def choose_openings(
     return found.states[:pairs]
 
 
-def describe_pairing(pairing: Pairing, sprt: Sprt | None = None) -> dict[str, Any]:
-    """A match as JSON, seen from its first player; an infinite Elo is null."""
-    from engine.arena.elo import estimate_elo
-
-    wins, draws, losses = pairing.results
-    counts = pairing.counts
-    estimate = estimate_elo(counts)
-    document: dict[str, Any] = {
-        "first": pairing.first.name,
-        "second": pairing.second.name,
-        "games": len(pairing.games),
-        "wins": wins,
-        "draws": draws,
-        "losses": losses,
-        "score": (wins + draws / 2) / len(pairing.games),
-        "elo": _finite(estimate.elo),
-        "elo_low": _finite(estimate.low),
-        "elo_high": _finite(estimate.high),
-        "los": estimate.los,
-        "pentanomial": counts,
-        "distinct_games": pairing.distinct_games,
-        "first_mover_score": sum((one.outcome or 0) + 1 for one in pairing.games) / 2 / len(pairing.games),
-        "forfeits": [_describe_forfeit(pairing, one) for one in pairing.games if one.forfeit is not None],
-    }
-    if sprt is not None:
-        low, high = sprt.bounds
-        document["sprt"] = {
-            "elo0": sprt.elo0,
-            "elo1": sprt.elo1,
-            "llr": sprt.ratio(counts),
-            "low": low,
-            "high": high,
-            "state": sprt.state(counts),
-        }
-    return document
-
-
-def _describe_forfeit(pairing: Pairing, one: ArenaGame) -> dict[str, Any]:
-    assert one.forfeit is not None
-    loser = one.seats[one.forfeit.colour]
-    player = pairing.first if loser == pairing.seat else pairing.second
-    return {
-        "player": player.name,
-        "game": one.number,
-        "opening": one.opening,
-        "kind": one.forfeit.kind,
-        "reason": one.forfeit.reason,
-    }
-
-
-def describe_ratings(ratings: dict[str, Rating]) -> list[dict[str, Any]]:
-    """Ratings as JSON, best first."""
-    rows = [
-        {"player": name, "elo": one.elo, "elo_low": one.low, "elo_high": one.high}
-        for name, one in ratings.items()
-    ]
-    return sorted(rows, key=lambda row: -float(row["elo"]))
-
-
-def _read_sprt(text: str | None, players: int) -> Sprt | None:
+def _read_sprt(text: str | None, model: str, players: int) -> Sprt | None:
     from engine.arena.sprt import Sprt
 
     if text is None:
+        if model != "logistic":
+            raise UserError(f"--sprt-model {model} is of a test; give --sprt E0,E1 with it")
         return None
     if players > 2:
         raise UserError("--sprt tests one match; name two players")
-    parts = text.split(",")
     try:
-        low, high = (float(part) for part in parts)
+        numbers = [float(part) for part in text.split(",")]
     except ValueError:
-        raise UserError(f"--sprt '{text}' is not two Elo values such as 0,10") from None
-    return Sprt(low, high)
+        numbers = []
+    if len(numbers) not in (2, 4):
+        raise UserError(f"--sprt '{text}' is not two Elo values such as 0,10, or those, alpha and beta")
+    return Sprt(**dict(zip(("elo0", "elo1", "alpha", "beta"), numbers, strict=False)), model=model)
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _write_records(path: Path, plan: Plan, results: Sequence[GameResult], game_spec: str | None) -> None:
+    from engine.arena.event.record import write_records
+    from engine.registry import load_game
+
+    write_records(path, load_game(game_spec or plan.game), plan.players, results)
 
 
-def _print(document: dict[str, Any]) -> None:
-    from engine.cli.progress import print_table
+def _write_ratings(folder: Path, document: Mapping[str, Any]) -> None:
+    from engine.arena.event.record import write_ratings
 
-    print_table([_row(match) for match in document["matches"]])
-    for match in document["matches"]:
-        if "sprt" in match:
-            test = match["sprt"]
-            typer.echo(
-                f"SPRT {test['elo0']:g},{test['elo1']:g}: {test['state']}, LLR {test['llr']:.2f} "
-                f"in [{test['low']:.2f}, {test['high']:.2f}]"
-            )
-        for forfeit in match["forfeits"][:10]:
-            typer.echo(f"forfeit by {forfeit['player']}, game {forfeit['game']}: {forfeit['reason']}")
-    if document["ratings"]:
-        rows = [
-            {
-                "player": row["player"],
-                "Elo": round(row["elo"]),
-                "95%": format_interval(row["elo_low"], row["elo_high"]),
-            }
-            for row in document["ratings"]
-        ]
-        print_table(rows)
-        if document["virtual_draws"]:
-            typer.echo("One virtual draw a pairing keeps the rating of a player finite who won or lost all.")
-
-
-def _row(match: dict[str, Any]) -> dict[str, Any]:
-    elo = match["elo"]
-    sign = "+inf" if match["score"] > 0.5 else "-inf"
-    row = {
-        "match": f"{match['first']} - {match['second']}",
-        "games": match["games"],
-        "W-D-L": f"{match['wins']}-{match['draws']}-{match['losses']}",
-        "score": f"{100 * match['score']:.1f} %",
-        "Elo": sign if elo is None else f"{elo:+.0f}",
-        "95 %": format_interval(match["elo_low"], match["elo_high"]),
-        "LOS": f"{100 * match['los']:.1f} %",
-        "distinct": match["distinct_games"],
-    }
-    return {**row, "forfeits": len(match["forfeits"])} if match["forfeits"] else row
-
-
-def format_interval(low: float | None, high: float | None) -> str:
-    """Bounds of an Elo; None is infinite."""
-    return f"[{'-inf' if low is None else f'{low:+.0f}'}, {'+inf' if high is None else f'{high:+.0f}'}]"
+    write_ratings(folder, document)

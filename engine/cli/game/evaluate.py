@@ -173,9 +173,9 @@ def play_ladder(
     game: Game, config: Config, entrants: Sequence[Entrant], games: int, simulations: int, seed: int
 ) -> list[dict[str, Any]]:
     """Elo of networks spread over the run, each against the next two; the untrained one stands at 0."""
+    from engine.arena.event.standing import describe_ratings
     from engine.arena.match import Arena, rate
     from engine.arena.opening import random_openings
-    from engine.cli.game.arena import describe_ratings
     from engine.cli.progress import Bar
     from engine.player.tree_player import network_player
 
@@ -194,7 +194,7 @@ def play_ladder(
 
 
 def _print(document: dict[str, Any]) -> None:
-    from engine.cli.game.arena import format_interval
+    from engine.cli.game.standing import format_interval
     from engine.cli.progress import print_table
 
     if not document["truth"]:
