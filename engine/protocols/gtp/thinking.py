@@ -25,7 +25,10 @@ GONE_S = 0.9
 LEAST_TICK_S, MOST_TICK_S = 0.02, 0.2
 """Between two looks at whether the move has become clear."""
 
-OnReport = Callable[[Report, Callable[[], Ownership | None]], None]
+OwnersOf = Callable[..., Ownership | None]
+"""Finds who will own what, after a move of the root where one is given; see Thought.ownership."""
+
+OnReport = Callable[[Report, OwnersOf], None]
 """Told what has been found so far, and what finds who will own what."""
 
 
@@ -49,7 +52,7 @@ class Found:
     """What a thought has found at its end."""
 
     report: Report
-    ownership: Callable[[], Ownership | None]
+    ownership: OwnersOf
 
 
 def think(
@@ -112,7 +115,7 @@ class _Ticker:
         times = [each for each in (every_s, own_s) if each is not None]
         self.every_s = min(times, default=None)
 
-    def tick(self, report: Report, ownership: Callable[[], Ownership | None]) -> None:
+    def tick(self, report: Report, ownership: OwnersOf) -> None:
         """Look at what has been found so far."""
         now = time.monotonic()
         if now - self._limits.since > self._limits.soft_s and _is_clear(report):

@@ -71,6 +71,19 @@ def test_a_root_and_owners_follow_from_the_top_left() -> None:
     assert [float(owner) for owner in owners.split(" ")[1:]] == pytest.approx([-1, -0.6, -0.2, 0.2, 0.6, 1])
 
 
+def test_owners_and_lead_after_each_move_are_told_where_asked_for() -> None:
+    _, info, _ = chosen("kata-genmove_analyze b maxmoves 2 movesOwnership true", "go:size=3x2")
+    first, second = info.removeprefix("info ").split(" info ")
+    assert " scoreMean 3.500000 scoreLead 3.500000 prior " in first
+    assert " scoreLead 2.500000 " in second
+    for block in (first, second):
+        pv, cells = block.split(" movesOwnership ")
+        assert re.search(r" pv (?:\S+ ?)+$", pv)
+        assert len(cells.split(" ")) == 6
+    _, plain, _ = chosen("kata-genmove_analyze b maxmoves 2", "go:size=3x2")
+    assert "score" not in plain
+
+
 def test_cgos_gets_one_object_and_the_move() -> None:
     first, info, play = chosen("cgos-genmove_analyze b", "go:size=3x2")
     assert (first, play) == ("", "play A2")
@@ -162,7 +175,7 @@ def test_moves_are_allowed_when_the_other_is_to_move() -> None:
         ("allow b pass,, 1 avoid b pass 1", "no legal move"),
         ("ownership maybe", "neither true nor false"),
         ("ownershipStdev true", "ownershipStdev is not known here"),
-        ("movesOwnership true", "movesOwnership is not known here"),
+        ("movesOwnershipStdev true", "movesOwnershipStdev is not known here"),
         ("rootInfo", "'rootInfo' has no value"),
         ("no\x01such thing", "is none of"),
     ],

@@ -25,8 +25,8 @@ _MAX_NAMED = 1 << 16
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?")
 _COLORS = ("b", "w", "black", "white")
-_FLAGS = ("ownership", "rootInfo", "pvVisits")
-_UNKNOWN = ("ownershipStdev", "movesOwnership", "movesOwnershipStdev", "pvEdgeVisits", "noResultValue")
+_FLAGS = ("ownership", "movesOwnership", "rootInfo", "pvVisits")
+_UNKNOWN = ("ownershipStdev", "movesOwnershipStdev", "pvEdgeVisits", "noResultValue")
 """What KataGo tells and this program does not know."""
 
 
@@ -43,6 +43,7 @@ class Wish:
     min_moves: int = 0
     max_moves: int = MAX_COUNT
     ownership: bool = False
+    moves_ownership: bool = False
     root_info: bool = False
     pv_visits: bool = False
     pv_plies: int = MAX_COUNT
@@ -77,8 +78,8 @@ def _with_key(session: Session, wish: Wish, key: str, value: str) -> Wish:
             raise GtpError(f"{key} '{value[:40]}' is neither true nor false")
         if flag and key in _UNKNOWN:
             raise GtpError(f"{key} is not known here; leave it out")
-        if flag and key == "ownership":
-            _check_ownership(session)
+        if flag and key in ("ownership", "movesOwnership"):
+            _check_ownership(session, key)
         return _with_flag(wish, key, flag)
     known = ", ".join(["interval", "minmoves", "maxmoves", "avoid", "allow", *_FLAGS])
     raise GtpError(f"'{key[:40]}' is none of {known}")
@@ -87,16 +88,23 @@ def _with_key(session: Session, wish: Wish, key: str, value: str) -> Wish:
 def _with_flag(wish: Wish, key: str, flag: bool) -> Wish:
     if key == "ownership":
         return replace(wish, ownership=flag)
+    if key == "movesOwnership":
+        return replace(wish, moves_ownership=flag)
     if key == "rootInfo":
         return replace(wish, root_info=flag)
     return replace(wish, pv_visits=flag) if key == "pvVisits" else wish
 
 
-def _check_ownership(session: Session) -> None:
-    if not session.game.has_score and session.goban is None:
-        raise GtpError("ownership: points do not decide this game; leave it out")
+def _check_ownership(session: Session, key: str) -> None:
+    if not session.game.has_score and (session.goban is None or key != "ownership"):
+        why = (
+            "points do not decide this game"
+            if session.goban is None
+            else "these rules do not count as it stands"
+        )
+        raise GtpError(f"{key}: {why}; leave it out")
     if not session.player.simulations:
-        raise GtpError("ownership: this player does not search; leave it out")
+        raise GtpError(f"{key}: this player does not search; leave it out")
 
 
 class _Lists:

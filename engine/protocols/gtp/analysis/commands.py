@@ -11,7 +11,7 @@ from engine.protocols.gtp.analysis.arguments import Wish, read_wish
 from engine.protocols.gtp.analysis.lines import cgos_line, kata_line, leela_line
 from engine.protocols.gtp.command import Commands, Run
 from engine.protocols.gtp.session import Session
-from engine.protocols.gtp.thinking import Found, Limits
+from engine.protocols.gtp.thinking import Found, Limits, OwnersOf
 
 COMMANDS = Commands()
 
@@ -22,7 +22,7 @@ POLL_S = 0.005
 CANCELLED = "cancelled"
 """In place of a move, where a search was to be given up."""
 
-Line = Callable[[Report, Wish, Ownership | None], str]
+Line = Callable[[Report, Wish, OwnersOf], str]
 
 
 class Teller:
@@ -37,20 +37,24 @@ class Teller:
         self._line = line
         self._last = ""
         session.reply.begin()
-        self._wants_owners = wish.ownership or line is cgos_line
         board = session.goban
-        is_asked_now = self._wants_owners and board is not None and board.counts_dead
+        is_asked_now = board is not None and board.counts_dead and (wish.ownership or line is cgos_line)
         self._owners = session.ownership(state) if is_asked_now else None
 
-    def tell(self, report: Report, ownership: Callable[[], Ownership | None]) -> None:
+    def tell(self, report: Report, owners: OwnersOf) -> None:
         """One line, once anything has been found."""
         if not report.visits and self._session.player.simulations:
             return
-        owners = self._owners or (ownership() if self._wants_owners else None)
+        if self._owners is not None:
+            owners = self._owners_before
         text = self._line(report, self._wish, owners)
         if text != self._last:
             self._session.reply.line(text)
         self._last = text
+
+    def _owners_before(self, action: int | None = None) -> Ownership | None:
+        del action
+        return self._owners
 
 
 def _analysis(line: Line) -> Run:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from engine.player.thinking import MoveReport, Ownership, Report
 from engine.protocols.gtp.analysis.arguments import Wish
+from engine.protocols.gtp.thinking import OwnersOf
 
 PER_CENT_OF_PER_CENT = 10_000
 """Units of Leela Zero's shares."""
@@ -26,9 +27,9 @@ def shown_moves(report: Report, wish: Wish) -> Sequence[MoveReport]:
     return visited_first[: min(count, wish.max_moves)]
 
 
-def leela_line(report: Report, wish: Wish, ownership: Ownership | None = None) -> str:
+def leela_line(report: Report, wish: Wish, owners: OwnersOf) -> str:
     """Shares as whole numbers of 1/10000."""
-    del ownership
+    del owners
     return " ".join(
         f"info move {_text(report, move)} visits {move.visits} winrate {_units(_rate(move.value))} "
         f"prior {_units(move.prior)} lcb {_units(_rate(move.lcb))} order {order} "
@@ -37,17 +38,21 @@ def leela_line(report: Report, wish: Wish, ownership: Ownership | None = None) -
     )
 
 
-def kata_line(report: Report, wish: Wish, ownership: Ownership | None = None) -> str:
+def kata_line(report: Report, wish: Wish, owners: OwnersOf) -> str:
     """Shares with a decimal point, which tells Sabaki that they are none of 1/10000."""
-    parts = [_kata_move(report, wish, order, move) for order, move in enumerate(shown_moves(report, wish))]
+    ownership = owners() if wish.ownership else None
+    parts = [
+        _kata_move(report, wish, order, move, owners(move.action) if wish.moves_ownership else None)
+        for order, move in enumerate(shown_moves(report, wish))
+    ]
     if wish.root_info:
         parts.append(_root_info(report, ownership))
-    if wish.ownership and ownership is not None:
-        parts.append("ownership " + " ".join(_number(owner) for owner in ownership.owners.ravel().tolist()))
+    if ownership is not None:
+        parts.append(f"ownership {_cells(ownership)}")
     return " ".join(parts)
 
 
-def cgos_line(report: Report, wish: Wish, ownership: Ownership | None = None) -> str:
+def cgos_line(report: Report, wish: Wish, owners: OwnersOf) -> str:
     """One object (CGOS's "GTP Extension for Move Analysis"); a variation begins after its move."""
     found = {
         "winrate": _rounded(_rate(report.value)),
@@ -63,7 +68,7 @@ def cgos_line(report: Report, wish: Wish, ownership: Ownership | None = None) ->
             for move in shown_moves(report, wish)
         ],
     }
-    if ownership is not None:
+    if (ownership := owners()) is not None:
         found["score"] = _rounded(ownership.score)
         found["ownership"] = "".join(
             _CGOS_LETTERS[round((min(max(owner, -1.0), 1.0) + 1) / 2 * 62)]
@@ -81,13 +86,16 @@ def variation_texts(report: Report, move: MoveReport, plies: int) -> list[str]:
     return texts
 
 
-def _kata_move(report: Report, wish: Wish, order: int, move: MoveReport) -> str:
+def _kata_move(report: Report, wish: Wish, order: int, move: MoveReport, after: Ownership | None) -> str:
     counts = move.pv_visits[: wish.pv_plies] if wish.pv_visits else ()
     visits = f" pvVisits {' '.join(map(str, counts))}" if counts else ""
+    lead = "" if after is None else f"scoreMean {_number(after.score)} scoreLead {_number(after.score)} "
+    cells = "" if after is None else f" movesOwnership {_cells(after)}"
     return (
         f"info move {_text(report, move)} visits {move.visits} utility {_number(move.value)} "
-        f"winrate {_number(_rate(move.value))} prior {_number(move.prior)} lcb {_number(_rate(move.lcb))} "
-        f"utilityLcb {_number(move.lcb)} order {order} pv {_line(report, move, wish)}{visits}"
+        f"winrate {_number(_rate(move.value))} {lead}prior {_number(move.prior)} "
+        f"lcb {_number(_rate(move.lcb))} utilityLcb {_number(move.lcb)} order {order} "
+        f"pv {_line(report, move, wish)}{visits}{cells}"
     )
 
 
@@ -101,6 +109,11 @@ def _root_info(report: Report, ownership: Ownership | None) -> str:
     if report.raw_wdl is not None:
         text += f" rawWinrate {_number(report.raw_wdl[0] + report.raw_wdl[1] / 2)}"
     return text
+
+
+def _cells(ownership: Ownership) -> str:
+    """Row by row from the top."""
+    return " ".join(_number(owner) for owner in ownership.owners.ravel().tolist())
 
 
 def _line(report: Report, move: MoveReport, wish: Wish) -> str:
