@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 from engine_games import FAKE, GAMES, against_chance, check_forfeits, fake, match, running
 
-from engine._core import State
+from engine._core import InputError, State
+from engine.arena.client.player import EnginePlayer
 from engine.arena.conduct import Conduct
 from engine.arena.game import ArenaGame, GameOrder
 from engine.arena.runner import Runner
+from engine.errors import UserError
 from engine.player import load_player
 from engine.player.plain_player import RandomPlayer
+from engine.player.thinking import Query, Restriction
 from engine.registry import load_game
 
 
@@ -185,3 +188,28 @@ def test_nothing_of_an_engine_is_left() -> None:
     assert [one.forfeit for one in games] == [None, None]
     assert not running(f"sleep {seconds}")
     assert not running(f"{FAKE} json family")
+
+
+def test_an_outside_engine_is_a_player_like_others() -> None:
+    game = load_game("connect4")
+    player = load_player(fake("gtp"), game)
+    assert player.choose([game.parse(text) for text in ("", "1", "111111", "12")], [0] * 4) == [0, 0, 1, 0]
+    (analysis,) = player.analyze([game.parse("111111")])
+    assert analysis["best"] == "2"
+    thinker = player.thinker()
+    thought = thinker.begin(Query(game.parse("111111")))
+    while not thought.ended:
+        thinker.step()
+    assert thought.report().best == 1
+    refused = thinker.begin(Query(game.initial(), restrictions=[Restriction(0, frozenset({3}))]))
+    with pytest.raises(InputError, match="outside engine"):
+        thinker.step()
+    assert refused.ended
+    broken = load_player(fake("gtp", "crash"), game)
+    for _ in range(2):  # it is started anew each time
+        with pytest.raises(UserError, match=r"player 'gtp crash' failed \(crash\): died of SIGSEGV"):
+            broken.choose([game.initial()], [0])
+    for one in (player, broken):
+        assert isinstance(one, EnginePlayer)
+        one.close()
+    assert not running(f"{FAKE} gtp")

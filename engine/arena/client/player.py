@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from engine._core import Game, State
+from engine._core import Game, InputError, State
 from engine.arena.client.engine import Engine, Turn
 from engine.arena.client.error import EngineError
 from engine.arena.client.gtp import GtpEngine
@@ -15,9 +15,10 @@ from engine.errors import UserError
 from engine.player.analysis import describe_choice
 from engine.player.clock import Clock, TimeControl
 from engine.player.limit import Limit
+from engine.player.plain_thinker import PlainThinker, plain_report
 from engine.player.player import Analysis
 from engine.player.spec import PlayerSpec
-from engine.player.thinking import Thinker
+from engine.player.thinking import Query, Report
 
 PROTOCOLS: dict[str, type[Engine]] = {"uci": UciEngine, "gtp": GtpEngine, "json": JsonEngine}
 
@@ -60,10 +61,21 @@ class EnginePlayer:
             describe_choice(state, action := self._ask(state), [action], (0.0, 1.0, 0.0)) for state in states
         ]
 
-    def thinker(self, *, memory_mb: float | None = None) -> Thinker:
-        """Nothing of how it thinks is known."""
+    def thinker(self, *, memory_mb: float | None = None) -> PlainThinker:
+        """Answers with the engine's move, within its own limit whatever a query has."""
         del memory_mb
-        raise UserError(f"player '{self.name}' is an outside engine; it plays in the arena and in `play`")
+        return PlainThinker(self.game, self._report)
+
+    def _report(self, query: Query) -> Report:
+        if query.restrictions:
+            raise InputError(
+                f"player '{self.name}' is an outside engine, which takes no restrictions of moves"
+            )
+        action = self._ask(query.state)
+        others = [legal for legal in query.state.legal_actions() if legal != action]
+        return plain_report(
+            query.state, [(action, 1.0, None), *((other, 0.0, None) for other in others)], None
+        )
 
     def twin(self, seed: int) -> EnginePlayer:
         """The same with a process of its own."""
@@ -92,6 +104,12 @@ class EnginePlayer:
         if action is None:
             raise UserError(f"player '{self.name}' resigns")
         return action
+
+    def close(self) -> None:
+        """End its process; asked again it starts another."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
 
     def _drop(self) -> None:
         if self._engine is not None:
