@@ -32,6 +32,8 @@ def check_target(path: Path, force: bool) -> None:
         raise UserError(f"--folder '{path}' is part of a run, which stays as it is; name another")
     if not storage.exists(path):
         return
+    if Path.cwd().is_relative_to(os.path.realpath(path)):
+        raise UserError(f"--folder '{path}' is where you are, which cannot be replaced; name another")
     if not storage.is_folder(path):
         raise UserError(f"--folder '{path}' is a file; name a directory")
     inside = {each.name for each in storage.list_folder(path) if each.suffix != ".onnx"}

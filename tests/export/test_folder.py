@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_training import SMALL
 
 from engine.checkpoint import load_checkpoint, load_network
 from engine.cli.app import run as run_command
@@ -16,6 +17,7 @@ from engine.errors import CorruptFileError, UserError
 from engine.export.folder import FILES, read_card, write_folder
 from engine.export.origin import find_origin
 from engine.player.name import load_player
+from engine.registry import load_game
 from engine.run import storage
 from engine.run.manifest import read_sealed
 
@@ -125,6 +127,68 @@ def test_what_is_no_export_is_never_replaced(
     assert run_command(["export", "connect4:pretrained", "--folder", str(path), *force]) == 2
     assert TAKEN[make] in capsys.readouterr().err
     assert contents(tmp_path) == before
+
+
+def test_the_folder_that_one_is_in_stays(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "here" / "below").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here" / "below")
+    for place in (".", "..", str(tmp_path / "here")):
+        assert run_command(["export", str(tiny_run), "--folder", place, "--force"]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert exported(tiny_run, Path("new")).is_dir()
+
+
+OWN = """
+from games.tictactoe import TicTacToe
+
+class Own(TicTacToe):
+    def __init__(self):
+        super().__init__()
+"""
+
+
+def test_a_network_of_a_game_of_ones_own(selfplay: Run, tmp_path: Path) -> None:
+    """Its folder names the file of the rules by its whole path, and finds it from anywhere."""
+    game = tmp_path / "own" / "mine.py"
+    game.parent.mkdir()
+    game.write_text(OWN)
+    words = [word for text in SMALL for word in ("--set", text)]
+    run = tmp_path / "run"
+    assert run_command(["train", f"{game}:Own", "--run", str(run), "--iterations", "1", *words]) == 0
+    folder = exported(run, tmp_path / "folder")
+    assert f"{game}:Own" in (folder / "README.md").read_text()
+    done = selfplay("analyze", ".", "--sims", "4", stdin='{"id": 1, "position": "5"}\n', cwd=folder)
+    assert json.loads(done.stdout)["simulations"] > 0, done.stdout + done.stderr
+    again = ["train", f"{game}:Own", "--run", str(tmp_path / "again"), "--iterations", "1", *words]
+    assert run_command([*again, "--init", str(folder)]) == 0
+    game.unlink()
+    done = selfplay("analyze", ".", cwd=folder, stdin="")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_folder_is_played_by_every_protocol(selfplay: Run, tmp_path: Path) -> None:
+    words = [word for text in SMALL for word in ("--set", text)]
+    folders = {}
+    for game in ("go:size=3", "gardner"):
+        run = tmp_path / game.replace(":", "-").replace("=", "-")
+        assert run_command(["train", game, "--run", str(run), "--iterations", "1", *words]) == 0
+        folders[game] = exported(run, tmp_path / "folders" / run.name)
+    done = selfplay("gtp", ".", cwd=folders["go:size=3"], stdin="boardsize 3\ngenmove b\nquit\n")
+    answers = done.stdout.split("\n\n")
+    assert answers[0] == "=", done.stderr
+    assert answers[1].removeprefix("= ").lower() in {
+        *(f"{column}{row}" for column in "abc" for row in "123"), "pass", "resign",
+    }  # fmt: skip
+    lines = "uci\nsetoption name UCI_Variant value gardner\nposition startpos\ngo nodes 8\n"
+    done = selfplay("uci", ".", cwd=folders["gardner"], stdin=lines + "isready\n")
+    assert "uciok" in done.stdout, done.stderr
+    moves = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("bestmove")]
+    assert len(moves) == 1
+    state = load_game("gardner").initial()
+    assert state.parse_action(moves[0]) in state.legal_actions()
 
 
 def test_a_checkpoint_of_a_run_stays_as_it_is(run_copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
