@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -29,20 +30,22 @@ def exported(player: Path | str, folder: Path, *words: str) -> Path:
     return folder
 
 
-def test_a_folder_is_a_player_wherever_it_lies(selfplay: Run, tiny_run: Path, tmp_path: Path) -> None:
+def test_a_folder_is_a_player_wherever_it_lies(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = exported(tiny_run, tmp_path / "a" / "folder")
     assert {each.name for each in folder.iterdir()} == FILES
     moved = folder.rename(tmp_path / "moved with spaces")
     position = load_player(str(tiny_run)).game.parse("4455")
-    told = [load_player(str(path)).analyze([position], 30)[0] for path in (tiny_run, moved)]
-    assert told[0] == told[1]
-    done = selfplay("arena", ".", "random", "--games", "4", "--sims", "4", "--json", cwd=moved)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["game"] == "connect4"
-    done = selfplay("analyze", str(moved / "model.safetensors"), "--sims", "5", stdin='{"id": 1}\n')
-    assert json.loads(done.stdout)["id"] == 1
-    done = selfplay("play", ".", "--sims", "2", stdin="quit\n", cwd=moved)
-    assert done.returncode == 0, done.stderr
+    names = (tiny_run, moved, moved / "model.safetensors")
+    told = [load_player(str(path)).analyze([position], 30)[0] for path in names]
+    assert told[0] == told[1] == told[2]
+    monkeypatch.chdir(moved)
+    capsys.readouterr()
+    assert run_command(["arena", ".", "random", "--games", "4", "--sims", "4", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["game"] == "connect4"
+    monkeypatch.setattr("sys.stdin", io.StringIO("quit\n"))
+    assert run_command(["play", ".", "--sims", "2"]) == 0
 
 
 def test_it_has_the_weights_and_settings_of_the_checkpoint(tiny_run: Path, tmp_path: Path) -> None:
@@ -164,9 +167,7 @@ def test_a_network_of_a_game_of_ones_own(selfplay: Run, tmp_path: Path) -> None:
     again = ["train", f"{game}:Own", "--run", str(tmp_path / "again"), "--iterations", "1", *words]
     assert run_command([*again, "--init", str(folder)]) == 0
     game.unlink()
-    done = selfplay("analyze", ".", cwd=folder, stdin="")
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
+    assert run_command(["play", str(folder)]) == 2
 
 
 def test_a_folder_is_played_by_every_protocol(selfplay: Run, tmp_path: Path) -> None:
