@@ -17,7 +17,9 @@ GameArgument = Annotated[
         help="of selfplay games, or NAME:a=b,c=d, file.py:Name, package.module:Name",
     ),
 ]
-PLAYERS = "a run, a checkpoint, an exported folder, GAME:pretrained, random, mcts:SIMS, solver"
+PLAYERS = (
+    "a run, a checkpoint, an exported folder, GAME:pretrained, GAME:untrained, random, mcts:SIMS, solver"
+)
 PlayerArgument = Annotated[str, typer.Argument(metavar="PLAYER", help=PLAYERS)]
 JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON document on stdout")]
 ThreadsOption = Annotated[

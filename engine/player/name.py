@@ -1,14 +1,15 @@
-"""From a PLAYER's name to the player: run, checkpoint, `GAME:pretrained`, `random`, `mcts:SIMS`, `solver`."""
+"""From a PLAYER's name to the player: a run, a checkpoint, `GAME:pretrained`, `random`, `mcts:SIMS` …"""
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import _core
-from engine.config import Config
+from engine.config import Config, build_config
 from engine.errors import UserError
 from engine.game import inquiry
 from engine.player.limit import Limit
@@ -17,14 +18,14 @@ from engine.player.plain_player import RandomPlayer, SolverPlayer
 from engine.player.player import Player
 from engine.player.spec import OUTSIDE, parse_spec
 from engine.player.tree_player import TreePlayer, mcts_player, network_player
-from engine.registry import game_names, is_same_game, load_game
+from engine.registry import game_names, is_same_game, load_game, preset
 
 if TYPE_CHECKING:
     from engine.evaluator.network import PolicyValueNetwork
 
 KNOWN = (
-    "random, mcts:SIMS, solver, GAME:pretrained, uci:COMMAND, gtp:COMMAND, json:COMMAND, the path of a run, "
-    "of a checkpoint or of an exported folder"
+    "random, mcts:SIMS, solver, GAME:pretrained, GAME:untrained, uci:COMMAND, gtp:COMMAND, json:COMMAND, "
+    "the path of a run, of a checkpoint or of an exported folder"
 )
 """What may be named as a player."""
 
@@ -32,6 +33,9 @@ MAX_SIMULATIONS = 10_000_000
 
 PRETRAINED = ":pretrained"
 """Behind a game: the network that comes with it."""
+
+UNTRAINED = re.compile(r"(?P<game>.+):untrained(:(?P<seed>[0-9]{1,9}))?")
+"""A network of a game as its training begins with: of the game's own preset, and of a seed."""
 
 
 def load_player(
@@ -117,7 +121,7 @@ def find_game(specs: Sequence[str], named: str | None) -> _core.Game:
 
 
 def is_checkpoint(spec: str) -> bool:
-    """Whether a player is a network: a run, a checkpoint or `GAME:pretrained`."""
+    """Whether a player is a network: a run, a checkpoint, `GAME:pretrained` or `GAME:untrained`."""
     return spec not in ("random", "solver") and spec.partition(":")[0] not in ("mcts", *OUTSIDE)
 
 
@@ -131,11 +135,28 @@ def mcts_simulations(spec: str) -> int:
 
 @functools.lru_cache(maxsize=64)
 def read_checkpoint(spec: str) -> tuple[Config, PolicyValueNetwork]:
-    """Settings and network of a checkpoint, a run's newest one or `GAME:pretrained`; raise UserError."""
+    """Settings and network of a checkpoint, a run's newest one, `GAME:pretrained` or `GAME:untrained`; raise
+    UserError.
+    """
+    if untrained := UNTRAINED.fullmatch(spec):
+        return untrained_network(untrained["game"], untrained["seed"])
     from engine.checkpoint import load_checkpoint
 
     _, config, network = load_checkpoint(checkpoint_path(spec))
     return config, network
+
+
+def untrained_network(name: str, seed: str | None) -> tuple[Config, PolicyValueNetwork]:
+    """The settings of a game's own preset, and a network with a seed's first weights; by default theirs."""
+    from engine.evaluator.network import PolicyValueNetwork
+
+    game = load_game(name)
+    config = build_config(preset(game, "default"), {"game": name})
+    number = config.seed if seed is None else int(seed)
+    network = PolicyValueNetwork(
+        game.planes_shape, game.num_actions, config.network, number, has_score=game.has_score
+    )
+    return config, network.eval().requires_grad_(False)
 
 
 def checkpoint_path(spec: str) -> Path:

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine._core import Game, InputError, SearchParams, State, Trees
+from engine._core import Game, InputError, State, require_position
 
 NOT_PROVEN = 2
 """Where a proof would stand: 1 won, 0 drawn, -1 lost for the root's player."""
@@ -63,11 +63,11 @@ class Query:
 class MoveReport:
     """One legal move of the root, for the root's player.
 
-    value in [-1, 1], wdl: win, draw, loss, and lcb, the lower confidence bound of value: the root's own where
-    the move is unvisited. proof: 1, 0, -1 or NOT_PROVEN. pv: from this move on; every move of it is legal.
-    plies: of the proven line to the end of the game, this move counted, as short a win and as long a loss as
-    has been found; None where nothing is proven or nobody knows. pv_visits: of each move of pv; none where
-    nothing is searched.
+    value in [-1, 1] and wdl (win, draw, loss): the root's own where the move is unvisited. lcb: the lower
+    confidence bound of value, -1 where it is unvisited. proof: 1, 0, -1 or NOT_PROVEN. pv: from this move on,
+    every move of it is legal. plies: of the proven line to the end of the game, this move counted, as short a
+    win and as long a loss as has been found; None where nothing is proven or nobody knows. pv_visits: of each
+    move of pv; none where nothing is searched.
     """
 
     action: int
@@ -166,10 +166,7 @@ class Thinker(Protocol):
 
 def check_query(query: Query, game: Game) -> None:
     """Raise InputError for a position of another game, one that is over, and restrictions without a move."""
-    try:
-        Trees(game, SearchParams()).add(query.state)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    require_position(game, query.state)
     if not query.state.legal_actions():
         raise InputError("the position is over; there is no move to think about")
     if not allowed_moves(query):

@@ -12,8 +12,9 @@ from engine.config import Config
 from engine.evaluator.evaluator import Evaluator, NetworkEvaluator, RolloutEvaluator, check_fit
 from engine.player.analysis import describe_root
 from engine.player.evaluation_limit import search_evaluations
+from engine.player.ownership import Owners
 from engine.player.player import Analysis
-from engine.player.thinker import TreeThinker
+from engine.player.thinker import SIMULATIONS_A_LEAF, TreeThinker
 from engine.search import TREE_BATCH, search, search_params
 
 if TYPE_CHECKING:
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 CACHE_MB = 64.0
 """Evaluation cache of a network player; it stays from one call to the next."""
 
+CACHE_PART = 4
+"""Of the memory that a thinker is given its cache takes one part in so many, beside its trees."""
+
 MAX_NODES = 1_000_000
 """Simulations that are analyzed side by side; bounds the memory of trees."""
-
-SIMULATIONS_A_LEAF = 32
-"""A tree has one leaf in flight for so many simulations at most."""
 
 
 class TreePlayer:
@@ -95,7 +96,12 @@ class TreePlayer:
 
     def thinker(self, *, memory_mb: float | None = None) -> TreeThinker:
         """Its search, with trees, cache and evaluator of its own."""
-        return TreeThinker(self.game, self._params, self._make_evaluator(self._seed), memory_mb)
+        cache_mb = self._cache_mb if memory_mb is None else min(self._cache_mb, memory_mb / CACHE_PART)
+        evaluate = self._make_evaluator(self._seed)
+        return TreeThinker(
+            self.game, self._params, evaluate, lambda trees: Owners(self.game, trees, self.network),
+            memory_mb=memory_mb, cache_mb=cache_mb, in_flight=self._in_flight(evaluate),
+        )  # fmt: skip
 
     def twin(self, seed: int) -> TreePlayer:
         """The same player with trees, cache and evaluator of its own."""

@@ -3,12 +3,16 @@
 import threading
 import time
 
+import numpy as np
 import pytest
 
+from engine import _core
 from engine.errors import InputError
 from engine.player import Player, load_player
 from engine.player.background import BackgroundThought
-from engine.player.thinking import Query, Report, Restriction, Thinker, Thought
+from engine.player.ownership import Owners
+from engine.player.thinker import SIDE_BY_SIDE, TreeThinker
+from engine.player.thinking import NOT_PROVEN, Query, Report, Restriction, Thinker, Thought
 from engine.registry import load_game
 
 NAMES = ["random", "solver", "mcts:50", "connect4:pretrained"]
@@ -109,3 +113,273 @@ def test_what_no_player_can_think_about_is_refused(name: str) -> None:
     nothing = Restriction(player=0, actions=frozenset(range(7)))
     with pytest.raises(InputError, match="no legal move"):
         thinker.begin(Query(game.initial(), restrictions=[nothing]))
+
+
+class CountingEvaluator:
+    """Even answers; what size the batches have. It can be told to fail, or to give NaN."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.fails = False
+        self.is_nan = False
+
+    def __call__(self, requests: _core.Requests) -> _core.DenseReply:
+        if self.fails:
+            raise RuntimeError("the device is gone")
+        self.sizes.append(len(requests))
+        reply = _core.uniform(requests)
+        if self.is_nan:
+            reply.wdl[:] = np.nan
+        return reply
+
+
+def forest(
+    evaluator: CountingEvaluator,
+    game: _core.Game,
+    *,
+    memory_mb: float | None = None,
+    in_flight: int = 1,
+    **settings: object,
+) -> TreeThinker:
+    params = _core.SearchParams(**settings)
+    return TreeThinker(
+        game,
+        params,
+        evaluator,
+        lambda trees: Owners(game, trees, None),
+        memory_mb=memory_mb,
+        in_flight=in_flight,
+    )
+
+
+def finish(thinker: Thinker) -> None:
+    for _ in range(100_000):
+        if not thinker.step():
+            return
+    pytest.fail("it goes on for ever")
+
+
+def test_many_thoughts_share_batches_and_find_what_each_alone_does() -> None:
+    game = load_game("connect4")
+    starts = ["", "4", "44", "4455", "123", "7654", "1122", "3434"]
+    evaluator = CountingEvaluator()
+    thinker = forest(evaluator, game)
+    counts = [40 + 5 * index for index in range(len(starts))]
+    thoughts = [
+        thinker.begin(Query(game.parse(start), simulations=count))
+        for start, count in zip(starts, counts, strict=True)
+    ]
+    finish(thinker)
+    assert max(evaluator.sizes) == len(starts)
+    for start, count, thought in zip(starts, counts, thoughts, strict=True):
+        report = thought.report()
+        check_report(report)
+        assert report.simulations == count or report.proof != NOT_PROVEN
+        single = forest(CountingEvaluator(), game)
+        alone = single.begin(Query(game.parse(start), simulations=count))
+        finish(single)
+        assert [move.visits for move in alone.report().moves] == [move.visits for move in report.moves]
+        assert sum(move.visits for move in report.moves) == report.simulations - 1
+
+
+def test_a_thinker_plays_what_its_player_chooses() -> None:
+    player = player_of("connect4:pretrained")
+    states = [player.game.parse(start) for start in ("", "4", "4455", "12345", "777")]
+    thinker = player.thinker()
+    thoughts = [thinker.begin(Query(state, simulations=player.simulations)) for state in states]
+    finish(thinker)
+    assert [thought.report().best for thought in thoughts] == player.choose(states, [0] * len(states))
+    analyses = player.analyze(states)
+    for thought, analysis in zip(thoughts, analyses, strict=True):
+        report = thought.report()
+        assert report.value == pytest.approx(analysis["value"], abs=1e-4)
+        assert [report.state.action_text(action) for action in report.moves[0].pv][:3] == analysis["pv"][:3]
+
+
+def test_the_highest_priority_goes_first() -> None:
+    game = load_game("connect4")
+    thinker = forest(CountingEvaluator(), game)
+    many = [thinker.begin(Query(game.initial(), simulations=10**6)) for _ in range(SIDE_BY_SIDE)]
+    thinker.step()
+    urgent = thinker.begin(Query(game.parse("44"), simulations=30, priority=1))
+    late = thinker.begin(Query(game.parse("4"), simulations=30))
+    for _ in range(200):
+        thinker.step()
+        if urgent.ended:
+            break
+    assert urgent.report().simulations == 30
+    assert late.report().simulations == 0
+    for thought in many:
+        thought.query.stop()
+    finish(thinker)
+    assert late.report().simulations == 30
+
+
+def test_a_position_that_goes_on_from_a_searched_one_keeps_its_tree() -> None:
+    game = load_game("connect4")
+    thinker = forest(CountingEvaluator(), game)
+    first = thinker.begin(Query(game.initial(), simulations=2000))
+    finish(thinker)
+    before = first.report()
+    state = game.initial()
+    for action in before.moves[0].pv[:2]:
+        state.play(action)
+    second = thinker.begin(Query(state, simulations=100))
+    finish(thinker)
+    report = second.report()
+    check_report(report)
+    assert report.simulations == 100
+    assert report.visits == before.moves[0].pv_visits[1] + 100
+    assert first.report() == before  # what has been told stays
+    again = thinker.begin(Query(state, simulations=100))
+    finish(thinker)
+    assert again.report().visits == report.visits + 100
+    fresh = thinker.begin(Query(state, simulations=100, is_fresh=True))
+    finish(thinker)
+    assert fresh.report().visits == 100
+    thinker.forget()
+    anew = thinker.begin(Query(state, simulations=100))
+    finish(thinker)
+    assert anew.report().visits == 100
+    other = thinker.begin(Query(game.parse("1"), simulations=100))
+    finish(thinker)
+    assert other.report().visits == 100
+
+
+@pytest.mark.parametrize("rule", ["puct", "uct", "gumbel", "gumbel-full"])
+def test_every_rule_thinks_without_a_limit(rule: str) -> None:
+    game = load_game("connect4")
+    thinker = forest(CountingEvaluator(), game, rule=rule, gumbel_scale=0)
+    thought = thinker.begin(Query(game.initial()))
+    while thought.report().simulations < 500:
+        assert thinker.step()
+    check_report(thought.report())
+    thought.query.simulations = 600
+    finish(thinker)
+    assert 600 <= thought.report().simulations <= 4000
+    check_report(thought.report())
+
+
+def test_restrictions_are_kept_and_prove_nothing() -> None:
+    game = load_game("connect4")
+    state = game.parse("33445")  # lost: both ends of three in a row are open
+    mover = state.player()
+    thinker = forest(CountingEvaluator(), game, transpositions=True)
+    only = Restriction(player=mover, actions=frozenset({0, 6}), allowed=True)
+    restricted = thinker.begin(Query(state, simulations=3000, restrictions=[only]))
+    free = thinker.begin(Query(state, simulations=3000))
+    finish(thinker)
+    report = restricted.report()
+    check_report(report)
+    assert {move.action for move in report.moves} == {0, 6}
+    assert [move.proof for move in report.moves] == [-1, -1]
+    assert report.proof == NOT_PROVEN
+    assert free.report().proof == -1
+    assert {move.plies for move in free.report().moves} == {2}
+
+
+def test_a_win_is_told_with_its_plies() -> None:
+    game = load_game("connect4")
+    thinker = forest(CountingEvaluator(), game)
+    thought = thinker.begin(Query(game.parse("3344"), simulations=20_000))
+    finish(thinker)
+    report = thought.report()
+    check_report(report)
+    assert report.proof == 1
+    assert report.moves[0].proof == 1
+    assert report.moves[0].plies == 3
+    assert len(report.moves[0].pv) == 3
+
+
+def test_an_evaluator_that_raises_ends_the_thought_alone() -> None:
+    game = load_game("connect4")
+    evaluator = CountingEvaluator()
+    thinker = forest(evaluator, game, in_flight=4)
+    thought = thinker.begin(Query(game.initial()))
+    thinker.step()
+    evaluator.fails = True
+    with pytest.raises(RuntimeError, match="device"):
+        thinker.step()
+    assert thought.ended
+    check_report(thought.report())
+    evaluator.fails = False
+    assert not thinker.step()
+    again = thinker.begin(Query(game.initial(), simulations=50))
+    finish(thinker)
+    assert again.report().simulations == 50
+    check_report(again.report())
+    errors: list[Exception] = []
+    evaluator.fails = True
+    background = BackgroundThought(
+        thinker,
+        Query(game.parse("4")),
+        None,
+        check_report,
+        lambda _: pytest.fail("it has found something"),
+        errors.append,
+    )
+    background.wait()
+    assert [str(error) for error in errors] == ["the device is gone"]
+
+
+def test_a_network_of_nan_thinks_on() -> None:
+    game = load_game("connect4")
+    evaluator = CountingEvaluator()
+    evaluator.is_nan = True
+    thinker = forest(evaluator, game)
+    thought = thinker.begin(Query(game.initial(), simulations=100))
+    finish(thinker)
+    check_report(thought.report())
+    assert thought.report().simulations == 100
+
+
+def test_memory_ends_a_search() -> None:
+    game = load_game("go:size=9")
+    thinker = forest(CountingEvaluator(), game, memory_mb=0.5, in_flight=16)
+    thought = thinker.begin(Query(game.initial(), simulations=10**7))
+    finish(thinker)
+    report = thought.report()
+    check_report(report)
+    assert 0.8 < report.memory <= 1
+    assert report.nodes * 1000 < 0.5 * 2**20
+    other = thinker.begin(Query(game.parse("C3"), simulations=10**7))  # makes room for itself
+    finish(thinker)
+    check_report(other.report())
+    assert other.report().simulations > report.simulations / 2
+
+
+def test_what_is_stopped_at_once_says_its_legal_moves() -> None:
+    game = load_game("connect4")
+    thinker = forest(CountingEvaluator(), game)
+    thought = thinker.begin(Query(game.initial()))
+    thought.query.stop()
+    assert not thinker.step()
+    assert thought.ended
+    check_report(thought.report())
+    assert thought.report().simulations == 0
+    nothing = thinker.begin(Query(game.initial(), simulations=0))
+    assert not thinker.step()
+    assert nothing.ended
+
+
+def test_a_deadline_that_has_passed_leaves_the_network_its_say() -> None:
+    player = player_of("connect4:pretrained")
+    thinker = player.thinker()
+    thought = thinker.begin(Query(player.game.initial(), deadline=time.monotonic() - 1))
+    finish(thinker)
+    report = thought.report()
+    assert 1 <= report.simulations <= 100
+    assert report.best == 3
+
+
+@pytest.mark.parametrize("game", ["tictactoe", "othello", "go:size=5", "chess"])
+def test_every_kind_of_game_is_thought_about(game: str) -> None:
+    for name in ("mcts:30", f"{game}:untrained"):
+        player = load_player(name, load_game(game), simulations=30)
+        thinker = player.thinker(memory_mb=8)
+        thoughts = [thinker.begin(Query(player.game.initial(), simulations=30)) for _ in range(3)]
+        finish(thinker)
+        for thought in thoughts:
+            check_report(thought.report())
+            owners = thought.ownership()
+            assert (owners is None) == (not player.game.has_score)
