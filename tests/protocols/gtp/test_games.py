@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
-from gtp_client import Client
+from gtp_client import Client, Engine
 
 from engine._core import Game
 from engine.config import Config, build_config
@@ -15,6 +17,8 @@ from engine.evaluator.network import PolicyValueNetwork
 from engine.player import Player
 from engine.player.tree_player import network_player
 from engine.registry import game_names, load_game
+
+GNUGO = shutil.which("gnugo", path=os.environ.get("PATH", "") + os.pathsep + "/usr/games")
 
 MINE = '''
 """Nim with one heap."""
@@ -172,5 +176,17 @@ def test_a_game_that_begins_with_a_handicap_has_an_empty_board_once_cleared() ->
     assert client.ok("fixed_handicap 3") == "C7 G7 C3"
 
 
-def test_an_outside_engine_is_refused_at_once(refused: Callable[..., str]) -> None:
-    assert "outside engine" in refused("gtp", "gtp:true", "--game", "go:size=5")
+@pytest.mark.skipif(GNUGO is None, reason="gnugo is not installed")
+def test_an_outside_engine_is_a_player_too() -> None:
+    outside = f"gtp:{GNUGO} --mode gtp --level 1 --chinese-rules"
+    words = ("gtp", outside, "--game", "go:size=7,rules=chinese")
+    engine = Engine(sys.executable, "-m", "engine.cli", *words)
+    try:
+        for line in ("genmove b", "genmove w", "komi 0.5", "undo", "genmove w", "genmove b"):
+            engine.ok(line)
+        engine.ok("boardsize 5")
+        assert re.fullmatch("[A-E][1-5]|pass", engine.ok("genmove b"))
+        engine.ok("quit")
+        assert engine.process.wait(60) == 0
+    finally:
+        engine.end()
