@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.player.thinking import MoveReport, Report
 from engine.protocols.uci.option import Options
-from engine.protocols.uci.score import per_mille, score_text
+from engine.protocols.uci.score import known_wdl, per_mille, score_text
 from engine.protocols.uci.variant import Rules
 
 
@@ -21,18 +21,13 @@ def _line(report: Report, move: MoveReport, rank: int, options: Options, rules: 
         f"score {score_text(report.state, move, options.text('ScoreType'))}",
     ]
     if options.is_on("UCI_ShowWDL"):
-        words.append(f"wdl {per_mille(_wdl(move))}")
+        words.append(f"wdl {per_mille(known_wdl(move))}")
     speed = round(report.simulations / report.seconds) if report.seconds > 0 else 0
     words.append(
         f"nodes {report.simulations} nps {speed} hashfull {round(1000 * min(1.0, report.memory))} "
         f"time {round(1000 * report.seconds)} pv {' '.join(line)}"
     )
     return " ".join(words)
-
-
-def _wdl(move: MoveReport) -> tuple[float, float, float]:
-    proven = {1: (1.0, 0.0, 0.0), 0: (0.0, 1.0, 0.0), -1: (0.0, 0.0, 1.0)}
-    return proven.get(move.proof, move.wdl)
 
 
 def over_line(outcome: float) -> str:

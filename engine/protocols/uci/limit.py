@@ -108,7 +108,7 @@ def is_deep_enough(limits: Limits, report: Report) -> bool:
         return True
     if limits.mate is None or best.proof in (0, NOT_PROVEN):
         return False
-    plies = plies_to_end(report.state, best.pv)
+    plies = plies_to_end(report.state, best)
     return plies is not None and plies <= 2 * limits.mate
 
 

@@ -17,8 +17,8 @@ _SURE = 0.999
 def score_text(state: State, move: MoveReport, kind: str = "centipawn") -> str:
     """`cp N` or `mate N` of a move in `state`, for its player.
 
-    `mate` where the move is proven and its line leads to the end of the game: in so many moves of the player
-    who wins, negative where the other does. A proven draw is 0.
+    `mate` where the move is proven and how long the game lasts is known: in so many moves of the player who
+    wins, negative where the other does. A proven draw is 0.
 
     Args:
         state: where the move is made.
@@ -26,13 +26,17 @@ def score_text(state: State, move: MoveReport, kind: str = "centipawn") -> str:
         kind: of engine.protocols.uci.option.SCORE_TYPES.
     """
     if move.proof not in (0, NOT_PROVEN):
-        plies = plies_to_end(state, move.pv)
+        plies = plies_to_end(state, move)
         if plies is not None:
             return f"mate {(plies + 1) // 2 if move.proof > 0 else -(plies // 2)}"
-    if move.proof == 0:
-        return "cp 0"
     value = move.value if move.proof == NOT_PROVEN else float(move.proof)
-    return f"cp {max(-MOST, min(MOST, round(_centipawns(value, move.wdl, kind))))}"
+    return f"cp {max(-MOST, min(MOST, round(_centipawns(value, known_wdl(move), kind))))}"
+
+
+def known_wdl(move: MoveReport) -> tuple[float, float, float]:
+    """Win, draw and loss, certain where the move is proven."""
+    proven = {1: (1.0, 0.0, 0.0), 0: (0.0, 1.0, 0.0), -1: (0.0, 0.0, 1.0)}
+    return proven.get(move.proof, move.wdl)
 
 
 def _centipawns(value: float, wdl: tuple[float, float, float], kind: str) -> float:
@@ -56,9 +60,11 @@ def centipawns(value: float) -> float:
     return 400 * math.log10((1 + share) / (1 - share))
 
 
-def plies_to_end(state: State, line: tuple[int, ...]) -> int | None:
-    """Of a line from `state`; None where it stops before the game is over."""
-    walker = state.clone()
+def plies_to_end(state: State, move: MoveReport) -> int | None:
+    """Of a proven move in `state`, itself counted; None where its line stops before the game is over."""
+    if move.plies is not None:
+        return move.plies
+    walker, line = state.clone(), move.pv
     try:
         for action in line:
             walker.play(action)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from engine._core import Game, State
@@ -33,6 +33,7 @@ class Rules:
 
     game: Game
     speller: Game
+    _last: tuple[str, list[str], State] | None = field(default=None, init=False, compare=False)
 
     @cached_property
     def unclaimed(self) -> Game:
@@ -42,7 +43,7 @@ class Rules:
     def read(self, text: str, moves: Sequence[str]) -> State:
         """A position, "" for the start, and moves from it; raise UciError."""
         try:
-            state = _read(self.game, text, moves)
+            state = self._go_on(text, moves)
         except UciError:
             if self.unclaimed is self.game:
                 raise
@@ -50,6 +51,16 @@ class Rules:
         if state.outcome() is None or self.unclaimed is self.game:
             return state
         return self._played_on(text, moves)
+
+    def _go_on(self, text: str, moves: Sequence[str]) -> State:
+        """From the position read last where its moves begin these: rules of one's own may be slow."""
+        if self._last is not None and self._last[0] == text and self._last[1] == moves[: len(self._last[1])]:
+            state = self._last[2].clone()
+            _play(state, moves, len(self._last[1]))
+        else:
+            state = _read(self.game, text, moves)
+        self._last = (text, list(moves), state.clone())
+        return state
 
     def _played_on(self, text: str, moves: Sequence[str]) -> State:
         """A position beyond an end that nobody has claimed: as if it had no history."""
@@ -133,12 +144,17 @@ def _read(game: Game, text: str, moves: Sequence[str]) -> State:
         state = game.parse(text) if text else game.initial()
     except Exception as error:
         raise UciError(f"position refused: {_reason(error)}") from error
-    for number, move in enumerate(moves, 1):
-        try:
-            state.play(state.parse_action(move))
-        except Exception as error:
-            raise UciError(f"position refused at move {number}: {_reason(error)}") from error
+    _play(state, moves, 0)
     return state
+
+
+def _play(state: State, moves: Sequence[str], done: int) -> None:
+    """The moves of a position from the one numbered `done` on."""
+    for number in range(done, len(moves)):
+        try:
+            state.play(state.parse_action(moves[number]))
+        except Exception as error:
+            raise UciError(f"position refused at move {number + 1}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -12,6 +12,7 @@ from uci_client import ScriptedClient, ScriptedThinker, UciClient
 
 from engine.player.thinking import Report
 from engine.protocols.line_reader import MAX_LINE
+from engine.registry import load_game
 
 MATE_IN_ONE = "6k1/5ppp/8/8/8/8/5PPP/4R1K1 w - - 0 1"
 MATED = "rnb1kbnr/pppp1ppp/8/4p3/6Pq/5P2/PPPPP2P/RNBQKBNR w KQkq - 1 3"
@@ -305,6 +306,17 @@ def test_an_end_that_must_be_claimed_is_played_on_from(client: UciClient) -> Non
 def test_moves_with_colour_and_promotion(client: UciClient) -> None:
     client.say("position fen 8/P6k/8/8/8/8/8/K7 w - - 0 1 moves a7a8q")
     assert client.fen.startswith("Q7/7k")
+
+
+def test_moves_are_taken_back_and_others_played(client: UciClient) -> None:
+    for moves in ("e2e4", "e2e4 e7e5", "e2e4 e7e5 g1f3", "e2e4", "d2d4 d7d5", "d2d4", "d2d4 g8f6"):
+        client.say(f"position startpos moves {moves}")
+        state = load_game("chess").initial()
+        for move in moves.split():
+            state.play(state.parse_action(move))
+        assert client.session.state.position() == state.position()
+        client.say(f"position startpos moves {moves} e7e4")
+        assert client.session.state.position() == state.position()
 
 
 def test_a_long_list_of_moves(client: UciClient) -> None:
