@@ -12,7 +12,7 @@ from engine.arena.game import ArenaGame, GameOrder
 from engine.arena.match import Arena, Pairing, rate
 from engine.arena.opening import random_openings, read_openings
 from engine.arena.sprt import Sprt
-from engine.cli.game.arena import choose_openings
+from engine.cli.game.event.opening import choose_openings
 from engine.errors import UserError
 from engine.player import Analysis, Player
 from engine.player.plain_player import RandomPlayer

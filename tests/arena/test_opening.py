@@ -11,7 +11,7 @@ import pytest
 
 from engine._core import Game, InputError
 from engine.arena.opening import SUITE, Openings, load_openings
-from engine.cli.game.arena import choose_openings
+from engine.cli.game.event.opening import choose_openings
 from engine.errors import UserError
 from engine.game.notation import parse_line, read_position, without_comment
 from engine.protocols.request import read_state

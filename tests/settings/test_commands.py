@@ -45,6 +45,8 @@ def options() -> dict[str, set[str]]:
 CHECK_TASK = "test_of_a_game_and_a_task_with_one_name_check_takes_the_game_unless_asked"
 SETTINGS_JSON = "test_the_command_shows_a_games_values_and_marks_what_its_preset_changes"
 ELSEWHERE = {
+    "arena --pool": "cli/test_pool.py::test_a_newcomer_joins_and_stays",
+    "arena --until": "cli/test_pool.py::test_so_much_is_enough",
     "arena --opening-order": "cli/test_event.py::test_openings_of_a_file_are_chosen",
     "arena --opening-start": "cli/test_event.py::test_openings_of_a_file_are_chosen",
     "arena --limit": "cli/test_event.py::test_a_limit_is_of_players_without_one",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.game.record import one_line
-from engine.cli.option import PLAYERS, JsonOption, SeedOption
+from engine.cli.game.event.opening import OpeningChoice
+from engine.cli.game.event.option import is_given, read_anchors, refuse_others
+from engine.cli.option import PLAYERS, JsonOption, SeedOption, finite_above
 from engine.cli.stream import print_json
 from engine.errors import UserError
 
@@ -20,21 +20,34 @@ if TYPE_CHECKING:
     from engine.arena.event.log import GameLog
     from engine.arena.event.plan import Plan
     from engine.arena.event.result import GameResult
-    from engine.arena.opening import Order
     from engine.arena.sprt import Sprt
     from engine.player import Player
 
 MAX_GAMES = 1_000_000
-PLIES = (0, 4)
-"""Lengths of random openings."""
-SOLVER_PLIES = (8, 12)
-"""The same where a solver plays: the first plies take it minutes each."""
 
 Players = Annotated[list[str] | None, typer.Argument(metavar="A B [C…]", help=PLAYERS)]
 Simulations = Annotated[int, typer.Option("--sims", min=1, max=10_000_000, help="of a checkpoint, per move")]
 
 
+POOL_OPTIONS = (
+    "pool",
+    "players",
+    "anchor",
+    "games",
+    "until",
+    "sims",
+    "limit",
+    "game",
+    "seed",
+    "threads",
+    "json",
+)
+LOG_OPTIONS = ("log", "anchor", "count_forfeits", "records", "tensorboard", "game", "json")
+"""That mean something with a pool, and where a log is told."""
+
+
 def arena(
+    context: typer.Context,
     players: Players = None,
     games: Annotated[
         int, typer.Option("--games", min=2, max=MAX_GAMES, help="of each pairing, an even number")
@@ -99,6 +112,14 @@ def arena(
     tensorboard: Annotated[
         Path | None, typer.Option("--tensorboard", help="a folder for ratings over iterations")
     ] = None,
+    pool: Annotated[
+        Path | None,
+        typer.Option("--pool", help="a folder of rated players that those named join, --games each at most"),
+    ] = None,
+    until: Annotated[
+        float,
+        typer.Option("--until", callback=finite_above(0), help="with --pool: Elo ± that are enough"),
+    ] = 50.0,
     game: Annotated[str | None, typer.Option("--game", help="where no player is a checkpoint")] = None,
     seed: SeedOption = 1,
     threads: Annotated[int, typer.Option("--threads", min=0, max=1024, help="0: one a core")] = 0,
@@ -108,10 +129,19 @@ def arena(
 
     Each opening is played twice, with colours swapped. Without players, --log tells what it holds.
     """
+    if pool is not None:
+        refuse_others(context, POOL_OPTIONS, "an event, and --pool has its own rules")
+        _join(pool, players or [], anchor or [], games, until, sims, limit, game, seed, threads, json)
+        return
+    if not players and log is not None:
+        refuse_others(context, LOG_OPTIONS, "an event that is played, and this one is read from its log")
+    elif is_given(context, "until"):
+        raise UserError("--until is of newcomers to a --pool; give one with it")
     if not players:
         if log is None:
             raise UserError("arena: name two players or more, or the --log of an event")
         plan, results, complete = _read(log)
+        plan = replace(plan, with_forfeits=count_forfeits or plan.with_forfeits)
     else:
         plan, results, complete = _play(
             players, games, sims, schedule,
@@ -126,29 +156,32 @@ def arena(
     if json:
         print_json(document)
     else:
-        from engine.cli.game.standing import print_event
+        from engine.cli.game.event.standing import print_event
 
         print_event(document)
 
 
-@dataclass(frozen=True)
-class OpeningChoice:
-    """What the options say of openings: a file or a game's suite, lengths as `A-B`, order, first one."""
+def _join(
+    pool: Path,
+    players: Sequence[str],
+    anchors: Sequence[str],
+    games: int,
+    until: float,
+    sims: int,
+    limit: str | None,
+    game: str | None,
+    seed: int,
+    threads: int,
+    json: bool,
+) -> None:
+    from engine.cli.game.event.pool import join_pool
+    from engine.cli.game.event.standing import print_ratings
 
-    source: str | None
-    plies: str | None
-    order: str
-    start: int
-
-    def states(self, game: Game, pairs: int, default: tuple[int, int], seed: int) -> list[State]:
-        """Openings for so many pairs; `default` lengths of random ones."""
-        if self.source is None and (self.order, self.start) != ("given", 1):
-            raise UserError("--opening-order and --opening-start are of a file; give --openings FILE")
-        plies = read_plies(self.plies, default)
-        of_record = plies[1] if self.plies is not None else None
-        return choose_openings(
-            game, self.source, pairs, plies, seed, cast("Order", self.order), self.start, of_record
-        )
+    known = join_pool(pool, players, anchors, games, until, sims, limit, game, seed, threads)
+    if json:
+        print_json(known)
+    else:
+        print_ratings(known)
 
 
 def _play(
@@ -174,7 +207,7 @@ def _play(
     check_event(specs, games)
     order = Schedule.parse(schedule, len(specs), games // 2, seed)
     game = find_game(specs, game_spec)
-    starts = openings.states(game, games // 2, SOLVER_PLIES if "solver" in specs else PLIES, seed)
+    starts = openings.states(game, games // 2, "solver" in specs, seed)
     limit = Limit.parse(limit_text) if limit_text is not None else None
     entered = [load_player(spec, game, simulations, limit=limit) for spec in specs]
     plan = Plan(
@@ -208,7 +241,7 @@ def play_event(
     """The games of an event, beside a bar, and whether it is complete."""
     from engine.arena.event.event import Event
     from engine.arena.runner import Runner
-    from engine.cli.game.standing import RunningScore
+    from engine.cli.game.event.standing import RunningScore
     from engine.cli.progress import Bar
 
     bar, score = Bar("arena"), RunningScore(plan.players, plan.with_forfeits)
@@ -254,65 +287,6 @@ def _read(path: Path) -> tuple[Plan, list[GameResult], bool]:
         )
     plan = Plan.of_header(logged.header)
     return (plan, *plan.counted(logged.games))
-
-
-def read_anchors(texts: Sequence[str], names: Sequence[str]) -> dict[int, float]:
-    """Read `PLAYER=ELO`; raise UserError for a player that does not play, and for what is no Elo."""
-    import math
-
-    anchors: dict[int, float] = {}
-    for text in texts:
-        name, equals, number = text.rpartition("=")
-        try:
-            elo = float(number)
-        except ValueError:
-            elo = math.nan
-        if not equals or not abs(elo) <= 10_000:
-            raise UserError(f"--anchor '{text}' is not of the form PLAYER=ELO, such as random=0")
-        if list(names).count(name) != 1:
-            raise UserError(f"--anchor '{text}': '{name}' is none of the players {', '.join(names)}")
-        anchors[names.index(name)] = elo
-    return anchors
-
-
-def read_plies(text: str | None, default: tuple[int, int]) -> tuple[int, int]:
-    """Read `A-B`, or `B` for 0-B: the lengths of random openings."""
-    if text is None:
-        return default
-    found = re.fullmatch(r"(?:([0-9]{1,3})-)?([0-9]{1,3})", text)
-    if found is None:
-        raise UserError(f"--opening-plies '{text}' is not of the form A-B, such as 0-4")
-    low, high = int(found[1] or 0), int(found[2])
-    if low > high:
-        raise UserError(f"--opening-plies '{text}': {low} is above {high}; put the smaller one first")
-    return low, high
-
-
-def choose_openings(
-    game: Game,
-    source: str | None,
-    pairs: int,
-    plies: tuple[int, int],
-    seed: int,
-    order: Order = "given",
-    start: int = 1,
-    record_plies: int | None = None,
-) -> list[State]:
-    """Openings of a match: the first of a file or of the game's suite, or random ones.
-
-    What is to be told of a file goes to stderr; the last three are those of `load_openings`.
-    """
-    from engine.arena.opening import load_openings, random_openings
-
-    if source is None:
-        return random_openings(game, pairs, plies[1], seed, plies[0])
-    found = load_openings(game, source, order=order, seed=seed, start=start, plies=record_plies)
-    for note in found.notes:
-        typer.echo(f"warning: {one_line(note)}", err=True)
-    if len(found.states) < pairs:
-        most = 2 * len(found.states)
-        raise UserError(f"openings '{source}' are enough for {most} games; give --games {most} or fewer")
-    return found.states[:pairs]
 
 
 def _read_sprt(text: str | None, model: str, players: int) -> Sprt | None:

@@ -194,7 +194,7 @@ def play_ladder(
 
 
 def _print(document: dict[str, Any]) -> None:
-    from engine.cli.game.standing import format_interval
+    from engine.cli.game.event.standing import format_interval
     from engine.cli.progress import print_table
 
     if not document["truth"]:

@@ -42,8 +42,13 @@ def print_event(document: Mapping[str, Any]) -> None:
     if not document["complete"]:
         typer.echo("There are games to come: the same command goes on.")
     if document["ratings"]:
-        print_table([_rating_row(row, document["ratings"]) for row in document["ratings"]])
-        _print_notes(document)
+        print_ratings(document)
+
+
+def print_ratings(document: Mapping[str, Any]) -> None:
+    """Ratings of all players, and what they rest on."""
+    print_table([_rating_row(row, document["ratings"]) for row in document["ratings"]])
+    _print_notes(document)
 
 
 def _row(match: Mapping[str, Any]) -> dict[str, Any]:

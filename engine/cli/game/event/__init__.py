@@ -1,0 +1,1 @@
+"""What the command arena reads and prints."""
