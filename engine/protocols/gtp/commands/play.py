@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.player.thinking import Restriction
 from engine.protocols.gtp.command import Commands
 from engine.protocols.gtp.request import GtpError, one_argument, read_count, read_number
 from engine.protocols.gtp.session import Choice, Session
@@ -123,12 +124,10 @@ def _click(session: Session, player: int) -> str:
     session.facing(player)
     action = session.clicks.chosen(session.game, session.state)
     if action is None:
-        left = session.clicks.left(session.game, session.state)
-        choice = session.choose(player)
-        action = choice.action
-        if action not in left:  # of a move that the other side's hand has begun
-            moves = choice.found.report.moves if choice.found else ()
-            action = next((move.action for move in moves if move.action in left), min(left))
+        begun = session.clicks.pending(session.state)  # by the hand of a person
+        left = frozenset(session.clicks.left(session.game, session.state))
+        only = [Restriction(player, left, allowed=True)] if begun else []
+        action = session.choose(player, only).action
     return session.clicks.answer(session.game, session.history, action)
 
 
