@@ -25,7 +25,7 @@ def without_comment(line: str) -> str:
         return ""
     quoted = False
     for place, letter in enumerate(text):
-        if letter == '"' and not text[:place].endswith("\\"):
+        if letter == '"' and text[place - 1 : place] != "\\":
             quoted = not quoted
         elif letter == "#" and not quoted and text[place - 1] in BLANK:
             return text[:place].rstrip(BLANK)
@@ -44,10 +44,13 @@ def parse_line(game: Game, line: str) -> State | None:
     try:
         return game.parse(text)
     except (InputError, ValueError) as error:
-        for shorter in (text, _SEMICOLON.split(text, 1)[0]):
-            if (state := _parse(game, shorter)) is not None:
-                return state
-        raise InputError(str(error)) from error
+        refusal = error
+    for shorter in dict.fromkeys((text, _SEMICOLON.split(text, 1)[0])):
+        try:
+            return _parse_shorter(game, shorter, is_shorter=shorter != text)
+        except (InputError, ValueError) as error:
+            refusal = error if _NUMBER.match(shorter) else refusal
+    raise InputError(str(refusal)) from refusal
 
 
 def read_position(game: Game, text: str) -> State:
@@ -61,17 +64,25 @@ def read_position(game: Game, text: str) -> State:
     return game.initial() if state is None else state
 
 
-def _parse(game: Game, text: str) -> State | None:
-    """The position of a text, or of the moves in it; None where neither is there."""
-    try:
-        return game.parse(text)
-    except (InputError, ValueError):
-        pass
+def _parse_shorter(game: Game, text: str, is_shorter: bool) -> State:
+    """A text without what may be a comment, in the game's notation, or any as moves; raise InputError."""
+    if is_shorter:
+        try:
+            return game.parse(text)
+        except (InputError, ValueError):
+            pass
+    return _play_moves(game, text)
+
+
+def _play_moves(game: Game, text: str) -> State:
+    """The position after moves from the start, with or without numbers; raise InputError naming the ply."""
     moves = [move for word in text.split() if (move := _NUMBER.sub("", word, count=1))]
+    if not moves:
+        raise InputError(f"position '{text[:60]}' has no move")
     state = game.initial()
-    try:
-        for move in moves:
+    for ply, move in enumerate(moves, start=1):
+        try:
             state.play(state.parse_action(move))
-    except (InputError, ValueError):
-        return None
-    return state if moves else None
+        except (InputError, ValueError) as error:
+            raise InputError(f"position '{text[:60]}', ply {ply}: {error}") from error
+    return state

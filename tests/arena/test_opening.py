@@ -79,6 +79,33 @@ def test_what_neither_notation_reads_is_refused(line: str) -> None:
         parse_line(CONNECT4, line)
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("1. e4 e5 2. Ke3", "ply 3: move 'Ke3'"),
+        ("1. e4 e5 2. Nf3 ; knight", "ok"),
+        ("1. e4 x5 ; knight", "ply 2: move 'x5'"),
+        ("e4 x5", "ply 2: move 'x5'"),
+        ("1.", "has no move"),
+        (f"{KINGS} hmvc x;", "'hmvc x' is not one number"),
+        ('8/8 "' * 3, "2 ranks, not 8"),
+    ],
+)
+def test_what_is_refused_is_what_is_wrong(line: str, said: str) -> None:
+    if said == "ok":
+        assert parse_line(CHESS, line) is not None
+        return
+    with pytest.raises(InputError, match=re.escape(said)):
+        parse_line(CHESS, line)
+
+
+def test_a_line_of_any_length_is_refused_at_once() -> None:
+    for line in ('"' * 300_000, "1. " * 300_000, "4 " * 300_000, " ;" * 300_000):
+        with pytest.raises(InputError) as caught:
+            parse_line(CONNECT4, f"x{line}")
+        assert len(str(caught.value)) < 500
+
+
 def test_the_mate_of_a_move_is_no_comment() -> None:
     assert without_comment("1. f3 e5 2. g4 Qh4#") == "1. f3 e5 2. g4 Qh4#"
     state = parse_line(CHESS, "1. f3 e5 2. g4 Qh4#")
