@@ -352,6 +352,12 @@ void define_search(py::class_<PyTrees>& trees) {
           },
           py::arg("tree"), py::arg("max_plies") = 20, py::arg("first") = -1)
       .def(
+          "line_visits",
+          [](PyTrees& self, std::size_t index, const std::vector<Action>& line) {
+            return self.tree(index).line_visits(line);
+          },
+          py::arg("tree"), py::arg("line"))
+      .def(
           "most_visited",
           [](PyTrees& self, std::size_t index, std::size_t most) {
             const VisitedNodes found = self.tree(index).most_visited(most);

@@ -56,6 +56,22 @@ std::vector<Action> Tree::principal_variation(int max_plies, Action first) const
   return line;
 }
 
+std::vector<std::int64_t> Tree::line_visits(const std::vector<Action>& line) const {
+  std::vector<std::int64_t> visits(line.size(), 0);
+  NodeRef at = root_;
+  for (std::size_t ply = 0; ply < line.size() && at; ++ply) {
+    const Edges edges = arena_.edges(arena_.node(at));
+    NodeRef next = 0;
+    for (int i = 0; i < arena_.node(at).num_edges; ++i) {
+      if (action_of(edges, i) != line[ply]) continue;
+      visits[ply] = edges.visits[i];
+      if (!(edges.link[i] & kActionBit)) next = edges.link[i];
+    }
+    at = next;
+  }
+  return visits;
+}
+
 VisitedNodes Tree::most_visited(std::size_t most) const {
   struct Candidate {
     double visits;

@@ -133,6 +133,8 @@ class Tree {
   std::vector<RootEdge> root_edges() const;
   // From the root by its best move, or by `first`; the moves that prove what is proven.
   std::vector<Action> principal_variation(int max_plies, Action first = -1) const;
+  // Visits of each move of a line from the root; 0 where the tree has it not.
+  std::vector<std::int64_t> line_visits(const std::vector<Action>& line) const;
   VisitedNodes most_visited(std::size_t most) const;
   TreeDump dump() const;
   // By the rule: most visits (most prior before any) or the best lower confidence bound, or what sequential
