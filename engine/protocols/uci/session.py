@@ -7,9 +7,9 @@ import sys
 import time
 
 from engine._core import State
-from engine.errors import UserError
+from engine.errors import UserError, describe_error
 from engine.player.player import Player
-from engine.player.thinking import Restriction, Thinker
+from engine.player.thinking import Query, Restriction, Thinker
 from engine.protocols.line_reader import MAX_LINE, Line
 from engine.protocols.uci.command import (
     Go,
@@ -25,6 +25,12 @@ from engine.protocols.uci.option import Options, offered_options
 from engine.protocols.uci.output import Output
 from engine.protocols.uci.search import Search
 from engine.protocols.uci.variant import OpenPlayer, Rules, Variants
+
+WARM_UP = 16
+"""Simulations that make a search ready."""
+
+WARM_UP_S = 0.3
+"""For them, where the rules are slow."""
 
 POLL_S = 0.005
 """Between two looks at a search that another `go` waits for."""
@@ -146,9 +152,9 @@ class Session:
         del words
         if not self.is_busy:
             try:
-                self._ready_thinker()
-            except (UserError, MemoryError) as error:
-                self._output.tell(str(error) or "memory is short: give a smaller Hash")
+                self._warm_up()
+            except Exception as error:
+                self._output.tell(describe_error(error))
         self._output.send(["readyok"])
 
     def _setoption(self, words: list[str]) -> None:
@@ -258,6 +264,18 @@ class Session:
             self._thinker.forget()
         self._forgets = False
         return self._thinker
+
+    def _warm_up(self) -> None:
+        """Have the search ready before a clock runs, as a network has to be compiled."""
+        known = self._thinker
+        thinker = self._ready_thinker()
+        if thinker is known or not self._searches:
+            return
+        end = time.monotonic() + WARM_UP_S
+        thought = thinker.begin(Query(self._rules.game.initial(), simulations=WARM_UP, deadline=end))
+        while not thought.ended:
+            thinker.step()
+        thinker.forget()
 
     def _chosen_rules(self) -> Rules:
         shuffled = self._variants.shuffles and self.options.is_on("UCI_Chess960")

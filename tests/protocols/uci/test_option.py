@@ -70,8 +70,9 @@ def test_hash_is_the_memory_of_the_trees(client: UciClient, monkeypatch: pytest.
 
 def test_clear_hash_forgets_the_trees(scripted: ScriptedClient) -> None:
     for name in ("Clear Hash", "ClearHash", "clear hash"):
+        scripted.say("isready")
         before = scripted.thinker.forgotten
-        scripted.say("isready", f"setoption name {name}", "isready")
+        scripted.say(f"setoption name {name}", "isready")
         assert scripted.thinker.forgotten == before + 1
 
 

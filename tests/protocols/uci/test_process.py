@@ -168,7 +168,7 @@ def test_a_game_of_ones_own_that_prints_and_dawdles(
 ) -> None:
     (tmp_path / "own.py").write_text(textwrap.dedent(LOUD.format(pause=pause)))
     engine = start("mcts:1000000", "--game", f"{tmp_path / 'own.py'}:Mine")
-    say(engine, "uci", "position startpos moves 0", "go movetime 100")
+    say(engine, "uci", "isready", "position startpos moves 0", "go movetime 100")
     heard = lines_until(engine, "bestmove")
     assert not any("rules" in line for line in heard)
     assert "option name UCI_Variant type combo default mine var mine" in heard
