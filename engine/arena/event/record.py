@@ -23,13 +23,20 @@ def write_records(path: Path, game: Game, names: Sequence[str], results: Sequenc
 
     Raise UserError where the game has no such format, or the disk refuses.
     """
+    check_records(game)
     texts = [record_text(game, names, result) for result in results]
     storage.make_folder(path.absolute().parent)
     storage.atomic_write(path, "\n".join(texts).encode())
 
 
+def check_records(game: Game) -> None:
+    """Raise UserError where a game's records have no format of their own."""
+    if inquiry.record_text(game, game.initial(), {}) is None:
+        raise UserError(f"--records: games of {game.name} have no file format of their own; leave it out")
+
+
 def record_text(game: Game, names: Sequence[str], result: GameResult) -> str:
-    """One game; raise UserError where the game has no format."""
+    """One game, of a kind that has a format."""
     state = game.parse(result.position)
     for action in result.actions:
         state.play(action)
@@ -43,8 +50,7 @@ def record_text(game: Game, names: Sequence[str], result: GameResult) -> str:
     if result.termination != "rules":
         tags |= {"winner": _winner(result.outcome), "termination": _termination(result)}
     written = inquiry.record_text(game, state, tags)
-    if written is None:
-        raise UserError(f"--records: games of {game.name} have no file format of their own; leave it out")
+    assert written is not None
     return written[1]
 
 
@@ -63,16 +69,23 @@ def checkpoint_iteration(name: str) -> int | None:
     return int(found[-1]) if found else None
 
 
+def check_iterations(names: Sequence[str]) -> None:
+    """Raise UserError where no player is a checkpoint with a number."""
+    if all(checkpoint_iteration(name) is None for name in names):
+        raise UserError(
+            "--tensorboard: no player is a checkpoint with a number, such as RUN/checkpoints/000042"
+        )
+
+
 def write_ratings(folder: Path, document: Mapping[str, Any]) -> None:
     """Ratings of checkpoints over their iterations, for TensorBoard; raise UserError where there are none."""
+    check_iterations(document["players"])
     rows = document["ratings"] or _rows_of_match(document["matches"])
     numbered = [(checkpoint_iteration(row["player"]), row) for row in rows if row["elo"] is not None]
     found = [(iteration, row) for iteration, row in numbered if iteration is not None]
     found.sort(key=lambda each: each[0])
     if not found:
-        raise UserError(
-            "--tensorboard: no player is a checkpoint with a number, such as RUN/checkpoints/000042"
-        )
+        raise UserError("--tensorboard: no checkpoint has a rating; play games that are not all forfeited")
     events = EventFile(folder, found[0][0])
     try:
         for iteration, row in found:

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from engine.player import Player
 
 MAX_GAMES = 1_000_000
+ARENA_PLAYERS = f"{PLAYERS}, uci:COMMAND, gtp:COMMAND, json:COMMAND; behind it ';NAME=VALUE': limits, options"
 
-Players = Annotated[list[str] | None, typer.Argument(metavar="A B [C…]", help=PLAYERS)]
+Players = Annotated[list[str] | None, typer.Argument(metavar="A B [C…]", help=ARENA_PLAYERS)]
 Simulations = Annotated[int, typer.Option("--sims", min=1, max=10_000_000, help="of a checkpoint, per move")]
 
 
@@ -143,6 +144,7 @@ def arena(
         plan, results, complete = _read(log)
         plan = replace(plan, with_forfeits=count_forfeits or plan.with_forfeits)
     else:
+        _check_outputs(players, anchor or [], records, tensorboard, game)
         plan, results, complete = _play(
             players, games, sims, schedule,
             OpeningChoice(openings, opening_plies, opening_order, opening_start),
@@ -150,7 +152,7 @@ def arena(
         )  # fmt: skip
     document = plan.describe(results, read_anchors(anchor or [], plan.players), complete)
     if records is not None:
-        _write_records(records, plan, results, game)
+        _write_records(records, plan, results, players or [], game)
     if tensorboard is not None:
         _write_ratings(tensorboard, document)
     if json:
@@ -307,11 +309,35 @@ def _read_sprt(text: str | None, model: str, players: int) -> Sprt | None:
     return Sprt(**dict(zip(("elo0", "elo1", "alpha", "beta"), numbers, strict=False)), model=model)
 
 
-def _write_records(path: Path, plan: Plan, results: Sequence[GameResult], game_spec: str | None) -> None:
+def _check_outputs(
+    specs: Sequence[str],
+    anchors: Sequence[str],
+    records: Path | None,
+    tensorboard: Path | None,
+    game_spec: str | None,
+) -> None:
+    """Raise UserError, before the first game, where the games could not be told as is asked."""
+    from engine.arena.event.record import check_iterations, check_records
+    from engine.player import find_game
+    from engine.player.spec import parse_spec
+
+    names = [parse_spec(spec).name for spec in specs]
+    read_anchors(anchors, names)
+    if records is not None:
+        check_records(find_game(specs, game_spec))
+    if tensorboard is not None:
+        check_iterations(names)
+
+
+def _write_records(
+    path: Path, plan: Plan, results: Sequence[GameResult], specs: Sequence[str], game_spec: str | None
+) -> None:
     from engine.arena.event.record import write_records
+    from engine.player import find_game
     from engine.registry import load_game
 
-    write_records(path, load_game(game_spec or plan.game), plan.players, results)
+    game = find_game(specs, game_spec) if specs else load_game(game_spec or plan.game)
+    write_records(path, game, plan.players, results)
 
 
 def _write_ratings(folder: Path, document: Mapping[str, Any]) -> None:
