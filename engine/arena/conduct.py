@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from engine.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -21,3 +24,10 @@ class Conduct:
     max_failures: int = 10
     engines: int = 4
     timed: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what is no time."""
+        for name, least in (("margin_s", 0.0), ("patience_s", 1e-3)):
+            value = getattr(self, name)
+            if not least <= value < math.inf:
+                raise UserError(f"{name.removesuffix('_s')} {value} is not a finite number of seconds")

@@ -18,7 +18,8 @@ GameArgument = Annotated[
     ),
 ]
 PLAYERS = (
-    "a run, a checkpoint, an exported folder, GAME:pretrained, GAME:untrained, random, mcts:SIMS, solver"
+    "a run, a checkpoint, an exported folder, GAME:pretrained, GAME:untrained, random, mcts:SIMS, solver, or "
+    "an engine by others, as 'uci:stockfish; time=1+0.01; Hash=16', gtp:COMMAND or json:COMMAND"
 )
 PlayerArgument = Annotated[str, typer.Argument(metavar="PLAYER", help=PLAYERS)]
 JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON document on stdout")]

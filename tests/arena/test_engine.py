@@ -77,7 +77,8 @@ def test_an_engine_that_hangs_forfeits(protocol: str, fault: str, reason: str) -
 )
 def test_an_engine_that_does_not_greet_forfeits(protocol: str, fault: str) -> None:
     games = against_chance(protocol, fault, patience_s=2.0)
-    check_forfeits(games, "start", {"gtp": "list_commands", "uci": "uci"}[protocol] + ": no answer in time")
+    doing = {"json": "the first position", "gtp": "list_commands", "uci": "uci"}[protocol]
+    check_forfeits(games, "start", f"{doing}: no answer in time")
     assert not running(f"{FAKE} {protocol} {fault}")
 
 
@@ -145,7 +146,7 @@ def test_an_engine_that_ends_between_games_is_started_anew(tmp_path: Path) -> No
     script = tmp_path / "brief.py"
     script.write_text(
         "import json, sys\n"
-        "for _ in range(3):\n"
+        "for _ in range(1 + 3):\n"
         "    request = json.loads(sys.stdin.readline())\n"
         "    print(json.dumps({'id': request['id'], 'best': '1'}), flush=True)\n"
     )

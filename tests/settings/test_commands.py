@@ -50,6 +50,8 @@ ELSEWHERE = {
     "arena --opening-order": "cli/test_event.py::test_openings_of_a_file_are_chosen",
     "arena --opening-start": "cli/test_event.py::test_openings_of_a_file_are_chosen",
     "arena --limit": "cli/test_event.py::test_a_limit_is_of_players_without_one",
+    "arena --margin": "cli/test_engines.py::test_margin_and_patience",
+    "arena --patience": "cli/test_engines.py::test_margin_and_patience",
     "arena --openings": "cli/test_arena.py::test_openings_from_a_file",
     "arena --sprt": "cli/test_arena.py::test_sprt_stops_and_says_why",
     "arena --schedule": "cli/test_event.py::test_every_schedule_is_played_to_its_end",

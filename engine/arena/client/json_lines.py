@@ -11,11 +11,12 @@ import math
 from typing import Any
 
 from engine._core import State
-from engine.arena.client.engine import Answer, Engine, Turn, moves_since, read_move
+from engine.arena.client.engine import Answer, Engine, Turn, moves_since, read_move, with_kind
 from engine.arena.client.error import EngineError, shown
 from engine.errors import UserError
 from engine.json_object import parse_object
 from engine.player.clock import allot, expected_plies
+from engine.registry import position_text
 
 LAG_S = 0.03
 """On the way to an engine and back."""
@@ -27,9 +28,20 @@ class JsonEngine(Engine):
     _asked = 0
 
     def start(self) -> None:
-        """Nothing is said before the first position."""
+        """Ask about the first position, so that it is known to be ready before a clock runs."""
         if self.limit.depth is not None:
             raise UserError(f"player '{self.name}': depth cannot be said in JSON lines; give simulations")
+        request = {
+            "id": 0,
+            "position": position_text(self.game, self.game.initial()),
+            "moves": [],
+            "simulations": 1,
+        }
+        try:
+            self.send(json.dumps(request))
+            self._receive(0, self.game.initial(), self.patience())
+        except EngineError as failure:
+            raise with_kind("start", failure, "the first position") from failure
 
     def begin(self, state: State) -> None:
         """Every line tells the whole game."""
@@ -51,24 +63,24 @@ class JsonEngine(Engine):
             request["seconds"] = round(soft, 3)
         try:
             self.process.send(json.dumps(request), turn.deadline)
-            return self._receive(turn)
+            return self._receive(self._asked, turn.state, turn.deadline)
         except EngineError as failure:
             raise (
                 self.overdue(lambda line: bool(line.strip())) if failure.kind == "hang" else failure
             ) from None
 
-    def _receive(self, turn: Turn) -> Answer:
+    def _receive(self, asked: int, state: State, deadline: float) -> Answer:
         while True:
-            line = self.process.receive(turn.deadline)
+            line = self.process.receive(deadline)
             if not line.strip():
                 continue
             reply = self._read(line)
-            if reply.get("id") == self._asked:
+            if reply.get("id") == asked:
                 if "error" in reply:
                     raise EngineError("protocol", f"error {shown(str(reply['error']))}")
                 if not reply.get("partial"):
-                    return _answer(turn.state, reply)
-            elif not (isinstance(reply.get("id"), int) and 0 < reply["id"] < self._asked):
+                    return _answer(state, reply)
+            elif not (isinstance(reply.get("id"), int) and 0 <= reply["id"] < asked):
                 raise EngineError("protocol", f"id {shown(json.dumps(reply.get('id')))} was not asked")
 
     def _read(self, line: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from engine.errors import UserError
 
 if TYPE_CHECKING:
     from engine._core import Game, State
+    from engine.arena.conduct import Conduct
     from engine.arena.event.log import GameLog
     from engine.arena.event.plan import Plan
     from engine.arena.event.result import GameResult
@@ -82,8 +83,20 @@ def arena(
     ] = 1,
     limit: Annotated[
         str | None,
-        typer.Option("--limit", help="of players whose name brings none: time=1+0.01, simulations=400"),
+        typer.Option(
+            "--limit",
+            help="of players whose name brings none: time=1+0.01, simulations=400, evaluations=400",
+        ),
     ] = None,
+    margin: Annotated[
+        float, typer.Option("--margin", min=0, max=3600, help="seconds that a move may be late")
+    ] = 0.05,
+    patience: Annotated[
+        float,
+        typer.Option(
+            "--patience", min=0.1, max=86_400, help="seconds for what an engine is asked and no clock counts"
+        ),
+    ] = 60,
     sprt: Annotated[
         str | None,
         typer.Option(
@@ -149,6 +162,7 @@ def arena(
             players, games, sims, schedule,
             OpeningChoice(openings, opening_plies, opening_order, opening_start),
             _read_sprt(sprt, sprt_model, len(players)), count_forfeits, log, game, seed, threads, limit,
+            (margin, patience),
         )  # fmt: skip
     document = plan.describe(results, read_anchors(anchor or [], plan.players), complete)
     if records is not None:
@@ -199,8 +213,10 @@ def _play(
     seed: int,
     threads: int,
     limit_text: str | None,
+    waits: tuple[float, float],
 ) -> tuple[Plan, list[GameResult], bool]:
     """Play an event, or what is left of it by its log."""
+    from engine.arena.conduct import Conduct
     from engine.arena.event.plan import Plan, openings_digest, player_digest
     from engine.arena.event.schedule import Schedule
     from engine.player import find_game, load_player
@@ -224,12 +240,13 @@ def _play(
         with_forfeits,
         str(limit or ""),
     )
+    conduct = Conduct(margin_s=waits[0], patience_s=waits[1])
     if log is None:
-        return (plan, *play_event(plan, game, starts, entered, None, threads))
+        return (plan, *play_event(plan, game, starts, entered, None, threads, conduct))
     from engine.arena.event.log import GameLog
 
     with GameLog(log, plan.header()) as kept:
-        return (plan, *play_event(plan, game, starts, entered, kept, threads))
+        return (plan, *play_event(plan, game, starts, entered, kept, threads, conduct))
 
 
 def play_event(
@@ -239,6 +256,7 @@ def play_event(
     players: list[Player],
     log: GameLog | None,
     threads: int,
+    conduct: Conduct | None = None,
 ) -> tuple[list[GameResult], bool]:
     """The games of an event, beside a bar, and whether it is complete."""
     from engine.arena.event.event import Event
@@ -259,7 +277,9 @@ def play_event(
     if bar.live:
         bar.status(score.text)
     try:
-        with Runner(game, openings, players, plan.seed, threads) as runner:
+        with Runner(game, openings, players, plan.seed, threads, conduct) as runner:
+            for complaint in runner.check():
+                typer.echo(f"warning: {one_line(complaint)}", err=True)
             event = Event(runner, plan.schedule, log, plan.sprt, plan.with_forfeits, told)
             results = event.play()
     finally:
