@@ -11,6 +11,7 @@ import typer
 
 from engine.cli.game.event.opening import OpeningChoice
 from engine.cli.game.event.option import is_given, read_anchors, refuse_others
+from engine.cli.game.record import one_line
 from engine.cli.option import PLAYERS, JsonOption, SeedOption, finite_above
 from engine.cli.stream import print_json
 from engine.errors import UserError
