@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from engine.game import inquiry
+from engine.player.thinking import Restriction
 from engine.protocols.gtp.command import Commands
 from engine.protocols.gtp.commands.play import has_board
 from engine.protocols.gtp.life import Status, is_sound, string_status
@@ -66,11 +66,7 @@ def genmove_cleanup(session: Session, arguments: Sequence[str]) -> str:
     if not actions:
         session.play(player, "pass")
         return "pass"
-    choice = session.choose(player)
-    if choice.action not in actions:
-        moves = choice.found.report.moves if choice.found else ()
-        best = next((move.action for move in moves if move.action in actions), min(actions))
-        choice = replace(choice, action=best)
+    choice = session.choose(player, [Restriction(player, frozenset(actions), allowed=True)])
     session.commit(choice)
     return choice.text
 
