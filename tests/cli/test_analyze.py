@@ -107,37 +107,6 @@ def test_time_is_a_limit_beside_simulations(ask: Ask) -> None:
     assert 0 < by_time["simulations"] < 10_000_000
 
 
-@pytest.mark.parametrize(
-    ("fields", "wanted"),
-    [
-        ({"seconds": -1}, "seconds -1"),
-        ({"seconds": True}, "seconds true"),
-        ({"seconds": "1"}, 'seconds "1"'),
-        ({"every": 0}, "every 0"),
-        ({"multipv": 0}, "multipv 0"),
-        ({"multipv": 8}, "multipv 8"),
-        ({"priority": 1.5}, "priority 1.5"),
-        ({"ownership": 1}, "ownership 1"),
-        ({"ownership": True}, "no score"),
-        ({"avoid": "1"}, 'avoid "1"'),
-        ({"avoid": []}, "avoid []"),
-        ({"avoid": ["9"]}, "'9'"),
-        ({"avoid": ["1"], "allow": ["2"]}, "both"),
-        ({"allow": [{"moves": ["1"], "depth": 2}]}, "'depth'"),
-        ({"allow": [{"moves": ["1"], "plies": 0}]}, "plies 0"),
-        ({"allow": [{"moves": ["1"], "player": 2}]}, "player 2"),
-        ({"allow": [{"moves": [1]}]}, "1 is not a move"),
-        ({"allow": ["1", {"moves": ["1"]}]}, "not an object"),
-        ({"cancel": 1, "simulations": 3}, "'simulations'"),
-    ],
-)
-def test_a_bad_field_is_named(ask: Ask, fields: dict[str, Any], wanted: str) -> None:
-    bad, good = ask("analyze", "mcts:5", requests=[{"id": 1, **fields}, {"id": 2}])
-    assert bad["id"] == 1
-    assert wanted in bad["error"]
-    assert (good["id"], good["simulations"]) == (2, 5)
-
-
 GO = {"rules": "tromp-taylor", "komi": 7.5, "boardXSize": 9, "boardYSize": 9, "moves": [["B", "E5"]]}
 KATAGO = ("mcts:10", "--game", "go:size=9", "--protocol", "katago")
 

@@ -78,3 +78,34 @@ def test_a_long_line_costs_no_more_than_itself() -> None:
     answers = dialogue('{"id": "' + "x" * (1 << 21) + '"}', {"id": 2})
     assert "longer than" in answers[0]["error"]
     assert answers[1]["id"] == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted"),
+    [
+        ({"seconds": -1}, "seconds -1"),
+        ({"seconds": True}, "seconds true"),
+        ({"seconds": "1"}, 'seconds "1"'),
+        ({"every": 0}, "every 0"),
+        ({"multipv": 0}, "multipv 0"),
+        ({"multipv": 8}, "multipv 8"),
+        ({"priority": 1.5}, "priority 1.5"),
+        ({"ownership": 1}, "ownership 1"),
+        ({"ownership": True}, "no score"),
+        ({"avoid": "1"}, 'avoid "1"'),
+        ({"avoid": []}, "avoid []"),
+        ({"avoid": ["9"]}, "'9'"),
+        ({"avoid": ["1"], "allow": ["2"]}, "both"),
+        ({"allow": [{"moves": ["1"], "depth": 2}]}, "'depth'"),
+        ({"allow": [{"moves": ["1"], "plies": 0}]}, "plies 0"),
+        ({"allow": [{"moves": ["1"], "player": 2}]}, "player 2"),
+        ({"allow": [{"moves": [1]}]}, "1 is not a move"),
+        ({"allow": ["1", {"moves": ["1"]}]}, "not an object"),
+        ({"cancel": 1, "simulations": 3}, "'simulations'"),
+    ],
+)
+def test_a_bad_field_is_named(fields: dict[str, Any], wanted: str) -> None:
+    bad, good = dialogue({"id": 1, **fields}, {"id": 2})
+    assert bad["id"] == 1
+    assert wanted in bad["error"]
+    assert (good["id"], good["simulations"]) == (2, 3)
