@@ -19,6 +19,9 @@ NODES = 64
 PLAYOUT_NODES, PLAYOUTS = 16, 512
 """The same of random games, and how many of these there are."""
 
+LEAST_PLAYOUTS = 16
+"""After a move of the root, which has the part of PLAYOUTS that it has of the visits."""
+
 MOST_KEPT = 4096
 """Positions whose owners a network has foretold lately."""
 
@@ -43,8 +46,11 @@ class Owners:
         if not self._game.has_score:
             return None
         most = NODES if self._network is not None else PLAYOUT_NODES
-        states, weights = self._visited(tree, root, action, most)
-        cells = self._by_network(states) if self._network is not None else _by_playouts(states, weights)
+        states, weights, share = self._visited(tree, root, action, most)
+        games = max(LEAST_PLAYOUTS, round(PLAYOUTS * share))
+        cells = (
+            self._by_network(states) if self._network is not None else _by_playouts(states, weights, games)
+        )
         owners, score = np.zeros(cells[0][0].shape, np.float64), 0.0
         for state, weight, (own, points) in zip(states, weights, cells, strict=True):
             sign = weight if state.player() == root.player() else -weight
@@ -60,14 +66,15 @@ class Owners:
 
     def _visited(
         self, tree: int | None, root: _core.State, action: int | None, most: int
-    ) -> tuple[list[_core.State], list[float]]:
-        """Positions and their weights; the first alone where the tree has none of them."""
+    ) -> tuple[list[_core.State], list[float], float]:
+        """Positions, their weights, and their part of all; the first alone where the tree has none."""
         first = root.clone()
         if action is not None:
             first.play(action)
-        states, weights = [], []
+        states, weights, everything = [], [], 0.0
         if tree is not None:
             offsets, actions, visits = self._trees.most_visited(tree, most)
+            everything = float(visits.sum())
             for start, end, weight in zip(offsets[:-1], offsets[1:], visits.tolist(), strict=True):
                 path = actions[start:end].tolist()
                 if weight <= 1e-9 or (action is not None and path[:1] != [action]):
@@ -77,7 +84,9 @@ class Owners:
                     state.play(each)
                 states.append(state)
                 weights.append(weight)
-        return (states, weights) if states else ([first], [1.0])
+        if states:
+            return states, weights, sum(weights) / everything
+        return [first], [1.0], float(action is None)
 
     def _by_network(self, states: list[_core.State]) -> list[Cells]:
         """What the network foretells; how a game that is over has ended."""
@@ -110,7 +119,7 @@ class Owners:
         return list(zip(owners, scores, strict=True))
 
 
-def _by_playouts(states: list[_core.State], weights: list[float]) -> list[Cells]:
+def _by_playouts(states: list[_core.State], weights: list[float], count: int) -> list[Cells]:
     """The mean of random games, which go to the positions by their weights; their chance is of the key."""
     total = sum(weights)
     found = []
@@ -118,7 +127,7 @@ def _by_playouts(states: list[_core.State], weights: list[float]) -> list[Cells]
         if state.outcome() is not None:
             found.append(_as_it_stands(state))
             continue
-        games = max(1, round(PLAYOUTS * weight / total))
+        games = max(1, round(count * weight / total))
         owners, score, _ = _core.playout_owners(state, state.key(), games)
         found.append((owners, score))
     return found
