@@ -101,14 +101,18 @@ class Sprt:
         low, high = self.bounds
         return "accept elo0" if ratio <= low else "accept elo1" if ratio >= high else "continue"
 
-    def decided_at(self, kinds: Sequence[int], classes: int) -> int | None:
-        """After how many pairs or games in order the test is decided; None where it goes on.
+    def decided_at(self, kinds: Sequence[int], before: Sequence[int]) -> int | None:
+        """After how many more pairs or games in order the test is decided; None where it goes on.
 
-        kinds: the class of each, 0 the fewest points, of `classes`. Looking after every LOOK_EVERY of them,
-        whatever has been played meanwhile, makes the decision independent of what ends first.
+        Args:
+            kinds: the class of each, 0 the fewest points.
+            before: how many of each class came before; LOOK_EVERY divides their sum.
+
+        Looking after every LOOK_EVERY of them, whatever has been played meanwhile, makes the decision
+        independent of what ends first.
         """
         low, high = self.bounds
-        table, counts = np.eye(classes), np.zeros(classes)
+        table, counts = np.eye(len(before)), np.array(before, dtype=np.float64)
         for start in range(0, len(kinds), CHUNK):
             steps = counts + np.cumsum(table[list(kinds[start : start + CHUNK])], axis=0)
             looks = steps[LOOK_EVERY - 1 :: LOOK_EVERY]

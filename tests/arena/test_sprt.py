@@ -201,7 +201,7 @@ def test_a_decision_is_at_the_first_look_that_crosses_a_bound() -> None:
     source = np.random.default_rng(4)
     kinds = [int(kind) for kind in source.choice(5, 3000, p=[0.05, 0.2, 0.4, 0.25, 0.1])]
     test = Sprt(0, 20)
-    number = test.decided_at(kinds, 5)
+    number = test.decided_at(kinds, [0] * 5)
     assert number is not None
     assert number % LOOK_EVERY == 0
     counts = [0] * 5
@@ -209,11 +209,14 @@ def test_a_decision_is_at_the_first_look_that_crosses_a_bound() -> None:
         counts[kind] += 1
         if index % LOOK_EVERY == 0:
             assert (test.state(counts) == "continue") == (index < number)
-    assert test.decided_at(kinds[: number - 1], 5) is None
-    assert test.decided_at([], 5) is None
+    assert test.decided_at(kinds[: number - 1], [0] * 5) is None
+    assert test.decided_at([], [0] * 5) is None
+    half = number - number % (2 * LOOK_EVERY) - LOOK_EVERY
+    first = [kinds[:half].count(kind) for kind in range(5)]
+    assert test.decided_at(kinds[half:], first) == number - half
     late = Sprt(0, 3)
     fair = [int(kind) for kind in source.choice(5, 60_000, p=[0.1, 0.2, 0.4, 0.2, 0.1])]
-    end = late.decided_at(fair, 5)
+    end = late.decided_at(fair, [0] * 5)
     assert end is not None
     assert end > 2 * CHUNK
     assert late.state([fair[:end].count(kind) for kind in range(5)]) == "accept elo0"

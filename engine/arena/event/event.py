@@ -74,22 +74,28 @@ class Watch:
         self._with_forfeits = with_forfeits
         self.decided: int | None = None
         """After so many pairs."""
+        self.counts = [0] * (5 if sprt.is_paired else 3)
+        """Of the pairs that were looked at, by points; of their games, where the test takes no pairs."""
         self._pairs = 0
-        self._kinds: list[int] = []
+        self._kinds: list[int] = []  # not looked at yet
+        self._ends: list[int] = []  # pairs there were with each of them
 
     def look(self, games: Mapping[int, GameResult]) -> int | None:
         """After how many pairs the test is decided by the games so far; None where it goes on."""
-        while self.decided is None and (kinds := self._next(games)) is not None:
+        if self.decided is not None:
+            return self.decided
+        while (kinds := self._next(games)) is not None:
             self._pairs += 1
             self._kinds += kinds
-            if kinds and len(self._kinds) % LOOK_EVERY == 0 and self.sprt.state(self.counts) != "continue":
-                self.decided = self._pairs
+            self._ends += [self._pairs] * len(kinds)
+        seen = len(self._kinds) - len(self._kinds) % LOOK_EVERY
+        number = self.sprt.decided_at(self._kinds[:seen], self.counts) if seen else None
+        if number is not None:
+            self.decided, seen = self._ends[number - 1], number
+        for kind in self._kinds[:seen]:
+            self.counts[kind] += 1
+        del self._kinds[:seen], self._ends[:seen]
         return self.decided
-
-    @property
-    def counts(self) -> list[int]:
-        """Of the pairs that were looked at, by points; of their games, where the test takes no pairs."""
-        return [self._kinds.count(kind) for kind in range(5 if self.sprt.is_paired else 3)]
 
     def _next(self, games: Mapping[int, GameResult]) -> list[int] | None:
         pair = [games.get(2 * self._pairs + swap) for swap in (0, 1)]

@@ -109,7 +109,7 @@ def test_forfeited_pairs_decide_nothing_unless_they_count() -> None:
 def test_a_test_of_games_looks_at_games() -> None:
     watch = Watch(Sprt(0, 100, model="cutechess"), with_forfeits=False)
     watch.look({number: result(number, points) for number, points in enumerate([1, 0.5, 0, 1, 1, 1])})
-    assert watch.counts == [1, 1, 4]
+    assert watch.counts == [1, 1, 2]  # a look is at every fourth
 
 
 def test_forfeits_leave_the_ratings_of_others_as_they_were() -> None:
