@@ -30,7 +30,7 @@ NAMED_PLIES = 400
 class OnnxFile:
     """A file that has given what torch gives.
 
-    parity: largest difference by output, over so many positions; absolute up to 1, relative above.
+    parity: largest difference by output over so many positions, see engine.export.onnx_parity.
     """
 
     data: bytes

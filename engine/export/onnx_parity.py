@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 
 from engine import _core
 from engine.errors import UserError
@@ -18,7 +19,7 @@ from engine.evaluator.network import PolicyValueNetwork
 from engine.export.onnx_graph import INPUT
 
 TOLERANCE = 1e-4
-"""Largest difference of a number: absolute up to 1, relative above."""
+"""Largest difference of an output, see `difference`."""
 
 BATCHES = (1, 3, 60)
 """Positions that are computed at a time, one batch after the other."""
@@ -49,13 +50,13 @@ def check_parity(data: bytes, network: PolicyValueNetwork, game: _core.Game) -> 
     ends = np.cumsum(BATCHES)
     parts = [planes[end - size : end] for size, end in zip(BATCHES, ends, strict=True)]
     found, expected = run_file(data, parts), run_network(network, planes)
-    differences = {name: _difference(found[name], expected[name]) for name in expected}
+    differences = {name: difference(name, found[name], expected[name]) for name in expected}
     parity = Parity(len(planes), BATCHES, differences)
-    for name, difference in differences.items():
-        if not difference <= TOLERANCE:
+    for name, largest in differences.items():
+        if not largest <= TOLERANCE:
             raise UserError(
-                f"the ONNX file differs from torch by {difference:.3g} in '{name}', more than {TOLERANCE:g}; "
-                "nothing is written; try another --opset, or other versions of onnx and onnxruntime"
+                f"the ONNX file differs from torch by {largest:.3g} in '{name}', more than {TOLERANCE:g}; "
+                "nothing is written; try an earlier checkpoint, or other versions of onnx and onnxruntime"
             )
     return parity
 
@@ -89,6 +90,21 @@ def run_network(network: PolicyValueNetwork, planes: FloatArray) -> Outputs:
     return {name: tensor.numpy() for name, tensor in outputs.items()}
 
 
-def _difference(found: FloatArray, expected: FloatArray) -> float:
+def difference(name: str, found: FloatArray, expected: FloatArray) -> float:
+    """The largest of any number, in units of the largest number of its position where that is above 1.
+
+    Of logits the probabilities that they stand for count, too, as they are.
+    """
     assert found.shape == expected.shape, (found.shape, expected.shape)
-    return float((np.abs(found - expected) / np.maximum(1, np.abs(expected))).max())
+    ours, theirs = (array.reshape(len(array), -1).astype(np.float64) for array in (found, expected))
+    unit = np.maximum(1, np.abs(theirs).max(1, keepdims=True))
+    largest = float((np.abs(ours - theirs) / unit).max())
+    if name.endswith("logits"):
+        return max(largest, float(np.abs(_softmax(ours) - _softmax(theirs)).max()))
+    return largest
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers: NDArray[np.float64] = np.exp(logits - logits.max(1, keepdims=True))
+    total: NDArray[np.float64] = powers.sum(1, keepdims=True)
+    return np.divide(powers, total)

@@ -20,6 +20,7 @@ from engine.evaluator.calibration import random_positions
 from engine.evaluator.network import PolicyValueNetwork
 from engine.export import onnx_graph
 from engine.export.onnx_file import OnnxFile, make_onnx
+from engine.export.onnx_parity import difference
 from engine.registry import load_game
 
 onnx = pytest.importorskip("onnx", reason="needs the extra `export`")
@@ -69,6 +70,32 @@ def test_the_file_gives_what_torch_gives(spec: str) -> None:
     assert max(file.parity.values()) < 1e-4
     assert file.batches == (1, 3, 60)
     assert found["policy_logits"].std() > 0.05, "a network that says something"
+
+
+def test_a_deep_network_whose_numbers_are_large_is_as_good() -> None:
+    """Its logits are in the hundreds, where float32 itself is no better than a few 1e-5."""
+    file, _, _ = made("go:size=5", channels=64, blocks=12)
+    assert max(file.parity.values()) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "expected", "told"),
+    [
+        ("wdl", [0.5, 0.3, 0.2], [0.5, 0.3, 0.2], 0.0),
+        ("wdl", [0.5, 0.3, 0.2], [0.4, 0.4, 0.2], 0.1),
+        ("score", [30.0], [20.0], 0.5),
+        ("owner", [-1.0, 0.5], [-1.0, 0.25], 0.25),
+        ("policy_logits", [0.0, 0.5], [0.0, 0.0], 0.5),
+        ("policy_logits", [1000.0, 1000.1], [1000.0, 1000.0], 0.02498),  # of a probability
+        ("policy_logits", [1000.0, 500.0], [1000.0, 400.0], 0.1),
+    ],
+)
+def test_how_far_two_outputs_are_apart(
+    name: str, found: list[float], expected: list[float], told: float
+) -> None:
+    ours, theirs = (np.array([row], np.float32) for row in (found, expected))
+    assert difference(name, ours, theirs) == pytest.approx(told, abs=1e-4)
+    assert not difference(name, ours * np.float32(np.nan), theirs) <= 1e9
 
 
 def test_the_file_says_what_it_is() -> None:
