@@ -95,6 +95,21 @@ def test_lizzie_leaves_moves_out(words: str, told: str) -> None:
     client.close()
 
 
+def test_a_search_considers_what_lizzie_allows() -> None:
+    client = Live("go:size=7", "mcts:100")
+    for words, moves in (("allow b C3,E5 1", {"C3", "E5"}), ("allow w C3 1 avoid b A1 9", {"C3"})):
+        client.send(f"kata-analyze {words.split()[1]} 5 {words}")
+        assert client.line() == "="
+        assert {each.move for each in lizzie(client.line() or "", True)} == moves
+        client.send("name")
+        client.answer()
+        assert client.answer() == ["= Selfplay"]
+    assert client.ask("kata-genmove_analyze b avoid b A1 1 allow b A1 1") == [
+        "? the restrictions leave no legal move; allow one"
+    ]
+    client.close()
+
+
 def test_lizzieyzy_asks_for_rules_settings_and_more_of_an_analysis() -> None:
     client = Live("go:size=9", "mcts:60")
     known = [line.removeprefix("= ") for line in client.ask("list_commands")]
