@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/random.h"
 #include "games/chess/chess.h"
 #include "games/connect4/connect4.h"
 #include "games/go/go.h"
@@ -103,6 +104,23 @@ TEST(every_game_counts_its_paths) {
   for (const auto& [game, depth, paths] : all_games()) {
     const std::uint64_t found = game->initial()->perft(depth);
     if (found != paths) testing::report(__FILE__, __LINE__, game->name() + " has " + std::to_string(found));
+  }
+}
+
+// Random games by the moves of play-outs end, and these are legal.
+TEST(every_game_is_played_out) {
+  for (const auto& [game, depth, paths] : all_games()) {
+    Random random(7);
+    std::vector<Action> drawn(static_cast<std::size_t>(game->num_actions())), legal(drawn.size());
+    const std::unique_ptr<State> state = game->initial();
+    for (int ply = 0; !state->outcome(); ++ply) {
+      const int count = state->playout_actions(drawn.data());
+      const int all = state->legal_actions(legal.data());
+      CHECK(count > 0 && ply < game->max_plies());
+      CHECK(std::includes(legal.begin(), legal.begin() + all, drawn.begin(), drawn.begin() + count));
+      state->play(drawn[random.below(static_cast<std::uint32_t>(count))]);
+    }
+    CHECK_EQ(state->playout_actions(drawn.data()), 0);
   }
 }
 

@@ -32,6 +32,9 @@ PAUSE = 1024
 """Simulations of a tree, after which it is looked whether it was stopped: those that need no evaluation come
 one after the other."""
 
+PLAN_STEPS = 16
+"""Steps for which a plan holds."""
+
 STEP_S = 0.002
 """Batches that are done sooner follow each other within one step."""
 
@@ -104,7 +107,11 @@ class TreeThinker:
         self._number = 0
         self._sizes: dict[int, int] = {}  # bytes of each tree
         self._selected: deque[int] = deque()  # sizes of the batches in flight
+        self._is_sorted = True
         self._plan: NDArray[np.int64] = np.zeros((0, 5), np.int64)
+        self._planned: list[tuple[int | None, float | None]] = []  # the limits of the walked at that time
+        self._is_idle = False  # the last plan had nothing more to ask
+        self._next_plan = 0  # steps until a plan is made anew though nothing has changed
         self._most = 0
         self._batches: Iterator[float] | None = None
         self._time = BatchTime()
@@ -117,6 +124,7 @@ class TreeThinker:
             query, self._number, self._trees, self._params.lcb_deviations, self._owners, self._share_used
         )
         self._open.append(thought)
+        self._is_sorted = False
         return thought
 
     def step(self) -> bool:
@@ -157,6 +165,8 @@ class TreeThinker:
 
     def _retire(self) -> None:
         """Keep the trees of thoughts that have ended, as many as there may be."""
+        if self._is_sorted and not any(each.ended for each in self._walked):
+            return
         for thought in self._open:
             if not thought.ended or thought.tree is None:
                 continue
@@ -164,16 +174,16 @@ class TreeThinker:
             restrictions = tuple(thought.query.restrictions)
             self._kept.append(_Tree(thought.tree, start, moves, restrictions, weakref.ref(thought)))
         self._open = [each for each in self._open if not each.ended]
-        self._walked = [each for each in self._walked if not each.ended]
-        if len(self._kept) > KEPT:
-            self._drain()
-            for tree in self._kept[:-KEPT]:
+        self._open.sort(key=lambda each: (-each.query.priority, each.number))
+        self._is_sorted = True
+        self._walked = self._open[:SIDE_BY_SIDE]
+        self._next_plan = 0
+        for tree in self._kept[:-KEPT]:
+            if not self._waits(tree.index):
                 self._drop(tree)
 
     def _enter(self) -> None:
         """Give trees to those of the highest priority."""
-        self._open.sort(key=lambda each: (-each.query.priority, each.number))
-        self._walked = self._open[:SIDE_BY_SIDE]
         for thought in self._walked:
             if thought.tree is None:
                 self._plant(thought)
@@ -217,6 +227,9 @@ class TreeThinker:
                 best = tree, further
         return best
 
+    def _waits(self, tree: int) -> bool:
+        return bool(self._trees.progress(np.array([[tree, 0, 0, 1, 0]], np.int64))[0, 1])
+
     def _drop(self, tree: _Tree) -> None:
         """Take a kept tree out; nothing of it is in flight."""
         if (owner := tree.thought()) is not None:
@@ -226,11 +239,22 @@ class TreeThinker:
         self._trees.remove(tree.index)
 
     def _make_plan(self) -> None:
-        """What each tree that is searched may do, and how large a batch may be."""
+        """What each tree that is searched may do, and how large a batch may be.
+
+        It holds for some steps, where nobody asks for anything else.
+        """
+        asked = [(each.query.simulations, each.query.deadline) for each in self._walked]
+        self._next_plan -= 1
+        if self._next_plan > 0 and len(self._plan) and asked == self._planned:
+            return
+        self._planned = asked
+        hurries = any(deadline is not None for _, deadline in asked)
+        self._next_plan = 0 if hurries else PLAN_STEPS
         now = time.monotonic()
         rows, soonest = [], float("inf")
         free, count = max(0, self._bytes - self._used), len(self._walked)
         share = max(free // count, self._bytes // (MOST_OVER * count))
+        alone = self._in_flight // count
         for thought in self._walked:
             assert thought.tree is not None
             if thought.query.deadline is not None:
@@ -239,7 +263,7 @@ class TreeThinker:
                     thought.move_on(thought.done, is_over=True)
                     continue
                 soonest = min(soonest, left)
-            leaves = self._leaves(thought.query)
+            leaves = self._leaves(thought.query, alone) if alone > 1 else 1
             limit = self._scheduled(thought.query, thought.done)
             until = min(limit, thought.done + PAUSE)
             rows.append((thought.tree, limit, until, leaves, self._sizes.get(thought.tree, 0) + share))
@@ -248,12 +272,11 @@ class TreeThinker:
         fit = min(self._time.size(BATCH_S), self._time.size(soonest / self._depth))
         self._most = max(1, min(-(-leaves // self._depth), fit))
 
-    def _leaves(self, query: Query) -> int:
-        """That one tree may have in flight."""
-        leaves = self._in_flight // len(self._walked)
-        if query.simulations is not None:
-            leaves = min(leaves, query.simulations // SIMULATIONS_A_LEAF)
-        return max(1, leaves)
+    def _leaves(self, query: Query, most: int) -> int:
+        """That one tree may have in flight, of as many as there are for it."""
+        if query.simulations is None:
+            return most
+        return max(1, min(most, query.simulations // SIMULATIONS_A_LEAF))
 
     def _scheduled(self, query: Query, done: int) -> int:
         """What a tree plans for: its limit, else twice as many simulations each time where its rule plans."""
@@ -288,6 +311,7 @@ class TreeThinker:
 
     def _select(self, most: int) -> _core.Requests:
         requests = self._trees.select_each(self._plan, min(most, self._most))
+        self._is_idle = not requests
         if requests:
             self._selected.append(len(requests))
         return requests
@@ -306,6 +330,8 @@ class TreeThinker:
             assert thought.tree is not None
             self._sizes[thought.tree] = size
             thought.move_on(done, bool(is_over))
+        if self._is_idle:  # all have come to where they pause
+            self._next_plan = 0
 
     def _limit(self, query: Query) -> int:
         """By which a tree may find that more would be pointless."""

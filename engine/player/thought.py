@@ -42,7 +42,7 @@ class TreeThought:
         ownership: Callable[[int | None, _core.State, int | None], Ownership | None],
         memory: Callable[[], float],
     ) -> None:
-        self._query = query
+        self.query = query
         self.number = number
         self.tree: int | None = None
         self.done = 0
@@ -57,19 +57,14 @@ class TreeThought:
         self._has_root = False
 
     @property
-    def query(self) -> Query:
-        """What was asked."""
-        return self._query
-
-    @property
     def ended(self) -> bool:
         """Whether nothing more will be found; its root at least is evaluated, but where it was stopped."""
-        if self._seconds is None and (self.is_over or self._query.stopped or self._is_spent()):
+        if self._seconds is None and (self.is_over or self.query.stopped or self._is_spent()):
             self._seconds = time.monotonic() - self._begun
         return self._seconds is not None
 
     def _is_spent(self) -> bool:
-        limit, deadline = self._query.simulations, self._query.deadline
+        limit, deadline = self.query.simulations, self.query.deadline
         if limit is not None and self.done >= limit:
             return True
         return self._has_root and deadline is not None and time.monotonic() >= deadline
@@ -100,15 +95,15 @@ class TreeThought:
         if self._left is not None:
             return self._left
         if self.tree is None:
-            return unsearched_report(self._query)
+            return unsearched_report(self.query)
         try:
             root = self._trees.root(self.tree)
         except ValueError:  # nothing has been evaluated yet
-            return unsearched_report(self._query)
+            return unsearched_report(self.query)
         seconds = time.monotonic() - self._begun if self._seconds is None else self._seconds
         simulations = int(root["simulations"])
         return Report(
-            state=self._query.state, moves=self._moves(root), value=float(root["value"]), wdl=root["wdl"],
+            state=self.query.state, moves=self._moves(root), value=float(root["value"]), wdl=root["wdl"],
             simulations=simulations, visits=int(root["root_visits"]), seconds=seconds,
             depth=int(root["total_depth"]) / max(1, simulations), max_depth=int(root["max_depth"]),
             proof=int(root["root_proof"]), raw_wdl=root["raw_wdl"], nodes=int(root["nodes"]),
@@ -117,7 +112,7 @@ class TreeThought:
 
     def ownership(self, action: int | None = None) -> Ownership | None:
         """Who will own each cell."""
-        return self._ownership(self.tree, self._query.state, action)
+        return self._ownership(self.tree, self.query.state, action)
 
     def _moves(self, root: dict[str, Any]) -> tuple[MoveReport, ...]:
         """All that the search considers, the best first."""

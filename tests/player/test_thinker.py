@@ -10,6 +10,7 @@ from engine import _core
 from engine.errors import InputError
 from engine.player import Player, load_player
 from engine.player.background import BackgroundThought
+from engine.player.batch_time import BatchTime
 from engine.player.ownership import Owners
 from engine.player.thinker import SIDE_BY_SIDE, TreeThinker
 from engine.player.thinking import NOT_PROVEN, Query, Report, Restriction, Thinker, Thought
@@ -383,3 +384,14 @@ def test_every_kind_of_game_is_thought_about(game: str) -> None:
             check_report(thought.report())
             owners = thought.ownership()
             assert (owners is None) == (not player.game.has_score)
+
+
+def test_batch_times_foresee_what_fits() -> None:
+    times = BatchTime()
+    assert times.size(10.0) >= 1
+    assert times.seconds(5) == 0
+    times.add(16, 0.016)
+    assert times.seconds(16) == pytest.approx(0.016)
+    assert times.size(0.008) == 8
+    assert times.size(1e9) == 64  # no more than four times what has been measured
+    assert times.size(0.0) == 1
