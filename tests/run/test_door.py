@@ -80,6 +80,8 @@ ALLOWED = {
     ("engine/train/processor.py", "iterdir"): "/proc",
     ("engine/train/processor.py", "exists"): "/proc",
     ("engine/selfplay/actors/process.py", "read_text"): "/proc",
+    ("engine/arena/client/keeper.py", "open"): "/proc",
+    ("engine/arena/roster.py", "open"): "players of an engine, not a file",
     ("engine/run/birthplace.py", "read_text"): "/proc",
     ("engine/run/birthplace.py", "iterdir"): "/proc",
     ("engine/run/birthplace.py", "exists"): "whether this program is a checkout",
