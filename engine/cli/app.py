@@ -85,10 +85,11 @@ def main() -> None:
     """Run the command line of this process and exit with its code."""
     _open_streams()
     code = run(sys.argv[1:])
-    if code == 130:
-        # Threads that still search would hold up an ordinary exit.
-        with contextlib.suppress(OSError):
-            sys.stdout.flush()
+    if code == 130 or sys.argv[1:2] in (["gtp"], ["uci"]):
+        # Threads that still search, and libraries taken down one by one, would hold up an ordinary exit.
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
         os._exit(code)
     sys.exit(code)
 
