@@ -21,7 +21,7 @@ from engine.player.clock import Clock, allot, expected_plies
 from engine.player.limit import Limit
 from engine.player.thinking import Query, Thought
 
-LAG_S = 0.02
+LAG_S = 0.01
 """That pass unseen a move of a player that thinks by the clock, at least."""
 
 LAST_MOVES = 40
@@ -105,19 +105,15 @@ class ThoughtMover:
         """Begin to think about the position of a game."""
         begun = time.monotonic()
         state = table.game.state.clone()
-        soft, _ = allot(table.clock, state.ply(), self._plies, self._lag_s)
+        mean = sum(self._over) / max(1, len(self._over))
+        worst = max(self._over, default=0.0)
+        soft, _ = allot(table.clock, state.ply(), self._plies, max(LAG_S, mean), worst)
         query = Query(state, self._limit.simulations, begun + soft)
         try:
             self._running.append((table, self._thinker.begin(query), begun))
             table.is_waiting = True
         except Exception as error:
             table.fail(_crash(error), state.player())
-
-    @property
-    def _lag_s(self) -> float:
-        """What most of the last moves took longer than they were to."""
-        often = sorted(self._over)[len(self._over) * 9 // 10 :][:1]
-        return max(LAG_S, *often, 0.0)
 
     def step(self) -> bool:
         """Think a little and make the moves that are found; whether any are being thought about."""
@@ -136,7 +132,7 @@ class ThoughtMover:
             answer = Answer(report.best, report.simulations)
             ended = time.monotonic()
             if thought.query.deadline is not None:
-                self._over.append(ended - thought.query.deadline)
+                self._over.append(max(0.0, ended - thought.query.deadline))
             table.take(answer, ended - begun, self._conduct.margin_s)
         self._running = still
         return bool(still)
