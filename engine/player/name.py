@@ -102,6 +102,22 @@ def _limit_evaluations(player: TreePlayer, limit: Limit, spec: str) -> None:
     player.evaluations = limit.evaluations
 
 
+def served_limit(spec: str, *, times: bool) -> Limit:
+    """The limit in the name of one of our players, to be kept by who asks it outside of an arena.
+
+    Outside engines keep theirs, so that nothing is left of it here. Raise UserError for evaluations, which an
+    arena alone counts, and for a time where whoever asks `times` no move.
+    """
+    named = parse_spec(spec)
+    if named.protocol:
+        return Limit()
+    if named.limit.evaluations is not None:
+        raise UserError(f"player '{spec}': evaluations are counted in an arena alone; give simulations")
+    if named.limit.time is not None and not times:
+        raise UserError(f"player '{spec}': its time is not kept here; leave out 'time={named.limit.time}'")
+    return named.limit
+
+
 def find_game(specs: Sequence[str], named: str | None) -> _core.Game:
     """The game that the players' checkpoints play, else the one named, else the default of the settings.
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.protocols.analysis.service import Dialect
 
 MAX_SIMULATIONS = 10_000_000
+USUAL_SIMULATIONS = 100
 
 
 class Language(StrEnum):
@@ -39,8 +40,14 @@ class Side(StrEnum):
 def analyze(
     player: PlayerArgument,
     sims: Annotated[
-        int, typer.Option("--sims", min=1, max=MAX_SIMULATIONS, help="where a line sets no limit")
-    ] = 100,
+        int | None,
+        typer.Option(
+            "--sims",
+            min=1,
+            max=MAX_SIMULATIONS,
+            help=f"where a line sets no limit; by default PLAYER's, else {USUAL_SIMULATIONS}",
+        ),
+    ] = None,
     game: Annotated[str | None, typer.Option("--game", help="where PLAYER is no checkpoint")] = None,
     protocol: Annotated[
         Language, typer.Option("--protocol", help="of the lines; katago: its analysis engine's, for Go")
@@ -66,18 +73,35 @@ def analyze(
     With --protocol katago: as its docs/Analysis_Engine.md says, answered as they come.
     """
     if protocol is Language.KATAGO:
-        from engine.protocols.analysis.katago_query import PERSPECTIVES, Defaults
+        from engine.protocols.analysis.katago_query import MAX_VISITS, PERSPECTIVES, Defaults
 
-        defaults = Defaults(sims, PERSPECTIVES[winrates_as])
+        visits = sims or (MAX_VISITS if read_seconds(player) else USUAL_SIMULATIONS)
+        defaults = Defaults(visits, PERSPECTIVES[winrates_as])
         serve_katago(player, game, defaults, threads=threads, waits_at_end=not quit_without_waiting)
         return
     from engine.player import load_player
+    from engine.player.name import is_checkpoint, served_limit
+    from engine.player.spec import parse_spec
     from engine.protocols.analysis.native import NativeDialect
     from engine.registry import load_game
 
-    asked = load_player(player, load_game(game) if game else None, sims, threads=threads)
-    dialect = NativeDialect(asked, asked.thinker())
+    seconds, own = read_seconds(player), served_limit(player, times=True).simulations
+    asked = load_player(player, load_game(game) if game else None, sims or USUAL_SIMULATIONS, threads=threads)
+    by_time = seconds is not None and not (sims or own) and is_checkpoint(parse_spec(player).who)
+    dialect = NativeDialect(asked, asked.thinker(), None if by_time else asked.simulations, seconds)
     _serve(dialect, in_order=not as_they_come, waits_at_end=not quit_without_waiting)
+
+
+def read_seconds(spec: str) -> float | None:
+    """A position, from a player's name; raise UserError for the clock of a game."""
+    from engine.player.name import served_limit
+
+    control = served_limit(spec, times=True).time
+    if control is None or not control.is_limited:
+        return None
+    if not control.move_s:
+        raise UserError(f"player '{spec}': a position has no game's clock; give time=SECONDS/move")
+    return control.move_s
 
 
 def serve_katago(
@@ -104,6 +128,8 @@ def serve_katago(
         return load_player(spec, asked, defaults.visits, threads=threads, other_options=other_options)
 
     player = open_player(load_game(game) if game else None, other_options=False)
+    if defaults.seconds is None:
+        defaults = replace(defaults, seconds=read_seconds(spec))
     if not keeps_visits:
         defaults = replace(defaults, visits=player.simulations or defaults.visits)
     dialect = KataGoDialect(player, open_player, defaults, version("selfplay"))

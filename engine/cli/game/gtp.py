@@ -35,8 +35,12 @@ def gtp(
         ),
     ] = None,
     time: Annotated[
-        str, typer.Option("--time", help="until a client sets another: 60, 1+0.01, 300+5x30, 5/move, inf")
-    ] = "inf",
+        str | None,
+        typer.Option(
+            "--time",
+            help="until a client sets another: 60, 1+0.01, 300+5x30, 5/move, inf; by default PLAYER's",
+        ),
+    ] = None,
     lag: Annotated[
         float, typer.Option("--lag", min=0, max=60, help="seconds a move that pass unseen, on the way to it")
     ] = 0.1,
@@ -60,7 +64,8 @@ def gtp(
 
     from engine.player import load_player
     from engine.player.clock import TimeControl
-    from engine.player.name import is_checkpoint
+    from engine.player.name import is_checkpoint, served_limit
+    from engine.player.spec import parse_spec
     from engine.protocols.gtp.dialogue import converse
     from engine.protocols.gtp.inbox import Inbox
     from engine.protocols.gtp.session import Session, Settings
@@ -76,11 +81,11 @@ def gtp(
         return load_player(player, asked, count, threads=threads, other_options=other_options)
 
     first = open_player(load_game(game) if game else None, False)
-    own = None if is_checkpoint(player) or not first.simulations else first.simulations
+    named = served_limit(player, times=True)
+    own = named.simulations if is_checkpoint(parse_spec(player).who) else first.simulations or None
     limit = min(sims, own) if sims and own else sims or own
-    settings = Settings(
-        answer_version or version("selfplay"), limit, TimeControl.parse(time), lag, records, memory, ponder
-    )
+    control = named.time or TimeControl() if time is None else TimeControl.parse(time)
+    settings = Settings(answer_version or version("selfplay"), limit, control, lag, records, memory, ponder)
     session = Session(first, open_player, inbox, settings)
     _ = session.thinker  # a player that cannot think is refused now
     try:

@@ -35,8 +35,10 @@ def play(
     """Play against a player."""
     from engine.game.notation import read_position
     from engine.player import load_player
+    from engine.player.name import served_limit
     from engine.registry import load_game
 
+    served_limit(player, times=False)  # a terminal has no clock
     other = load_player(player, load_game(game) if game else None, sims, threads=threads)
     start = read_position(other.game, position)
     if start.outcome() is not None:

@@ -41,7 +41,8 @@ def uci(
 
     from engine.game.inquiry import uci_games
     from engine.player import load_player
-    from engine.player.name import is_checkpoint
+    from engine.player.name import is_checkpoint, served_limit
+    from engine.player.spec import parse_spec
     from engine.protocols.line_reader import LineReader
     from engine.protocols.uci.dialogue import converse
     from engine.protocols.uci.output import descriptor_output
@@ -57,15 +58,16 @@ def uci(
     def open_player(asked: Game | None, count: int) -> Player:
         return load_player(player, asked, sims or 100, threads=count)
 
+    limit, who = served_limit(player, times=False), parse_spec(player).who  # the client sets the time
     named = load_game(game) if game else None
-    if named is None and not is_checkpoint(player):
+    if named is None and not is_checkpoint(who):
         named = next((each for each in map(load_game, game_names()) if uci_games(each)), None)
     first = open_player(named, threads)
-    searches_by_name = first.simulations if player.startswith("mcts:") else 0
+    by_name = limit.simulations or (0 if is_checkpoint(who) else first.simulations)
     session = Session(
         first, open_player, descriptor_output(protocol), version("selfplay"),
-        simulations=sims or searches_by_name, threads=threads,
-        max_threads=MAX_THREADS if is_checkpoint(player) else 1,
+        simulations=sims or by_name, threads=threads,
+        max_threads=MAX_THREADS if is_checkpoint(who) else 1,
     )  # fmt: skip
     if not converse(session, LineReader(sys.stdin.fileno())):
         sys.stderr.flush()

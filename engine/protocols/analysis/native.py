@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from engine._core import State
@@ -74,14 +74,12 @@ class NativeJob(Job):
 
 @dataclass
 class NativeDialect:
-    """Reads requests for one player. simulations: of a request that sets no limit."""
+    """Reads requests for one player. simulations, seconds: of a request that sets no limit."""
 
     player: Player
     thinker: Thinker
-    simulations: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.simulations = self.player.simulations
+    simulations: int | None
+    seconds: float | None = None
 
     def read(self, line: Line, number: int) -> Reading:
         """A request or a cancel; every line gets one last answer."""
@@ -113,7 +111,7 @@ class NativeDialect:
                 f"ownership: game '{self.player.game.name}' has no score, so nobody owns its cells"
             )
         if simulations is None and seconds is None:
-            simulations = self.simulations
+            simulations, seconds = self.simulations, self.seconds
         assert multipv is not None
         assert priority is not None
         restrictions = read_restrictions(request, self.player.game, state)

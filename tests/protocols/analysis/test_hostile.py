@@ -55,7 +55,7 @@ def test_every_line_is_answered_once_in_order(game: str, player: str) -> None:
     asked = load_player(player, load_game(game))
     lines: list[Any] = [native_line(choose) for _ in range(LINES)]
     lines = [*lines, {"id": "sound"}]
-    answers = answers_to(NativeDialect(asked, asked.thinker()), *lines)
+    answers = answers_to(NativeDialect(asked, asked.thinker(), asked.simulations), *lines)
     full = [line for line in lines if not isinstance(line, bytes) or line.strip()]
     assert len(answers) == len(full)
     for line, answer in zip(full, answers, strict=True):

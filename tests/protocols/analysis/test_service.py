@@ -16,7 +16,7 @@ PLAYER = load_player("mcts:3")
 
 
 def dialogue(*lines: Any, **options: Any) -> list[Answer]:
-    return answers_to(native.NativeDialect(PLAYER, ScriptedThinker()), *lines, **options)
+    return answers_to(native.NativeDialect(PLAYER, ScriptedThinker(), PLAYER.simulations), *lines, **options)
 
 
 def identities(answers: list[Answer]) -> list[Any]:
