@@ -18,7 +18,7 @@ ORDER = {
     "games/connect4": ["connect4 table", "solver"],
     "games/custom": ["custom_game", "function_game"],
     "games/go": ["board", "history notation rules", "score", "go", "go_state go_view"],
-    "search": ["settings", "node params phases", "gumbel puct request", "cache", "tree", "trees"],
+    "search": ["settings", "node params phases restriction", "gumbel puct request", "cache", "tree", "trees"],
     "selfplay": ["columns settings", "record", "pool replay_window"],
     "bindings": [
         "exclusive interpreter number",

@@ -293,7 +293,7 @@ void define_trees(py::class_<PyTrees>& trees) {
   trees
       .def(py::init<const Game*, const SearchParams&, std::uint64_t, double>(), py::arg("game").none(true),
            py::arg("params"), py::arg("seed") = 0, py::arg("cache_mb") = 0.0, py::keep_alive<1, 2>())
-      .def("add", &PyTrees::add, py::arg("state"), py::arg("restrictions") = std::vector<PyRestriction>{})
+      .def("add", &PyTrees::add, py::arg("state"), py::arg("restrictions") = py::tuple())
       .def("remove", &PyTrees::remove, py::arg("tree"))
       .def("renew", &PyTrees::renew, py::arg("tree"))
       .def("abandon", [](PyTrees& self) { self.trees().abandon(); })
