@@ -19,6 +19,7 @@ from engine.registry import load_game
 from games.tictactoe import TicTacToe, TicTacToeState
 
 CONNECT4 = load_game("connect4")
+PLAN = np.array([[0, 5, 5, 1, 1 << 20]], np.int64)
 
 
 def meddlers(trees: _core.Trees) -> dict[str, Callable[[], Any]]:
@@ -31,6 +32,13 @@ def meddlers(trees: _core.Trees) -> dict[str, Callable[[], Any]]:
         "advance": lambda: trees.advance(0, 0),
         "max_in_flight": lambda: setattr(trees, "max_in_flight", 5),
         "add": lambda: trees.add(TicTacToe().initial()),
+        "remove": lambda: trees.remove(0),
+        "renew": lambda: trees.renew(0),
+        "abandon": trees.abandon,
+        "progress": lambda: trees.progress(PLAN),
+        "select_each": lambda: trees.select_each(PLAN),
+        "line_visits": lambda: trees.line_visits(0, [0]),
+        "most_visited": lambda: trees.most_visited(0, 5),
     }
 
 

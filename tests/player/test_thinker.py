@@ -2,9 +2,11 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+from rigged_game import RiggedGame
 
 from engine import _core
 from engine.errors import InputError
@@ -321,6 +323,63 @@ def test_an_evaluator_that_raises_ends_the_thought_alone() -> None:
     )
     background.wait()
     assert [str(error) for error in errors] == ["the device is gone"]
+
+
+@pytest.mark.parametrize("method", ["play", "player", "legal_actions", "outcome", "clone", "key"])
+def test_rules_that_raise_end_the_thought_alone(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    game = RiggedGame()
+    thinker = TreeThinker(
+        game, _core.SearchParams(transpositions=True), _core.uniform, lambda trees: Owners(game, trees, None)
+    )
+    before = thinker.begin(Query(game.initial(), simulations=30))
+    finish(thinker)
+    state = game.initial()
+    state.play(4)
+    thought = thinker.begin(Query(state))
+    thinker.step()
+
+    def spoil(name: str, honest: Callable[[], object]) -> object:
+        if name == method:
+            raise OSError(f"{name} has failed")
+        return honest()
+
+    with monkeypatch.context() as rigged:
+        rigged.setattr(game, "spoil", spoil)
+        with pytest.raises(OSError, match=f"{method} has failed"):
+            finish(thinker)
+        assert thought.ended
+    check_report(thought.report())
+    check_report(before.report())
+    again = thinker.begin(Query(state, simulations=50))
+    finish(thinker)
+    assert again.report().simulations == 50
+    check_report(again.report())
+
+
+def test_rules_that_raise_are_told_in_the_background() -> None:
+    game = RiggedGame()
+    thinker = TreeThinker(game, _core.SearchParams(), _core.uniform, lambda trees: Owners(game, trees, None))
+    errors: list[str] = []
+    query = Query(game.initial())
+
+    def break_rules(_: Report) -> None:
+        game.once = ("legal_actions", None)
+
+    thought = BackgroundThought(
+        thinker,
+        query,
+        0.0,
+        break_rules,
+        lambda _: pytest.fail("the rules were whole"),
+        lambda error: errors.append(str(error)),
+    )
+    thought.wait()
+    assert len(errors) == 1
+    assert "legal_actions() gives None" in errors[0]
+    game.once = None
+    again = thinker.begin(Query(game.initial(), simulations=50))
+    finish(thinker)
+    assert again.report().simulations == 50
 
 
 def test_a_network_of_nan_thinks_on() -> None:
