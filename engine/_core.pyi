@@ -438,8 +438,8 @@ class Trees(metaclass=_Type):
     def principal_variation(self, tree: int, max_plies: int = 20, first: int = -1) -> list[int]:
         """The line expected by the best move, or by the move `first`; where it is proven the proof's."""
     def line_visits(self, tree: int, line: Sequence[int]) -> list[int]:
-        """Visits of each move of a line from the root; 0 where the tree has it not, as below the root it has not
-        a move that wins at once: that is known without a visit.
+        """Visits of each move of a line from the root; 0 where the tree has it not: so below the root for a
+        move that wins at once, which is known without a visit.
         """
     def most_visited(
         self, tree: int, most: int

@@ -34,9 +34,9 @@ def run(games: Sequence[str], seconds: float = 40, report: Callable[[str], None]
     tell("start-up")
     rows = [measure_startup()]
     for spec in games:
-        rows += _two_cores(spec, seconds * 0.15, tell)
+        rows += _two_cores(spec, seconds * 0.2, tell)
         with one_core():
-            rows += _measure(spec, seconds * 0.85, tell)
+            rows += _measure(spec, seconds * 0.8, tell)
     return rows
 
 

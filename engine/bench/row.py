@@ -48,6 +48,7 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("selfplay", "evaluations"): Goal(0.95),
     ("learner", "samples"): Goal(0.95),
     ("selfplay", "two_callers"): Goal(1.8, "ours"),
+    ("analysis", "positions_side_by_side"): Goal(5.0, "ours"),
     ("tree", "bytes_per_node"): Goal(1.0, at_most=True),
     ("text_search", "tokens"): Goal(0.8),
     ("text_wide_search", "tokens"): Goal(0.8),

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from engine import _core
 from engine.bench.network import SETTINGS, playing_network
 from engine.bench.row import Row, make_row
+from engine.bench.thinking import measure_thinking
 from engine.bench.tree import measure_tree
 from engine.config import Config, build_config, merge
 from engine.errors import UserError
@@ -29,7 +30,9 @@ KILL_S = 5.0
 
 
 def measure_cores(spec: str, seconds: float) -> list[Row]:
-    """How much faster two callers play than one, and all cores search one tree; nothing on one core."""
+    """How much faster two callers play than one, all cores search one tree, and positions are analyzed
+    side by side; nothing on one core.
+    """
     if len(os.sched_getaffinity(0)) < CORES:
         return []
     context = multiprocessing.get_context("spawn")
@@ -66,11 +69,12 @@ def _measure(spec: str, settings: dict[str, object], seconds: float) -> list[Row
     game = load_game(spec)
     config = build_config(preset(game, "default"), {"game": game.name}, settings)
     network, _ = playing_network(game, config)
-    gain = _callers_gain(game, config, network, seconds / 2)
+    gain = _callers_gain(game, config, network, seconds / 3)
     backend = str(resolve_backend(config.evaluator))
     return [
         make_row(game, "selfplay", "two_callers", gain, "times one", backend, CORES, CORES),
-        *measure_tree(game, config, network, seconds / 2),
+        *measure_tree(game, config, network, seconds / 3),
+        measure_thinking(game, config, network, seconds / 3, len(os.sched_getaffinity(0))),
     ]
 
 

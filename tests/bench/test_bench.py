@@ -152,7 +152,11 @@ def test_all_stages_give_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     startup, *rows = rows
     assert (startup["game"], startup["stage"], startup["goal"]) == ("", "startup", "≤ 0.5")
     both = [row["name"] for row in rows if row["threads"] > 1]
-    assert both == (["two_callers", f"evaluations_one_tree_{CORES}_threads"] if CORES > 1 else [])
+    assert [name.split(" (")[0] for name in both] == (
+        ["two_callers", f"evaluations_one_tree_{CORES}_threads", "positions_side_by_side"]
+        if CORES > 1
+        else []
+    )
     rows = rows[len(both) :]
     assert all(row["game"] == "connect4" and row["threads"] == 1 for row in rows)
     stages = ["rules", "search_uniform", "inference", "selfplay", "learner", "encode", "tree"]
