@@ -4,55 +4,21 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from uci_client import ScriptedClient, ScriptedThinker, UciClient
+from uci_client import ScriptedClient, ScriptedThinker, UciClient, count_moves
 
 from engine.player.thinking import Report
 from engine.protocols.line_reader import MAX_LINE
-from engine.registry import load_game
 
 MATE_IN_ONE = "6k1/5ppp/8/8/8/8/5PPP/4R1K1 w - - 0 1"
-MATED = "rnb1kbnr/pppp1ppp/8/4p3/6Pq/5P2/PPPPP2P/RNBQKBNR w KQkq - 1 3"
-STALEMATE = "7k/5Q2/6K1/8/8/8/8/8 b - - 0 1"
-ONE_MOVE = "k7/8/8/8/8/8/6r1/7K w - - 0 1"
 CASTLES = "r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 0 1"
-START = "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"
 
 INFO = re.compile(
     r"info depth \d+ seldepth \d+ multipv \d+ score (cp -?\d+|mate -?\d+)( wdl \d+ \d+ \d+)? "
     r"nodes \d+ nps \d+ hashfull \d+ time \d+ pv( [a-h][1-8][a-h][1-8][qrbn]?)+"
 )
-
-
-def count(heard: list[str]) -> int:
-    return sum(line.startswith("bestmove") for line in heard)
-
-
-@pytest.fixture
-def client() -> Iterator[UciClient]:
-    client = UciClient()
-    yield client
-    client.close()
-
-
-def learning(report: Report, steps: int) -> Report:
-    """The first move is best, with as many visits as there were steps."""
-    moves = list(report.moves)
-    moves[0] = replace(moves[0], visits=steps)
-    return replace(
-        report, moves=tuple(moves), simulations=steps, visits=steps, seconds=max(1e-3, steps / 1000)
-    )
-
-
-@pytest.fixture
-def scripted() -> Iterator[ScriptedClient]:
-    client = ScriptedClient(ScriptedThinker(learning))
-    yield client
-    client.thinker.gate.set()
-    client.close()
 
 
 def test_uci_is_answered_with_names_options_and_uciok(client: UciClient) -> None:
@@ -88,7 +54,7 @@ def test_isready_before_uci_and_position(client: UciClient) -> None:
 def test_isready_is_answered_during_a_search(scripted: ScriptedClient) -> None:
     scripted.say("position startpos", "go infinite")
     assert "readyok" in scripted.say("isready").hear()
-    assert count(scripted.ask("stop")) == 1
+    assert count_moves(scripted.ask("stop")) == 1
 
 
 def test_isready_is_answered_while_an_evaluation_hangs(scripted: ScriptedClient) -> None:
@@ -130,7 +96,7 @@ def test_info_lines_are_well_formed_and_begin_without_a_blank(client: UciClient)
 @pytest.mark.parametrize("moves", ["", " moves e2e4"])
 def test_every_limit_ends_with_one_move(client: UciClient, words: str, moves: str) -> None:
     heard = client.ask(f"position startpos{moves}", f"go {words}")
-    assert count(heard) == 1
+    assert count_moves(heard) == 1
     assert INFO.fullmatch(heard[-2])
 
 
@@ -146,13 +112,13 @@ def test_go_alone_is_infinite(scripted: ScriptedClient) -> None:
     scripted.say("go")
     query = scripted.thinker.begun[-1]
     assert (query.simulations, query.deadline) == (None, None)
-    assert count(scripted.ask("stop")) == 1
+    assert count_moves(scripted.ask("stop")) == 1
 
 
 def test_searchmoves_alone_are_infinite(scripted: ScriptedClient) -> None:
     scripted.say("go searchmoves e2e4")
     assert scripted.thinker.begun[-1].simulations is None
-    assert count(scripted.ask("stop")) == 1
+    assert count_moves(scripted.ask("stop")) == 1
 
 
 def test_a_missing_number_does_not_make_it_endless(client: UciClient) -> None:
@@ -166,7 +132,7 @@ def test_a_missing_number_does_not_make_it_endless(client: UciClient) -> None:
         "movetime infinity"[:8],
     ):
         heard = client.ask(f"go {words}")
-        assert count(heard) == 1
+        assert count_moves(heard) == 1
         assert any("give a number" in line for line in heard)
 
 
@@ -179,8 +145,8 @@ def test_no_move_before_stop_where_it_is_held(scripted: ScriptedClient, words: s
         query.stop()
     while scripted.is_thinking:
         pass
-    assert count(scripted.say("isready").hear()) == 0
-    assert count(scripted.ask("stop")) == 1
+    assert count_moves(scripted.say("isready").hear()) == 0
+    assert count_moves(scripted.ask("stop")) == 1
 
 
 @pytest.mark.parametrize("words", ["infinite", "ponder wtime 1000 btime 1000", ""])
@@ -190,8 +156,8 @@ def test_a_proof_does_not_end_what_is_held(words: str) -> None:
     client.thinker.begun[-1].stop()
     while client.is_thinking:
         pass
-    assert count(client.hear()) == 0
-    assert count(client.ask("stop")) == 1
+    assert count_moves(client.hear()) == 0
+    assert count_moves(client.ask("stop")) == 1
 
 
 def test_stop_without_a_search_is_not_kept(client: UciClient) -> None:
@@ -201,21 +167,21 @@ def test_stop_without_a_search_is_not_kept(client: UciClient) -> None:
 
 def test_stop_twice_gives_one_move(scripted: ScriptedClient) -> None:
     scripted.say("go infinite", "stop", "stop")
-    assert count(scripted.wait(lambda heard: count(heard) > 0)) == 1
+    assert count_moves(scripted.wait(lambda heard: count_moves(heard) > 0)) == 1
     scripted.say("stop", "isready")
     assert scripted.hear() == ["readyok"]
 
 
 def test_stop_right_after_go_gives_a_move(client: UciClient) -> None:
     for _ in range(5):
-        assert count(client.ask("position startpos", "go infinite", "stop")) == 1
+        assert count_moves(client.ask("position startpos", "go infinite", "stop")) == 1
 
 
 def test_ponderhit_starts_the_clock(scripted: ScriptedClient) -> None:
     scripted.say("position startpos moves e2e4 e7e5", "go ponder wtime 400 btime 400")
     query = scripted.thinker.begun[-1]
     assert (query.deadline, query.simulations) == (None, None)
-    assert count(scripted.ask("ponderhit")) == 1
+    assert count_moves(scripted.ask("ponderhit")) == 1
 
 
 def test_ponderhit_keeps_the_limit_of_nodes(scripted: ScriptedClient) -> None:
@@ -227,28 +193,20 @@ def test_ponderhit_keeps_the_limit_of_nodes(scripted: ScriptedClient) -> None:
 def test_stop_in_pondering_then_position_and_go(client: UciClient) -> None:
     client.say("position startpos moves e2e4 e7e5", "go ponder wtime 1000 btime 1000")
     heard = client.ask("stop")
-    assert count(heard) == 1
+    assert count_moves(heard) == 1
     heard = client.ask("position startpos moves e2e4 c7c5", "go wtime 200 btime 200")
-    assert count(heard) == 1
+    assert count_moves(heard) == 1
     assert client.fen.startswith("rnbqkbnr/pp1ppppp")
 
 
 def test_a_second_ponderhit_is_nothing(client: UciClient) -> None:
     client.say("go ponder nodes 20")
-    assert count(client.ask("ponderhit", "ponderhit")) == 1
-
-
-def test_a_position_during_a_search_is_for_the_next(scripted: ScriptedClient) -> None:
-    scripted.say("position startpos", "go infinite", f"position fen {CASTLES}")
-    heard = scripted.ask("stop")
-    assert heard[-1].split()[1][1] in "12"  # a move of the start
-    assert scripted.fen == CASTLES
-    assert scripted.best("go nodes 1")[0] in "aeh"
+    assert count_moves(client.ask("ponderhit", "ponderhit")) == 1
 
 
 def test_go_during_a_search_stops_that_first(scripted: ScriptedClient) -> None:
     scripted.say("position startpos", "go infinite", f"position fen {CASTLES}", "go nodes 5")
-    heard = scripted.wait(lambda lines: count(lines) == 2)
+    heard = scripted.wait(lambda lines: count_moves(lines) == 2)
     first, second = [line.split()[1] for line in heard if line.startswith("bestmove")]
     assert first[1] in "12"
     assert second[0] in "aeh"
@@ -259,14 +217,14 @@ def test_every_go_of_many_gets_its_move(scripted: ScriptedClient) -> None:
     scripted.say(*["go infinite"] * 6)
     scripted.thinker.gate.set()
     scripted.say("stop")
-    assert count(scripted.wait(lambda lines: count(lines) >= 6)) == 6
+    assert count_moves(scripted.wait(lambda lines: count_moves(lines) >= 6)) == 6
 
 
 def test_a_hanging_evaluation_does_not_cost_the_game(scripted: ScriptedClient) -> None:
     scripted.thinker.gate.clear()
     for words in ("movetime 30", "wtime 200 btime 200", "infinite"):
         scripted.say("position startpos", f"go {words}", *["stop"] * (words == "infinite"))
-        assert count(scripted.wait(lambda lines: count(lines) == 1)) == 1
+        assert count_moves(scripted.wait(lambda lines: count_moves(lines) == 1)) == 1
     scripted.thinker.gate.set()
     assert " nodes 7 " in scripted.ask("go nodes 7")[-2]
 
@@ -279,70 +237,9 @@ def test_what_fails_in_a_search_is_told_and_a_move_is_made() -> None:
 
     client = ScriptedClient(ScriptedThinker(fail))
     heard = client.ask("go nodes 50")
-    assert count(heard) == 1
+    assert count_moves(heard) == 1
     assert any(line.startswith("info string the search failed: RuntimeError: out of luck") for line in heard)
     assert client.say("isready").hear() == ["readyok"]
-
-
-@pytest.mark.parametrize("fen", [MATED, STALEMATE])
-def test_without_a_legal_move_there_is_none(client: UciClient, fen: str) -> None:
-    for words in ("nodes 10", "movetime 10", "wtime 100 btime 100", "depth 3", "mate 1"):
-        heard = client.ask(f"position fen {fen}", f"go {words}")
-        assert heard[-1] == "bestmove (none)"
-        assert heard[-2] == f"info depth 0 score {'mate 0' if fen == MATED else 'cp 0'}"
-    assert client.say("go infinite").hear() == []
-    assert client.ask("stop")[-1] == "bestmove (none)"
-    assert " nodes 5 " in client.ask("position startpos", "go nodes 5")[-2]
-
-
-def test_an_end_that_must_be_claimed_is_played_on_from(client: UciClient) -> None:
-    knights = "g1f3 g8f6 f3g1 f6g8 " * 3
-    assert client.best(f"position startpos moves {knights}"[:-1], "go nodes 20") != "(none)"
-    client.ask(f"position startpos moves {knights}e2e4", "go nodes 20")
-    assert client.fen == "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 7"
-    assert client.best("position fen 8/8/8/8/8/k7/8/K6R w - - 100 90", "go nodes 5") != "(none)"
-
-
-def test_moves_with_colour_and_promotion(client: UciClient) -> None:
-    client.say("position fen 8/P6k/8/8/8/8/8/K7 w - - 0 1 moves a7a8q")
-    assert client.fen.startswith("Q7/7k")
-
-
-def test_moves_are_taken_back_and_others_played(client: UciClient) -> None:
-    for moves in ("e2e4", "e2e4 e7e5", "e2e4 e7e5 g1f3", "e2e4", "d2d4 d7d5", "d2d4", "d2d4 g8f6"):
-        client.say(f"position startpos moves {moves}")
-        state = load_game("chess").initial()
-        for move in moves.split():
-            state.play(state.parse_action(move))
-        assert client.session.state.position() == state.position()
-        client.say(f"position startpos moves {moves} e7e4")
-        assert client.session.state.position() == state.position()
-
-
-def test_a_long_list_of_moves(client: UciClient) -> None:
-    moves = "g1f3 g8f6 f3g1 f6g8 " * 300
-    assert client.best(f"position startpos moves {moves.strip()} e2e4", "go nodes 3") != "(none)"
-
-
-@pytest.mark.parametrize(
-    "words",
-    ["", "startpos moves e2e5", "startpos moves e2e4 e2e4", "startpos moves e2e4 xyz", "startpos moves e7e8k",
-     "startpos e2e4", "fen", "fen moves e2e4", "fen 8/8/8 w - - 0 1", "here", "fen k7/8/8/8/8/8/8/K7",
-     "moves e2e4", "fen rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR x KQkq - 0 1",
-     "fen 8/8/8/8/8/8/8/8 w - - 0 1", "fen kk6/8/8/8/8/8/8/K7 w - - 0 1",
-     "fen k7/8/8/8/8/8/8/K6P w - - 0 1", "startpos moves 0000",
-     "fen 4k3/8/8/8/8/8/4R3/4K3 w - - 0 1", "fen P7/8/8/8/8/8/8/kK6 w - - 0 1"],
-)  # fmt: skip
-def test_what_is_no_position_is_refused_and_the_old_one_kept(client: UciClient, words: str) -> None:
-    client.say("position startpos moves d2d4", "go nodes 1")
-    before = client.fen
-    client.hear()
-    heard = client.say(f"position {words}").hear()
-    refusals = [line for line in heard if line.startswith("info string position")]
-    assert len(refusals) == 1, heard
-    assert client.fen == before
-    client.wait(lambda _: not client.session.is_busy)
-    assert count(client.ask("go nodes 2")) == 1
 
 
 def test_illegal_searchmoves_are_left_out_and_told(client: UciClient) -> None:
@@ -351,7 +248,7 @@ def test_illegal_searchmoves_are_left_out_and_told(client: UciClient) -> None:
     assert sum("searchmoves" in line for line in heard) == 2
     heard = client.ask("position startpos", "go nodes 30 searchmoves e2e5")
     assert any("all moves are searched" in line for line in heard)
-    assert count(heard) == 1
+    assert count_moves(heard) == 1
 
 
 def test_words_of_go_may_follow_searchmoves(scripted: ScriptedClient) -> None:
@@ -387,50 +284,8 @@ def test_a_line_grows_until_it_is_as_deep_as_asked() -> None:
 
 def test_mate_ends_whether_there_is_one_or_not(client: UciClient) -> None:
     client.say("setoption name Simulations value 50")
-    assert count(client.ask(f"position fen {MATE_IN_ONE}", "go mate 1")) == 1
-    assert count(client.ask("position startpos", "go mate 3")) == 1
-
-
-def test_castling_is_the_kings_own_step_in_chess(client: UciClient) -> None:
-    heard = client.ask(f"position fen {CASTLES}", "go nodes 10 searchmoves e1g1")
-    assert heard[-1].split()[1] == "e1g1"
-    client.say(f"position fen {CASTLES} moves e1h1")  # what the other spelling means is understood
-    assert client.fen.startswith("r3k2r/8/8/8/8/8/8/R4RK1")
-
-
-def test_castling_takes_the_rook_under_chess960_alone(client: UciClient) -> None:
-    heard = client.ask(
-        "setoption name UCI_Chess960 value true", f"position fen {CASTLES}", "go nodes 10 searchmoves e1g1"
-    )
-    assert heard[-1].split()[1] == "e1h1"
-    client.say(f"position fen {CASTLES} moves e1h1 e8a8")
-    assert client.fen.startswith("2kr3r/8/8/8/8/8/8/R4RK1")
-    client.say("setoption name UCI_Chess960 value false")
-    assert client.ask(f"position fen {CASTLES}", "go nodes 10 searchmoves e1h1")[-1].split()[1] == "e1g1"
-
-
-def test_a_shuffled_start_under_chess960(client: UciClient) -> None:
-    start = "bqnb1rkr/pp3ppp/3ppn2/2p5/5P2/P2P4/NPP1P1PP/BQ1BNRKR w HFhf - 2 9"
-    assert "info string" in client.say(f"position fen {start}").hear()[0]
-    client.say("setoption name UCI_Chess960 value true", f"position fen {start}")
-    assert client.hear() == []
-    assert count(client.ask("go nodes 20")) == 1
-
-
-@pytest.mark.parametrize("game", ["chess", "gardner"])
-def test_another_variant(game: str) -> None:
-    client = UciClient(game=game)
-    client.say("uci")
-    other = "gardner" if game == "chess" else "chess"
-    assert any(
-        line.startswith(f"option name UCI_Variant type combo default {game} ") and f"var {other}" in line
-        for line in client.hear()
-    )
-    client.say(f"setoption name UCI_Variant value {other}", "position startpos")
-    files = {move[0] for move in (client.best("go nodes 5") for _ in range(3))}
-    assert files <= set("abcde") if other == "gardner" else files <= set("abcdefgh")
-    assert len(client.session.state.encode()[0]) == (5 if other == "gardner" else 8)
-    client.close()
+    assert count_moves(client.ask(f"position fen {MATE_IN_ONE}", "go mate 1")) == 1
+    assert count_moves(client.ask("position startpos", "go mate 3")) == 1
 
 
 def test_ucinewgame_forgets_the_trees(scripted: ScriptedClient) -> None:
@@ -449,11 +304,6 @@ def test_ucinewgame_during_a_search_waits_for_it(scripted: ScriptedClient) -> No
     scripted.wait(lambda _: not scripted.session.is_busy)
     scripted.ask("go nodes 2")
     assert scripted.thinker.forgotten == 1
-
-
-def test_one_legal_move_is_made_at_once_by_the_clock(client: UciClient) -> None:
-    heard = client.ask(f"position fen {ONE_MOVE}", "go wtime 3600000 btime 3600000")
-    assert " nodes 1 " in heard[-2]
 
 
 @pytest.mark.parametrize(
@@ -490,12 +340,12 @@ def test_debug_tells_the_limits(client: UciClient) -> None:
 @pytest.mark.parametrize("player", ["random"])
 def test_a_player_without_a_search_holds_its_move_too(player: str, words: str) -> None:
     client = UciClient(player)
-    assert count(client.ask("go wtime 1000 btime 1000")) == 1
+    assert count_moves(client.ask("go wtime 1000 btime 1000")) == 1
     client.say(f"go {words}")
     while client.is_thinking:
         pass
-    assert count(client.hear()) == 0
-    assert count(client.ask("stop")) == 1
+    assert count_moves(client.hear()) == 0
+    assert count_moves(client.ask("stop")) == 1
 
 
 def test_the_bestmove_is_of_the_line_told_last(client: UciClient) -> None:
