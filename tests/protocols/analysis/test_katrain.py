@@ -1,7 +1,7 @@
 """KaTrain's own client code, without its windows: a whole game, pondering, restricted and terminated queries.
 
-Its package needs a display and is not installed with the development tools:
-`pip install --no-deps katrain==1.20.0 pysgf chardet` gives what is asked for here.
+Its package needs a display and is not among the development tools: `scripts/test --all` installs what
+is asked for here, by `pip install --no-deps katrain==1.20.0 pysgf "chardet<6"`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("katrain", "pysgf", "chardet")),
-    reason="needs the packages katrain, pysgf and chardet",
+    reason="needs the packages katrain, pysgf and chardet, which scripts/test --all installs",
 )
 
 MOVES = "E5 C3 G7 C6 G3 pass D4"
