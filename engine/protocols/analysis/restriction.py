@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from engine._core import Game, State
-from engine.errors import InputError, UserError
+from engine.errors import UserError
 from engine.player.thinking import Restriction
+from engine.protocols.named_move import find_actions
 from engine.protocols.request import Request, check_fields, read_count
 
 RULE_FIELDS = ("moves", "player", "plies")
@@ -26,37 +27,6 @@ def read_restrictions(request: Request, game: Game, state: State) -> list[Restri
         if request.get(name) is not None
         for restriction in _read_rules(name, request[name], game, state)
     ]
-
-
-def find_actions(game: Game, state: State, player: int, text: str) -> frozenset[int]:
-    """The actions that a player's move may be, in this position or a later one; raise InputError for none.
-
-    A game may name a move by the pieces on the board: then it is read as one of this position, or of the next
-    where the other player moves here.
-    """
-    view = _view(state, player)
-    try:
-        return frozenset({view.parse_action(text)})
-    except InputError as error:
-        wanted = text.lower()
-        actions = frozenset(
-            action for action in range(game.num_actions) if view.action_text(action).lower() == wanted
-        )
-        if not actions:
-            raise error
-        return actions
-
-
-def _view(state: State, player: int) -> State:
-    """A position with this player to move, the nearest there is."""
-    if state.player() == player:
-        return state
-    for action in state.legal_actions():
-        child = state.clone()
-        child.play(action)
-        if child.player() == player and child.outcome() is None:
-            return child
-    return state
 
 
 def _read_rules(name: str, value: Any, game: Game, state: State) -> list[Restriction]:

@@ -11,17 +11,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from engine._core import Game, State
+from engine.errors import InputError
 from engine.player.thinking import Restriction
 from engine.protocols.gtp.request import GtpError
 from engine.protocols.gtp.session import Session
+from engine.protocols.named_move import find_actions
 
 LEAST_S, MOST_S = 0.01, 1e6
 """Between two reports."""
 
 MAX_COUNT = 1_000_000
-_MAX_NAMED = 1 << 16
-"""Actions of a game whose names are all known; of larger ones only the legal moves are."""
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?")
 _COLORS = ("b", "w", "black", "white")
@@ -140,29 +139,13 @@ class _Lists:
 def named_actions(session: Session, player: int, name: str, what: str) -> frozenset[int]:
     """The actions that a player's move of this name may be, legal now or not; raise GtpError for none."""
     game, state = session.game, session.state
-    seen = _seen_by(state, player)
-    found = frozenset(
-        action for action in _all_actions(game, seen) if seen.action_text(action).lower() == name.lower()
-    )
-    if not found and state.player() == player:
-        found = frozenset(session.clicks.starting(game, state, name))
-    if not found:
+    try:
+        return find_actions(game, state, player, name)
+    except InputError:
+        clicked = session.clicks.starting(game, state, name) if state.player() == player else ()
+    if not clicked:
         raise GtpError(f"{what}: '{name[:40]}' is no move")
-    return found
-
-
-def _all_actions(game: Game, state: State) -> Iterator[int]:
-    yield from range(game.num_actions) if game.num_actions <= _MAX_NAMED else state.legal_actions()
-
-
-def _seen_by(state: State, player: int) -> State:
-    """A position in which moves are called as this player calls them."""
-    if state.player() != player and state.outcome() is None:
-        after = state.clone()
-        after.play(after.legal_actions()[0])
-        if after.player() == player:
-            return after
-    return state
+    return frozenset(clicked)
 
 
 def _interval(text: str) -> float:
