@@ -48,6 +48,7 @@ def test_a_sound_engine_plays_to_the_end(protocol: str) -> None:
         ("json gtp", "wrong id", "protocol", ""),
         ("json gtp", "error", "protocol", ""),
         ("gtp", "refuses", "protocol", "refuses play"),
+        ("uci", "twice", "protocol", "' was not asked for"),
         ("json gtp uci", "crash at start", "start crash", "it said 'no network file'"),
     ],
 )
@@ -86,6 +87,11 @@ def test_an_engine_that_does_not_greet_forfeits(protocol: str, fault: str) -> No
 def test_a_late_move_is_told_from_a_hang(protocol: str) -> None:
     games = against_chance(protocol, "late", limit="; time=0.2/move")
     check_forfeits(games, "time", "no move in time; it came later")
+
+
+def test_numbers_that_are_none_are_passed_over() -> None:
+    for one in against_chance("json", "boundless"):
+        assert (one.termination, one.forfeit, one.nodes) == ("rules", None, [0, 0])
 
 
 def test_resignation_is_a_loss_and_no_forfeit() -> None:

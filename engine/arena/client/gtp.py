@@ -20,7 +20,7 @@ from engine.player.spec import PlayerSpec
 POINT = r"[A-HJ-Za-hj-z][0-9]{1,2}|[Pp][Aa][Ss][Ss]"
 """A move of a game of Go; in other games it is whatever the game calls it."""
 
-_SCORE = re.compile(r"([BW])\+(\d+(?:\.\d+)?|R(?:esign)?|T(?:ime)?)|(0)", re.I)
+_SCORE = re.compile(r"([BW])\+([0-9]{1,6}(?:\.[0-9]{1,6})?|R(?:esign)?|T(?:ime)?)|(0)", re.I)
 
 
 class GtpRefusalError(Exception):

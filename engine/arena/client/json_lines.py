@@ -7,7 +7,6 @@ the game began at, in its notation, and the moves since. Out: {"id", "best", "va
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 from engine._core import State
@@ -20,6 +19,9 @@ from engine.registry import position_text
 
 LAG_S = 0.03
 """On the way to an engine and back."""
+
+MAX_SIMULATIONS = 10**18
+"""From so many on what an engine says of a move is no count."""
 
 
 class JsonEngine(Engine):
@@ -95,9 +97,8 @@ def _answer(state: State, reply: dict[str, Any]) -> Answer:
     best, value, nodes = reply.get("best"), reply.get("value"), reply.get("simulations")
     if not isinstance(best, str):
         raise EngineError("protocol", f"best {shown(json.dumps(best))} is no move")
-    is_value = isinstance(value, int | float) and math.isfinite(value) and -1 <= value <= 1
     return Answer(
         read_move(state, best),
-        nodes if isinstance(nodes, int) and nodes >= 0 else 0,
-        float(value) if is_value and value is not None else None,
+        nodes if isinstance(nodes, int) and 0 <= nodes < MAX_SIMULATIONS else 0,
+        float(value) if isinstance(value, int | float) and -1 <= value <= 1 else None,
     )

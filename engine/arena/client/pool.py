@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from engine.arena.client.engine import Engine
 from engine.arena.client.error import EngineError
@@ -106,8 +107,8 @@ class EnginePool:
             self._closed = True
             self._idle = []
             left = list(self._all)
-        for engine in left:
-            self._end(engine)
+        with ThreadPoolExecutor(max(1, len(left))) as closers:  # each may take its time to say goodbye
+            list(closers.map(self._end, left))
 
     def _end(self, engine: Engine) -> None:
         engine.close()

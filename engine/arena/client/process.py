@@ -84,6 +84,13 @@ class EngineProcess:
             self._wait(deadline)
         return self._lines.popleft().decode("utf-8", "replace").rstrip("\r")
 
+    def unasked(self) -> list[str]:
+        """What has come by now without being waited for; raise EngineError."""
+        _, stdout, _ = self._descriptors()
+        if not self._ended:
+            self._read_output(stdout)
+        return [self.receive(0.0) for _ in range(len(self._lines))]
+
     def crash(self) -> EngineError:
         """What is told of an engine whose output has ended."""
         with contextlib.suppress(subprocess.TimeoutExpired):

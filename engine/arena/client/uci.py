@@ -17,7 +17,7 @@ from engine.arena.client.engine import (
     read_move,
     with_kind,
 )
-from engine.arena.client.error import EngineError
+from engine.arena.client.error import EngineError, shown
 from engine.errors import UserError
 from engine.game import inquiry
 from engine.plugin import suggest
@@ -112,6 +112,9 @@ class UciEngine(Engine):
 
     def choose(self, turn: Turn) -> Answer:
         """Its best move."""
+        for line in self.process.unasked():
+            if _is_move(line):
+                raise EngineError("protocol", f"{shown(line)} was not asked for")
         self.process.send(self._position(turn.state), turn.deadline)
         self.process.send(self._go(turn), turn.deadline)
         nodes, score = 0, ""
