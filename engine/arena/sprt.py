@@ -29,6 +29,9 @@ MODELS = ("logistic", "normalized", "bayesian", "cutechess")
 MAX_ELO = 4000.0
 """Of a hypothesis; beyond it the score is 0 or 1 to a double."""
 
+MIN_ERROR = 1e-15
+"""Of a decision; beyond it a bound is lost among the doubles."""
+
 MAX_STEPS = 50
 """Of the iteration to a normalized hypothesis; a handful will do where samples are not extreme."""
 
@@ -69,9 +72,10 @@ class Sprt:
             )
         if max(abs(self.elo0), abs(self.elo1)) > MAX_ELO:
             raise UserError(f"SPRT {self.elo0:g},{self.elo1:g}: give Elo values within ±{MAX_ELO:g}")
-        if not (self.alpha > 0 and self.beta > 0 and self.alpha + self.beta < 1):
+        if not (min(self.alpha, self.beta) >= MIN_ERROR and self.alpha + self.beta < 1):
             raise UserError(
-                f"SPRT with alpha {self.alpha:g} and beta {self.beta:g}: give two above 0, below 1 together"
+                f"SPRT with alpha {self.alpha:g} and beta {self.beta:g}: give two of {MIN_ERROR:g} or more, "
+                "below 1 together"
             )
         if self.model not in MODELS:
             raise UserError(f"SPRT model '{self.model[:60]}'; known: {', '.join(MODELS)}")

@@ -137,6 +137,7 @@ def test_bounds_of_tests() -> None:
     [
         (0, 0.05, "logistic", "alpha 0 "),
         (0.05, -1, "logistic", "beta -1"),
+        (1e-320, 0.05, "logistic", "1e-15 or more"),
         (0.5, 0.5, "logistic", "below 1 together"),
         (math.nan, 0.5, "logistic", "alpha nan"),
         (0.05, 0.05, "wald", "'wald'; known: logistic, normalized"),
