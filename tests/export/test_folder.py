@@ -77,6 +77,15 @@ def test_both_kinds_at_once_and_one_in_the_other(tiny_run: Path, tmp_path: Path)
     load_checkpoint(folder)
 
 
+def test_one_name_for_both_kinds_is_refused(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = str(tmp_path / "net")
+    assert run_command(["export", str(tiny_run), "--folder", name, "--onnx", name]) == 2
+    assert f"--onnx and --folder are both '{name}'; name two" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_empty_folder_is_filled(tiny_run: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     exported(tiny_run, tmp_path / "empty")

@@ -107,6 +107,8 @@ def _check_options(
         raise UserError("export: nothing to write; give --onnx F, --folder DIR or both")
     if onnx == "" or folder == "":
         raise UserError("export: '' names no file; give --onnx a file, or --folder a directory")
+    if onnx is not None and folder is not None and Path(folder).absolute() == Path(onnx).absolute():
+        raise UserError(f"--onnx and --folder are both '{onnx}'; name two")
     if opset is not None and onnx is None:
         raise UserError(f"--opset {opset} is of the ONNX file; give --onnx F")
     for name, given in for_card.items():
