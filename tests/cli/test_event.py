@@ -129,6 +129,27 @@ def test_an_event_killed_often_goes_on_to_the_same_table(
     check_kills(selfplay, tmp_path, words, [1, 2, 5, 9, 20, 33, 47, 60, 61, 80, 95, 110])
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"seats": [5, 6]}, {"seats": [0, 0]}, {"seats": [1, 0]}, {"opening": 1}, {"number": 8}],
+    ids=["unknown", "one", "swapped", "opening", "number"],
+)
+def test_a_game_of_no_such_event_is_refused(
+    selfplay: Run, refused: Callable[..., str], tmp_path: Path, change: dict[str, object]
+) -> None:
+    log = tmp_path / "log.jsonl"
+    event = ["arena", "random", "mcts:2", "--game", "tictactoe", "--games", "4", "--log", str(log)]
+    selfplay(*event)
+    header, *lines = log.read_text().splitlines()
+    lines.sort(key=lambda line: int(json.loads(line)["number"]))
+    lines[0] = json.dumps(json.loads(lines[0]) | change)
+    edited = "\n".join([header, *lines, ""])
+    log.write_text(edited)
+    assert "is none of this event; remove its line" in refused(*event)
+    assert "is none of this event; remove its line" in refused("arena", "--log", str(log))
+    assert log.read_text() == edited
+
+
 def test_two_may_not_write_one_log(refused: Callable[..., str], tmp_path: Path) -> None:
     log = tmp_path / "log"
     words = [sys.executable, "-m", "engine.cli", "arena", "mcts:100000", "mcts:90000", "--games", "40"]
@@ -181,6 +202,7 @@ def test_records_are_one_file(selfplay: Run, refused: Callable[..., str], tmp_pa
     assert len(json.dumps(read)) > 100
     results = re.findall(r'^\[Result "(.*)"\]$', text, re.M)
     assert results == [{1: "1-0", 0: "1/2-1/2", -1: "0-1"}[game["outcome"]] for game in games]
+    assert "is a directory; name a file" in refused("arena", *words, "--records", str(tmp_path))
     path.unlink()
     assert selfplay("arena", "--log", str(log), "--records", str(path)).returncode == 0
     assert path.read_text() == text

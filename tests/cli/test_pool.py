@@ -40,6 +40,13 @@ def pool(begun: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(begun, tmp_path / "pool"))
 
 
+def test_a_game_of_nobody_in_the_pool_is_refused(refused: Refused, pool: Path) -> None:
+    log = pool / "games.jsonl"
+    *lines, last = log.read_text().splitlines()
+    log.write_text("\n".join([*lines, json.dumps(json.loads(last) | {"seats": [0, 7]}), ""]))
+    assert "has players 0 and 7 of 2" in refused("arena", "--pool", str(pool))
+
+
 def test_a_newcomer_joins_and_stays(selfplay: Run, pool: Path) -> None:
     before = joined(selfplay, pool)
     assert before["games"] == 40

@@ -21,7 +21,7 @@ from engine.arena.event.schedule import PRIOR_ELO, pair_orders, pairing_needs
 from engine.arena.event.standing import sound
 from engine.arena.event.strength import GameTable, Strengths
 from engine.arena.game import GameOrder
-from engine.errors import UserError
+from engine.errors import CorruptFileError, UserError
 from engine.json_object import parse_object
 from engine.run import storage
 
@@ -102,6 +102,15 @@ class Pool:
         return {
             index: player.anchor for index, player in enumerate(self.players) if player.anchor is not None
         }
+
+    def check(self, games: Mapping[int, GameResult]) -> None:
+        """Raise CorruptFileError where a game of the log has players that the pool has not."""
+        for number, game in games.items():
+            if game.seats[0] == game.seats[1] or max(game.seats) >= len(self.players):
+                raise CorruptFileError(
+                    f"pool '{self.path}': game {number} of its log has players {game.seats[0]} and "
+                    f"{game.seats[1]} of {len(self.players)}, counted from 0; remove its line"
+                )
 
     def enter(self, player: PoolPlayer) -> int:
         """The place of a player, a new one unless it is there; raise UserError for another of its name."""

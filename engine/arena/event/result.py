@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -120,6 +121,10 @@ def _check(result: GameResult) -> None:
         raise UserError(f"termination '{result.termination}' does not fit its forfeit")
     if forfeit is not None and (forfeit.colour not in (0, 1) or forfeit.kind not in FORFEITS):
         raise UserError(f"unknown forfeit '{forfeit.kind[:60]}' of colour {forfeit.colour}")
+    if forfeit is not None and result.outcome != (-1.0 if forfeit.colour == 0 else 1.0):
+        raise UserError(f"outcome {result.outcome:g} is not that of a forfeit of colour {forfeit.colour}")
+    if not all(0 <= seconds < math.inf for seconds in result.seconds):
+        raise UserError(f"seconds {result.seconds[0]:g} and {result.seconds[1]:g} are no times")
 
 
 def _whole(value: Any) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from engine.arena.event.result import GameResult
 from engine.arena.event.strength import GameTable, Strengths
 from engine.arena.game import GameOrder
-from engine.errors import UserError
+from engine.errors import CorruptFileError, UserError
 
 PRIOR_ELO = 350.0
 """Standard deviation of players of whom nothing is known, for the draw of a Swiss round."""
@@ -94,6 +94,23 @@ class Schedule:
             numbered = enumerate(seats, start=first)
             yield [order for index, two in numbered for order in pair_orders(index, opening, two)]
             first += len(seats)
+
+    def check(self, games: Mapping[int, GameResult], log: object) -> None:
+        """Raise CorruptFileError where a game of a log is none of this event's."""
+        pairings = self.pairings
+        known = set(pairings)
+        for number, game in games.items():
+            index, swapped = divmod(number, 2)
+            seats = game.seats[::-1] if swapped else game.seats
+            fits = number < self.games and seats in known
+            if fits and self.is_fixed:
+                opening, place = divmod(index, len(pairings))
+                fits = (game.order.opening, seats) == (opening, pairings[place])
+            if not fits:
+                told = f"{game.seats[0]} and {game.seats[1]} from opening {game.order.opening}"
+                raise CorruptFileError(
+                    f"log '{log}': game {number}, of players {told}, is none of this event; remove its line"
+                )
 
     def _draw(self, number: int, played: Sequence[GameResult]) -> list[tuple[int, int]]:
         """The pairings of a round: in turn the one of whose players a game tells most."""

@@ -166,16 +166,16 @@ def arena(
             (margin, patience),
         )  # fmt: skip
     document = plan.describe(results, read_anchors(anchor or [], plan.players), complete)
-    if records is not None:
-        _write_records(records, plan, results, players or [], game)
-    if tensorboard is not None:
-        _write_ratings(tensorboard, document)
     if json:
         print_json(document)
     else:
         from engine.cli.game.event.standing import print_event
 
         print_event(document)
+    if records is not None:
+        _write_records(records, plan, results, players or [], game)
+    if tensorboard is not None:
+        _write_ratings(tensorboard, document)
 
 
 def _join(
@@ -267,6 +267,8 @@ def play_event(
 
     bar, score = Bar("arena"), RunningScore(plan.players, plan.with_forfeits)
     before = list(log.games.values()) if log else []
+    if log is not None:
+        plan.schedule.check(log.games, log.path)
     for result in before:
         score.add(result)
 
@@ -309,6 +311,7 @@ def _read(path: Path) -> tuple[Plan, list[GameResult], bool]:
             f"there is no log '{log_path(path)}'; name that of an event, or players for a new one"
         )
     plan = Plan.of_header(logged.header)
+    plan.schedule.check(logged.games, log_path(path))
     return (plan, *plan.counted(logged.games))
 
 
@@ -341,11 +344,15 @@ def _check_outputs(
     from engine.arena.event.record import check_iterations, check_records
     from engine.player import find_game
     from engine.player.spec import parse_spec
+    from engine.run import storage
 
     names = [parse_spec(spec).name for spec in specs]
     read_anchors(anchors, names)
     if records is not None:
+        if storage.is_folder(records):
+            raise UserError(f"--records '{records}' is a directory; name a file")
         check_records(find_game(specs, game_spec))
+        storage.make_folder(records.absolute().parent)
     if tensorboard is not None:
         check_iterations(names)
 

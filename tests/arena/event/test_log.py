@@ -112,6 +112,13 @@ def test_two_at_a_time_are_refused(tmp_path: Path) -> None:
         (json.dumps(result(5).to_json() | {"seats": [1]}).encode(), "ValueError"),
         (json.dumps(result(5).to_json() | {"termination": "tired"}).encode(), "'tired'"),
         (json.dumps(result(5).to_json() | {"termination": "forfeit"}).encode(), "does not fit its forfeit"),
+        (json.dumps(result(5).to_json() | {"seconds": [-1, 0]}).encode(), "no times"),
+        (
+            json.dumps(
+                result(5, termination="forfeit", forfeit=Forfeit(0, "hang", "no answer")).to_json()
+            ).encode(),
+            "outcome 1 is not that of a forfeit of colour 0",
+        ),
         (json.dumps(result(5).to_json() | {"number": -1}).encode(), "-1 is not a whole number"),
     ],
 )

@@ -60,6 +60,7 @@ def join_pool(
         _check(pool)
         pool.write()
         results = dict(log.games)
+        pool.check(results)
         pool.refit(list(results.values()))
         players = _load(pool, entered, game)
         for newcomer in entered:
