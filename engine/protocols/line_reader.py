@@ -13,6 +13,9 @@ MAX_LINE = 1 << 20
 MAX_WAITING = 10_000
 """Lines that wait at most; then the other side waits."""
 
+MAX_WAITING_SIZE = 64 << 20
+"""Characters of the lines that wait, but for the last of them."""
+
 _CHUNK = 1 << 16
 
 
@@ -31,6 +34,8 @@ class LineReader:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._lines: queue.Queue[Line | None] = queue.Queue(MAX_WAITING)
+        self._size = 0
+        self._has_room = threading.Condition()  # of _size
         self._ended = False
         self._is_first = True
         self._at_end = threading.Event()
@@ -45,6 +50,9 @@ class LineReader:
         except queue.Empty:
             raise TimeoutError from None
         self._ended = line is None
+        with self._has_room:
+            self._size -= len(line or "")
+            self._has_room.notify()
         return line
 
     @property
@@ -86,4 +94,7 @@ class LineReader:
         except UnicodeDecodeError as error:
             text, bad_byte = Line(line.decode("utf-8", "replace").rstrip("\r")), error.start
         text.is_cut, text.bad_byte = is_cut, bad_byte
+        with self._has_room:
+            self._has_room.wait_for(lambda: self._size < MAX_WAITING_SIZE)
+            self._size += len(text)
         self._lines.put(text)

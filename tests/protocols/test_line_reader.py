@@ -1,9 +1,11 @@
 """Lines of an input read beside other work."""
 
 import os
+import time
 
 import pytest
 
+from engine.protocols import line_reader
 from engine.protocols.line_reader import MAX_LINE, LineReader
 
 
@@ -50,3 +52,13 @@ def test_nothing_there_yet() -> None:
 def test_a_byte_order_mark_is_none_of_the_first_line() -> None:
     lines = reader(b"\xef\xbb\xbfone\n\xef\xbb\xbftwo\n")
     assert [lines.get(20) for _ in range(3)] == ["one", "\ufefftwo", None]
+
+
+def test_lines_that_nobody_takes_are_not_all_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_reader, "MAX_WAITING_SIZE", 8)
+    lines = reader(b"12345\n" * 5 + b"last")
+    for left in range(5, 1, -1):
+        time.sleep(0.02)  # it could go on to the end by now
+        assert not lines.at_end, left
+        assert lines.get(20) == "12345"
+    assert [lines.get(20) for _ in range(3)] == ["12345", "last", None]
