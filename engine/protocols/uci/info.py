@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.player.thinking import MoveReport, Report
 from engine.protocols.uci.option import Options
-from engine.protocols.uci.score import known_wdl, per_mille, score_text
+from engine.protocols.uci.score import known_wdl, per_mille, score_text, settled
 from engine.protocols.uci.variant import Rules
 
 
@@ -15,7 +15,7 @@ def info_lines(report: Report, options: Options, rules: Rules) -> list[str]:
 
 
 def _line(report: Report, move: MoveReport, rank: int, options: Options, rules: Rules) -> str:
-    line = rules.spell(report.state, move.pv)
+    move, line = settled(report.state, move), rules.spell(report.state, move.pv)
     words = [
         f"info depth {max(1, len(line))} seldepth {max(1, len(line), report.max_depth)} multipv {rank}",
         f"score {score_text(report.state, move, options.text('ScoreType'))}",

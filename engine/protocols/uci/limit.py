@@ -11,7 +11,7 @@ from engine.player.thinking import NOT_PROVEN, Report
 from engine.protocols.uci.command import Go
 from engine.protocols.uci.lag import Lag
 from engine.protocols.uci.option import Options
-from engine.protocols.uci.score import plies_to_end
+from engine.protocols.uci.score import plies_to_end, settled
 from engine.protocols.uci.variant import Rules
 
 SIMULATIONS_A_DEPTH = 1000
@@ -106,7 +106,10 @@ def is_deep_enough(limits: Limits, report: Report) -> bool:
     best = report.moves[0]
     if limits.depth is not None and report.simulations and len(best.pv) >= limits.depth:
         return True
-    if limits.mate is None or best.proof in (0, NOT_PROVEN):
+    if limits.mate is None:
+        return False
+    best = settled(report.state, best)
+    if best.proof in (0, NOT_PROVEN):
         return False
     plies = plies_to_end(report.state, best)
     return plies is not None and plies <= 2 * limits.mate

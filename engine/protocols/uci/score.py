@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from engine._core import State
 from engine.errors import InputError
@@ -31,6 +32,19 @@ def score_text(state: State, move: MoveReport, kind: str = "centipawn") -> str:
             return f"mate {(plies + 1) // 2 if move.proof > 0 else -(plies // 2)}"
     value = move.value if move.proof == NOT_PROVEN else float(move.proof)
     return f"cp {max(-MOST, min(MOST, round(_centipawns(value, known_wdl(move), kind))))}"
+
+
+def settled(state: State, move: MoveReport) -> MoveReport:
+    """A move in `state`, proven where it ends the game itself, by a search without proofs, too."""
+    if move.proof != NOT_PROVEN or len(move.pv) != 1 or abs(move.value) < 1:
+        return move
+    after = state.clone()
+    after.play(move.action)
+    outcome = after.outcome()
+    if outcome is None or outcome == 0:
+        return move
+    won = after.player() == state.player()  # the outcome is the next player's
+    return replace(move, proof=1 if (outcome > 0) == won else -1, plies=1)
 
 
 def known_wdl(move: MoveReport) -> tuple[float, float, float]:

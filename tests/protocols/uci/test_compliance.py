@@ -283,8 +283,10 @@ def test_a_line_grows_until_it_is_as_deep_as_asked() -> None:
 
 
 def test_mate_ends_whether_there_is_one_or_not(client: UciClient) -> None:
+    heard = client.ask("setoption name Simulations value 0", f"position fen {MATE_IN_ONE}", "go mate 1")
+    assert count_moves(heard) == 1
+    assert " score mate 1 " in heard[-2]
     client.say("setoption name Simulations value 50")
-    assert count_moves(client.ask(f"position fen {MATE_IN_ONE}", "go mate 1")) == 1
     assert count_moves(client.ask("position startpos", "go mate 3")) == 1
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.player.thinking import NOT_PROVEN, MoveReport
 from engine.protocols.uci.option import SCORE_TYPES
-from engine.protocols.uci.score import MOST, per_mille, score_text
+from engine.protocols.uci.score import MOST, per_mille, score_text, settled
 from engine.registry import load_game
 
 CHESS = load_game("chess")
@@ -43,6 +43,18 @@ def test_a_proof_is_a_mate_where_its_length_is_known(proof: int, plies: int | No
 def test_the_length_is_found_along_the_line() -> None:
     mate = FOOLS_MATE.parse_action("d8h4")
     assert score_text(FOOLS_MATE, replace(MOVE, action=mate, pv=(mate,), proof=1)) == "mate 1"
+
+
+def test_a_move_that_ends_the_game_is_proven_by_that() -> None:
+    mate = FOOLS_MATE.parse_action("d8h4")
+    found = settled(FOOLS_MATE, replace(MOVE, action=mate, pv=(mate,), value=1.0))
+    assert (found.proof, found.plies) == (1, 1)
+    assert score_text(FOOLS_MATE, found) == "mate 1"
+    for move in (
+        replace(MOVE, action=mate, pv=(mate,), value=0.5),
+        replace(MOVE, action=(quiet := FOOLS_MATE.parse_action("a7a6")), pv=(quiet,), value=1.0),
+    ):
+        assert settled(FOOLS_MATE, move) is move
 
 
 @given(st.tuples(st.floats(0, 1), st.floats(0, 1)))
