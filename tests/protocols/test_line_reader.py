@@ -6,6 +6,7 @@ import time
 import pytest
 
 from engine.protocols import line_reader
+from engine.protocols.gtp import inbox
 from engine.protocols.line_reader import MAX_LINE, LineReader
 
 
@@ -62,3 +63,16 @@ def test_lines_that_nobody_takes_are_not_all_held(monkeypatch: pytest.MonkeyPatc
         assert not lines.at_end, left
         assert lines.get(20) == "12345"
     assert [lines.get(20) for _ in range(3)] == ["12345", "last", None]
+
+
+def test_an_inbox_looks_ahead_at_so_many_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "MAX_HELD_SIZE", 8)
+    source, sink = os.pipe()
+    with os.fdopen(sink, "wb") as file:
+        file.write(b"name\n" * 20)
+    found = inbox.Inbox(source)
+    for _ in range(20):
+        assert not found.is_interrupted
+        assert len(found._held) <= 2
+        assert found.take() == "name"
+    assert found.take() is None

@@ -12,6 +12,9 @@ from engine.protocols.line_reader import Line, LineReader
 MAX_HELD = 1000
 """Lines that are looked at ahead of their turn."""
 
+MAX_HELD_SIZE = 4 << 20
+"""Characters of them, but for the last."""
+
 
 class Inbox:
     """What a client sends.
@@ -22,6 +25,7 @@ class Inbox:
     def __init__(self, descriptor: int) -> None:
         self._reader = LineReader(descriptor)
         self._held: deque[Line] = deque()
+        self._size = 0  # characters held
         self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
         self._quits = 0
 
@@ -30,6 +34,7 @@ class Inbox:
         if not self._held:
             return self._reader.get()
         line = self._held.popleft()
+        self._size -= len(line)
         self._quits -= _is_quit(line)
         return line
 
@@ -58,10 +63,11 @@ class Inbox:
         return not self._is_file and (self._reader.at_end or self._quits > 0)
 
     def _look_ahead(self) -> None:
-        while len(self._held) < MAX_HELD and self._reader.is_waiting:
+        while len(self._held) < MAX_HELD and self._size < MAX_HELD_SIZE and self._reader.is_waiting:
             line = self._reader.get()
             if line is None:
                 return
+            self._size += len(line)
             self._quits += _is_quit(line)
             self._held.append(line)
 
