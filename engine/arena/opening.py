@@ -235,13 +235,14 @@ def _told(places: Sequence[str]) -> str:
 
 def _read_text(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"openings '{path}' is larger than {MAX_BYTES} bytes")
-        data = path.read_bytes()
+        with path.open("rb") as file:  # a device or a pipe has no size to be asked for
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UserError(
             f"openings '{path}': {error.strerror}; give a file with one position a line"
         ) from error
+    if len(data) > MAX_BYTES:
+        raise UserError(f"openings '{path}' is larger than {MAX_BYTES} bytes")
     if data.startswith(_WIDE) or b"\0" in data:
         raise UserError(f"openings '{path}' is not a text file in UTF-8; save it as one")
     try:

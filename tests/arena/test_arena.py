@@ -153,6 +153,11 @@ def test_a_bad_opening_file_is_refused(game: Game, tmp_path: Path, content: byte
         read_openings(game, tmp_path / "missing")
 
 
+def test_an_opening_file_without_end_is_refused(game: Game) -> None:
+    with pytest.raises(UserError, match="'/dev/zero' is larger than"):
+        read_openings(game, Path("/dev/zero"))
+
+
 def test_every_opening_is_played_with_both_colours(game: Game) -> None:
     pairing = played(game, RandomPlayer(game), RandomPlayer(game))
     assert len(pairing.games) == 20
