@@ -146,9 +146,9 @@ class Clock:
         elif count > 0:
             self.moves_left = count
 
-    def start(self) -> None:
-        """The side is to move."""
-        self._started = time.monotonic()
+    def start(self, since: float | None = None) -> None:
+        """The side is to move, from now on or since then by the monotonic clock."""
+        self._started = time.monotonic() if since is None else since
 
     def stop(self) -> bool:
         """The side has moved; whether its flag fell first."""

@@ -60,6 +60,7 @@ def answer(session: Session, line: Line, write: Callable[[str], None] = print_ou
         command = COMMANDS.get(request.name)
         if command is None or not command.offered(session):
             raise GtpError("unknown command")
+        session.is_on_server |= request.name.startswith("kgs-")  # where dead stones are taken off
         reply.end(command.run(session, request.arguments))
     except (GtpError, UserError, InputError) as error:
         reply.refuse(str(error))

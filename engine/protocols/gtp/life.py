@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engine._core import State
 from engine.game.offer import Goban
 from engine.protocols.gtp.session import PLAYOUTS, Session
+from engine.protocols.gtp.thinking import NO_LIMITS, Limits
 
 DEAD = -0.3
 """Mean ownership of a string's points, for its own player, below which it is dead."""
@@ -42,12 +43,12 @@ class StringStatus:
         return [point for points in self.strings[status] for point in points]
 
 
-def string_status(session: Session) -> StringStatus:
+def string_status(session: Session, limits: Limits = NO_LIMITS) -> StringStatus:
     """The status of every string on the board."""
     board = session.board()
     player = session.state.player()
     state, _ = session.facing(player)
-    ownership = session.ownership(state)
+    ownership = session.ownership(state, limits)
     found: dict[Status, list[list[str]]] = {status: [] for status in Status}
     by_chance = ownership.source == PLAYOUTS
     for owner, points, liberties in board.strings(state):

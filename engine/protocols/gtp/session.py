@@ -9,7 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from engine.protocols.gtp.inbox import Inbox
 from engine.protocols.gtp.position import History, Step
 from engine.protocols.gtp.reply import Reply
 from engine.protocols.gtp.request import GtpError
-from engine.protocols.gtp.thinking import Found, GoneError, Limits, OnReport, think
+from engine.protocols.gtp.thinking import NO_LIMITS, Found, GoneError, Limits, OnReport, think
 
 _COLORS = {"b": "black", "black": "black", "w": "white", "white": "white"}
 _VERTEX = re.compile("pass|([a-hj-z])([1-9][0-9]?)", re.IGNORECASE)
@@ -103,6 +103,7 @@ class Session:
         self.clicks = Clicks()
         self.last_choice: Choice | None = None
         self.judge = ""
+        self.is_on_server = False
         self.has_ended = False
         self.began = time.monotonic()
         self._open_player = open_player
@@ -285,15 +286,17 @@ class Session:
         every_s: float | None = None,
         on_report: OnReport | None = None,
         is_charged: bool = True,
+        since: float | None = None,
     ) -> Choice:
         """The player's move on the board, within the limits of the session.
 
         simulations: instead of the session's. is_charged: whether the clock of its side runs meanwhile.
+        since: of the monotonic clock, when the player's turn began; by default now.
         """
         clock = self.clocks[player]
-        since = time.monotonic()
+        since = time.monotonic() if since is None else since
         if is_charged:
-            clock.start()
+            clock.start(since)
         try:
             state, offset = self.facing(player)
             action = -1 if restrictions or on_report else self.winning_action(state)
@@ -336,7 +339,7 @@ class Session:
         query = Query(state, restrictions=restrictions)
         return think(self.thinker, query, self.inbox, limits, until_line, every_s, on_report)
 
-    def ownership(self, state: State) -> Ownership:
+    def ownership(self, state: State, limits: Limits = NO_LIMITS) -> Ownership:
         """Who will own the points of a position that is not over: by the network, else by games of chance.
 
         It is judged as if areas counted, since under territory rules games of chance do not tell.
@@ -350,7 +353,7 @@ class Session:
             assert placed is not None
             state = placed.placed(*board.stones(state), state.player())
         count = self.settings.simulations or self.player.simulations or OWNERSHIP_SIMULATIONS
-        found = think(thinker, Query(state), self.inbox, Limits(simulations=count)).ownership()
+        found = think(thinker, Query(state), self.inbox, replace(limits, simulations=count)).ownership()
         if found is not None and found.source != PLAYOUTS:
             return found
         owners, score, _ = playout_owners(state, 1, OWNERSHIP_GAMES)

@@ -47,6 +47,9 @@ class Limits:
     since: float = 0.0
 
 
+NO_LIMITS = Limits()
+
+
 @dataclass(frozen=True)
 class Found:
     """What a thought has found at its end."""

@@ -151,3 +151,37 @@ def test_two_moves_of_one_color_are_no_two_passes() -> None:
     client.ok("play b pass")
     assert client.ok("final_score")
     assert client.ok("genmove w")
+
+
+DEAD_INSIDE = """
+7 . . X O . . .
+6 X . X O . . O
+5 . . X O . . .
+4 . . X O . X .
+3 . . X O . . .
+2 X . X O . . O
+1 . . X O . . .
+"""
+"""As the board stands Black has 22 points and White 9; without F4 it is 21 and 28."""
+
+
+@pytest.mark.parametrize("command", ["genmove b", "kata-genmove_analyze b"])
+@pytest.mark.parametrize("is_on_server", [True, False])
+def test_no_pass_that_wins_by_dead_stones_of_its_own_where_those_are_taken_off(
+    is_on_server: bool, command: str
+) -> None:
+    client = Client("go:size=7,rules=chinese,komi=0.5", "mcts:200")
+    if is_on_server:
+        client.ok("kgs-rules chinese")
+    put(client, DEAD_INSIDE, "w")
+    client.ok("play w pass")
+    assert client.ok(command).endswith("pass") != is_on_server
+
+
+def test_a_pass_where_dead_stones_of_its_own_do_not_matter() -> None:
+    client = Client("go:size=7,rules=chinese,komi=0.5", "mcts:200")
+    client.ok("kgs-time_settings none")
+    put(client, WALLS, "w")
+    client.ok("gogui-setup empty B4")
+    client.ok("play w pass")
+    assert client.ok("genmove b") == "pass"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from engine._core import State
 from engine.player.thinking import Ownership, Query, Report, check_query
+from engine.protocols.gtp import agreement
 from engine.protocols.gtp.analysis.arguments import Wish, read_wish
 from engine.protocols.gtp.analysis.lines import cgos_line, kata_line, leela_line
 from engine.protocols.gtp.command import Commands, Run
@@ -83,7 +84,9 @@ def _move(line: Line) -> Run:
         wish = read_wish(session, arguments)
         teller = Teller(session, wish, line, _position(session, wish))
         player = session.state.player() if wish.player is None else wish.player
-        choice = session.choose(player, wish.restrictions, every_s=wish.every_s, on_report=teller.tell)
+        choice = agreement.choose(
+            session, player, wish.restrictions, every_s=wish.every_s, on_report=teller.tell
+        )
         if choice.found is not None:
             teller.tell(choice.found.report, choice.found.ownership)
         session.commit(choice)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.player.thinking import Restriction
+from engine.protocols.gtp import agreement
 from engine.protocols.gtp.command import Commands
 from engine.protocols.gtp.request import GtpError, one_argument, read_count, read_number
 from engine.protocols.gtp.session import Choice, Session
@@ -107,7 +108,8 @@ def play_sequence(session: Session, arguments: Sequence[str]) -> str:
 
 def choose(session: Session, arguments: Sequence[str], is_charged: bool = True) -> Choice:
     """A move of the color that is the first argument."""
-    return session.choose(session.player_of(one_argument(arguments, "a color")), is_charged=is_charged)
+    player = session.player_of(one_argument(arguments, "a color"))
+    return agreement.choose(session, player, is_charged=is_charged)
 
 
 @COMMANDS.command("genmove", "COLOR: choose a move and make it")
