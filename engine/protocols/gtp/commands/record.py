@@ -11,7 +11,7 @@ from engine.errors import InputError, UserError
 from engine.game import inquiry
 from engine.protocols.gtp.command import Commands
 from engine.protocols.gtp.commands.play import has_board
-from engine.protocols.gtp.position import History, Step
+from engine.protocols.gtp.position import MAX_STEPS, History, Step
 from engine.protocols.gtp.request import GtpError, one_argument, read_count
 from engine.protocols.gtp.session import Session
 
@@ -28,6 +28,8 @@ def load_record(session: Session, arguments: Sequence[str]) -> str:
     board = session.board()
     try:
         game, start, moves = board.read_record(_read(path))
+        if len(moves[:last]) > MAX_STEPS:
+            raise UserError(f"it has more than {MAX_STEPS} moves")
         history = History(game.parse(start))
         for move in moves[:last]:
             state, text = history.state.clone(), move
