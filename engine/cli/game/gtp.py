@@ -90,6 +90,5 @@ def gtp(
     _ = session.thinker  # a player that cannot think is refused now
     try:
         converse(session)
-    except GoneError:
-        sys.stdout.flush()
+    except GoneError:  # all is written, or stuck in a pipe that nobody reads
         os._exit(0)
