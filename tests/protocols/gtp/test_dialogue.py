@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import struct
 import subprocess
 import sys
+import termios
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -86,3 +90,34 @@ def test_a_reader_that_has_gone_ends_it() -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout == "= Selfplay\n"
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["kata-analyze b 1", "kata-genmove_analyze b 1"])
+@pytest.mark.parametrize("end", ["quit\n", ""])
+def test_a_client_that_reads_nothing_can_still_end_it(command: str, end: str) -> None:
+    """Reports have filled the pipe, so the thread that writes them waits for ever."""
+    words = ["-m", "engine.cli", "gtp", "mcts:1000000", "--game", "go:size=9"]
+    process = subprocess.Popen([sys.executable, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process, process.stdin, process.stdout:
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        process.stdin.write(f"{command}\n".encode())
+        process.stdin.flush()
+        try:
+            before = 0
+            while not before or _unread(process.stdout.fileno()) > before:
+                assert process.poll() is None
+                before = _unread(process.stdout.fileno())
+                time.sleep(0.5)
+            process.stdin.write(end.encode())
+            process.stdin.close()
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
+
+
+def _unread(descriptor: int) -> int:
+    """Bytes that wait in a pipe."""
+    waiting: int = struct.unpack("i", fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)))[0]
+    return waiting
