@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine._core import Game
+from engine._core import Game, InputError
 from engine.arena.event.result import GameResult
 from engine.errors import UserError
 from engine.game import inquiry
@@ -37,9 +37,14 @@ def check_records(game: Game) -> None:
 
 def record_text(game: Game, names: Sequence[str], result: GameResult) -> str:
     """One game, of a kind that has a format."""
-    state = game.parse(result.position)
-    for action in result.actions:
-        state.play(action)
+    try:
+        state = game.parse(result.position)
+        for action in result.actions:
+            state.play(action)
+    except (InputError, ValueError, TypeError) as error:
+        raise UserError(
+            f"--records: game {result.number} of the log is none of {game.name}: {error}"
+        ) from None
     first, second = result.seats
     tags = {
         "event": "selfplay arena",

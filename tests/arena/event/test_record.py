@@ -3,6 +3,7 @@ import pytest
 from engine.arena.event.record import checkpoint_iteration, record_text
 from engine.arena.event.result import GameResult
 from engine.arena.game import Forfeit, GameOrder
+from engine.errors import UserError
 from engine.registry import load_game
 
 
@@ -58,6 +59,14 @@ def test_results_of_the_rules_stay_the_rules() -> None:
     text = ended("chess", ["f2f3", "e7e5", "g2g4", "d8h4"], -1.0, "rules")
     assert '[Result "0-1"]' in text
     assert "Termination" not in text
+
+
+@pytest.mark.parametrize(("position", "action"), [("", 99_999), ("", 2**40), ("4x", 0)])
+def test_a_game_that_is_none_is_told_by_its_number(position: str, action: int) -> None:
+    order = GameOrder(6, 3, (1, 0))
+    result = GameResult(order, position, (action,), 1.0, "rules", None, (), (0.0, 0.0), (0, 0))
+    with pytest.raises(UserError, match="game 6 of the log is none of gardner"):
+        record_text(load_game("gardner"), ["a", "b"], result)
 
 
 def test_a_checkpoint_is_known_by_its_path() -> None:
