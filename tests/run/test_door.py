@@ -58,7 +58,7 @@ RUN_ROOMS = (
 ALLOWED = {
     # what a user names, read or written on the command line or by a setting
     ("engine/config.py", "open"): "a file of settings that a user names, perhaps a pipe",
-    ("engine/arena/opening.py", "read_bytes"): "a file of openings that a user names",
+    ("engine/arena/opening.py", "open"): "a file of openings that a user names, perhaps a pipe",
     ("engine/cli/game/analysis.py", "open"): "a config file of KataGo's that a user names",
     ("engine/record.py", "open"): "records that a user names",
     ("engine/language/learner/label.py", "read_text"): "labels that a user names",
