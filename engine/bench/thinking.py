@@ -31,7 +31,8 @@ def measure_thinking(
     """How many times as many positions a second a thinker gets through side by side as one by one.
 
     Both are the network's player with `threads`, asked for as many simulations, and measured in turns;
-    before each it has forgotten all. The ceiling is what the network alone gains by such batches.
+    before each it has forgotten all. The ceiling is what the network alone gains by such batches, one on
+    each thread; the search, which works while the network is computed, may gain a little more.
     """
     evaluator = NetworkEvaluator(game, network, config.evaluator, threads)
     single, batched = (evaluator.bare_rate(size, seconds / 10) for size in (1, POSITIONS // evaluator.depth))
@@ -44,8 +45,8 @@ def measure_thinking(
         alone = _rate(thinker, [[root] for root in roots[::ALONE]], simulations)
         ratios.append(_rate(thinker, [roots], simulations) / alone)
     gain, name = statistics.median(ratios), f"positions_side_by_side ({simulations} simulations each)"
-    backend = str(evaluator.choice)
-    return make_row(game, "analysis", name, gain, "times one by one", backend, batched / single, threads)
+    ceiling = threads * batched / single
+    return make_row(game, "analysis", name, gain, "times one by one", str(evaluator.choice), ceiling, threads)
 
 
 def _rate(thinker: TreeThinker, groups: Sequence[Sequence[_core.State]], simulations: int) -> float:
