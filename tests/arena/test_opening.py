@@ -59,7 +59,9 @@ def position(game: Game, text: str) -> Any:
     return None if (state := parse_line(game, text)) is None else position_text(game, state)
 
 
-@pytest.mark.parametrize(("line", "game", "expected"), LINES, ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(
+    ("line", "game", "expected"), LINES, ids=lambda each: str(getattr(each, "name", each))[:40]
+)
 def test_a_line_is_read_with_what_stands_around_it(line: str, game: Game, expected: str) -> None:
     same = game.parse(expected)
     state = parse_line(game, line)
