@@ -15,7 +15,7 @@ SIZES = {
 }  # fmt: skip
 """How many at least."""
 
-WITHOUT = {"nim", "go:size=9,handicap=2", "go:size=5,max_plies=1"}
+WITHOUT = ["nim", "go:size=9,handicap=2", "go:size=5,max_plies=1"]
 """Of which no balanced position is known, or none is left."""
 
 
