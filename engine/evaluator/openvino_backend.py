@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -53,7 +54,6 @@ class OpenVinoBackend:
     ) -> None:
         # With several streams one batch more is ready for the first to be free.
         self.depth = streams + 1 if streams > 1 else 1
-        self._core = ov.Core()
         self._precision = precision
         self._calibration = calibration
         # Pinning would put the first thread of every evaluator of the process on the same core.
@@ -109,7 +109,7 @@ class OpenVinoBackend:
         return wdl.copy(), logits.copy()
 
     def _compile(self, model: ov.Model) -> None:
-        compiled = self._core.compile_model(model, "CPU", self._settings)
+        compiled = _core().compile_model(model, "CPU", self._settings)
         self._lanes = deque(_Lane(compiled.create_infer_request()) for _ in range(self.depth))
 
     def _check_parity(self, planes: FloatArray, expected: Calibration) -> None:
@@ -120,6 +120,16 @@ class OpenVinoBackend:
                 f"OpenVINO in {self._precision} differs from torch by {error:.3g} in a probability, "
                 f"more than {tolerance:g}; {_REMEDY[self._precision]}"
             )
+
+
+@functools.cache
+def _core() -> ov.Core:
+    """The one of this process, which stays until its end.
+
+    OpenVINO gives the thread that first compiles a stack for handlers of signals, and frees it with the core:
+    where another thread did that, the next signal, such as that of Ctrl-C, would end the process.
+    """
+    return ov.Core()
 
 
 class _Lane:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-import subprocess
-import sys
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -269,44 +268,31 @@ def test_threads_that_hammer_one_search_meet_errors_only() -> None:
     assert strange == []
 
 
-LONG_CALLS = {
-    "search": "search(trees, 2**30)",
-    "play_random_games": "_core.play_random_games(load_game('connect4'), 1, 2**31 - 1)",
-    "perft": "load_game('chess').initial().perft(9)",
-}
-
-RINGING = """
-import signal
-from engine import _core
-from engine.registry import load_game
-
-class OnTimeError(Exception): pass
-
-def ring(*_):
-    raise OnTimeError
-
-def search(trees, simulations):
-    while requests := trees.select(simulations):
-        trees.backup(requests, _core.uniform(requests))
-
-trees = _core.Trees(load_game("nim"), _core.SearchParams(proofs=False, rule="uct"))
-trees.add(load_game("nim").initial())
-signal.signal(signal.SIGALRM, ring)
-signal.setitimer(signal.ITIMER_REAL, 0.5)
-try:
-    CALL
-except OnTimeError:
-    print("rung")
-"""
+class OnTimeError(Exception):
+    """A timer has rung."""
 
 
-@pytest.mark.parametrize("work", LONG_CALLS)
+@pytest.mark.parametrize("work", ["search", "play_random_games", "perft"])
 def test_signals_come_through_to_long_calls(work: str) -> None:
-    # In a process of its own: libraries that other tests load set aside a stack for handlers of signals, and
-    # the registers of some processors do not fit there.
-    code = RINGING.replace("CALL", LONG_CALLS[work])
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.returncode) == ("rung\n", 0), done.stderr
+    def ring(*_: object) -> None:
+        raise OnTimeError
+
+    game = load_game("nim")
+    trees = _core.Trees(game, _core.SearchParams(proofs=False, rule="uct"))
+    trees.add(game.initial())
+    calls = {
+        "search": lambda: search(trees, 2**30),
+        "play_random_games": lambda: _core.play_random_games(CONNECT4, 1, 2**31 - 1),
+        "perft": lambda: load_game("chess").initial().perft(9),
+    }
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        with pytest.raises(OnTimeError):
+            calls[work]()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class Functions:

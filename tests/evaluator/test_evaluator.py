@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -238,3 +240,25 @@ def run_threads(work: list[Callable[[], None]]) -> None:
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
     return torch.from_numpy(logits).softmax(1).numpy()
+
+
+DROPPED = """
+import signal, threading
+
+from engine.config import NetworkConfig
+from engine.evaluator.network import PolicyValueNetwork
+from engine.evaluator.openvino_backend import OpenVinoBackend
+
+kept = [OpenVinoBackend(PolicyValueNetwork((2, 3, 3), 9, NetworkConfig(channels=8, blocks=1)), "f32")]
+thread = threading.Thread(target=kept.clear)
+thread.start()
+thread.join()
+signal.signal(signal.SIGINT, lambda *_: print("heard", flush=True))
+signal.raise_signal(signal.SIGINT)
+"""
+
+
+@needs_openvino
+def test_a_signal_is_heard_once_another_thread_has_dropped_a_backend() -> None:
+    done = subprocess.run([sys.executable, "-c", DROPPED], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("heard\n", 0), done.stderr
