@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine._core import State
@@ -20,6 +19,10 @@ class GameOrder:
     number: int
     opening: int
     seats: tuple[int, int]
+
+    def points(self, player: int, outcome: float) -> float:
+        """Of one of the two players, in [0, 1], for an outcome of colour 0."""
+        return (1 + (outcome if self.seats[0] == player else -outcome)) / 2
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,7 @@ class ArenaGame:
 
     def points(self, player: int) -> float:
         """Of one of the two players, in [0, 1]."""
-        outcome = self.outcome or 0.0
-        return (1 + (outcome if self.seats[0] == player else -outcome)) / 2
+        return self.order.points(player, self.outcome or 0.0)
 
     def play(self, action: int) -> None:
         """Make a move of the player to move; an illegal one forfeits the game."""
@@ -113,8 +115,3 @@ class ArenaGame:
         """The game is over; `outcome` is colour 0's."""
         assert self.outcome is None
         self.outcome, self.termination = outcome, termination
-
-
-def distinct_games(games: Sequence[ArenaGame]) -> int:
-    """Games that differ in their moves, whoever played them."""
-    return len({(game.opening, *game.actions) for game in games})

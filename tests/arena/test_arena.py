@@ -8,9 +8,14 @@ import pytest
 
 from engine._core import Game, State
 from engine.arena.elo import estimate_elo
+from engine.arena.event.event import Event
+from engine.arena.event.result import GameResult
+from engine.arena.event.schedule import Schedule
+from engine.arena.event.standing import describe_match
+from engine.arena.event.strength import GameTable
 from engine.arena.game import ArenaGame, GameOrder
-from engine.arena.match import Arena, Pairing, rate
 from engine.arena.opening import random_openings, read_openings
+from engine.arena.runner import Runner
 from engine.arena.sprt import Sprt
 from engine.cli.game.event.opening import choose_openings
 from engine.errors import UserError
@@ -25,13 +30,26 @@ def game() -> Game:
     return load_game("connect4")
 
 
-def played(game: Game, first: Player, second: Player, pairs: int = 10, seed: int = 1) -> Pairing:
-    openings = random_openings(game, pairs, 4, seed)
-    return Arena(game, openings, seed, callers=2).play(first, second)
+def event(
+    game: Game, players: list[Player], openings: Sequence[State], seed: int = 1, sprt: Sprt | None = None
+) -> list[GameResult]:
+    schedule = Schedule("round-robin", len(players), len(openings), seed)
+    with Runner(game, openings, players, seed, callers=2) as runner:
+        return Event(runner, schedule, sprt=sprt).play()
 
 
-def record(pairing: Pairing) -> list[tuple[str, list[int], float | None]]:
-    return [(one.opening, one.actions, one.outcome) for one in pairing.games]
+def played(game: Game, first: Player, second: Player, pairs: int = 10, seed: int = 1) -> list[GameResult]:
+    return event(game, [first, second], random_openings(game, pairs, 4, seed), seed)
+
+
+def record(games: Sequence[GameResult]) -> list[tuple[str, tuple[int, ...], float]]:
+    return [(one.position, one.actions, one.outcome) for one in games]
+
+
+def wins_and_losses(games: Sequence[GameResult]) -> tuple[int, int]:
+    """Of the first player."""
+    points = [one.points(0) for one in games]
+    return points.count(1.0), points.count(0.0)
 
 
 def test_openings_are_distinct_spread_and_running(game: Game) -> None:
@@ -159,18 +177,19 @@ def test_an_opening_file_without_end_is_refused(game: Game) -> None:
 
 
 def test_every_opening_is_played_with_both_colours(game: Game) -> None:
-    pairing = played(game, RandomPlayer(game), RandomPlayer(game))
-    assert len(pairing.games) == 20
-    for one, other in zip(pairing.games[::2], pairing.games[1::2], strict=True):
-        assert one.opening == other.opening
+    games = played(game, RandomPlayer(game), RandomPlayer(game))
+    assert len(games) == 20
+    for one, other in zip(games[::2], games[1::2], strict=True):
+        assert one.position == other.position
         assert (one.seats, other.seats) == ((0, 1), (1, 0))
-    assert sum(pairing.results) == 20
-    assert sum(pairing.counts) == 10
+    match = describe_match(["one", "other"], (0, 1), games)
+    assert match["wins"] + match["draws"] + match["losses"] == 20
+    assert sum(match["pentanomial"]) == 10
 
 
 def test_games_are_legal_to_their_end(game: Game) -> None:
-    for one in played(game, RandomPlayer(game), mcts_player(game, 20)).games:
-        state = game.parse(one.opening)
+    for one in played(game, RandomPlayer(game), mcts_player(game, 20)):
+        state = game.parse(one.position)
         for action in one.actions:
             state.play(action)
         outcome = state.outcome()
@@ -189,11 +208,13 @@ def test_a_match_is_the_same_for_the_same_seed(game: Game) -> None:
 
 def test_search_beats_chance_and_more_search_less(game: Game) -> None:
     weak = played(game, mcts_player(game, 200), RandomPlayer(game), pairs=20)
-    assert weak.results[0] >= 38
+    assert wins_and_losses(weak)[0] >= 38
     strong = played(game, mcts_player(game, 400), mcts_player(game, 10), pairs=20)
-    assert strong.results[0] > strong.results[2] + 20
+    wins, losses = wins_and_losses(strong)
+    assert wins > losses + 20
     mirrored = played(game, mcts_player(game, 10), mcts_player(game, 400), pairs=20)
-    assert mirrored.results[2] > mirrored.results[0] + 20
+    wins, losses = wins_and_losses(mirrored)
+    assert losses > wins + 20
 
 
 class LowestPlayer:
@@ -215,12 +236,12 @@ class LowestPlayer:
 
 
 def test_deterministic_players_play_distinct_games(game: Game) -> None:
-    pairing = played(game, LowestPlayer(game), LowestPlayer(game, "same"), pairs=40)
-    assert pairing.distinct_games == 40
-    wins, draws, losses = pairing.results
-    assert (wins, draws % 2) == (losses, 0)
-    assert pairing.counts == [0, 0, 40, 0, 0]
-    assert estimate_elo(pairing.counts).elo == 0
+    games = played(game, LowestPlayer(game), LowestPlayer(game, "same"), pairs=40)
+    match = describe_match(["lowest", "same"], (0, 1), games)
+    assert match["distinct_games"] == 40
+    assert (match["wins"], match["draws"] % 2) == (match["losses"], 0)
+    assert match["pentanomial"] == [0, 0, 40, 0, 0]
+    assert estimate_elo(match["pentanomial"]).elo == 0
 
 
 class FaultyPlayer(LowestPlayer):
@@ -242,14 +263,14 @@ class FaultyPlayer(LowestPlayer):
 )
 def test_a_faulty_player_forfeits_its_games_with_the_reason(game: Game, fault: str, reason: str) -> None:
     faulty = FaultyPlayer(game, fault)
-    for pairing, lost in (
-        (played(game, faulty, RandomPlayer(game)), 2),
-        (played(game, RandomPlayer(game), faulty), 0),
+    for games, points in (
+        (played(game, faulty, RandomPlayer(game)), 0.0),
+        (played(game, RandomPlayer(game), faulty), 1.0),
     ):
-        forfeits = [one for one in pairing.games if one.forfeit is not None]
+        forfeits = [one for one in games if one.forfeit is not None]
         assert len(forfeits) >= 15
         assert all(one.forfeit is not None and reason in one.forfeit.reason for one in forfeits)
-        assert all(one.points(pairing.seat) == (0.0 if lost else 1.0) for one in forfeits)
+        assert all(one.points(0) == points for one in forfeits)
 
 
 def test_a_player_that_fails_on_one_position_loses_only_that_game(game: Game) -> None:
@@ -260,38 +281,26 @@ def test_a_player_that_fails_on_one_position_loses_only_that_game(game: Game) ->
             return super().choose(states, seeds)
 
     openings = [game.parse(text) for text in ("4", "5", "6")]
-    pairing = Arena(game, openings).play(Picky(game), RandomPlayer(game))
-    assert [one.opening for one in pairing.games if one.forfeit] == ["4"]
+    games = event(game, [Picky(game), RandomPlayer(game)], openings)
+    assert [one.position for one in games if one.forfeit] == ["4"]
 
 
 def test_sprt_stops_early(game: Game) -> None:
-    arena = Arena(game, random_openings(game, 400, 6, 1), callers=2)
-    pairing = arena.play(mcts_player(game, 100), RandomPlayer(game), Sprt(0, 200))
-    assert len(pairing.games) < 200
-    assert len(pairing.games) % 2 == 0
-    assert Sprt(0, 200).state(pairing.counts) == "accept elo1"
-
-
-def test_progress_counts_every_game_once(game: Game) -> None:
-    counts: list[int] = []
-    Arena(game, random_openings(game, 8, 2, 1)).play(
-        RandomPlayer(game), RandomPlayer(game), None, counts.append
-    )
-    assert sum(counts) == 16
+    players: list[Player] = [mcts_player(game, 100), RandomPlayer(game)]
+    games = event(game, players, random_openings(game, 400, 6, 1), sprt=Sprt(0, 200))
+    assert len(games) < 200
+    assert len(games) % 2 == 0
+    counts = describe_match(["mcts", "random"], (0, 1), games)["pentanomial"]
+    assert Sprt(0, 200).state(counts) == "accept elo1"
 
 
 def test_round_robin_rates_all(game: Game) -> None:
-    players = [RandomPlayer(game), mcts_player(game, 20), mcts_player(game, 300)]
-    arena = Arena(game, random_openings(game, 20, 4, 1))
-    pairings = arena.round_robin(players)
-    assert [(p.first.name, p.second.name) for p in pairings] == [
-        ("random", "mcts:20"),
-        ("random", "mcts:300"),
-        ("mcts:20", "mcts:300"),
-    ]
-    ratings, _ = rate(pairings)
-    assert ratings["random"].elo < ratings["mcts:20"].elo < ratings["mcts:300"].elo
-    assert sum(rating.elo for rating in ratings.values()) == pytest.approx(0, abs=1e-6)
+    players: list[Player] = [RandomPlayer(game), mcts_player(game, 20), mcts_player(game, 300)]
+    games = event(game, players, random_openings(game, 20, 4, 1))
+    assert {one.seats for one in games} == {(a, b) for a in range(3) for b in range(3) if a != b}
+    elos = GameTable.of(games, 3).fit().elos
+    assert elos[0] < elos[1] < elos[2]
+    assert sum(elos) == pytest.approx(0, abs=1e-6)
 
 
 def test_points_are_those_of_a_player(game: Game) -> None:

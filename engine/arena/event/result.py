@@ -65,7 +65,7 @@ class GameResult:
 
     def points(self, player: int) -> float:
         """Of one of the two players, in [0, 1]."""
-        return (1 + (self.outcome if self.seats[0] == player else -self.outcome)) / 2
+        return self.order.points(player, self.outcome)
 
     def to_json(self) -> dict[str, Any]:
         """Fields of a line of the log."""

@@ -8,9 +8,8 @@ from typing import Any
 
 from engine.arena.elo import draw_ratio, estimate_elo, pairs_ratio
 from engine.arena.event.result import GameResult
-from engine.arena.event.strength import GameTable, Strengths, bootstrap
+from engine.arena.event.strength import GameTable, Rating, Strengths, bootstrap
 from engine.arena.event.transitivity import Transitivity, fit_one_dimension, pair_counts
-from engine.arena.ratings import Rating
 from engine.arena.sprt import Sprt
 
 MIN_BOOTSTRAP_GAMES, MAX_BOOTSTRAP_GAMES = 20, 100_000

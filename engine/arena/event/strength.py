@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from engine.arena.elo import ELO_PER_NAT, Z95
 from engine.arena.event.result import GameResult
-from engine.arena.ratings import Rating
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +22,15 @@ FIRST_MOVE_ELO = 400.0
 """Standard deviation of the advantage of the first move before any game; keeps it finite."""
 
 REPLICATES = 200
+
+
+@dataclass(frozen=True)
+class Rating:
+    """A player's Elo with its 95 % interval."""
+
+    elo: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.cli.progress import Bar
     from engine.config import Config
     from engine.evaluator.network import PolicyValueNetwork
+    from engine.player import Player
 
 UNTRAINED = "untrained"
 MAX_LADDER = 8
@@ -173,24 +174,29 @@ def play_ladder(
     game: Game, config: Config, entrants: Sequence[Entrant], games: int, simulations: int, seed: int
 ) -> list[dict[str, Any]]:
     """Elo of networks spread over the run, each against the next two; the untrained one stands at 0."""
+    from engine.arena.event.event import Event
+    from engine.arena.event.schedule import Schedule
     from engine.arena.event.standing import describe_ratings
-    from engine.arena.match import Arena, rate
+    from engine.arena.event.strength import GameTable
     from engine.arena.opening import random_openings
+    from engine.arena.runner import Runner
     from engine.cli.progress import Bar
     from engine.player.tree_player import network_player
 
     steps = [entrants[0], *spread(entrants[1:], MAX_LADDER)]
-    players = [network_player(one.name, game, config, one.network, simulations) for one in steps]
-    pairs = [(a, b) for index, a in enumerate(players) for b in players[index + 1 : index + 3]]
-    arena = Arena(game, random_openings(game, games // 2, 4, seed), seed)
+    players: list[Player] = [
+        network_player(one.name, game, config, one.network, simulations) for one in steps
+    ]
+    schedule = Schedule("ladder", len(players), games // 2, number=min(2, len(players) - 1))
     bar = Bar("ladder")
-    bar.open(len(pairs) * games, "games")
+    bar.open(schedule.games, "games")
     try:
-        pairings = [arena.play(a, b, None, bar.advance) for a, b in pairs]
+        with Runner(game, random_openings(game, schedule.pairs, 4, seed), players, seed) as runner:
+            results = Event(runner, schedule, told=lambda _: bar.advance(1)).play()
     finally:
         bar.close()
-    ratings, _ = rate(pairings, anchors={UNTRAINED: 0.0})
-    return describe_ratings(ratings)
+    rated = GameTable.of(results, len(players)).fit(anchors={0: 0.0})
+    return describe_ratings(dict(zip([one.name for one in steps], rated.ratings, strict=True)))
 
 
 def _print(document: dict[str, Any]) -> None:
