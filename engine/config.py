@@ -175,9 +175,8 @@ class InitConfig(Section):
     """The weights that training begins with; random ones where no path is given."""
 
     path: str = ""
-    """A run, a checkpoint, an exported folder or GAME:pretrained, of the same game and board; the option
-    --init. Of a run it is the newest checkpoint when the new run is made. The settings of the network are
-    taken from there."""
+    """A run (its newest checkpoint then), a checkpoint, an exported folder or GAME:pretrained, of the same
+    game and board; the option --init. The settings of the network come from there."""
     sha256: str = Field("", pattern="^([0-9a-f]{64})?$")
     """Of the file of weights that is found there, written down when the run is made; another is refused."""
 

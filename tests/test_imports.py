@@ -34,7 +34,7 @@ ENGINE_ORDER = [
     "game_run",
     "player.clock player.thinking",
     "player.limit player.player",
-    "player.analysis player.spec player.plain_thinker",
+    "player.analysis player.spec player.thought.plain_thinker",
     "arena.client",
     "player",
     "arena truth.truth",

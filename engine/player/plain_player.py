@@ -12,7 +12,7 @@ from engine.errors import InputError
 from engine.game import inquiry
 from engine.game.offer import Solver
 from engine.player.analysis import describe_choice
-from engine.player.plain_thinker import PlainThinker, plain_report
+from engine.player.thought.plain_thinker import PlainThinker, plain_report
 from engine.player.player import Analysis
 from engine.player.thinking import Query, Report, allowed_moves
 from engine.registry import position_text

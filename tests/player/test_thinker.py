@@ -2,20 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable
 
-import numpy as np
 import pytest
-from rigged_game import RiggedGame
+from counting_thinker import CountingEvaluator, check_report, finish, forest
 
-from engine import _core
 from engine.errors import InputError
 from engine.player import Player, load_player
-from engine.player.background import BackgroundThought
-from engine.player.batch_time import BatchTime
-from engine.player.ownership import Owners
-from engine.player.thinker import SIDE_BY_SIDE, TreeThinker
-from engine.player.thinking import NOT_PROVEN, Query, Report, Restriction, Thinker, Thought
+from engine.player.thinking import NOT_PROVEN, Query, Report, Restriction
+from engine.player.thought.background import BackgroundThought
+from engine.player.thought.batch_time import BatchTime
+from engine.player.thought.thinker import SIDE_BY_SIDE
 from engine.registry import load_game
 
 NAMES = ["random", "solver", "mcts:50", "connect4:pretrained"]
@@ -23,31 +19,6 @@ NAMES = ["random", "solver", "mcts:50", "connect4:pretrained"]
 
 def player_of(name: str, game: str = "connect4") -> Player:
     return load_player(name, load_game(game), simulations=50)
-
-
-def think(thinker: Thinker, query: Query) -> Thought:
-    thought = thinker.begin(query)
-    for _ in range(100_000):
-        if not thinker.step() or thought.ended:
-            break
-    return thought
-
-
-def check_report(report: Report) -> None:
-    """Every line is legal to its end; numbers are in their ranges; the best comes first."""
-    legal = set(report.state.legal_actions())
-    assert {move.action for move in report.moves} <= legal
-    assert report.best == report.moves[0].action
-    assert sum(report.wdl) == pytest.approx(1, abs=1e-5)
-    assert report.wdl[0] - report.wdl[2] == pytest.approx(report.value, abs=1e-5)
-    for move in report.moves:
-        assert move.pv[0] == move.action
-        assert -1 <= move.lcb <= move.value <= 1
-        assert sum(move.wdl) == pytest.approx(1, abs=1e-5)
-        walker = report.state.clone()
-        for action in move.pv:
-            assert action in walker.legal_actions()
-            walker.play(action)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -116,50 +87,6 @@ def test_what_no_player_can_think_about_is_refused(name: str) -> None:
     nothing = Restriction(player=0, actions=frozenset(range(7)))
     with pytest.raises(InputError, match="no legal move"):
         thinker.begin(Query(game.initial(), restrictions=[nothing]))
-
-
-class CountingEvaluator:
-    """Even answers; what size the batches have. It can be told to fail, or to give NaN."""
-
-    def __init__(self) -> None:
-        self.sizes: list[int] = []
-        self.fails = False
-        self.is_nan = False
-
-    def __call__(self, requests: _core.Requests) -> _core.DenseReply:
-        if self.fails:
-            raise RuntimeError("the device is gone")
-        self.sizes.append(len(requests))
-        reply = _core.uniform(requests)
-        if self.is_nan:
-            reply.wdl[:] = np.nan
-        return reply
-
-
-def forest(
-    evaluator: CountingEvaluator,
-    game: _core.Game,
-    *,
-    memory_mb: float | None = None,
-    in_flight: int = 1,
-    **settings: object,
-) -> TreeThinker:
-    params = _core.SearchParams(**settings)
-    return TreeThinker(
-        game,
-        params,
-        evaluator,
-        lambda trees: Owners(game, trees, None),
-        memory_mb=memory_mb,
-        in_flight=in_flight,
-    )
-
-
-def finish(thinker: Thinker) -> None:
-    for _ in range(100_000):
-        if not thinker.step():
-            return
-    pytest.fail("it goes on for ever")
 
 
 def test_many_thoughts_share_batches_and_find_what_each_alone_does() -> None:
@@ -292,144 +219,6 @@ def test_a_win_is_told_with_its_plies() -> None:
     assert report.moves[0].proof == 1
     assert report.moves[0].plies == 3
     assert len(report.moves[0].pv) == 3
-
-
-def test_an_evaluator_that_raises_ends_the_thought_alone() -> None:
-    game = load_game("connect4")
-    evaluator = CountingEvaluator()
-    thinker = forest(evaluator, game, in_flight=4)
-    thought = thinker.begin(Query(game.initial()))
-    thinker.step()
-    evaluator.fails = True
-    with pytest.raises(RuntimeError, match="device"):
-        thinker.step()
-    assert thought.ended
-    check_report(thought.report())
-    evaluator.fails = False
-    assert not thinker.step()
-    again = thinker.begin(Query(game.initial(), simulations=50))
-    finish(thinker)
-    assert again.report().simulations == 50
-    check_report(again.report())
-    errors: list[Exception] = []
-    evaluator.fails = True
-    background = BackgroundThought(
-        thinker,
-        Query(game.parse("4")),
-        None,
-        check_report,
-        lambda _: pytest.fail("it has found something"),
-        errors.append,
-    )
-    background.wait()
-    assert [str(error) for error in errors] == ["the device is gone"]
-
-
-@pytest.mark.parametrize("method", ["play", "player", "legal_actions", "outcome", "clone", "key"])
-def test_rules_that_raise_end_the_thought_alone(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    game = RiggedGame()
-    thinker = TreeThinker(
-        game, _core.SearchParams(transpositions=True), _core.uniform, lambda trees: Owners(game, trees, None)
-    )
-    before = thinker.begin(Query(game.initial(), simulations=30))
-    finish(thinker)
-    state = game.initial()
-    state.play(4)
-    thought = thinker.begin(Query(state))
-    thinker.step()
-
-    def spoil(name: str, honest: Callable[[], object]) -> object:
-        if name == method:
-            raise OSError(f"{name} has failed")
-        return honest()
-
-    with monkeypatch.context() as rigged:
-        rigged.setattr(game, "spoil", spoil)
-        with pytest.raises(OSError, match=f"{method} has failed"):
-            finish(thinker)
-        assert thought.ended
-    check_report(thought.report())
-    check_report(before.report())
-    again = thinker.begin(Query(state, simulations=50))
-    finish(thinker)
-    assert again.report().simulations == 50
-    check_report(again.report())
-
-
-def test_rules_that_raise_are_told_in_the_background() -> None:
-    game = RiggedGame()
-    thinker = TreeThinker(game, _core.SearchParams(), _core.uniform, lambda trees: Owners(game, trees, None))
-    errors: list[str] = []
-    query = Query(game.initial())
-
-    def break_rules(_: Report) -> None:
-        game.once = ("legal_actions", None)
-
-    thought = BackgroundThought(
-        thinker,
-        query,
-        0.0,
-        break_rules,
-        lambda _: pytest.fail("the rules were whole"),
-        lambda error: errors.append(str(error)),
-    )
-    thought.wait()
-    assert len(errors) == 1
-    assert "legal_actions() gives None" in errors[0]
-    game.once = None
-    again = thinker.begin(Query(game.initial(), simulations=50))
-    finish(thinker)
-    assert again.report().simulations == 50
-
-
-def test_a_network_of_nan_thinks_on() -> None:
-    game = load_game("connect4")
-    evaluator = CountingEvaluator()
-    evaluator.is_nan = True
-    thinker = forest(evaluator, game)
-    thought = thinker.begin(Query(game.initial(), simulations=100))
-    finish(thinker)
-    check_report(thought.report())
-    assert thought.report().simulations == 100
-
-
-def test_memory_ends_a_search() -> None:
-    game = load_game("go:size=9")
-    thinker = forest(CountingEvaluator(), game, memory_mb=0.5, in_flight=16)
-    thought = thinker.begin(Query(game.initial(), simulations=10**7))
-    finish(thinker)
-    report = thought.report()
-    check_report(report)
-    assert 0.8 < report.memory <= 1
-    assert report.nodes * 1000 < 0.5 * 2**20
-    other = thinker.begin(Query(game.parse("C3"), simulations=10**7))  # makes room for itself
-    finish(thinker)
-    check_report(other.report())
-    assert other.report().simulations > report.simulations / 2
-
-
-def test_what_is_stopped_at_once_says_its_legal_moves() -> None:
-    game = load_game("connect4")
-    thinker = forest(CountingEvaluator(), game)
-    thought = thinker.begin(Query(game.initial()))
-    thought.query.stop()
-    assert not thinker.step()
-    assert thought.ended
-    check_report(thought.report())
-    assert thought.report().simulations == 0
-    nothing = thinker.begin(Query(game.initial(), simulations=0))
-    assert not thinker.step()
-    assert nothing.ended
-
-
-def test_a_deadline_that_has_passed_leaves_the_network_its_say() -> None:
-    player = player_of("connect4:pretrained")
-    thinker = player.thinker()
-    thought = thinker.begin(Query(player.game.initial(), deadline=time.monotonic() - 1))
-    finish(thinker)
-    report = thought.report()
-    assert 1 <= report.simulations <= 100
-    assert report.best == 3
 
 
 @pytest.mark.parametrize("game", ["tictactoe", "othello", "go:size=5", "chess"])

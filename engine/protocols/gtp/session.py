@@ -16,7 +16,7 @@ from pathlib import Path
 from engine._core import Game, InputError, State, playout_owners
 from engine.game import inquiry
 from engine.game.offer import Goban
-from engine.player.background import BackgroundThought
+from engine.player.thought.background import BackgroundThought
 from engine.player.clock import Clock, TimeControl, allot, expected_plies
 from engine.player.player import Player
 from engine.player.thinking import Ownership, Query, Restriction, Thinker

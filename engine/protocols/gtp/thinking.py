@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.player.background import BackgroundThought
+from engine.player.thought.background import BackgroundThought
 from engine.player.thinking import Ownership, Query, Report, Thinker
 from engine.protocols.gtp.inbox import Inbox
 

@@ -13,7 +13,7 @@ import pytest
 
 from engine.registry import load_game
 
-SCRIPT = Path(__file__).resolve().parents[2] / "fixtures/game/sabaki_match.cjs"
+SCRIPT = Path(__file__).resolve().parents[3] / "fixtures/protocols/sabaki_match.cjs"
 NODE_PATH = os.environ.get("NODE_PATH", "").split(os.pathsep)
 PLACES = [*NODE_PATH, "/usr/local/lib/node_modules", "/usr/lib/node_modules", "/usr/share/nodejs"]
 FOUND = [place for place in PLACES if place and Path(place, "@sabaki/gtp").is_dir()]

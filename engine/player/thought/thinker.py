@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from engine import _core
 from engine.evaluator.evaluator import Evaluator, Pipeline
-from engine.player.batch_time import BatchTime
-from engine.player.ownership import Owners
+from engine.player.thought.batch_time import BatchTime
+from engine.player.thought.ownership import Owners
 from engine.player.thinking import Query, Restriction, check_query
-from engine.player.thought import TreeThought
+from engine.player.thought.thought import TreeThought
 from engine.search import exchange
 
 SIDE_BY_SIDE = 256
