@@ -12,8 +12,8 @@ from engine.bench.row import Row, make_row
 from engine.config import Config
 from engine.evaluator.evaluator import NetworkEvaluator
 from engine.evaluator.network import PolicyValueNetwork
-from engine.player.thought.thinker import SIDE_BY_SIDE, TreeThinker
 from engine.player.thinking import Query
+from engine.player.thought.thinker import SIDE_BY_SIDE, TreeThinker
 from engine.player.tree_player import network_player
 
 POSITIONS = SIDE_BY_SIDE

@@ -12,9 +12,9 @@ from engine.errors import InputError
 from engine.game import inquiry
 from engine.game.offer import Solver
 from engine.player.analysis import describe_choice
-from engine.player.thought.plain_thinker import PlainThinker, plain_report
 from engine.player.player import Analysis
 from engine.player.thinking import Query, Report, allowed_moves
+from engine.player.thought.plain_thinker import PlainThinker, plain_report
 from engine.registry import position_text
 
 _WDL = {1: (1.0, 0.0, 0.0), 0: (0.0, 1.0, 0.0), -1: (0.0, 0.0, 1.0)}

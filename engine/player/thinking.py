@@ -1,8 +1,8 @@
 """Thinking: positions under a player's search, whose limits may change while it runs.
 
 A driver of a protocol makes a `Query`, has a `Thinker` begin it and steps the thinker until the thought has
-ended; `Thought.report` tells at any time what has been found so far. `engine.player.thought.background` does that in
-a thread of its own for one position.
+ended; `Thought.report` tells at any time what has been found so far. `engine.player.thought.background` does
+that in a thread of its own for one position.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from engine.config import Config
 from engine.evaluator.evaluator import Evaluator, NetworkEvaluator, RolloutEvaluator, check_fit
 from engine.player.analysis import describe_root
 from engine.player.evaluation_limit import search_evaluations
-from engine.player.thought.ownership import Owners
 from engine.player.player import Analysis
+from engine.player.thought.ownership import Owners
 from engine.player.thought.thinker import SIMULATIONS_A_LEAF, TreeThinker
 from engine.search import TREE_BATCH, search, search_params
 

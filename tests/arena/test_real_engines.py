@@ -32,7 +32,7 @@ GNUGO = "--mode gtp --level 1 --chinese-rules --allow-suicide --positional-super
 def test_200_games_against(program: str, game: str, ours: str, spec: str) -> None:
     path = installed(program)
     if path is None:
-        pytest.skip(f"{program} is not installed here")
+        pytest.skip(f"{program} is not installed here; scripts/test installs it as root of Debian")
     players = [load_player(ours, load_game(game)), load_player(spec.format(path), load_game(game))]
     games = match(players, 200, Conduct())
     assert [one.forfeit for one in games if one.forfeit] == []

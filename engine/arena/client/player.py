@@ -15,10 +15,10 @@ from engine.errors import UserError
 from engine.player.analysis import describe_choice
 from engine.player.clock import Clock, TimeControl
 from engine.player.limit import Limit
-from engine.player.thought.plain_thinker import PlainThinker, plain_report
 from engine.player.player import Analysis
 from engine.player.spec import PlayerSpec
 from engine.player.thinking import Query, Report
+from engine.player.thought.plain_thinker import PlainThinker, plain_report
 
 PROTOCOLS: dict[str, type[Engine]] = {"uci": UciEngine, "gtp": GtpEngine, "json": JsonEngine}
 

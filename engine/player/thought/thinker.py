@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from engine import _core
 from engine.evaluator.evaluator import Evaluator, Pipeline
+from engine.player.thinking import Query, Restriction, check_query
 from engine.player.thought.batch_time import BatchTime
 from engine.player.thought.ownership import Owners
-from engine.player.thinking import Query, Restriction, check_query
 from engine.player.thought.thought import TreeThought
 from engine.search import exchange
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from engine._core import Game, InputError, State, playout_owners
 from engine.game import inquiry
 from engine.game.offer import Goban
-from engine.player.thought.background import BackgroundThought
 from engine.player.clock import Clock, TimeControl, allot, expected_plies
 from engine.player.player import Player
 from engine.player.thinking import Ownership, Query, Restriction, Thinker
+from engine.player.thought.background import BackgroundThought
 from engine.protocols.gtp.gogui.clicks import Clicks
 from engine.protocols.gtp.inbox import Inbox
 from engine.protocols.gtp.position import History, Step

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.player.thought.background import BackgroundThought
 from engine.player.thinking import Ownership, Query, Report, Thinker
+from engine.player.thought.background import BackgroundThought
 from engine.protocols.gtp.inbox import Inbox
 
 POLL_S = 0.005

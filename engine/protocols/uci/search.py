@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from engine._core import State
 from engine.errors import describe_error
-from engine.player.thought.background import BackgroundThought
 from engine.player.thinking import Query, Report, Restriction, Thinker, unsearched_report
+from engine.player.thought.background import BackgroundThought
 from engine.protocols.uci.info import info_lines, over_line, statistics_lines
 from engine.protocols.uci.limit import Limits, is_clear, is_decided, is_deep_enough
 from engine.protocols.uci.option import Options

@@ -176,7 +176,7 @@ def test_a_game_that_begins_with_a_handicap_has_an_empty_board_once_cleared() ->
     assert client.ok("fixed_handicap 3") == "C7 G7 C3"
 
 
-@pytest.mark.skipif(GNUGO is None, reason="gnugo is not installed")
+@pytest.mark.skipif(GNUGO is None, reason="gnugo is not installed: apt-get install gnugo")
 def test_an_outside_engine_is_a_player_too() -> None:
     outside = f"gtp:{GNUGO} --mode gtp --level 1 --chinese-rules"
     words = ("gtp", outside, "--game", "go:size=7,rules=chinese")

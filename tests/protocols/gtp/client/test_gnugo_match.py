@@ -14,7 +14,7 @@ from gtp_client import Engine
 from engine.registry import load_game
 
 PATH = shutil.which("gnugo", path=os.environ.get("PATH", "") + os.pathsep + "/usr/games")
-pytestmark = pytest.mark.skipif(PATH is None, reason="gnugo is not installed")
+pytestmark = pytest.mark.skipif(PATH is None, reason="gnugo is not installed: apt-get install gnugo")
 
 GNUGO = (PATH or "gnugo", "--mode", "gtp", "--level", "1", "--chinese-rules")
 
