@@ -104,6 +104,33 @@ def test_rules_that_raise_are_told_in_the_background() -> None:
     assert again.report().simulations == 50
 
 
+def test_rules_that_leave_the_program_are_told_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    game = RiggedGame()
+    thinker = TreeThinker(game, _core.SearchParams(), _core.uniform, lambda trees: Owners(game, trees, None))
+    begun = thinker.begin(Query(game.initial(), simulations=200))
+    finish(thinker)
+    before = begun.report().memory
+
+    def spoil(name: str, honest: Callable[[], object]) -> object:
+        if name == "play":
+            raise SystemExit("gone")
+        return honest()
+
+    errors: list[str] = []
+    state = game.initial()
+    state.play(4)
+    with monkeypatch.context() as rigged:
+        rigged.setattr(game, "spoil", spoil)
+        ended = lambda _: pytest.fail("the rules were whole")  # noqa: E731
+        told = lambda error: errors.append(str(error))  # noqa: E731
+        BackgroundThought(thinker, Query(state), None, check_report, ended, told).wait()
+    assert len(errors) == 1
+    assert errors[0].startswith("SystemExit: gone")
+    after = thinker.begin(Query(game.parse("5"), simulations=1))
+    finish(thinker)
+    assert after.report().memory < before  # what was forgotten does not count
+
+
 def test_a_network_of_nan_thinks_on() -> None:
     game = load_game("connect4")
     evaluator = CountingEvaluator()

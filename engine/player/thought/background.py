@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from engine.errors import describe_error
 from engine.player.thinking import Query, Report, Thinker
 
 
@@ -61,9 +62,10 @@ class BackgroundThought:
         try:
             self._think()
             report = self.thought.report()
-        except Exception as error:
+        except BaseException as error:  # of a user's rules, too: whoever waits must be told
             self.thought.query.stop()
-            self._on_error(error)
+            told = error if isinstance(error, Exception) else RuntimeError(describe_error(error))
+            self._on_error(told)
         else:
             self._on_end(report)
 

@@ -342,6 +342,9 @@ class TreeThinker:
         """End those that ran; nothing waits for an answer any more."""
         self._batches = None
         self._trees.abandon()
+        known = np.array([(tree, 0, 0, 1, 0) for tree in self._sizes], np.int64).reshape(-1, 5)
+        for tree, row in zip(list(self._sizes), self._trees.progress(known).tolist(), strict=True):
+            self._sizes[tree] = row[3]  # where rules have failed all nodes are forgotten
         for thought in self._walked:
             thought.move_on(thought.done, is_over=True)
 
