@@ -552,6 +552,11 @@ class Pool(metaclass=_Type):
         Trees are forgotten then, with the batches not answered; the searches under way begin anew at the
         next start.
         """
+    def finish(self) -> None:
+        """As if the moves had been made, from any thread and while `select` runs.
+
+        That may take long where every position is known already and none is asked.
+        """
     def select(self, most: int = ...) -> Requests:
         """The next batch, of `most` requests at most; earlier ones may still wait for their answers.
 

@@ -100,6 +100,14 @@ py::dict sample(const ReplayWindow& window, const Game& game, int count, std::ui
   return result;
 }
 
+// From another thread than the one that plays: the one call that a pool takes while another is under way.
+void finish(const py::object& pool) {
+  py::detail::type_caster_base<PyPool> held;
+  require_value(pool, held.typeinfo);
+  if (!held.load(pool, false)) throw py::type_error("finish() is a method of a Pool");
+  static_cast<PyPool&>(held).pool.finish();
+}
+
 struct PyReplayWindow : Exclusive {
   explicit PyReplayWindow(const Game& rules) : Exclusive("this window is"), game(rules), window(rules) {}
   const Game& game;
@@ -122,6 +130,7 @@ void register_pool(py::module_& module) {
           "start", [](PyPool& self, std::int64_t positions) { self.pool.start(positions); },
           py::arg("positions"))
       .def("select", &PyPool::select, py::arg("most") = kNoLimit)
+      .def("finish", &finish)
       .def(
           "backup",
           [](PyPool& self, PyRequests& requests, const DenseReply& reply) {

@@ -150,7 +150,14 @@ NoiseSeed Pool::plan_move(Slot& slot, const State& state) {
 
 void Pool::start(std::int64_t positions) {
   require_whole();
+  is_finishing_.store(false, std::memory_order_relaxed);
   wanted_ = positions;
+}
+
+// Whether the moves asked for have been made, or nobody waits for them any more.
+bool Pool::is_over() {
+  if (is_finishing_.load(std::memory_order_relaxed)) wanted_ = 0;
+  return wanted_ <= 0;
 }
 
 void Pool::require_whole() const {
@@ -169,7 +176,7 @@ Requests& Pool::next_batch(std::size_t most) {
   const std::uint64_t before = trees_.context().stats.simulations;
   const Instant start = now();
   Requests& batch =
-      trees_.select([this](std::size_t index) { return wanted_ > 0 ? slots_[index].budget : 0; },
+      trees_.select([this](std::size_t index) { return is_over() ? 0 : slots_[index].budget; },
                     [this](std::size_t index) { return play_move(index); }, most);
   const double seconds = seconds_since(start);
   if (!batch.empty() && phases.samples()) {
@@ -178,7 +185,7 @@ Requests& Pool::next_batch(std::size_t most) {
     phases.add_sample(rules_seconds(batch) * descents / asked, seconds);
   }
   phases.add_walk(seconds);
-  if (wanted_ <= 0) trees_.drop_nodes();
+  if (is_over()) trees_.drop_nodes();
   return batch;
 }
 
@@ -205,7 +212,7 @@ double Pool::rules_seconds(const Requests& batch) {
 bool Pool::play_move(std::size_t index) {
   Slot& slot = slots_[index];
   Tree& tree = trees_.tree(index);
-  if (wanted_ <= 0 || !tree.finished(slot.budget)) return false;
+  if (is_over() || !tree.finished(slot.budget)) return false;
   change([&] { make_move(index); });
   return true;
 }
@@ -240,7 +247,7 @@ void Pool::make_move(std::size_t index) {
     if (resigned) slot.record.outcome = slot.record.plies.back().player == 0 ? -1.0f : 1.0f;
     slot.record.truncated = truncated;
     slot.record.resigned = resigned;
-    finish(slot);
+    end_game(slot);
     set_root(index);
   } else {
     tree.advance(move, plan_move(slot, *next));
@@ -315,7 +322,7 @@ Action Pool::pick(const Slot& slot, const std::vector<RootEdge>& edges) const {
   return best->action;
 }
 
-void Pool::finish(Slot& slot) {
+void Pool::end_game(Slot& slot) {
   if (++choiceless_games_ > kMaxChoicelessGames) {
     throw InputError(game_.name() + " leaves no choice of moves: " + std::to_string(kMaxChoicelessGames) +
                      " games ended without one; self-play needs choices");

@@ -4,6 +4,7 @@
 // from the seed of the run, the id of the game, the ply and the purpose.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -43,6 +44,9 @@ class Pool {
 
   // Play until `positions` more searched moves have been made.
   void start(std::int64_t positions);
+  // As if they had been made; from any thread, also while `select` runs, which may take long where every
+  // position is known already.
+  void finish() { is_finishing_.store(true, std::memory_order_relaxed); }
   // Collects the next batch of `most` requests at most; empty once the moves asked for have been made, and so
   // are batches not answered by then.
   Requests& select(std::size_t most);
@@ -78,7 +82,8 @@ class Pool {
   PlyRecord ply_record(const Slot& slot, const Tree& tree, const std::vector<RootEdge>& edges) const;
   bool resigns(const GameRecord& record) const;
   Action pick(const Slot& slot, const std::vector<RootEdge>& edges) const;
-  void finish(Slot& slot);
+  void end_game(Slot& slot);
+  bool is_over();
 
   // Runs a change of the games. Where it fails on the way, as rules in Python may, they are neither what they
   // were nor what they should be: from then on the pool refuses what would play or show them.
@@ -101,6 +106,7 @@ class Pool {
   std::int32_t checkpoint_;
   float resign_below_ = kNeverResign;
   std::int64_t wanted_ = 0;
+  std::atomic<bool> is_finishing_{false};
   std::uint64_t positions_ = 0;
   std::uint64_t games_ = 0;
   int choiceless_games_ = 0;  // that ended in a row without a move to search

@@ -87,6 +87,8 @@ class Caller:
     def play(self, positions: int, stop: threading.Event, finish: threading.Event | None = None) -> Games:
         """Make `positions` searched moves, fewer once `finish` is set; the games that ended meanwhile.
 
+        Whoever sets one of the events calls `end_play` next.
+
         Raises StoppedError on `stop`, and UserError where the evaluator's answers are not finite time and
         again: the search takes each for equal priors and a draw, but such games teach nothing.
         """
@@ -97,11 +99,11 @@ class Caller:
         self.played = 0
         pool.start(positions)
         select, backup = self._timed("select", pool.select), self._timed("backup", pool.backup)
+        if stop.is_set() or (finish is not None and finish.is_set()):  # before the pool could hear of it
+            pool.finish()
         for evaluated in exchange(select, backup, self.evaluator, self.games):
             if stop.is_set():
                 raise StoppedError
-            if finish is not None and finish.is_set():
-                pool.start(0)
             if time.perf_counter() - counted > _COUNT_EVERY_S:
                 self.played = int(pool.stats()["positions"] - before["positions"])
                 counted = time.perf_counter()
@@ -109,11 +111,20 @@ class Caller:
                 _check_replies(pool.stats()["bad_replies"] - bad_before)
             seconds["evaluate"] += evaluated
             self.batches += 1
+        if stop.is_set():
+            raise StoppedError
         _check_replies(pool.stats()["bad_replies"] - bad_before)
         self.played = int(pool.stats()["positions"] - before["positions"])
         games = self._timed("record", pool.take_games)()
         seconds["play"] += time.perf_counter() - began
         return games
+
+    def end_play(self) -> None:
+        """Wake a `play` under way, of another thread, to an event that has been set.
+
+        In a small game it may never come to a batch: every position is in the cache.
+        """
+        self.pool.finish()
 
     def _timed(self, part: str, work: Callable[P, T]) -> Callable[P, T]:
         """`work`, counting its seconds towards `part`."""

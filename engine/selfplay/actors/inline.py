@@ -77,13 +77,19 @@ class InlineActors:
     def finish(self) -> None:
         """Make a `play` under way return after its current batch, with what it has played."""
         self._finish.set()
+        self._wake()
 
     def stop(self) -> None:
         """Make a `play` under way raise StoppedError after its current batch."""
         self._stop.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        for caller in self.callers:
+            caller.end_play()
 
     def close(self) -> None:
         """End the threads."""
-        self._stop.set()
+        self.stop()
         self._threads.shutdown(wait=True)
         self._unraised.close()

@@ -79,7 +79,7 @@ class _Service:
             self._send("died", describe_error(error))
             return
         self._send("up", None)
-        threading.Thread(target=self._listen, args=(worker.finish,), daemon=True).start()
+        threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
         threading.Thread(target=self._beat, args=(worker,), daemon=True).start()
         while True:
             name, *arguments = self._commands.get()
@@ -91,16 +91,17 @@ class _Service:
         with self._sending:
             channel.send(self._stream, (kind, value))
 
-    def _listen(self, finish: threading.Event) -> None:
+    def _listen(self, worker: Worker) -> None:
         """Queue commands; end the process, whatever it is at, once the driver has gone."""
         try:
             while True:
                 command = channel.receive(self._stream)
                 if command[0] == "finish":
-                    finish.set()
+                    worker.finish.set()
+                    worker.caller.end_play()
                     continue
                 if command[0] == "play":
-                    finish.clear()
+                    worker.finish.clear()
                 self._commands.put(command)
         except (EOFError, OSError):
             with contextlib.suppress(OSError, ValueError):
