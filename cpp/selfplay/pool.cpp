@@ -175,9 +175,8 @@ Requests& Pool::next_batch(std::size_t most) {
   Phases& phases = trees_.context().phases;
   const std::uint64_t before = trees_.context().stats.simulations;
   const Instant start = now();
-  Requests& batch =
-      trees_.select([this](std::size_t index) { return is_over() ? 0 : slots_[index].budget; },
-                    [this](std::size_t index) { return play_move(index); }, most);
+  Requests& batch = trees_.select([this](std::size_t index) { return is_over() ? 0 : slots_[index].budget; },
+                                  [this](std::size_t index) { return play_move(index); }, most);
   const double seconds = seconds_since(start);
   if (!batch.empty() && phases.samples()) {
     const auto asked = static_cast<double>(batch.size());

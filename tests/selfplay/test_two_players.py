@@ -14,7 +14,7 @@ from engine.errors import UserError
 from engine.language.episode import Episode, Step
 from engine.language.learner.filter import mark_kept, mix, pass_rates
 from engine.language.learner.label import outcome_labels, search_labels
-from engine.language.learner.objective import Supervised, texts
+from engine.language.learner.objective.text import Supervised, texts
 from engine.language.learner.side import spans_of, without_losers
 from engine.language.measure.evaluation import majority
 from engine.language.model.tiny_model import build_model

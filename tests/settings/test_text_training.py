@@ -17,7 +17,7 @@ from tiny_models import tiny_llama
 
 from engine.cli.app import run as run_command
 from engine.language.learner.config import TextLearnerConfig
-from engine.language.learner.objective import Supervised, Text, texts
+from engine.language.learner.objective.text import Supervised, Text, texts
 from engine.language.learner.text_learner import TextLearner
 from engine.language.model.model import LanguageModel
 

@@ -68,7 +68,7 @@ def learning_pace(
     task: Task, model: LanguageModel, config: TextConfig, real: Sequence[Demonstration]
 ) -> Pace:
     """Of a gradient step on a batch like the run's; `model` learns in it."""
-    from engine.language.learner.objective import Supervised, Text, texts
+    from engine.language.learner.objective.text import Supervised, Text, texts
     from engine.language.learner.text_learner import TextLearner
 
     shown = [

@@ -11,17 +11,9 @@ from torch import Tensor
 from engine.language.episode import Episode
 from engine.language.learner.filter import Example
 from engine.language.learner.label import Label, starts
-from engine.language.learner.objective import (
-    Judged,
-    Ranked,
-    Ranks,
-    Supervised,
-    Text,
-    Values,
-    Visited,
-    Visits,
-    texts,
-)
+from engine.language.learner.objective.text import Supervised, Text, texts
+from engine.language.learner.objective.value import Judged, Ranked, Ranks, Values
+from engine.language.learner.objective.visits import Visited, Visits
 from engine.language.model.codec import Tokens
 from engine.language.model.model import LanguageModel
 from engine.language.task import Task

@@ -17,7 +17,7 @@ from engine.checkpoint import read_tensors
 from engine.errors import CorruptFileError, UserError
 from engine.evaluator.device import computes_bf16
 from engine.language.learner.config import TextLearnerConfig
-from engine.language.learner.objective import Objective
+from engine.language.learner.objective.objective import Objective
 from engine.language.model.model import LanguageModel
 from engine.learner.learner import sample_seed
 from engine.learner.stability import Skips, is_finite, update_average

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.language.learner.filter import Example
 from engine.language.learner.held_out import ending, parted
 from engine.language.learner.lesson import Lesson, Mixed
-from engine.language.learner.objective import Supervised, texts
+from engine.language.learner.objective.text import Supervised, texts
 from engine.language.learner.text_learner import TextLearner
 from engine.language.model.model import LanguageModel
 from engine.language.rollout import row_seed

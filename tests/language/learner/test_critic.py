@@ -12,7 +12,7 @@ from small_text_run import LAYER, TINY, command, metrics
 from engine.cli.app import run as run_command
 from engine.cli.text.verb import open_model
 from engine.language.learner.lesson import Lesson
-from engine.language.learner.objective import Text
+from engine.language.learner.objective.text import Text
 from engine.language.method import value_trainer
 from engine.language.model.model import LanguageModel
 from engine.language.model.model_folder import load_model, save_model

@@ -13,20 +13,12 @@ from tiny_models import ALPHABET, tiny_llama
 from engine.errors import CorruptFileError, UserError
 from engine.language.learner.config import TextLearnerConfig
 from engine.language.learner.held_out import parted
-from engine.language.learner.objective import (
-    Judged,
-    Objective,
-    Pair,
-    PolicyGradient,
-    Preferences,
-    Sampled,
-    Supervised,
-    Text,
-    Values,
-    Visited,
-    Visits,
-    texts,
-)
+from engine.language.learner.objective.objective import Objective
+from engine.language.learner.objective.policy import PolicyGradient, Sampled
+from engine.language.learner.objective.preference import Pair, Preferences
+from engine.language.learner.objective.text import Supervised, Text, texts
+from engine.language.learner.objective.value import Judged, Values
+from engine.language.learner.objective.visits import Visited, Visits
 from engine.language.learner.text_learner import TENSORS, TextLearner
 from engine.language.model.generation.generation import generate
 from engine.language.model.model import LanguageModel

@@ -12,32 +12,21 @@ import pytest
 import torch
 from tiny_models import save_plain, tiny_llama
 
-from engine.language.learner.loss import (
-    binary_loss,
-    desirability_loss,
+from engine.language.learner.loss.divergence import (
     distillation_loss,
-    generalized_advantages,
-    group_advantages,
     jensen_shannon_loss,
     kl_divergence,
     kl_estimate,
-    pairwise_loss,
-    policy_loss,
-    preference_loss,
-    supervised_loss,
-    visits_loss,
 )
-from engine.language.learner.objective import (
-    Pair,
-    PolicyGradient,
-    Preferences,
-    Sampled,
-    Supervised,
-    Visited,
-    Visits,
-    response_logprobs,
-    texts,
-)
+from engine.language.learner.loss.policy import generalized_advantages, group_advantages, policy_loss
+from engine.language.learner.loss.preference import desirability_loss, preference_loss
+from engine.language.learner.loss.text import supervised_loss, visits_loss
+from engine.language.learner.loss.value import binary_loss, pairwise_loss
+from engine.language.learner.objective.objective import response_logprobs
+from engine.language.learner.objective.policy import PolicyGradient, Sampled
+from engine.language.learner.objective.preference import Pair, Preferences
+from engine.language.learner.objective.text import Supervised, texts
+from engine.language.learner.objective.visits import Visited, Visits
 from engine.language.model.model import LanguageModel
 from engine.language.model.scoring import score, score_tokens
 

@@ -26,7 +26,8 @@ from engine.language.learner.label import (
     starts,
 )
 from engine.language.learner.lesson import Mixed, anchor_lessons, rank_lessons, value_lessons, visit_lessons
-from engine.language.learner.objective import Judged, Ranked, Ranks, Values, Visited
+from engine.language.learner.objective.value import Judged, Ranked, Ranks, Values
+from engine.language.learner.objective.visits import Visited
 from engine.language.learner.text_learner import TextLearner
 from engine.language.measure.evaluation import (
     aligned,

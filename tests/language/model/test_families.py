@@ -16,7 +16,8 @@ from tiny_models import save_plain
 from engine.cli.app import run as run_command
 from engine.errors import UserError
 from engine.language.learner.config import TextLearnerConfig
-from engine.language.learner.objective import Judged, Supervised, Text, Values
+from engine.language.learner.objective.text import Supervised, Text
+from engine.language.learner.objective.value import Judged, Values
 from engine.language.learner.text_learner import TextLearner
 from engine.language.model.ability import ability_of, check_learning
 from engine.language.model.generation.generation import generate
