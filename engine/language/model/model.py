@@ -19,18 +19,27 @@ class ValueHead(nn.Linear):
 
     Args:
         hidden: size of the state.
+        returns: it tells no logit but the return that is expected from there on, penalties included.
         likelihood: add `nats` times ln p of the completion as far as it is written, under the network that
             the head is on: right steps are likely ones for a network that learns to write right completions
             (an implicit process reward, Yuan et al. 2024, 2412.01981, without a reference).
     """
 
     nats: nn.Parameter | None
+    returns: Tensor | None
+    """Not None where it tells returns; saved, so that a folder says which head it has."""
 
-    def __init__(self, hidden: int, likelihood: bool = False) -> None:
+    def __init__(self, hidden: int, likelihood: bool = False, returns: bool = False) -> None:
+        assert not (likelihood and returns)
         super().__init__(hidden, 1)
         nn.init.zeros_(self.weight)
         nn.init.zeros_(self.bias)
         self.register_parameter("nats", nn.Parameter(torch.zeros(1)) if likelihood else None)
+        self.register_buffer("returns", torch.ones(1) if returns else None)
+
+    def values(self, told: Tensor) -> Tensor:
+        """What it tells as values in [0, 1]: the chance that a logit is of, or a return cut to that range."""
+        return told.sigmoid() if self.returns is None else told.clamp(0, 1)
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class LanguageModel:
         network: of transformers, or of peft with a LoRA adapter.
         tokenizer: of the same folder.
         chat: wrap prompts by the tokenizer's chat template.
-        value_head: its sigmoid is the value of a text.
+        value_head: tells the value of a text.
     """
 
     def __init__(
@@ -137,16 +146,19 @@ class LanguageModel:
         tails = self.codec.encode_completions(prompts, starts)
         return [head + tail for head, tail in zip(heads, tails, strict=True)]
 
-    def add_value_head(self, likelihood: bool = False) -> ValueHead:
+    def add_value_head(self, likelihood: bool = False, *, returns: bool = False) -> ValueHead:
         """Give the model a value head, which says 0.5 of every text, or let its own count likelihood, too.
 
+        With `returns` it is one of returns, which says 0; a head of the other kind makes room for it.
         Raises UserError where the network has no states to read values from.
         """
         head = self.value_head
+        if head is not None and (head.returns is not None) != returns:
+            head = None
         if head is None or (likelihood and head.nats is None):
             if self.state_size == 0:
                 raise UserError(f"{self.kind} has no output layer whose input values could be read from")
-            new = ValueHead(self.state_size, likelihood)
+            new = ValueHead(self.state_size, likelihood, returns)
             new.load_state_dict(head.state_dict() if head else {}, strict=False)
             self.value_head = head = new.to(self.device)
         return head

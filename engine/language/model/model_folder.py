@@ -287,7 +287,7 @@ def _load_value_head(model: LanguageModel, file: Path) -> None:
         tensors = safetensors.torch.load(storage.read_checked(file))
     except safetensors.SafetensorError as error:
         raise CorruptFileError(f"'{file}' is damaged: {error}") from error
-    head = model.add_value_head("nats" in tensors)
+    head = model.add_value_head("nats" in tensors, returns="returns" in tensors)
     shapes = {name: tuple(each.shape) for name, each in tensors.items()}
     wanted = {name: tuple(each.shape) for name, each in head.state_dict().items()}
     if shapes != wanted:

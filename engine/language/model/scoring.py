@@ -118,7 +118,7 @@ def values(
         else:
             lengths = None if heads is None else [heads[row] for row in batch]
             logits = value_logits(model, *padded_right(part, model.codec.pad, model.device), lengths)
-        result[batch] = logits.sigmoid().cpu().numpy()
+        result[batch] = model.value_head.values(logits).cpu().numpy()
     return result
 
 

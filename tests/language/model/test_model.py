@@ -20,6 +20,7 @@ from tiny_models import (
 from engine.errors import UserError
 from engine.language.model.codec import Codec
 from engine.language.model.conversation import conversation_text
+from engine.language.model.generation.generation import generate
 from engine.language.model.model import LanguageModel
 from engine.language.model.model_folder import VALUE_HEAD, add_adapter, load_model, save_model
 from engine.language.model.scoring import score, values
@@ -65,6 +66,24 @@ def test_a_head_that_counts_likelihood_comes_back(tmp_path: Path) -> None:
     assert again.value_head.nats is not None
     assert again.value_head.nats.item() == 0.5
     assert again.digest() == model.digest()
+
+
+def test_a_head_of_returns_comes_back_and_is_no_logit(tmp_path: Path) -> None:
+    model = tiny_llama()
+    torch.nn.init.constant_(model.add_value_head().bias, 1.0)
+    head = model.add_value_head(returns=True)
+    assert float(head.bias.detach()) == 0, "a logit is no return: it is not taken over"
+    assert model.add_value_head(returns=True) is head
+    for bias, value in ((0.25, 0.25), (-0.5, 0), (7, 1)):
+        torch.nn.init.constant_(head.bias, bias)
+        save_model(model, tmp_path / "model")
+        again = load_model(tmp_path / "model")
+        assert again.digest() == model.digest()
+        assert values(again, again.encode_prompts(PROMPTS)).tolist() == [value] * len(PROMPTS)
+        (written,) = generate(again, ["1+"], seeds=[1], max_tokens=3)
+        assert set(written.values.tolist()) == {value}
+    assert model.add_value_head().returns is None
+    assert values(model, model.encode_prompts(PROMPTS)).tolist() == [0.5] * len(PROMPTS)
 
 
 def test_plain_transformers_reads_the_folder(saved: Path) -> None:

@@ -312,7 +312,7 @@ def read_values(model: LanguageModel, decoder: Decoder, rows: int) -> NDArray[np
     hidden = decoder.hidden if head is not None and head.nats is None else None
     if head is None or hidden is None:
         return np.full(rows, np.nan, np.float32)
-    values: NDArray[np.float32] = head(hidden)[:, 0].sigmoid().cpu().numpy()
+    values: NDArray[np.float32] = head.values(head(hidden)[:, 0]).cpu().numpy()
     return values
 
 
