@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
-from engine.language.problem.problems import demonstrations, problems, some_problems
+from engine.language.problem.problems import demonstrations, modes, problems, some_problems
 from engine.language.task import Demonstration, Prompt, Task
 
 if TYPE_CHECKING:
@@ -46,11 +48,41 @@ def practice(
     fresh = [prompt for prompt in found if prompt.id not in shown]
     if not found and config.sample.samples:
         raise UserError(f"task '{task.name}' has no problem of the split train to practise on; give it some")
+    check_kinds(task, config, fresh or found, real)
     return fresh or found
 
 
-def draw(prompts: Sequence[Prompt], count: int, seed: int) -> list[Prompt]:
-    """`count` different problems at random, in their order; all where there are no more."""
+def check_kinds(
+    task: Task, config: TextConfig, prompts: Sequence[Prompt], real: Sequence[Demonstration]
+) -> None:
+    """UserError where rare kinds are to count more and the task names none."""
+    strata = {prompt.stratum for prompt in prompts}
+    if config.sample.rare and len(strata) < 2:
+        raise UserError(
+            f"sample.rare = {config.sample.rare:g}: the problems of task '{task.name}' are of one stratum; "
+            "leave it out"
+        )
+    shows = any(modes(task, each.prompt, each.completion) for each in real) if config.mix.rare else True
+    if len(strata) < 2 and real and not shows:
+        raise UserError(
+            f"mix.rare = {config.mix.rare:g}: task '{task.name}' names neither strata nor modes; leave it out"
+        )
+
+
+def draw(prompts: Sequence[Prompt], count: int, seed: int, rare: float = 0.0) -> list[Prompt]:
+    """`count` different problems at random, in their order; all where there are no more.
+
+    The chance of one is the share of its stratum to the power of minus `rare`, in a draw one after another
+    (Efraimidis and Spirakis 2006).
+    """
     if count >= len(prompts):
         return list(prompts)
-    return [prompts[index] for index in sorted(Random(seed).sample(range(len(prompts)), count))]
+    source = Random(seed)
+    if not rare:
+        return [prompts[index] for index in sorted(source.sample(range(len(prompts)), count))]
+    strata = Counter(prompt.stratum for prompt in prompts)
+    scores = [
+        math.log(1 - source.random()) * (strata[prompt.stratum] / len(prompts)) ** rare for prompt in prompts
+    ]
+    best = sorted(range(len(prompts)), key=lambda index: (-scores[index], index))[:count]
+    return [prompts[index] for index in sorted(best)]

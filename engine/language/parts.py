@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.language.learner.filter import pass_rates
+from engine.language.learner.noise import perturb
 from engine.language.material import draw
 from engine.language.measure.watch import Watch
 from engine.language.method.method import Method
@@ -124,14 +125,22 @@ class Parts:
         if (low, high) != (0.0, 1.0):
             rates = pass_rates(self.run.episodes(), distinct=config.sample.distinct)
             prompts = [p for p in prompts if low <= rates.get(p.id, low) <= high]
-        return draw(prompts, config.sample.prompts, row_seed(config.seed, "prompts", iteration))
+        sampling = config.sample
+        if sampling.rare and sampling.prompts >= len(prompts):
+            self.reporter.message(
+                f"sample.rare has no effect: all {len(prompts)} problems are drawn; lower sample.prompts"
+            )
+        return draw(prompts, sampling.prompts, row_seed(config.seed, "prompts", iteration), sampling.rare)
 
     def _starting_model(self) -> LanguageModel:
         """A model to train: what the first model was, a copy of the accepted one, or a fresh one."""
-        start, progress = self.config.update.start, self.progress
+        config, progress = patched(self.config, self.progress.patch), self.progress
+        start, number = config.update.start, progress.iteration + 1
         model = self.run.model(progress.accepted if start == "last" else 0)
         if start == "fresh":
-            return renewed(model, row_seed(self.config.seed, "fresh", progress.iteration + 1))
+            model = renewed(model, row_seed(config.seed, "fresh", number))
+        if config.noise.weights:
+            perturb(model, config.noise.weights, row_seed(config.seed, "noise", number))
         return model
 
 

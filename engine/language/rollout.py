@@ -14,7 +14,7 @@ from engine.language.task import Prompt, Task, VerifyResult
 if TYPE_CHECKING:
     from engine.language.model.generation.generation import Completion
     from engine.language.model.model import LanguageModel
-    from engine.language.settings import SampleConfig
+    from engine.language.settings import NoiseConfig, SampleConfig
 
 Verify = Callable[[Sequence[tuple[Prompt, str]]], list[VerifyResult]]
 """Judges completions in one batch."""
@@ -40,6 +40,9 @@ class Draw:
     """Completions generated side by side."""
     distinct: bool = False
     """Those of a problem are drawn without replacement; there may be fewer than asked for."""
+    hot_steps: float = 0.0
+    """Share of steps that are drawn at `heat`; not with `distinct`."""
+    heat: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ def _independent(
     task: Task, policy: Policy, rows: Sequence[_Row], draw: Draw, on_rows: Callable[[int], None] | None
 ) -> Sequence[Completion | None]:
     from engine.language.model.generation.generation import generate
+    from engine.language.model.generation.heat import Heat
 
     return generate(
         policy.model,
@@ -154,6 +158,7 @@ def _independent(
         max_tokens=task.max_tokens,
         stop=(task.end,),
         max_rows=draw.rows,
+        heat=Heat(draw.hot_steps, draw.heat, task.step_end) if draw.hot_steps else None,
         on_rows=on_rows,
     )
 
@@ -165,7 +170,7 @@ def _distinct(
     from engine.language.model.generation.distinct import draw_distinct
     from engine.language.model.generation.successors import Drawn
 
-    assert (draw.top_k, draw.top_p) == (0, 1), draw
+    assert (draw.top_k, draw.top_p, draw.hot_steps) == (0, 1, 0), draw
     groups = [list(group) for _, group in itertools.groupby(rows, key=lambda row: (row.text, row.start))]
     draws = draw_distinct(
         policy.model,
@@ -232,6 +237,7 @@ def rollout(
     policies: Sequence[Policy],
     prompts: Sequence[Prompt],
     config: SampleConfig,
+    noise: NoiseConfig,
     rows: int,
     verify: Verify,
     *,
@@ -240,7 +246,9 @@ def rollout(
     on_rows: Callable[[int], None] | None = None,
 ) -> list[Episode]:
     """What an iteration generates: samples, and with `rationalize` the failures again with a hint."""
-    draw = Draw(config.temperature, config.top_k, config.top_p, rows, config.distinct)
+    draw = Draw(
+        config.temperature, config.top_k, config.top_p, rows, config.distinct, noise.steps, noise.temperature
+    )
     episodes = sample(
         task, policies, prompts, config.samples, draw, verify,
         seed=seed, iteration=iteration, on_rows=on_rows,

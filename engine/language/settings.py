@@ -79,6 +79,9 @@ class SampleConfig(Section):
     """That the search of one problem may generate; 0: no limit."""
     band: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 1.0)
     """Problems whose share of right completions has been outside this are left out (a curriculum)."""
+    rare: Share = 0.0
+    """Problems are drawn by the share of all problems that are of their stratum, to the power of minus this;
+    0: each as likely, 1: each stratum as likely."""
 
 
 class FilterConfig(Section):
@@ -103,6 +106,24 @@ class MixConfig(Section):
     """Share of examples that is real, drawn again where there are too few; 0: each demonstration once."""
     keep: Literal["replace", "accumulate"] = "replace"
     """Completions of earlier iterations are left out, or all stay (Gerstgrasser et al. 2024)."""
+    rare: Share = 0.0
+    """Texts count in the loss by the share of all that show the rarest of their kinds, the problem's stratum
+    and the completion's modes, to the power of minus this; 0: all alike, 1: each kind about alike."""
+
+
+class NoiseConfig(Section):
+    """Noise against collapse, off by default; all of it is a function of the seed."""
+
+    steps: Share = 0.0
+    """Share of the steps of sampled completions that are drawn at `noise.temperature`."""
+    temperature: float = Field(2.0, gt=0, le=10)
+    """Of those steps, in place of `sample.temperature`."""
+    prompts: Share = 0.0
+    """Chance of each character of an own completion's prompt to be another one of that prompt where it is
+    learnt, which the verdict has not seen; real data stays as it is (He et al. 2019, 1909.13788)."""
+    weights: float = Field(0.0, ge=0, le=10)
+    """Standard deviation of what is added to the weights that a training starts from, in that of each tensor
+    (Ash and Adams 2019, 1910.08475)."""
 
 
 class UpdateConfig(Section):
@@ -187,6 +208,7 @@ class TextConfig(Section):
     filter: FilterConfig = FilterConfig()
     mix: MixConfig = MixConfig()
     update: UpdateConfig = UpdateConfig()
+    noise: NoiseConfig = NoiseConfig()
     value: ValueConfig = ValueConfig()
     learner: TextLearnerConfig = TextLearnerConfig()
     search: ProposedSearchConfig = ProposedSearchConfig()

@@ -283,6 +283,7 @@ SETS: dict[str, Any] = {
     "filter__per_prompt": 3,
     "mix__real_fraction": 0.4,
     "update__steps": 3,
+    "noise__weights": 0.1,
     "value__weight": 0.5,
     "learner__beta2": 0.9,
     "search__c_puct": 2.5,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from engine.errors import UserError
+
 if TYPE_CHECKING:
     from engine.language.method.role import Role
     from engine.language.method.sampler import Sampler
@@ -58,7 +60,17 @@ class Method:
 
     def check(self, config: TextConfig) -> None:
         """Refuse settings that do not go together; UserError."""
-        sampler = self.sampler(config)
+        sampler, trainer = self.sampler(config), self.trainer(config)
+        noise, mixing = config.noise, config.mix
+        for name, value, acts in (
+            ("noise.steps", noise.steps, sampler.heats_steps),
+            ("noise.prompts", noise.prompts, trainer.augments),
+            ("mix.rare", mixing.rare, trainer.augments),
+        ):
+            if value and not acts:
+                raise UserError(
+                    f"{name} = {value:g} has no effect on how {config.method} works; leave it out"
+                )
         sampler.check()
-        self.trainer(config).check(sampler)
+        trainer.check(sampler)
         self.role(config).check(config)

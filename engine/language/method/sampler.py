@@ -30,6 +30,8 @@ class Sampler(ABC):
     """In force."""
     has_visits = False
     """Whether its episodes tell where a search stood and what it visited there."""
+    heats_steps = False
+    """Whether it draws steps at `noise.temperature`."""
 
     @property
     def num_writers(self) -> int:
@@ -66,6 +68,8 @@ class Sampler(ABC):
 class Samples(Sampler):
     """Completions drawn from the model, the last ones before it, and others built like it."""
 
+    heats_steps = True
+
     @property
     def num_writers(self) -> int:
         """`sample.policies`; where nothing is sampled one is enough."""
@@ -78,7 +82,12 @@ class Samples(Sampler):
 
     def check(self) -> None:
         """Refuse what `distinct` cannot draw from."""
-        sample = self.config.sample
+        sample, noise = self.config.sample, self.config.noise
+        if noise.steps and (sample.distinct or not sample.samples):
+            raise UserError(
+                f"noise.steps = {noise.steps:g} heats steps of samples that are drawn one by one: set "
+                "sample.distinct to false and sample.samples to 1 or more, or leave it out"
+            )
         if sample.distinct and (sample.temperature == 0 or sample.top_k or sample.top_p < 1):
             raise UserError(
                 "sample.distinct draws from the whole distribution: set it to false, or leave sample.top_k "
@@ -91,7 +100,7 @@ class Samples(Sampler):
         most = len(turn.prompts) * sampling.samples * (2 if sampling.rationalize else 1)
         with turn.reporter.phase("sampling", most) as move:
             return rollout(
-                turn.task, policies, turn.prompts, sampling, self.config.loop.rows,
+                turn.task, policies, turn.prompts, sampling, self.config.noise, self.config.loop.rows,
                 turn.verify, seed=turn.seed, iteration=turn.iteration, on_rows=move,
             )  # fmt: skip
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from engine.language.episode import Episode
 from engine.language.learner.filter import mark_kept, mix
+from engine.language.learner.noise import noisy_prompts
+from engine.language.learner.rarity import by_rarity
 from engine.language.learner.training import learn, tell_ending
 from engine.language.method.role import Role
 from engine.language.method.sampler import Sampler
@@ -38,6 +40,8 @@ class Trainer(ABC):
     """Whether the model needs a value head."""
     accumulates = False
     """Whether it learns again what earlier iterations kept, where `mix.keep` says so."""
+    augments = False
+    """Whether texts are learnt with `noise.prompts` and by `mix.rare`."""
 
     @property
     def role(self) -> Role:
@@ -96,6 +100,7 @@ class Texts(Trainer):
     """Completions that passed and real data are learnt word by word."""
 
     accumulates = True
+    augments = True
 
     def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
         """Supervised, on what the tokenizer gives back as it was judged."""
@@ -105,6 +110,12 @@ class Texts(Trainer):
         examples = mix(own, turn.real, config.mix, seed, task=turn.task, threshold=threshold)
         if not examples:
             return Learnt()
+        if config.mix.rare:
+            examples = by_rarity(turn.task, examples, own, turn.real, config.mix.rare)
+        if config.noise.prompts:
+            seed = row_seed(turn.seed, "noise", turn.iteration, number)
+            noisy = noisy_prompts(turn.student, examples[: len(own)], config.noise.prompts, seed)
+            examples = [*noisy, *examples[len(own) :]]
         with turn.reporter.phase("training", steps, "steps") as move:
             values = learn(turn.student, config, examples, steps, turn.purpose(number), move)
         tell_ending(turn.reporter, config, values, steps)

@@ -17,6 +17,7 @@ from engine.language.model.decoding.decoder import CachedDecoder, Decoder, Recom
 from engine.language.model.decoding.llama_decoder import LlamaDecoder
 from engine.language.model.decoding.llama_reader import is_small_llama
 from engine.language.model.decoding.text_cache import TextCache
+from engine.language.model.generation.heat import Heat, HotSteps
 from engine.language.model.generation.sampling import Noise, Sampling, draw
 from engine.language.model.generation.successors import Drawn, Remainder
 from engine.language.model.model import LanguageModel
@@ -85,6 +86,7 @@ def generate(
     max_rows: int | None = None,
     known: TextCache | None = None,
     drawn: Sequence[Drawn] | None = None,
+    heat: Heat | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> list[Completion]:
     """Continue prompts, one row each; repeat a prompt to get several completions of it.
@@ -107,6 +109,7 @@ def generate(
             of use to small Llamas.
         drawn: what has been drawn of each row's text and is not drawn again, one row a text; what is drawn
             now is added. By default rows know of no others.
+        heat: steps that are drawn at a temperature of their own; by default none is.
         on_rows: called after each batch with the rows that are done.
 
     Raises:
@@ -116,16 +119,18 @@ def generate(
     assert len(seeds) == len(prompts), (len(seeds), len(prompts))
     assert max_tokens >= 1, max_tokens
     assert all(stop), stop
-    assert drawn is None or (temperature > 0 and top_k == 0 and top_p == 1)
+    assert drawn is None or (temperature > 0 and top_k == 0 and top_p == 1 and heat is None)
     sampling, stopper = Sampling(temperature, top_k, top_p), stopper_of(model.codec, tuple(stop))
     ids = model.encode_texts(list(prompts), starts or [""] * len(prompts))
     check_room(model, ids)
     rows_at_once = max_rows or rows_that_fit(model, ids, max_tokens)
     done: dict[int, Completion] = {}
     for rows in batches(ids, rows_at_once):
-        batch = _Batch(model, [ids[row] for row in rows], [seeds[row] for row in rows], max_tokens)
+        own = [seeds[row] for row in rows]
+        batch = _Batch(model, [ids[row] for row in rows], own, max_tokens)
+        hot = None if heat is None else HotSteps(heat, model.codec, own)
         before = None if drawn is None else [drawn[row] for row in rows]
-        batch.run(sampling, stopper, known, before)
+        batch.run(sampling, stopper, known, before, hot)
         for watcher in watchers:
             watcher(batch.prompts, batch.lengths)
         done |= zip(rows, batch.completions(stopper), strict=True)
@@ -157,16 +162,22 @@ class _Batch:
         stopper: Stopper,
         known: TextCache | None,
         drawn: Sequence[Drawn] | None,
+        hot: HotSteps | None,
     ) -> None:
         """Decode until every row has ended or met its limit."""
         rest = None if drawn is None else Remainder(drawn, sampling.temperature)
-        self._decode(sampling, stopper, known, rest)
+        self._decode(sampling, stopper, known, rest, hot)
         for row, text in enumerate(drawn or ()):
             assert rest is not None
             text.add(self._ids[row, : self.lengths[row]], float(rest.mass[row]))
 
     def _decode(
-        self, sampling: Sampling, stopper: Stopper, known: TextCache | None, rest: Remainder | None
+        self,
+        sampling: Sampling,
+        stopper: Stopper,
+        known: TextCache | None,
+        rest: Remainder | None,
+        hot: HotSteps | None,
     ) -> None:
         decoder, logits = start_decoder(self._model, self.prompts, self._ids.shape[1], known)
         rows = np.arange(len(self.prompts))
@@ -174,7 +185,12 @@ class _Batch:
         marks = stopper.marks(logits.shape[1], self._model.ends)
         for position in range(self._ids.shape[1]):
             noise = torch.from_numpy(self._noise.uniform(rows, position)).to(logits.device)
-            drawn = rest.draw(logits, noise, rows, live) if rest else draw(logits, noise, sampling)
+            if rest:
+                drawn = rest.draw(logits, noise, rows, live)
+            elif hot:
+                drawn = hot.draw(logits, noise, sampling, rows)
+            else:
+                drawn = draw(logits, noise, sampling)
             ids, self._logprobs[rows, position], self._entropy[rows, position] = (
                 each.cpu().numpy() for each in drawn
             )
@@ -190,6 +206,9 @@ class _Batch:
             live &= ~ended & (position + 1 < self._limits[rows])
             if not live.any():
                 break
+            if hot:
+                going = rows[live]
+                hot.follow(self._ids[going, : position + 1], going)
             tokens = drawn[0]
             if np.count_nonzero(live) < SHRINK_AT * len(live):
                 chosen = torch.from_numpy(np.flatnonzero(live)).to(logits.device)

@@ -55,6 +55,12 @@ class Noise:
         numbers: NDArray[np.float32] = self._uniform[place, rows]
         return numbers
 
+    def at(self, rows: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The numbers [B] of `rows`, each at a position of its own [B]."""
+        counters = (positions + 1).astype(np.uint64)
+        bits = _mixed(self._states[rows] + counters * _GAMMA) >> np.uint64(40)
+        return bits.astype(np.float32) * np.float32(2**-24)
+
 
 def states_of(seeds: Sequence[int]) -> NDArray[np.int64]:
     """The states [B] that noise of texts drawn with these seeds begins with; seeds are taken modulo 2**64."""
