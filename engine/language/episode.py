@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -70,7 +71,12 @@ class Episode:
 
     @property
     def worth(self) -> float:
-        """What it counts where models are measured: its score, and nothing where a side forfeited."""
+        """What it counts where models are measured: its score, and nothing where a side forfeited.
+
+        NaN without a verdict.
+        """
+        if self.result.is_missing:
+            return math.nan
         return 0.0 if self.result.is_forfeit else self.result.score
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.language.episode import Episode
 from engine.language.measure.evaluation import values_of
 from engine.language.measure.watch import Look, observation
 from engine.language.method.turn import Learnt, Turn
+from engine.language.method.verdict import panel
 from engine.language.model.model import LanguageModel
 from engine.language.monitor.gate import gate
 from engine.language.monitor.guard import Changes, Fate, respond
@@ -18,6 +19,9 @@ from engine.language.monitor.metric.observation import Items
 from engine.language.parts import Parts, Progress, turnable
 from engine.language.record.text_run import judged_iteration
 from engine.language.setup import drift_base
+
+SHARED = ("loss/", "gate/", "guard/", "data/")
+"""Groups of figures that every method has."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Judged:
 def judge(parts: Parts, turn: Turn, episodes: Sequence[Episode], learnt: Learnt, leaked: int) -> Judged:
     """Look at what came out, and let the gate and the alarms decide what becomes of it."""
     progress, old, config = parts.progress, parts.accuracy, turn.config
-    look, told = looked_at(parts, turn.student)
+    look, told = looked_at(parts, turn, turn.student)
     compared = parts.role.figure(look, told)
     passed = gate(compared.scores, old.scores, old.keys, config.monitor, config.seed)
     trainer = parts.method.trainer(config)
@@ -43,9 +47,11 @@ def judge(parts: Parts, turn: Turn, episodes: Sequence[Episode], learnt: Learnt,
     for alert in alerts:
         parts.reporter.message(f"{alert.level.name} {alert.metric}: {alert.message}")
     present, has_earlier = turnable(config, trainer, share), progress.accepted > 0
-    changes = respond(alerts, present, config.guards, has_earlier=has_earlier)
+    changes = respond(alerts, present, config.guards, has_earlier=has_earlier, knobs=trainer.knobs())
     _record(parts, turn.iteration, changes)
     learnt.values["gate/p_worse"], learnt.values["gate/difference"] = passed.p_worse, passed.difference
+    learnt.values.update(parts.method.figures(turn, look.greedy))
+    parts.monitor.note(turn.iteration, own_figures(learnt.values))
     learnt.values.update(changes.metrics())
     progress.iteration = turn.iteration
     progress.tokens += learnt.tokens + sum(episode.tokens for episode in episodes) + look.tokens
@@ -54,6 +60,11 @@ def judge(parts: Parts, turn: Turn, episodes: Sequence[Episode], learnt: Learnt,
         progress.stopped = next(alert.message for alert in alerts if alert.level == Level.STOP)
     _settle(parts, turn, changes.fate, compared, learnt.steps)
     return Judged(changes.labels, look.probe)
+
+
+def own_figures(values: Mapping[str, float]) -> dict[str, float]:
+    """What a method tells under names of its own, which the monitors do not measure."""
+    return {tag: value for tag, value in values.items() if "/" in tag and not tag.startswith(SHARED)}
 
 
 def _settle(parts: Parts, turn: Turn, fate: Fate, compared: Items, steps: int) -> None:
@@ -66,6 +77,7 @@ def _settle(parts: Parts, turn: Turn, fate: Fate, compared: Items, steps: int) -
     else:
         base = progress.steps if turn.config.update.start == "last" else 0
         progress.accepted, progress.steps = turn.iteration, base + steps
+        progress.companions, progress.memory = turn.companions.places(turn.iteration), turn.memory
         parts.model, parts.accuracy = turn.student, compared
         if turn.config.monitor.drift_from == "trained" and not progress.drift_base:
             progress.drift_base = turn.iteration
@@ -81,7 +93,8 @@ def _roll_back(parts: Parts) -> None:
     iteration = run.accepted_before(progress.accepted)
     earlier = Progress.of(run.progress(iteration), parts.config)
     progress.accepted, progress.steps = iteration, earlier.steps
-    parts.model, parts.accuracy = run.model(iteration), Items(**earlier.accuracy)
+    progress.companions, progress.memory = earlier.companions, earlier.memory
+    parts.model, parts.accuracy = run.model(iteration), Items.from_json(earlier.accuracy)
     parts.monitor.roll_back(earlier.monitor)
     if progress.drift_base != earlier.drift_base:
         progress.drift_base = earlier.drift_base
@@ -104,8 +117,9 @@ def _record(parts: Parts, iteration: int, changes: Changes) -> None:
         )
 
 
-def looked_at(parts: Parts, model: LanguageModel) -> tuple[Look, list[float] | None]:
+def looked_at(parts: Parts, turn: Turn, model: LanguageModel) -> tuple[Look, list[float] | None]:
     """What the monitors see of a model, and what its value head says of the probe where it has one."""
+    judges = panel(parts.method.judge(turn.config), turn)
     with parts.reporter.phase("looking at the model", parts.watch.rows) as move:
-        look = parts.watch.look(parts.writer(model), move)
+        look = parts.watch.look(parts.writer(model), move, judges)
     return look, None if model.value_head is None else values_of(model, look.probe).tolist()

@@ -11,12 +11,11 @@ from typing import Any
 
 from engine.errors import WriteError
 from engine.language.episode import Episode
-from engine.language.judgement import Judged, judge, looked_at
+from engine.language.judgement import Judged, judge, looked_at, own_figures
 from engine.language.measure.final_table import final_table
 from engine.language.measure.watch import observation
 from engine.language.method.registry import method_of
 from engine.language.method.turn import Learnt, Turn
-from engine.language.model.model import LanguageModel
 from engine.language.monitor.guard import check_start
 from engine.language.monitor.journal import Entry, entries
 from engine.language.monitor.monitor import Monitor
@@ -83,7 +82,7 @@ def improve(
     method = method_of(config)
     method.check(config)
     share = method.trainer(config).expected_real_share(task)
-    warnings = tuple(check_start(method.verdicts(task), share, config.guards))
+    warnings = tuple(check_start(method.kind(config, task), share, config.guards))
     for warning in warnings:
         reporter.message(f"warning: {warning}")
     with ExitStack() as stack:
@@ -127,11 +126,16 @@ def _go_on(parts: Parts, total: int, viewer: Viewer) -> list[dict[str, Any]]:
 
 def _look_first(parts: Parts, viewer: Viewer) -> None:
     """Measure the first model, which later ones are compared with, and commit it."""
-    look, values = looked_at(parts, parts.model)
+    turn = parts.now
+    assert turn is not None
+    look, values = looked_at(parts, turn, parts.model)
     parts.accuracy = parts.role.figure(look, values)
     parts.progress.tokens += look.tokens
     parts.monitor.update(observation(look, values, 0, [], 1.0, 0))
-    _commit(parts, parts.model, Judged(), [], {}, viewer)
+    parts.progress.companions, parts.progress.memory = turn.companions.places(0), turn.memory
+    figures = parts.method.figures(turn, look.greedy)
+    parts.monitor.note(0, own_figures(figures))
+    _commit(parts, turn, Judged(), [], figures, viewer)
 
 
 def _iterate(parts: Parts, viewer: Viewer) -> None:
@@ -140,7 +144,7 @@ def _iterate(parts: Parts, viewer: Viewer) -> None:
     episodes, learnt, leaked = _practise(parts, turn)
     judged = judge(parts, turn, episodes, learnt, leaked)
     parts.progress.seconds += time.monotonic() - started
-    _commit(parts, turn.student, judged, episodes, learnt.values, viewer)
+    _commit(parts, turn, judged, episodes, learnt.values, viewer)
 
 
 def _practise(parts: Parts, turn: Turn) -> tuple[list[Episode], Learnt, int]:
@@ -151,7 +155,8 @@ def _practise(parts: Parts, turn: Turn) -> tuple[list[Episode], Learnt, int]:
     sampler, trainer = parts.method.sampler(turn.config), parts.method.trainer(turn.config)
     episodes, learnt, leaked = list[Episode](), Learnt(), 0
     for turn.round in range(sampler.rounds):
-        written, met = sampler.write(turn), 0
+        written, missing = by_verdict(sampler.write(turn))
+        met, episodes = 0, episodes + missing
         for number, threshold in enumerate(turn.config.filter.thresholds):
             written = trainer.marked(turn.task, written, threshold)
             written, met = without_items(written, parts.index)
@@ -167,6 +172,12 @@ def _practise(parts: Parts, turn: Turn) -> tuple[list[Episode], Learnt, int]:
     return episodes, learnt, leaked
 
 
+def by_verdict(episodes: Sequence[Episode]) -> tuple[list[Episode], list[Episode]]:
+    """(episodes that have a verdict, those that the judge said nothing of, from which nothing is learnt)."""
+    missing = [episode for episode in episodes if episode.result.is_missing]
+    return [episode for episode in episodes if not episode.result.is_missing], missing
+
+
 def without_items(episodes: Sequence[Episode], index: EvaluationIndex) -> tuple[list[Episode], int]:
     """The episodes, those that hold an evaluation item no longer kept; how many are on its own problem."""
     hits = {hit.index: hit.by for hit in overlap(episodes, index)}
@@ -176,7 +187,7 @@ def without_items(episodes: Sequence[Episode], index: EvaluationIndex) -> tuple[
 
 def _commit(
     parts: Parts,
-    model: LanguageModel,
+    turn: Turn,
     judged: Judged,
     episodes: Sequence[Episode],
     values: Mapping[str, float],
@@ -184,7 +195,7 @@ def _commit(
 ) -> None:
     progress = parts.progress
     progress.monitor = parts.monitor.to_json()
-    progress.accuracy = asdict(parts.accuracy)
+    progress.accuracy = parts.accuracy.to_json()
     kept = sum(episode.kept for episode in episodes)
     line = {
         **values,
@@ -205,6 +216,6 @@ def _commit(
         progress.request = viewer.ask(committed)
     parts.run.begin(progress.iteration)
     parts.metrics.write(progress.iteration, line)
-    parts.run.commit(progress.iteration, model, asdict(progress), episodes)
+    parts.run.commit(progress.iteration, turn.student, asdict(progress), episodes, turn.companions.changed())
     viewer.show(committed)
     parts.reporter.iteration({"iteration": progress.iteration, **line})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,10 +11,12 @@ from engine.language.learner.filter import pass_rates
 from engine.language.learner.noise import perturb
 from engine.language.material import draw
 from engine.language.measure.watch import Watch
+from engine.language.method.companion import Companions
 from engine.language.method.method import Method
 from engine.language.method.role import Role
 from engine.language.method.trainer import Trainer
 from engine.language.method.turn import Library, Turn
+from engine.language.method.verdict import seat
 from engine.language.model.model import LanguageModel
 from engine.language.model.tiny_model import renewed
 from engine.language.monitor.metric.observation import Items
@@ -49,6 +52,10 @@ class Progress:
     """What guards did or would have done: rows of engine.language.monitor.journal."""
     accuracy: dict[str, Any] = field(default_factory=dict)
     """What the gate compares, of the accepted model."""
+    companions: dict[str, int] = field(default_factory=dict)
+    """The iteration whose checkpoint holds each companion of the accepted model."""
+    memory: dict[str, Any] = field(default_factory=dict)
+    """What the method carries, of the accepted model."""
     request: dict[str, Any] = field(default_factory=dict)
     """What a person was last asked to judge, as engine.report.verdict_request has it; empty: nothing."""
     stopped: str = ""
@@ -88,6 +95,8 @@ class Parts:
     accuracy: Items
     """What the gate compares: what the accepted one reaches on the validation problems."""
     library: Library
+    now: Turn | None = None
+    """The turn under way, or the last one; that of iteration 0 where the run has just begun."""
 
     @property
     def role(self) -> Role:
@@ -101,7 +110,8 @@ class Parts:
     def turn(self) -> Turn:
         """The iteration that comes next, with the settings that alarms have turned."""
         config, iteration = patched(self.config, self.progress.patch), self.progress.iteration + 1
-        return Turn(
+        companions = Companions(self.progress.companions, self.run.companion)
+        self.now = Turn(
             self.task,
             config,
             iteration,
@@ -111,12 +121,16 @@ class Parts:
             self.real,
             self.run,
             self.library,
+            companions,
             self.role,
             self.base,
             self.model,
             self.progress.accepted,
             self._starting_model,
+            copy.deepcopy(self.progress.memory),
         )
+        seat(self.method.judge(config), self.now)
+        return self.now
 
     def _practised(self, config: TextConfig, iteration: int) -> list[Prompt]:
         """Problems of one iteration; where a band of pass rates is set, none that is known to lie outside."""
@@ -150,7 +164,7 @@ def turnable(config: TextConfig, trainer: Trainer, real_share: float) -> dict[st
     Without real data there is no more of it. Where nothing sorts the completions, hotter ones would be
     learnt, errors and all. A real fraction of 0 stands for the `real_share` that the real data has anyway.
     """
-    names = ["update.steps"]
+    names = ["update.steps", *trainer.knobs().values()]
     names += ["mix.real_fraction"] if real_share > 0 else []
     names += ["mix.keep"] if trainer.accumulates else []
     if config.sample.samples:

@@ -11,9 +11,11 @@ from engine.language.first_model import first_model
 from engine.language.learner.side import without_losers
 from engine.language.material import evaluation_prompts, practice, real_data
 from engine.language.measure.watch import Watch, instruments, watched
+from engine.language.method.companion import Companions
 from engine.language.method.method import Method
 from engine.language.method.role import Role
 from engine.language.method.turn import Library, Turn
+from engine.language.method.verdict import seat
 from engine.language.model.ability import ability_of
 from engine.language.model.model import LanguageModel
 from engine.language.monitor.metric.observation import Items
@@ -70,14 +72,15 @@ def assemble(
     found.prompts, found.real, found.holdout = without_misfits(
         base, found.prompts, found.real, found.holdout, said
     )
+    turn = None
     if not checkpoint:
         check_texts(base, found.prompts, found.measured, found.real, verify, said)
-        _prepare(task, method, run, verify, reporter, found, state, library)
+        turn = _prepare(task, method, run, verify, reporter, found, state, library)
     watched_from = drift_base(run, method.role(config), state.progress, base)
     watch = Watch(task, config, found.holdout, watched_from, verify)
     return Parts(
         task, config, method, run, verify, found.real, found.prompts, found.index, watch, state.monitor,
-        metrics, reporter, state.progress, base, state.model, state.accuracy, library,
+        metrics, reporter, state.progress, base, state.model, state.accuracy, library, turn,
     )  # fmt: skip
 
 
@@ -117,7 +120,7 @@ def _resumed(task: Task, run: TextRun, checkpoint: TextCheckpoint) -> _State:
         progress.stopped = ""
     monitor = Monitor.from_json(progress.monitor, watched(task, run.config), instruments(task))
     base, model = run.model(0), run.model(progress.accepted)
-    return _State(progress, base, model, monitor, Items(**progress.accuracy))
+    return _State(progress, base, model, monitor, Items.from_json(progress.accuracy))
 
 
 def _begun(
@@ -140,12 +143,14 @@ def _prepare(
     found: _Material,
     state: _State,
     library: Library,
-) -> None:
-    """Teach the first model what the method's writing takes."""
+) -> Turn:
+    """Teach the first model what the method's writing takes; the turn of iteration 0."""
     started, config, model = time.monotonic(), run.config, state.model
     turn = Turn(
-        task, config, 0, verify, reporter, found.prompts, found.real, run, library, method.role(config),
-        model, model, 0, lambda: model,
+        task, config, 0, verify, reporter, found.prompts, found.real, run, library,
+        Companions({}, run.companion), method.role(config), model, model, 0, lambda: model,
     )  # fmt: skip
+    seat(method.judge(config), turn)
     state.progress.tokens += method.trainer(config).prepare(turn)
     state.progress.seconds += time.monotonic() - started
+    return turn

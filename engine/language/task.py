@@ -16,6 +16,9 @@ Kind = Literal["exact", "learned", "self"]
 
 VALIDATION_SHARE, TEST_SHARE = 0.10, 0.25
 
+UNJUDGED = "unjudged"
+"""The flag of a completion without a verdict."""
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -47,11 +50,18 @@ class VerifyResult:
     path: str = ""
     """The way to the answer, equal for ways that differ in writing only: of each one completion is learnt
     from, and diversity counts them. Empty: the text itself, but for white space (`Episode.path`)."""
+    gold: float | None = None
+    """The true score where another than the task's verifier judges and this one was audited; not stored."""
 
     @property
     def is_forfeit(self) -> bool:
         """Whether a side lost a game of two by breaking its rules, which says nothing of the other's play."""
         return "forfeit" in self.flags
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the judge gave no verdict that can be read; the score then means nothing."""
+        return UNJUDGED in self.flags
 
 
 @dataclass(frozen=True)

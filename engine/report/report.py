@@ -80,6 +80,7 @@ def report(page: RunPage) -> str:
         _alarms(page),
         _guards(page),
         _key_plots(page),
+        *(_section(page, group, group.replace("_", " ").capitalize(), "") for group in _others(page)),
         *(_section(page, *section) for section in SECTIONS),
     ]
     if page.samples:
@@ -204,6 +205,14 @@ def _key_plots(page: RunPage) -> str:
         if chart
     )
     return f'<h2>At a glance</h2><div class="grid2">{cards}</div>' if cards else ""
+
+
+def _others(page: RunPage) -> list[str]:
+    """Groups that a method has of its own, in their order."""
+    known = {group for group, _, _ in SECTIONS}
+    return [
+        each for each in dict.fromkeys(name.partition("/")[0] for name in page.history) if each not in known
+    ]
 
 
 def _section(page: RunPage, group: str, name: str, text: str) -> str:

@@ -92,7 +92,7 @@ class Manifest:
                 for row in content["shards"]
             )
             checkpoints = {
-                int(iteration): {_plain(name): read_digest(row) for name, row in files.items()}
+                int(iteration): {_inside(name): read_digest(row) for name, row in files.items()}
                 for iteration, files in content["checkpoints"].items()
             }
             settings = None if content.get("settings") is None else dict(content["settings"])
@@ -172,6 +172,11 @@ def read_digest(row: Mapping[str, Any]) -> Digest:
 def _seal(content: Mapping[str, Any]) -> str:
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _inside(name: str) -> str:
+    """Of a file in a checkpoint's folder, or in a folder of that."""
+    return "/".join(_plain(part) for part in name.split("/", 1))
 
 
 def _plain(name: str) -> str:

@@ -10,12 +10,18 @@ from typing import Any
 import pytest
 from shown import TEXT, shows
 from text_runs import TASK, Run, text_run
+from trained_run import TASK as SUMS
+from trained_run import trained
 
 from engine.cli.app import run as run_command
 from engine.errors import UserError
+from engine.language.episode import Episode
+from engine.language.method.registry import METHODS, Entry
 from engine.language.monitor.config import GuardConfig
 from engine.language.monitor.guard import Changes, check_start, respond
 from engine.language.monitor.levels import Alert, Level, Response
+from engine.language.record.text_run import TextRun
+from engine.run.metrics import read_metrics
 
 __all__ = ["text_run"]
 
@@ -74,6 +80,41 @@ def test_an_alert_refuses_asks_or_is_only_told() -> None:
     assert (observed.patch, observed.fate, observed.labels) == ({}, "accept", 0)
     assert observed.observed == answered("label", "steps")
     assert observed.metrics()["guard/would_turn"] == 1
+
+
+@shows("guards.beta_factor", "guards.beta_from", "guards.beta_max")
+def test_a_weight_of_kl_is_raised_so_far() -> None:
+    def raised(beta: float, **guards: Any) -> float:
+        alert = Alert(1, "drift/kl", Level.ALERT, 30, 25, (28, 32), "far", ("kl",))
+        settings = GuardConfig.model_validate(guards)
+        return respond([alert], {"own.beta": beta}, settings, knobs={"kl": "own.beta"}).patch["own.beta"]
+
+    assert [raised(0.1, beta_factor=factor) for factor in (2, 3)] == pytest.approx([0.2, 0.3])
+    assert [raised(0.0, beta_from=least) for least in (0.02, 0.05)] == [0.02, 0.05]
+    assert [raised(0.8, beta_max=most) for most in (0.9, 1.0)] == [0.9, 1.0]
+
+
+@shows("guards.audit", "guards.gate_on=gold", "guards.gate_on=judge")
+def test_a_judge_is_audited_and_the_gate_asks_whom_it_is_told_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(METHODS, "halved", Entry("judged_methods:HALVED", "Half of it."))
+    (tmp_path / "own.py").write_text(SUMS)
+
+    def ended(name: str, **settings: Any) -> tuple[list[Episode], dict[str, Any]]:
+        line = trained(f"{tmp_path}/own.py:Sums", tmp_path / name, **settings)
+        line[1] = "halved"
+        assert run_command(line) == 0
+        with TextRun.open(tmp_path / name) as run:
+            run.latest()
+            return run.episodes(), read_metrics(tmp_path / name / "metrics.jsonl")[-1]
+
+    episodes, line = ended("none", guards__audit=0.0)
+    assert not any("in truth" in each.result.reason for each in episodes)
+    true = line["accuracy/greedy"]
+    episodes, line = ended("all", guards__audit=1.0, guards__gate_on='"judge"')
+    assert all("in truth" in each.result.reason or each.result.is_missing for each in episodes)
+    assert line["accuracy/greedy"] > true, "it likes length"
 
 
 @shows("guards.min_real_fraction")

@@ -111,6 +111,13 @@ def judged(agreeing: int) -> Change:
     return lambda seen: replace(seen, judge=Judge(keys, [n < agreeing for n in range(100)]))
 
 
+def silent(seen: Observation) -> Observation:
+    """A judge that says nothing of a third of the samples."""
+    keys = [str(number) for number in range(100)]
+    gone = [number % 3 == 0 for number in range(100)]
+    return replace(seen, judge=Judge(keys, [None if each else True for each in gone], missing=gone))
+
+
 def unlike(seen: Observation) -> Observation:
     """Two verifiers that differ in a third of the samples."""
     scores = [episode.result.score for episode in seen.probe]
@@ -151,6 +158,7 @@ SCENES: dict[str, tuple[Scene, tuple[str, ...]]] = {
     "length_correlation": (WORDY, ("hacking/length_correlation",)),
     "variation_gap": (Scene(change=varied), ("accuracy/variation_gap",)),
     "agreement": (Scene(change=judged(50)), ("judge/agreement",)),
+    "missing": (Scene(change=silent), ("judge/missing",)),
     "top_share": (Scene(change=generated(lambda _: True)), ("data/top_share",)),
     "zero_spread": (Scene(change=generated(lambda n: n % 2 == 0, 0.0)), ("data/zero_spread",)),
     "real_fraction": (

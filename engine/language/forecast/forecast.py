@@ -64,7 +64,7 @@ def forecast(task: Task, config: TextConfig, verify: Verify) -> Forecast:
     method = method_of(config)
     method.check(config)
     trainer = method.trainer(config)
-    notes = check_start(method.verdicts(task), trainer.expected_real_share(task), config.guards)
+    notes = check_start(method.kind(config, task), trainer.expected_real_share(task), config.guards)
     real = demonstrations(task, min(config.model.demonstrations, SHOWN), config.seed)
     model = named_model(config, values=trainer.learns_values)
     if model is not None:

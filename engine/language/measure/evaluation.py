@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +37,7 @@ class Result:
         best: float32 [N] score of the sample that the value head likes best; None without one.
         vote: float32 [N] score of the solution whose samples have the greatest sum of values; likewise.
         values: float32 [N, k] what the value head says of the samples; likewise.
+        figures: what else is told of the greedy completions, by metrics tag.
     """
 
     keys: tuple[str, ...]
@@ -46,6 +47,7 @@ class Result:
     best: NDArray[np.float32] | None = None
     vote: NDArray[np.float32] | None = None
     values: NDArray[np.float32] | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
 
     def summary(self) -> dict[str, float]:
         """Means, and the 95 % interval of the greedy one."""
@@ -75,8 +77,11 @@ def evaluate(
     seed: int = 0,
     on_rows: Callable[[int], None] | None = None,
     critic: LanguageModel | None = None,
+    figures: Callable[[Sequence[Episode]], Mapping[str, float]] = lambda _: {},
 ) -> Result:
     """Measure a model; the same seed gives the same samples. `on_rows` is told how many are written.
+
+    `figures` is asked what else is to be told of the greedy completions.
 
     The samples are valued by `critic`, by default by the model's own value head.
     """
@@ -105,6 +110,7 @@ def evaluate(
         best,
         vote,
         liked,
+        figures(greedy),
     )
 
 
@@ -169,6 +175,7 @@ def table_row(name: str, result: Result, others: Mapping[str, Result] | None = N
     row["95 %"] = f"{100 * values['greedy_low']:.1f} to {100 * values['greedy_high']:.1f}"
     row |= {f"{k} %": round(100 * v, 1) for k, v in values.items() if "@" in k}
     row |= {name: round(values[name], 3) for name in ("AUC", "AUC within", "Brier") if name in values}
+    row |= {tag.rpartition("/")[2]: round(value, 3) for tag, value in result.figures.items()}
     for other, reference in (others or {}).items():
         gain = difference(result, reference)
         text = f"{100 * gain.difference:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from engine.language.learner.filter import mix
@@ -50,9 +51,10 @@ def _control(parts: Parts) -> LanguageModel:
 
 
 def _measured(parts: Parts, prompts: Sequence[Prompt], row: Measured) -> Result:
-    config = parts.config
+    config, turn = parts.config, parts.now or parts.turn()
     with parts.reporter.phase("measuring", len(prompts) * (1 + config.measure.samples)) as move:
         return evaluate(
             parts.task, Policy(row.writer, ""), prompts, parts.verify, samples=config.measure.samples,
             rows=config.loop.rows, seed=config.seed, on_rows=move, critic=row.critic,
+            figures=partial(parts.method.figures, turn),
         )  # fmt: skip

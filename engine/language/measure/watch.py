@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -35,6 +35,18 @@ HALF = 0.5
 
 
 @dataclass(frozen=True)
+class Panel:
+    """Who judges what a look writes."""
+
+    verify: Verify
+    agrees: Callable[[Sequence[Episode]], list[bool | None]] | None = None
+    """Whether its judge says the same of samples when asked otherwise, None where it says nothing; without
+    one a verifier that is not exact is asked once more."""
+    gate_on: Literal["gold", "judge"] = "gold"
+    """Which score held-out problems count by, where both are known."""
+
+
+@dataclass(frozen=True)
 class Look:
     """One model as the monitors see it."""
 
@@ -51,6 +63,8 @@ class Look:
     """Scores of it from an independent verifier, likewise."""
     judge: Judge | None = None
     """A verifier that may be fooled, asked twice; None where it is exact."""
+    greedy: Sequence[Episode] = ()
+    """Greedy completions of the validation problems."""
 
 
 def watched(task: Task, config: TextConfig) -> MonitorConfig:
@@ -85,7 +99,7 @@ class Watch:
         base: LanguageModel | None,
         verify: Verify,
     ) -> None:
-        self._task, self._config, self._verify = task, config, verify
+        self._task, self._config, self._panel = task, config, Panel(verify)
         self._holdout = list(holdout)
         self.validation = problems(task, "validation", config.measure.validation, 0)
         self._probe = problems(task, "validation", config.monitor.prompts, 0)
@@ -103,14 +117,22 @@ class Watch:
         samples = self._config.monitor.samples
         return len(self._probe) * samples + len(self.validation) + len(self._variations)
 
-    def look(self, model: LanguageModel, on_rows: Callable[[int], None] = lambda _: None) -> Look:
-        """Measure a model; `on_rows` is called with the completions written so far."""
-        done = 0
+    def look(
+        self,
+        model: LanguageModel,
+        on_rows: Callable[[int], None] = lambda _: None,
+        panel: Panel | None = None,
+    ) -> Look:
+        """Measure a model; `on_rows` is called with the completions written so far.
+
+        `panel` judges; by default the verifier that the watch was made with.
+        """
+        panel, done = panel or self._panel, 0
 
         def sampled(prompts: Sequence[Prompt], samples: int, temperature: float) -> list[Episode]:
             nonlocal done
             found = self._sample(
-                Policy(model, ""), prompts, samples, temperature, lambda more: on_rows(done + more)
+                Policy(model, ""), prompts, samples, temperature, lambda more: on_rows(done + more), panel
             )
             done += len(found)
             return found
@@ -121,35 +143,43 @@ class Watch:
         tokens = sum(episode.tokens for part in (probe, greedy, varied) for episode in part)
         return Look(
             probe,
-            _items(greedy),
-            _items(varied) if varied else None,
+            _items(greedy, panel.gate_on),
+            _items(varied, panel.gate_on) if varied else None,
             self._real(model),
             kl,
             entropy,
             tokens,
-            *self._trust(probe),
+            *self._trust(probe, panel),
+            greedy=greedy,
         )
 
-    def _trust(self, probe: Sequence[Episode]) -> tuple[list[float] | None, list[float] | None, Judge | None]:
+    def _trust(
+        self, probe: Sequence[Episode], panel: Panel
+    ) -> tuple[list[float] | None, list[float] | None, Judge | None]:
         """What else says how far the probe's scores can be trusted: truth, a second verifier, asking again.
 
         A judge agrees with itself where both scores are on the same side of a half.
         """
         task, pairs = self._task, [(episode.prompt, episode.completion) for episode in probe]
-        truth = [gold(task, *pair) for pair in pairs]
+        truth = [gold_of(task, each) for each in probe]
         second = [second_score(task, *pair) for pair in pairs]
         known = truth if np.isfinite(truth).any() else None
         judge = None
         if any(episode.result.kind != "exact" for episode in probe):
-            scores = [episode.result.score for episode in probe]
-            agrees = [
-                (score >= HALF) == (again.score >= HALF)
-                for score, again in zip(scores, self._verify(pairs), strict=True)
-            ]
+            scores = [episode.worth if panel.agrees else episode.result.score for episode in probe]
+            agrees: Sequence[bool | None] = (
+                panel.agrees(probe)
+                if panel.agrees
+                else [
+                    (score >= HALF) == (again.score >= HALF)
+                    for score, again in zip(scores, panel.verify(pairs), strict=True)
+                ]
+            )
             everywhere = np.isfinite(truth).all()
             right = [each >= self._config.monitor.right_score for each in truth] if everywhere else None
             keys = [episode.prompt.key for episode in probe]
-            judge = Judge(keys, agrees, None if right is None else scores, right)
+            missing = [episode.result.is_missing for episode in probe] if panel.agrees else None
+            judge = Judge(keys, agrees, None if right is None else scores, right, missing)
         return known, second if np.isfinite(second).any() else None, judge
 
     def _sample(
@@ -159,10 +189,11 @@ class Watch:
         samples: int,
         temperature: float,
         on_rows: Callable[[int], None],
+        panel: Panel,
     ) -> list[Episode]:
         draw = Draw(temperature, rows=self._config.loop.rows)
         return sample(
-            self._task, [policy], prompts, samples, draw, self._verify,
+            self._task, [policy], prompts, samples, draw, panel.verify,
             seed=self._config.seed, iteration=-1, on_rows=on_rows,
         )  # fmt: skip
 
@@ -235,9 +266,19 @@ def observation(
     )
 
 
-def _items(episodes: Sequence[Episode]) -> Items:
+def gold_of(task: Task, episode: Episode) -> float:
+    """The true score of a completion, NaN where it is not known."""
+    if episode.result.gold is not None:
+        return episode.result.gold
+    return gold(task, episode.prompt, episode.completion)
+
+
+def _items(episodes: Sequence[Episode], count_by: Literal["gold", "judge"]) -> Items:
+    """Held-out problems, by their audited gold where all have one."""
+    golds = [e.result.gold for e in episodes]
+    known = count_by == "gold" and None not in golds
     return Items(
         [e.prompt.key for e in episodes],
-        [e.worth for e in episodes],
+        [gold for gold in golds if gold is not None] if known else [e.worth for e in episodes],
         [e.prompt.stratum for e in episodes],
     )

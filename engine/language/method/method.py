@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
 
 if TYPE_CHECKING:
+    from engine.language.episode import Episode
     from engine.language.method.role import Role
     from engine.language.method.sampler import Sampler
     from engine.language.method.trainer import Trainer
+    from engine.language.method.turn import Turn
+    from engine.language.method.verdict import Judge
     from engine.language.settings import TextConfig
     from engine.language.task import Kind, Task
 
@@ -54,9 +57,30 @@ class Method:
         """What the model is for, and the figure it is measured by."""
         return self.trainer(config).role
 
+    def judge(self, config: TextConfig) -> Judge | None:
+        """Who judges in place of the task's verifier, which then is the gold; None: nobody."""
+        del config
+        return None
+
     def verdicts(self, task: Task) -> Kind:
-        """What kind of verdict decides what is learnt; one that can be fooled needs real data."""
+        """What kind of verdict of the task decides what is learnt; one that can be fooled needs real data."""
         return task.kind
+
+    def kind(self, config: TextConfig, task: Task) -> Kind:
+        """The judge's kind of verdict, else the task's; UserError for a task that no judge can judge."""
+        judge = self.judge(config)
+        if judge is not None and task.num_players == 2:
+            raise UserError(f"task '{task.name}' is a game of two, which its rules judge and nobody else")
+        return self.verdicts(task) if judge is None else judge.kind
+
+    def figures(self, turn: Turn, episodes: Sequence[Episode]) -> Mapping[str, float]:
+        """What else is told of a model by its greedy completions, by metrics tag `group/name`.
+
+        They are of the validation problems in each iteration, for TensorBoard and the report, and of the test
+        problems for the final table, where a column is called by the part after the slash.
+        """
+        del turn, episodes
+        return {}
 
     def check(self, config: TextConfig) -> None:
         """Refuse settings that do not go together; UserError."""

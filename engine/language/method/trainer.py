@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.language.episode import Episode
@@ -14,6 +14,7 @@ from engine.language.learner.training import learn, tell_ending
 from engine.language.method.role import Role
 from engine.language.method.sampler import Sampler
 from engine.language.method.turn import Learnt, Turn
+from engine.language.monitor.levels import Response
 from engine.language.problem.problems import demonstrations
 from engine.language.rollout import row_seed
 from engine.language.round_trip import as_written
@@ -50,6 +51,14 @@ class Trainer(ABC):
 
     def check(self, sampler: Sampler) -> None:  # noqa: B027
         """UserError for settings that do not go together, or not with what the sampler writes."""
+
+    def knobs(self) -> Mapping[Response, str]:
+        """Settings of its own, by dotted name, that responses to alarms turn: `{"kl": "policy.beta"}`.
+
+        How far is for the guards to say: they raise a weight of KL, or of what else holds the student to a
+        reference, up to `guards.beta_max`.
+        """
+        return {}
 
     def prepare(self, turn: Turn) -> int:
         """Teach the first model, the turn's student, what writing takes; the tokens written for it."""

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.language.episode import Episode
+from engine.language.method.companion import Companions
 from engine.language.method.role import Role
 from engine.language.model.model import LanguageModel
 from engine.language.rollout import Verify, row_seed
@@ -55,6 +56,7 @@ class Turn:
     iteration: int
     """From 1 on; 0 before the first, when `Trainer.prepare` is asked."""
     verify: Verify
+    """Gives the verdicts: the task's verifier, or the method's judge."""
     reporter: Reporter
     prompts: Sequence[Prompt]
     """To practise on."""
@@ -62,6 +64,8 @@ class Turn:
     """To learn from, or to write against."""
     archive: Archive
     library: Library
+    companions: Companions
+    """Models that the method trains beside the student."""
     role: Role
     first: LanguageModel
     """That the run began with; nobody trains it."""
@@ -70,8 +74,14 @@ class Turn:
     accepted_iteration: int
     start: Callable[[], LanguageModel]
     """Makes the model to train."""
+    memory: dict[str, Any] = field(default_factory=dict)
+    """What the method carries from turn to turn beside models, for JSON; like companions it belongs to the
+    accepted model."""
     round: int = 0
     """Of `Sampler.rounds`."""
+
+    def __post_init__(self) -> None:
+        self.truth = self.verify  # the task's own verifier, whoever judges
 
     @cached_property
     def student(self) -> LanguageModel:

@@ -60,7 +60,7 @@ def kl_growth(comparison: Comparison) -> Alert | None:
     if evidence.chance(bounds.kl_growth) > 1 - comparison.settings.alert_confidence:
         return None
     text = f", {short(pair.reference)} in {BEFORE}: over {short(bounds.kl_growth)} times as many nats"
-    return comparison.alert("drift/kl", Level.ALERT, text, ("steps",), reference=pair.reference)
+    return comparison.alert("drift/kl", Level.ALERT, text, ("kl",), reference=pair.reference)
 
 
 def rare_recall(comparison: Comparison, rare: Mapping[str, int], seen: Mapping[str, object]) -> Alert | None:

@@ -24,7 +24,7 @@ Tables = dict[str, Clustered]
 
 PROPORTIONS = (
     "pass/at_", "accuracy/greedy", "accuracy/variations", "hacking/exploit", "hacking/disagreement",
-    "data/yield", "data/zero_spread", "judge/agreement",
+    "data/yield", "data/zero_spread", "judge/agreement", "judge/missing",
 )  # fmt: skip
 """Beginnings of the names of metrics whose clusters can be all right or all wrong."""
 BEFORE = "the iteration before"

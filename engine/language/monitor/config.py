@@ -89,6 +89,8 @@ class ThresholdConfig(Section):
     """Accuracy on the test less accuracy on variations of it."""
     agreement: FallingThreshold = FallingThreshold(warn=0.80, alert=0.65)
     """Of a verifier that is not exact with itself, asked again."""
+    missing: Threshold = Threshold(warn=0.05, alert=0.20)
+    """Share of samples that a judge gives no verdict on."""
     top_share: Threshold = Threshold(warn=0.30, alert=0.50)
     """Share of kept samples that the tenth of problems with most of them has."""
     zero_spread: Threshold = Threshold(warn=0.6, alert=0.9)
@@ -171,5 +173,15 @@ class GuardConfig(Section):
     """Of `update.steps`, where an alert asks for fewer."""
     steps_min: int = Field(10, ge=1)
     """What it is lowered to at least."""
+    beta_factor: float = Field(2.0, ge=1, le=100)
+    """Of a method's weight of KL, where an alert asks for more of it."""
+    beta_from: float = Field(0.02, gt=0, le=100)
+    """What a weight of KL of 0 is raised to."""
+    beta_max: float = Field(1.0, gt=0, le=1000)
+    """What it is raised to at most."""
+    audit: float = Field(0.05, ge=0, le=1)
+    """Share of the completions written that the task's own verifier sees, too, where another judges."""
+    gate_on: Literal["gold", "judge"] = "gold"
+    """Whose scores the gate compares models by, where a judge stands in for an exact verifier."""
     labels: int = Field(50, ge=1, le=100_000)
     """Human verdicts that are asked for at once: completions that `selfplay text inspect RUN` then shows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import Literal
 
 import numpy as np
@@ -23,10 +24,15 @@ def gate(
     """Compare two models' scores of the same held-out problems, `[N]` each, drawing whole keys.
 
     The new model is worse, and rejected, where p(new < old) is above `thresholds.gate.alert`, surely better
-    where it is below BETTER, and doubted above `thresholds.gate.warn`. ValueError where the lengths differ.
+    where it is below BETTER, and doubted above `thresholds.gate.warn`. Problems without a score (NaN) of
+    either are left out; where none is left the new model is even. ValueError where the lengths differ.
     """
     if not len(new) == len(old) == len(keys):
         raise ValueError(f"{len(new)} new scores, {len(old)} old ones and {len(keys)} keys")
+    known = np.isfinite(new) & np.isfinite(old)
+    new, old, keys = list(compress(new, known)), list(compress(old, known)), list(compress(keys, known))
+    if not keys:
+        return GateResult(0.5, 0.0, 0.0, 0.0, 1.0, "even")
     paired = paired_bootstrap(new, old, keys, settings.confidence, replicates=settings.replicates, seed=seed)
     both = np.concatenate([np.asarray(new, dtype=np.float64), np.asarray(old, dtype=np.float64)])
     binary = bool(np.isin(both, (0.0, 1.0)).all())

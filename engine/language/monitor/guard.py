@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from engine.errors import UserError
@@ -56,7 +57,12 @@ class Turn(NamedTuple):
 
 
 def respond(
-    alerts: Iterable[Alert], present: Mapping[str, Any], settings: GuardConfig, *, has_earlier: bool = True
+    alerts: Iterable[Alert],
+    present: Mapping[str, Any],
+    settings: GuardConfig,
+    *,
+    has_earlier: bool = True,
+    knobs: Mapping[Response, str] = MappingProxyType({}),
 ) -> Changes:
     """What the alerts of one iteration call for, each response once however many call for it.
 
@@ -67,17 +73,23 @@ def respond(
     Args:
         present: values of the settings that may be turned, by their dotted names; what is not in it has no
             effect in this run, and no alarm turns it.
+        knobs: settings of the method's own that responses turn.
         has_earlier: whether a model was accepted before the present one; a roll-back is a reject where not.
     """
-    calls, withheld = _called([alert for alert in alerts if alert.level >= Level.ALERT])
+    turns = TURNS | {
+        response: TURNS[response]._replace(setting=setting) for response, setting in knobs.items()
+    }
+    calls, withheld = _called(
+        [alert for alert in alerts if alert.level >= Level.ALERT], turns, present, settings
+    )
     patch, done, active = dict[str, Any](), list[str](), set[Response]()
     for response, alert in calls.items():
-        if reason := _hindrance(response, present, settings):
+        if reason := _hindrance(response, turns, present, settings):
             withheld.append(f"{reason}: {alert.message}")
             continue
         what: str = response
-        if response in TURNS:
-            what, changed = _turned(TURNS[response], present, settings)
+        if response in turns:
+            what, changed = _turned(turns[response], present, settings)
             patch |= changed
         elif response == "roll-back" and not has_earlier:
             what = "reject, as no model was accepted before the present one to roll back to"
@@ -97,11 +109,13 @@ def respond(
     return Changes(withheld=(*called.reasons, *called.withheld), observed=called)
 
 
-def _hindrance(response: Response, present: Mapping[str, Any], settings: GuardConfig) -> str:
+def _hindrance(
+    response: Response, turns: Mapping[Response, Turn], present: Mapping[str, Any], settings: GuardConfig
+) -> str:
     """Why a response that is called for is not given; empty where nothing stands in its way."""
     if settings.force and response in _REFUSALS:
         return f"{response}, forced to go on"
-    turn = TURNS.get(response)
+    turn = turns.get(response)
     if turn is None:
         return ""
     if turn.setting not in present:
@@ -117,8 +131,16 @@ def _turned(turn: Turn, present: Mapping[str, Any], settings: GuardConfig) -> tu
     return f"{turn.setting} {old} -> {new}", {turn.setting: new}
 
 
-def _called(serious: Iterable[Alert]) -> tuple[dict[Response, Alert], list[str]]:
-    """Each response with the first alert that calls for it, and refusals that the gate keeps from being."""
+def _called(
+    serious: Iterable[Alert],
+    turns: Mapping[Response, Turn],
+    present: Mapping[str, Any],
+    settings: GuardConfig,
+) -> tuple[dict[Response, Alert], list[str]]:
+    """Each response with the first alert that calls for it, and refusals that the gate keeps from being.
+
+    Where one of INSTEAD cannot be given, the other is called for in its place.
+    """
     calls: dict[Response, Alert] = {}
     withheld = list[str]()
     for alert in serious:
@@ -129,6 +151,10 @@ def _called(serious: Iterable[Alert]) -> tuple[dict[Response, Alert], list[str]]
         if alert.level == Level.STOP:
             called.append("stop")
         for response in called:
+            if response in INSTEAD and (reason := _hindrance(response, turns, present, settings)):
+                if turns[response].setting:
+                    withheld.append(f"{reason}: {alert.message}")
+                response = INSTEAD[response]
             calls.setdefault(response, alert)
     return calls, withheld
 
@@ -172,6 +198,11 @@ def _fewer(steps: int, settings: GuardConfig) -> int:
     return max(min(settings.steps_min, steps), int(steps * settings.steps_factor))
 
 
+def _firmer(weight: float, settings: GuardConfig) -> float:
+    limit = max(settings.beta_max, weight)
+    return min(limit, max(settings.beta_from, weight * settings.beta_factor))
+
+
 _REFUSALS: tuple[Response, ...] = ("reject", "roll-back")
 """Of the new model."""
 
@@ -182,5 +213,9 @@ TURNS: dict[Response, Turn] = {
     "cap": Turn("filter.per_prompt", lambda cap, settings: max(1, int(cap * settings.cap_factor))),
     "curriculum": Turn("sample.band", _wider),
     "steps": Turn("update.steps", _fewer),
+    "kl": Turn("", _firmer),
 }
-"""The setting that a response turns, and how far."""
+"""The setting that a response turns, and how far; empty: one of the method's own, where it has one."""
+
+INSTEAD: dict[Response, Response] = {"kl": "steps"}
+"""What is done where there is no such setting, or it is at its limit."""

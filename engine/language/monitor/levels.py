@@ -15,10 +15,11 @@ from engine.statistics import Floats
 
 Response = Literal[
     "real-fraction", "accumulate", "temperature", "cap", "curriculum", "steps", "roll-back", "reject",
-    "label", "stop",
+    "label", "stop", "kl",
 ]  # fmt: skip
 """What can be done: more real data; keep old data instead of replacing it; a higher sampling temperature;
-fewer samples kept of one problem; problems from a wider band of difficulty; fewer steps; back to the model
+fewer samples kept of one problem; problems from a wider band of difficulty; fewer steps; a greater weight of
+KL, in methods that have one, else fewer steps; back to the model
 accepted before the present one, where that has a part in what went wrong; keep the present model; ask for
 human verdicts; stop."""
 

@@ -96,6 +96,12 @@ class Monitor:
         self.alerts += alerts
         return alerts
 
+    def note(self, iteration: int, values: Mapping[str, float]) -> None:
+        """Keep figures that others have measured, by `group/name`, in the history; they raise no alarm."""
+        for name, value in values.items():
+            point = Point(iteration, float(value), float(value), float(value))
+            self.history.setdefault(name, []).append(point)
+
     def discard(self) -> None:
         """Forget the last iteration as what to compare with: its model was rejected."""
         self._past, self._best = self._past[:-1], self._best_before

@@ -2,7 +2,7 @@
 
 RUN/config.toml          settings and versions
     manifest/000002.json the files that exist since this commit; written last
-    checkpoints/000002/  a folder that transformers reads, and state.json
+    checkpoints/000002/  a folder that transformers reads, and state.json; a folder in it for each companion
     replay/000002.parquet  episodes of the iteration, see engine.language.record.episode_table
     metrics.jsonl  tb/  report.html  verdicts.json
 """
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import CorruptFileError, UserError
@@ -79,9 +80,14 @@ class TextRun(RunFolder):
         return self.newest(_read_checkpoint)
 
     def commit(
-        self, iteration: int, model: LanguageModel, progress: Mapping[str, Any], episodes: Sequence[Episode]
+        self,
+        iteration: int,
+        model: LanguageModel,
+        progress: Mapping[str, Any],
+        episodes: Sequence[Episode],
+        companions: Mapping[str, LanguageModel] = MappingProxyType({}),
     ) -> None:
-        """Write the episodes of an iteration and the model that came of them; both or neither exist."""
+        """Write the episodes of an iteration, the model that came of them and its companions: all or none."""
         from engine.language.model.model_folder import save_model
 
         self.begin(iteration)
@@ -93,8 +99,14 @@ class TextRun(RunFolder):
             shards.append(Shard(path.name, digest, len(episodes), kept))
         folder = checkpoint_folder(self.path, iteration)
         save_model(model, folder)
-        files = storage.list_folder(folder)
-        digests = {file.name: Digest.of(storage.read_checked(file)) for file in files}
+        for name, companion in companions.items():
+            save_model(companion, folder / name)
+        inside = [path for name in companions for path in storage.list_folder(folder / name)]
+        files = [path for path in storage.list_folder(folder) if path.name not in companions]
+        digests = {
+            str(PurePosixPath(path.relative_to(folder))): Digest.of(storage.read_checked(path))
+            for path in (*files, *inside)
+        }
         state = {
             "iteration": iteration,
             "task": self.config.task,
@@ -115,6 +127,13 @@ class TextRun(RunFolder):
         """The model of a checkpoint; CorruptFileError where a file is not as it was committed."""
         assert self.manifest is not None, "there is no commit yet"
         return _read_model(self.path, self.config, iteration, self.manifest)
+
+    def companion(self, name: str, iteration: int) -> LanguageModel:
+        """A companion of the model of a checkpoint; CorruptFileError likewise."""
+        assert self.manifest is not None, "there is no commit yet"
+        folder = checkpoint_folder(self.path, iteration)
+        _read_checkpoint(folder, self.manifest.checkpoints.get(iteration, {}))
+        return load_checkpoint(self.config, folder / name)
 
     def accepted_before(self, iteration: int) -> int:
         """The iteration whose model was the accepted one when `iteration`, from 1 on, began."""

@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import UserError
 from engine.language.monitor.config import GuardConfig
-from engine.language.monitor.guard import TURNS, Changes, check_start, respond
+from engine.language.monitor.guard import INSTEAD, TURNS, Changes, check_start, respond
 from engine.language.monitor.levels import Alert, Level, Response
 from engine.language.monitor.rules import RULES
 
@@ -18,7 +18,9 @@ PRESENT: dict[str, Any] = {
     "filter.per_prompt": 4,
     "sample.band": (0.2, 0.8),
     "update.steps": 1000,
+    "own.beta": 0.1,
 }
+KNOBS: dict[Response, str] = {"kl": "own.beta"}
 
 
 def alert(*responses: Response, level: Level = Level.ALERT, about_model: bool = False) -> Alert:
@@ -32,6 +34,7 @@ ACTS: dict[Response, Changes] = {
     "cap": Changes({"filter.per_prompt": 2}),
     "curriculum": Changes({"sample.band": (0.1, 0.9)}),
     "steps": Changes({"update.steps": 500}),
+    "kl": Changes({"own.beta": 0.2}),
     "roll-back": Changes(fate="roll-back"),
     "reject": Changes(fate="reject"),
     "label": Changes(labels=50),
@@ -41,7 +44,7 @@ ACTS: dict[Response, Changes] = {
 
 @pytest.mark.parametrize("response", get_args(Response))
 def test_each_response_acts(response: Response) -> None:
-    changes = respond([alert(response)], PRESENT, GuardConfig())
+    changes = respond([alert(response)], PRESENT, GuardConfig(), knobs=KNOBS)
     assert replace(changes, reasons=()) == ACTS[response]
     assert len(changes.reasons) == 1
     assert "a/metric is 0.5" in changes.reasons[0]
@@ -78,16 +81,27 @@ def test_a_response_is_taken_once() -> None:
 def test_a_patch_names_no_more_than_what_changes() -> None:
     assert respond([alert("accumulate")], PRESENT | {"mix.keep": "accumulate"}, GuardConfig()).patch == {}
     for turn in TURNS.values():
-        assert turn.setting in PRESENT
+        assert (turn.setting or "own.beta") in PRESENT
 
 
-@pytest.mark.parametrize("response", TURNS)
+@pytest.mark.parametrize("response", [each for each in TURNS if each not in INSTEAD])
 def test_what_has_no_effect_in_a_run_is_not_turned_but_told(response: Response) -> None:
     setting = TURNS[response].setting
     left = {name: value for name, value in PRESENT.items() if name != setting}
     changes = respond([alert(response, "label")], left, GuardConfig())
     assert replace(changes, reasons=(), withheld=()) == Changes(labels=50)
     assert changes.withheld == (f"no {setting}, which this run has no use for: a/metric is 0.5",)
+
+
+def test_a_weight_of_kl_is_raised_and_where_there_is_none_steps_are_fewer() -> None:
+    alarm = alert("kl")
+    for old, new in ((0.0, 0.02), (0.1, 0.2), (0.9, 1.0)):
+        present = PRESENT | {"own.beta": old}
+        assert respond([alarm], present, GuardConfig(), knobs=KNOBS).patch == {"own.beta": new}
+    fewer = {"update.steps": 500}
+    assert respond([alarm], PRESENT, GuardConfig()).patch == fewer
+    for most in (1.0, 3.0):  # at the limit, or given beyond it
+        assert respond([alarm], PRESENT | {"own.beta": most}, GuardConfig(), knobs=KNOBS).patch == fewer
 
 
 def test_warnings_call_for_nothing() -> None:
@@ -127,8 +141,9 @@ def test_turning_ends_at_the_limits() -> None:
     present = dict(PRESENT)
     every = alert(*get_args(Response))
     for _ in range(40):
-        present |= respond([every], present, GuardConfig()).patch
+        present |= respond([every], present, GuardConfig(), knobs=KNOBS).patch
     ends = {
+        "own.beta": 1.0,
         "mix.real_fraction": 0.5,
         "mix.keep": "accumulate",
         "sample.temperature": 1.5,
@@ -138,7 +153,7 @@ def test_turning_ends_at_the_limits() -> None:
     }
     assert present == ends
     beyond = ends | {"mix.real_fraction": 0.9, "sample.temperature": 2.0, "update.steps": 4}
-    changes = respond([every], beyond, GuardConfig())
+    changes = respond([every], beyond, GuardConfig(), knobs=KNOBS)
     assert changes.patch == {}
     assert sum("at its limit already" in reason for reason in changes.withheld) == len(TURNS)
     assert not any("at its limit" in reason for reason in changes.reasons)

@@ -58,7 +58,7 @@ def generated_columns(generated: Sequence[Episode]) -> tuple[list[str], Columns]
     sizes = [float(len(group)) for group in groups.values()]
     alike = [
         float(len({episode.result.score for episode in group}) == 1) if len(group) > 1 else np.nan
-        for group in groups.values()
+        for group in ([each for each in group if not each.result.is_missing] for group in groups.values())
     ]
     columns: Columns = {
         "data/yield": (np.array(kept), np.array(sizes)),

@@ -42,7 +42,7 @@ def proxy_columns(score: Floats, gold: Floats) -> Columns:
 def disagreement_columns(score: Floats, second: Floats, right_score: float) -> Columns:
     """Share of samples that one of two verifiers calls right and the other wrong, `[P * S]`."""
     asked = np.isfinite(second)
-    differs = np.where(asked, (score >= right_score) != (second >= right_score), np.nan)
+    differs = np.where(asked & np.isfinite(score), (score >= right_score) != (second >= right_score), np.nan)
     return {"hacking/disagreement": (differs.ravel().astype(np.float64), np.ones(score.size))}
 
 
@@ -114,6 +114,9 @@ def length_columns(lengths: NDArray[np.int64], score: Floats) -> Columns:
     }
     widths = 2.0 ** np.floor(np.log2(np.maximum(tokens, 64) / 64))  # whole tokens up to 127, then in steps
     binned = np.floor(tokens / widths) * widths
+    if np.isnan(scores).any():  # the correlation is that of what has a score
+        judged = np.where(np.isnan(scores), np.nan, tokens)
+        columns |= {"_length_judged": (judged, ones), "_length_square_judged": (judged**2, ones)}
     for size in np.unique(binned):
         columns[f"_length.{size:g}"] = (binned == size).astype(np.float64), ones
     return columns
@@ -121,10 +124,10 @@ def length_columns(lengths: NDArray[np.int64], score: Floats) -> Columns:
 
 def length_metrics(values: dict[str, Floats]) -> dict[str, Floats]:
     """95th percentile of length and Pearson's r of score and length, from the ratios of `length_columns`."""
-    covariance = values["_length_score"] - values["length/mean"] * values["_score"]
-    spread = (values["_length_square"] - values["length/mean"] ** 2) * (
-        values["_score_square"] - values["_score"] ** 2
-    )
+    mean = values.get("_length_judged", values["length/mean"])
+    square = values.get("_length_square_judged", values["_length_square"])
+    covariance = values["_length_score"] - mean * values["_score"]
+    spread = (square - mean**2) * (values["_score_square"] - values["_score"] ** 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         correlation = np.where(spread > 1e-12, covariance / np.sqrt(np.maximum(spread, 1e-12)), 0.0)
     sizes = sorted(
@@ -140,12 +143,15 @@ def length_metrics(values: dict[str, Floats]) -> dict[str, Floats]:
 def judge_columns(judge: Judge) -> Columns:
     """Agreement with itself, sums of calibration by bin, `[N]` each."""
     ones = np.ones(len(judge.keys))
-    columns: Columns = {"judge/agreement": (np.asarray(judge.agrees, dtype=np.float64), ones)}
+    agrees = np.array([np.nan if each is None else each for each in judge.agrees], dtype=np.float64)
+    columns: Columns = {"judge/agreement": (agrees, ones)}
+    if judge.missing is not None:
+        columns["judge/missing"] = np.asarray(judge.missing, dtype=np.float64), ones
     if judge.confidence is not None and judge.right is not None:
         sure, hit = np.asarray(judge.confidence, dtype=np.float64), np.asarray(judge.right, dtype=np.float64)
-        bins = np.minimum((sure * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+        bins = np.minimum((np.nan_to_num(sure) * ECE_BINS).astype(np.int64), ECE_BINS - 1)
         for number in range(ECE_BINS):
-            columns[f"_calibration.{number}"] = np.where(bins == number, sure - hit, 0.0), ones
+            columns[f"_calibration.{number}"] = np.where(bins == number, sure - hit, 0.0 * sure), ones
     return columns
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from engine.language.episode import Episode
 
@@ -17,6 +18,17 @@ class Items:
     scores: Sequence[float]
     strata: Sequence[str] = ()
     """Bucket of skill of each: digits, operator, earlier curriculum; empty for one bucket."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Lists, with null for a score that is not known."""
+        scores = [score if math.isfinite(score) else None for score in self.scores]
+        return {"keys": self.keys, "scores": scores, "strata": self.strata}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Items:
+        """What `to_json` wrote; nothing of nothing."""
+        scores = [math.nan if score is None else score for score in data.get("scores", ())]
+        return cls(data.get("keys", ()), scores, data.get("strata", ()))
 
 
 @dataclass(frozen=True)
@@ -36,11 +48,14 @@ class Judge:
     """A learned judge asked twice."""
 
     keys: Sequence[str]
-    agrees: Sequence[bool]
-    """Whether it said the same when it was asked again."""
+    agrees: Sequence[bool | None]
+    """Whether it said the same when it was asked again or otherwise; None: it said nothing."""
     confidence: Sequence[float] | None = None
+    """Its scores, NaN where it gave none."""
     right: Sequence[bool] | None = None
     """Against gold, beside `confidence`."""
+    missing: Sequence[bool] | None = None
+    """Whether it gave no verdict that can be read; None where it always does."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,177 @@
+"""Models that a method trains beside the student, and judges: committed, resumed and rolled back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_text_run import metrics
+from trained_run import mistake, own, trained
+
+from engine.cli.app import run as run_command
+from engine.language.method.companion import Companions
+from engine.language.method.registry import METHODS, Entry
+from engine.language.model.model_folder import load_model
+from engine.language.monitor.levels import Alert, Level
+from engine.language.monitor.metric.observation import Observation
+from engine.language.monitor.monitor import Monitor
+from engine.language.record.text_run import TextRun
+from engine.run.layout import checkpoint_folder
+
+__all__ = ["own"]
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line each in the registry."""
+    for name in ("read", "halved"):
+        monkeypatch.setitem(METHODS, name, Entry(f"judged_methods:{name.upper()}", "Read."))
+
+
+def words(method: str, task: str, run: Path, *more: str, **settings: Any) -> list[str]:
+    line = trained(task, run, *more, **settings)
+    line[1] = method
+    return line
+
+
+def resume(method: str, task: str, run: Path, iterations: int) -> list[str]:
+    return ["text", method, task, "--run", str(run), "--resume", "--iterations", str(iterations), "--json"]
+
+
+def files(run: Path) -> dict[str, bytes]:
+    """What is learnt of a run."""
+    return {str(path.relative_to(run)): path.read_bytes() for path in run.rglob("*.safetensors")}
+
+
+def carried(run: Path) -> list[dict[str, Any]]:
+    with TextRun.open(run) as opened:
+        newest = opened.latest()
+        assert newest is not None
+        return [opened.progress(number) for number in range(newest.iteration + 1)]
+
+
+def test_companions_are_committed_with_the_model_and_resumed(
+    own: Callable[[str], str], tmp_path: Path
+) -> None:
+    task, whole, broken = own(""), tmp_path / "whole", tmp_path / "broken"
+    assert run_command(words("read", task, whole, loop__iterations=2)) == 0
+    assert run_command(words("read", task, broken)) == 0
+    assert run_command(resume("read", task, broken, 2)) == 0
+    assert files(whole) == files(broken)
+    assert metrics(whole) == metrics(broken)
+    readers = [load_model(checkpoint_folder(whole, number) / "reader").digest() for number in range(3)]
+    assert len(set(readers)) == 3
+    with TextRun.open(whole) as opened:
+        opened.latest()
+        assert [opened.companion("reader", number).digest() for number in range(3)] == readers
+        assert "reader/model.safetensors" in opened.manifest.checkpoints[2]  # type: ignore[union-attr]
+    assert [state["companions"] for state in carried(whole)] == [{"reader": number} for number in range(3)]
+    assert [state["memory"]["turns"] for state in carried(whole)] == [0, 1, 2]
+
+
+def test_companions_come_back_with_the_model_they_belong_to(
+    own: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alarms = {
+        2: Alert(2, "a/b", Level.ALERT, 0, 0, (0, 0), "worse", ("reject",)),
+        4: Alert(4, "a/b", Level.ALERT, 0, 0, (0, 0), "worse", ("roll-back",)),
+    }
+
+    def updated(monitor: Monitor, observation: Observation) -> list[Alert]:
+        update(monitor, observation)
+        return [alarms[observation.iteration]] if observation.iteration in alarms else []
+
+    update = Monitor.update
+    monkeypatch.setattr(Monitor, "update", updated)
+    task, run = own(""), tmp_path / "run"
+    assert run_command(words("read", task, run, loop__iterations=5, guards__force="false")) == 0
+    states = carried(run)
+    assert [state["accepted"] for state in states] == [0, 1, 1, 3, 1, 5]
+    assert [state["companions"]["reader"] for state in states] == [0, 1, 1, 3, 1, 5]
+    assert [state["memory"]["turns"] for state in states] == [0, 1, 1, 2, 1, 2]
+
+
+def test_a_companion_that_has_not_changed_is_written_once(own: Callable[[str], str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert run_command(words("read", own(""), run, learner__learning_rate=1e-30)) == 0
+    assert not (checkpoint_folder(run, 1) / "reader").exists()
+    assert carried(run)[1]["companions"] == {"reader": 0}
+
+
+def test_a_companion_is_damaged(
+    own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task, run = own(""), tmp_path / "run"
+    assert run_command(words("read", task, run)) == 0
+    path = checkpoint_folder(run, 1) / "reader" / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    capsys.readouterr()
+    assert run_command(resume("read", task, run, 1)) == 0
+    assert "going back to iteration 0" in capsys.readouterr().err
+    assert (run / "quarantine" / "checkpoints" / "000001" / "reader" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("name", ["", "Reader", "../up", "a/b", "state.json", "a" * 50])
+def test_names_are_plain(name: str) -> None:
+    with pytest.raises(AssertionError):
+        Companions({}, lambda *_: pytest.fail("read")).get(name, lambda: pytest.fail("made"))
+
+
+def test_a_judge_scores_and_the_verifier_is_the_gold(
+    own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert run_command(words("read", own(""), run, guards__audit=0.5)) == 0
+    (table, *_) = json.loads(capsys.readouterr().out)["result"]
+    assert 0 <= table["short answers"] <= 1
+    lines = metrics(run)
+    for line in lines:
+        assert line["hacking/gap"] == pytest.approx(line["hacking/proxy"] - line["hacking/gold"])
+        assert line["judge/agreement"] == 1, "asked again it reads alike"
+        assert "read/short answers" in line
+    with TextRun.open(run) as opened:
+        opened.latest()
+        episodes = opened.episodes()
+    assert {each.result.kind for each in episodes} == {"learned"}
+    audited = [each for each in episodes if each.result.reason.startswith("in truth")]
+    assert 0.2 < len(audited) / len(episodes) < 0.8
+    page = (run / "report.html").read_text()
+    assert "<h2>Read" in page
+    assert "short answers" in page
+
+
+def test_what_a_judge_does_not_answer_is_missing_not_nothing(
+    own: Callable[[str], str], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    assert run_command(words("halved", own(""), run)) == 0
+    with TextRun.open(run) as opened:
+        opened.latest()
+        episodes = opened.episodes()
+    silent = [each for each in episodes if each.completion[:1] in {"0", "2", "4", "6", "8"}]
+    assert silent
+    assert all(each.result.is_missing and not each.kept for each in silent)
+    assert not any(each.result.is_missing for each in episodes if each not in silent)
+    for line in metrics(run):
+        assert 0 < line["judge/missing"] < 1
+        assert line["hacking/proxy"] > 0
+    page = (run / "report.html").read_text()
+    assert "judge/missing" in page
+
+
+def test_a_judge_without_real_data_is_refused(
+    own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = words("halved", own(""), tmp_path / "run", mix__real="false")
+    assert "a self verifier with no real data" in mistake(line, capsys)
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_judge_of_a_game_of_two_is_refused(
+    more: list[str], own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = words("read", own("num_players = 2"), tmp_path / "other", *more)
+    assert "a game of two" in mistake(line, capsys)
