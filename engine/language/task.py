@@ -145,6 +145,14 @@ class Task(ABC):
         del prompts, seed
         return []
 
+    def problem(self, text: str) -> Prompt | None:
+        """The problem that a text states, None where it states none of this task's training split.
+
+        For problems that a model makes itself; a task that reads none has no such.
+        """
+        del text
+        return None
+
     def solutions(self, prompt: Prompt) -> frozenset[str] | None:
         """Every right solution in the form of `VerifyResult.parsed`, None where they cannot be listed."""
         del prompt

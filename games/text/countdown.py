@@ -162,6 +162,20 @@ class Countdown(Task):
                 found[prompt.id] = prompt
         return list(found.values())
 
+    def problem(self, text: str) -> Prompt | None:
+        """Numbers and a target that they reach, all inside the task's limits."""
+        match = _PROMPT.fullmatch(text)
+        if match is None:
+            return None
+        order, target = tuple(int(number) for number in match[1].split()), int(match[2])
+        numbers = tuple(sorted(order))
+        known = len(order) == self.num_numbers and numbers[0] >= 1 and numbers[-1] <= self.max_number
+        if not known or not 1 <= target <= self.max_target or split_of(_key(numbers)) != "train":
+            return None
+        if len(numbers) <= EXHAUSTIVE and target not in reachable(numbers):
+            return None
+        return _prompt(order, target) if text == _prompt(order, target).text else None
+
     def solutions(self, prompt: Prompt) -> frozenset[str] | None:
         """All of them, for up to five numbers."""
         numbers, _ = read_prompt(prompt)

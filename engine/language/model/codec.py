@@ -55,6 +55,11 @@ class Codec:
         """Prompts encoded before; a search asks about the same ones over and over."""
         self._known_tokens = 0
 
+    @property
+    def by_letters(self) -> bool:
+        """Whether the tokens are the characters of a text one by one."""
+        return bool(self._letters)
+
     def encode_prompts(self, prompts: Sequence[str]) -> list[Tokens]:
         """Token ids of each prompt, one at least; raise UserError for what the tokenizer cannot spell."""
         if self._known_tokens > MAX_KNOWN_TOKENS:

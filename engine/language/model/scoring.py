@@ -191,6 +191,22 @@ def top_tokens(
     return ids, logprobs
 
 
+@torch.no_grad()
+def choice_logprobs(
+    model: LanguageModel, rows: Sequence[Tokens], choices: Sequence[Sequence[int]]
+) -> list[NDArray[np.float32]]:
+    """ln p of each of a row's `choices` as its next token, [choices] a row; UserError as `score`."""
+    found: dict[int, NDArray[np.float32]] = {}
+    for batch in batches_by_length(rows, tokens_at_once(model)):
+        part = [rows[row] for row in batch]
+        _check_length(model, part)
+        ids, mask = padded_right(part, model.codec.pad, model.device)
+        table = last_logits(model, ids, mask.sum(1)).log_softmax(1).cpu().numpy()
+        for place, row in enumerate(batch):
+            found[row] = table[place, list(choices[row])].copy()
+    return [found[row] for row in range(len(rows))]
+
+
 def token_logprobs(logits: Tensor, ids: Tensor) -> Tensor:
     """ln p of each token given those before it: of logits [B, T, V] and ids [B, T], float32 [B, T - 1]."""
     return logits[:, :-1].float().log_softmax(2).gather(2, ids[:, 1:, None])[..., 0]

@@ -76,7 +76,7 @@ class EvaluationIndex:
         holders: dict[tuple[str, ...], set[int]] = defaultdict(set)
         for index, item in enumerate(self._items):
             self._by_key.setdefault(spaced_once(item.key), index)
-            tokens = _tokens(item.text + (completions or {}).get(item.id, ""))
+            tokens = tokens_of(item.text + (completions or {}).get(item.id, ""))
             for gram in set(_windows(tokens, min(NGRAM, len(tokens)))):
                 holders[gram].add(index)
         self._holders = {gram: found for gram, found in holders.items() if not self._is_form(found)}
@@ -97,7 +97,7 @@ class EvaluationIndex:
 
     def by_text(self, text: str) -> str | None:
         """The id of the item of which most n-grams, more than MIN_SHARE by weight, stand in a text."""
-        tokens = _tokens(text)
+        tokens = tokens_of(text)
         counts: dict[int, float] = defaultdict(float)
         for length in self._lengths:
             if length < SHORTEST and length != len(tokens):
@@ -126,7 +126,7 @@ class EvaluationIndex:
     def _goes_on(self, item: str, text: str) -> bool:
         """Whether a short item is only how a text begins: a game that went on is another problem."""
         item, text = spaced_once(item), spaced_once(text)
-        return len(_tokens(item)) < NGRAM and text.startswith(item) and text[len(item) :].strip() != ""
+        return len(tokens_of(item)) < NGRAM and text.startswith(item) and text[len(item) :].strip() != ""
 
     def _weight(self, holders: Sized) -> float:
         """Above 0: ln of how many times fewer the items are that hold an n-gram than those that there are."""
@@ -158,7 +158,7 @@ def refuse_overlap(kept: Sequence[Record], index: EvaluationIndex) -> None:
         )
 
 
-def _tokens(text: str) -> list[str]:
+def tokens_of(text: str) -> list[str]:
     """Words, numbers and signs as they are seen: no zero width, width or case tells them apart."""
     return _TOKEN.findall(unicodedata.normalize("NFKC", seen(text)).casefold())
 
