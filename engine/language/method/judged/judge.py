@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from engine.errors import UserError
+from engine.language.measure.watch import HALF
 from engine.language.method.judged.assessor.assessor import Asked, Assessor, Judgement, TaskAssessor, mean_of
 from engine.language.method.judged.assessor.command import command_of
 from engine.language.method.judged.assessor.comparison import compare
@@ -19,7 +20,7 @@ from engine.language.method.judged.assessor.prompt import (
 )
 from engine.language.method.judged.config import JudgeConfig
 from engine.language.method.turn import Library, Turn
-from engine.language.method.verdict import HALF, Judge, Pair
+from engine.language.method.verdict import Judge, Pair
 from engine.language.rollout import row_seed
 from engine.language.task import Kind, Prompt
 
@@ -141,9 +142,9 @@ def check_judge(config: JudgeConfig) -> None:
         if given and config.by != owner:
             raise UserError(f"judge.{name} has no effect with {by}; set judge.by = {owner!r}")
     asks = config.by in ("self", "model")
-    for name, given in (("prompt", config.prompt), ("answers", config.answers), ("chat", config.chat)):
-        if given and not asks:
-            raise UserError(f"judge.{name} is for judges that are models, not with {by}; leave it out")
+    given = {"prompt": config.prompt, "answers": config.answers, "chat": config.chat}
+    for name in [name for name, value in given.items() if value and not asks]:
+        raise UserError(f"judge.{name} is for judges that are models, not with {by}; leave it out")
     if config.chat and config.by == "self":
         raise UserError("judge.chat is of another model; the one that learns has model.chat")
     if config.ask == "comparison" and config.form == "additive":

@@ -39,13 +39,13 @@ def test_the_better_one_wins_in_any_order() -> None:
 
 
 def test_a_judge_that_names_the_first_one_says_nothing_and_agrees_with_itself_nowhere() -> None:
-    (found,) = compare(Says(lambda first, second: 0.9), [(PROMPT, ["a", "b", "c"])], 2, 0)
+    (found,) = compare(Says(lambda *_: 0.9), [(PROMPT, ["a", "b", "c"])], 2, 0)
     assert [each.score for each in found.scores] == [0.5] * 3
     assert set(found.agrees.values()) == {False}
 
 
 def test_ties_agree() -> None:
-    (found,) = compare(Says(lambda first, second: 0.5), [(PROMPT, ["a", "b"])], 2, 0)
+    (found,) = compare(Says(lambda *_: 0.5), [(PROMPT, ["a", "b"])], 2, 0)
     assert [each.score for each in found.scores] == [0.5, 0.5]
     assert found.agrees == {(0, 1): True}
 

@@ -16,7 +16,7 @@ from engine.errors import UserError
 from engine.language.learner.config import TextLearnerConfig
 from engine.language.learner.objective.text import Supervised
 from engine.language.learner.text_learner import TextLearner
-from engine.language.method.judged import model_assessor
+from engine.language.method.judged.assessor import model_assessor
 from engine.language.method.judged.assessor.assessor import Asked, Judgement, Versus
 from engine.language.method.judged.assessor.model_assessor import ModelAssessor
 from engine.language.method.judged.config import JudgeConfig
@@ -138,7 +138,7 @@ def test_what_cannot_be_spelt_or_has_no_room_is_missing() -> None:
 
 def test_answers_that_a_tokenizer_lacks_are_refused() -> None:
     judge = ModelAssessor(tiny_llama(1), config(answers=("é", "ö")), 8)
-    with pytest.raises(UserError, match="judge.answers"):
+    with pytest.raises(UserError, match=r"judge\.answers"):
         judge.scores(asked(), 0)
     named = ModelAssessor(tiny_llama(1), config(answers=("x", "y")), 8)
     assert named.choices(of_two=False) != judge_choices()

@@ -52,7 +52,7 @@ def test_a_file_may_hold_other_braces(tmp_path: Path) -> None:
 def test_a_bad_file_is_refused_by_what_is_wrong(data: bytes, complaint: str, tmp_path: Path) -> None:
     path = tmp_path / "judge.txt"
     path.write_bytes(data)
-    with pytest.raises(UserError, match="judge.prompt") as caught:
+    with pytest.raises(UserError, match=r"judge\.prompt") as caught:
         read_prompt(str(path), SCORE_PLACES)
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
