@@ -14,6 +14,7 @@ EXPERIMENTS = {
     "alarms": "text",
     "collapse": "text",
     "contamination": "text",
+    "cures": "text",
     "distinct_paths": "text",
     "process_reward": "text",
     "rationalization": "text",
