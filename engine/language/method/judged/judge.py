@@ -142,8 +142,8 @@ def check_judge(config: JudgeConfig) -> None:
         if given and config.by != owner:
             raise UserError(f"judge.{name} has no effect with {by}; set judge.by = {owner!r}")
     asks = config.by in ("self", "model")
-    given = {"prompt": config.prompt, "answers": config.answers, "chat": config.chat}
-    for name in [name for name, value in given.items() if value and not asks]:
+    for_models = {"prompt": config.prompt, "answers": config.answers, "chat": config.chat}
+    for name in [name for name, value in for_models.items() if value and not asks]:
         raise UserError(f"judge.{name} is for judges that are models, not with {by}; leave it out")
     if config.chat and config.by == "self":
         raise UserError("judge.chat is of another model; the one that learns has model.chat")
