@@ -49,7 +49,7 @@ ENGINE_ORDER = [
     "sandbox",
     "language.task language.spelling language.learner.config language.monitor.config",
     "language.settings language.episode",
-    "language.model.conversation",
+    "language.model.conversation language.model.combination",
     "language.problem",
     "language.model",
     "language.rollout language.round_trip",

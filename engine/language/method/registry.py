@@ -31,6 +31,7 @@ METHODS = {
     "alphazero": Entry(".search:ALPHAZERO", "Tree search on text: its visits and values are the targets."),
     "prm": Entry(".critic:PRM", "A process reward model: the value of every step."),
     "orm": Entry(".critic:ORM", "An outcome reward model: the value of a completion by its outcome."),
+    "reward": Entry(".reward.method:REWARD", "A reward model: which of two responses is the better."),
 }
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from engine.errors import UserError
 from engine.language.model.codec import Codec, Tokens
+from engine.language.model.combination import Combination
 
 
 class ValueHead(nn.Linear):
@@ -40,6 +41,18 @@ class ValueHead(nn.Linear):
     def values(self, told: Tensor) -> Tensor:
         """What it tells as values in [0, 1]: the chance that a logit is of, or a return cut to that range."""
         return told.sigmoid() if self.returns is None else told.clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Models of one kind that value texts together with the one that carries them (Coste et al. 2023,
+    2310.02743)."""
+
+    members: tuple[LanguageModel, ...]
+    """Each with a value head, none with a panel of its own."""
+    combine: Combination = "mean"
+    deviations: float = 1.0
+    """Taken from the mean, where `combine` is "deviation"."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,8 @@ class LanguageModel:
             network.config.rescale_every = 0
         self.codec = Codec(tokenizer, chat)
         self.value_head = value_head
+        self.panel: Panel | None = None
+        """Others that value texts with it."""
         self.ends = end_tokens(network, self.codec.end)
         """Tokens that end a completion, sorted."""
         self.context = context_size(network, self.config)
@@ -171,10 +186,12 @@ class LanguageModel:
         return named
 
     def weights(self) -> dict[str, Tensor]:
-        """All tensors by name, adapter and value head included."""
+        """All tensors by name, adapter, value head and panel included."""
         tensors = dict(self.network.state_dict())
         if self.value_head is not None:
             tensors |= {f"value_head.{name}": each for name, each in self.value_head.state_dict().items()}
+        for number, member in enumerate(self.panel.members if self.panel else (), start=2):
+            tensors |= {f"member_{number}.{name}": each for name, each in member.weights().items()}
         return tensors
 
     def digest(self) -> str:

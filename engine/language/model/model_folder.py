@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import safetensors
 import safetensors.torch
@@ -15,10 +17,13 @@ import torch
 from engine.errors import CorruptFileError, UserError, WriteError
 from engine.evaluator.device import resolve_device
 from engine.language.model.ability import ability_of
-from engine.language.model.model import LanguageModel
+from engine.language.model.combination import Combination
+from engine.language.model.model import LanguageModel, Panel
 from engine.run import local_disk, storage
 
 VALUE_HEAD = "value_head.safetensors"
+PANEL = "panel.json"
+"""How an ensemble combines its members; the weights of those after the first are beside it."""
 ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _LAYERS = {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers", "num_blocks"}
@@ -29,6 +34,9 @@ _WIDTHS = {
     "n_ctx",
 }  # fmt: skip
 """Settings of which there are as many tensors, and as many numbers, at least."""
+
+_MEMBER = re.compile(r"member_[0-9]+\.safetensors")
+_MAX_MEMBERS = 64
 
 _MAX_BYTES = 1 << 24
 """No settings file is as large."""
@@ -88,6 +96,8 @@ def load_model(
     for file in heads:
         if file.exists():
             _load_value_head(model, file)
+            if (file.parent / PANEL).exists():
+                model.panel = _load_panel(model, file.parent)
             break
     return model
 
@@ -115,6 +125,8 @@ def save_model(model: LanguageModel, path: Path | str) -> None:
         if model.value_head is not None:
             tensors = {name: each.cpu().contiguous() for name, each in model.value_head.state_dict().items()}
             storage.atomic_write(temporary / VALUE_HEAD, safetensors.torch.save(tensors))
+        if model.panel is not None:
+            _save_panel(model.panel, temporary)
 
 
 def add_adapter(model: LanguageModel, rank: int, alpha: int, dropout: float, seed: int) -> LanguageModel:
@@ -141,6 +153,45 @@ def add_adapter(model: LanguageModel, rank: int, alpha: int, dropout: float, see
                 f"{model.kind} takes no LoRA adapter: {_line(error)}; set model.lora.rank to 0"
             ) from error
     return LanguageModel(network, model.codec.tokenizer, chat=model.codec.chat, value_head=model.value_head)
+
+
+def _save_panel(panel: Panel, folder: Path) -> None:
+    for number, member in enumerate(panel.members, start=2):
+        tensors = {name: each.detach().cpu().contiguous() for name, each in member.parameters()}
+        storage.atomic_write(folder / f"member_{number}.safetensors", safetensors.torch.save(tensors))
+    told = {"members": len(panel.members) + 1, "combine": panel.combine, "deviations": panel.deviations}
+    storage.atomic_write(folder / PANEL, json.dumps(told).encode())
+
+
+def _load_panel(model: LanguageModel, folder: Path) -> Panel:
+    """The others of an ensemble: what trains of each, over what does not, which is the first one's."""
+    told = _read_settings(folder / PANEL, "ensemble")
+    count, deviations = told.get("members"), told.get("deviations")
+    combine: Any = told.get("combine")
+    if (
+        not isinstance(count, int)
+        or not 2 <= count <= _MAX_MEMBERS
+        or combine not in get_args(Combination)
+        or not isinstance(deviations, int | float)
+    ):
+        raise CorruptFileError(f"'{folder / PANEL}' is damaged: no members, combine and deviations")
+    members = []
+    for number in range(2, count + 1):
+        file, member = folder / f"member_{number}.safetensors", copy.deepcopy(model)
+        try:
+            tensors = safetensors.torch.load(storage.read_checked(file))
+        except safetensors.SafetensorError as error:
+            raise CorruptFileError(f"'{file}' is damaged: {error}") from error
+        named = dict(member.parameters())
+        if {name: each.shape for name, each in tensors.items()} != {
+            n: each.shape for n, each in named.items()
+        }:
+            raise CorruptFileError(f"'{file}' has other tensors than the model beside it")
+        with torch.no_grad():
+            for name, each in tensors.items():
+                named[name].copy_(each)
+        members.append(member)
+    return Panel(tuple(members), combine, float(deviations))
 
 
 def _existing(folder: Path, what: str) -> Path:
@@ -198,7 +249,7 @@ def _check_size(folder: Path, settings: dict[str, Any]) -> None:
     """Refuse settings that the weights cannot be of before a network is built, which might never end."""
     tensors = values = 0
     for path in folder.glob("*.safetensors"):
-        if path.name in (VALUE_HEAD, ADAPTER):
+        if path.name in (VALUE_HEAD, ADAPTER) or _MEMBER.fullmatch(path.name):
             continue
         values += path.stat().st_size
         try:

@@ -107,6 +107,18 @@ def values(
     are its prompt's, for a head that counts the likelihood of what follows.
     """
     assert model.value_head is not None
+    return _read_values(model, rows, known, heads, model.value_head.values)
+
+
+def _read_values(
+    model: LanguageModel,
+    rows: Sequence[Tokens],
+    known: TextCache | None,
+    heads: Sequence[int] | None,
+    scale: Callable[[Tensor], Tensor],
+) -> NDArray[np.float32]:
+    """`scale` of the value head's logits."""
+    assert model.value_head is not None
     by_state = model.value_head.nats is None
     reader = LlamaReader(model) if by_state and is_small_llama(model) else None
     result = np.zeros(len(rows), np.float32)
@@ -118,16 +130,52 @@ def values(
         else:
             lengths = None if heads is None else [heads[row] for row in batch]
             logits = value_logits(model, *padded_right(part, model.codec.pad, model.device), lengths)
-        result[batch] = model.value_head.values(logits).cpu().numpy()
+        result[batch] = scale(logits).cpu().numpy()
     return result
 
 
 def text_values(
     model: LanguageModel, prompts: Sequence[str], starts: Sequence[str], known: TextCache | None = None
 ) -> NDArray[np.float32]:
-    """What `values` says of prompts, each with the start of a completion after it; UserError as `score`."""
+    """What `values` says of prompts, each with the start of a completion after it; UserError as `score`.
+
+    Of a model with a panel it is the sigmoid of `rewards`.
+    """
+    if model.panel is not None:
+        return torch.from_numpy(rewards(model, prompts, starts)).sigmoid().numpy()
     rows = model.encode_texts(list(prompts), starts)
     return values(model, rows, known, [len(head) for head in model.encode_prompts(list(prompts))])
+
+
+def rewards(model: LanguageModel, prompts: Sequence[str], completions: Sequence[str]) -> NDArray[np.float32]:
+    """The value head's logits of completions, float32 [B], those of a panel combined; UserError as `score`.
+
+    A reward model says so by how much one text is better than another: by Bradley-Terry the sigmoid of the
+    difference is the probability that it is preferred.
+    """
+    found = member_rewards(model, prompts, completions)
+    panel = model.panel
+    result: NDArray[np.float32]
+    if panel is None or panel.combine == "mean":
+        result = found.mean(0)
+    elif panel.combine == "worst":
+        result = found.min(0)
+    else:
+        result = found.mean(0) - np.float32(panel.deviations) * found.std(0)
+    return result
+
+
+def member_rewards(
+    model: LanguageModel, prompts: Sequence[str], completions: Sequence[str]
+) -> NDArray[np.float32]:
+    """The logits of the model and of each of its panel, float32 [M, B]."""
+    found = []
+    for member in (model, *(model.panel.members if model.panel else ())):
+        rows = member.encode_texts(list(prompts), completions)
+        heads = [len(head) for head in member.encode_prompts(list(prompts))]
+        with torch.no_grad():
+            found.append(_read_values(member, rows, None, heads, lambda logits: logits))
+    return np.stack(found)
 
 
 def value_logits(

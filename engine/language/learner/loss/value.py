@@ -30,3 +30,12 @@ def pairwise_loss(better: Tensor, worse: Tensor, share: Tensor | None = None) ->
     if share is None:
         return -F.logsigmoid(margin).mean()
     return -(share * F.logsigmoid(margin) + (1 - share) * F.logsigmoid(-margin)).mean()
+
+
+def reward_loss(better: Tensor, worse: Tensor, share: Tensor | None = None, centre: float = 0.0) -> Tensor:
+    """`pairwise_loss` of a reward model, and `centre` times the mean square of each pair's sum of rewards.
+
+    That keeps rewards around 0, where Bradley-Terry alone says nothing of their level (Eisenstein et al.
+    2023, 2312.09244, equation 2).
+    """
+    return pairwise_loss(better, worse, share) + centre * (better + worse).square().mean()
