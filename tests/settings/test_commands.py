@@ -130,6 +130,7 @@ ELSEWHERE = {
     "train --iterations": "settings/test_loop.py::test_so_many_checkpoints_are_kept",
     "train --init": "settings/test_init.py::test_a_run_begins_with_the_weights_that_are_named",
     "train --json": "game/test_final_score.py::test_the_table_can_be_left_out",
+    "text generate --critic": "language/method/test_reward.py::test_generate_writes_the_best_of_several",
     "text eval --critic": "language/learner/test_critic.py::test_verbs_take_the_critic_of_a_run_or_another",
     "text search --critic": "language/learner/test_critic.py::test_verbs_take_the_critic_of_a_run_or_another",
     "text inspect --verdicts": "language/test_loop.py::test_a_stopped_run_goes_on_once_a_person_has_judged",

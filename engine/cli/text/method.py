@@ -109,11 +109,12 @@ def generate(
     temperature: Annotated[float, typer.Option("--temperature", min=0, max=10)] = 1.0,
     split: Annotated[str, typer.Option("--split", help="train, validation or test")] = "validation",
     seed: SeedOption = 1,
+    critic: CriticOption = None,
 ) -> None:
-    """Write completions, judged, as JSON lines."""
+    """Write completions, judged, as JSON lines; with a critic of each problem the one it likes best."""
     from engine.cli.text.verb import generate_lines
 
-    generate_lines(model, task, count, samples, temperature, split, seed)
+    generate_lines(model, task, count, samples, temperature, split, seed, critic)
 
 
 @app.command("verify")

@@ -63,7 +63,7 @@ def open_critic(path: str, task: Task, prompts: Sequence[Prompt]) -> LanguageMod
     opened = open_model(path)
     model = opened.critic or opened.model
     if model.value_head is None:
-        raise UserError(f"--critic '{path}' has no value head; give a run of prm, orm or alphazero")
+        raise UserError(f"--critic '{path}' has no value head; give a run of reward, prm, orm or alphazero")
     try:
         heads = model.codec.encode_prompts([prompt.text for prompt in prompts])
         model.codec.encode_completions([""], [task.alphabet])
@@ -92,23 +92,38 @@ def read_prompts(task: Task, split: str, count: int, seed: int) -> list[Prompt]:
 
 
 def generate_lines(
-    model: str, spec: str, count: int, samples: int, temperature: float, split: str, seed: int
+    model: str,
+    spec: str,
+    count: int,
+    samples: int,
+    temperature: float,
+    split: str,
+    seed: int,
+    critic: str | None,
 ) -> None:
-    """Print sampled completions."""
+    """Print sampled completions, or of each problem's the one that a critic values most."""
     from engine.cli.progress import Reporter
+    from engine.language.measure.evaluation import values_of
     from engine.language.rollout import Draw, Policy, sample
 
     task, opened = open_task(spec), open_model(model)
     with prints_aside(), open_verifier(spec, task) as verify:
         prompts = read_prompts(task, split, count, seed)
+        judge = None if critic is None else open_critic(critic, task, prompts)
         policy = Policy(opened.model, opened.model.digest())
         with Reporter().phase("generating", len(prompts) * samples) as move:
             episodes = sample(
                 task, [policy], prompts, samples, Draw(temperature), verify,
                 seed=seed, iteration=0, on_rows=move,
             )  # fmt: skip
-    for episode in episodes:
-        print_json(describe(episode))
+    if judge is None:
+        for episode in episodes:
+            print_json(describe(episode))
+        return
+    values = values_of(judge, episodes)
+    for place in range(0, len(episodes), samples):
+        best = place + int(values[place : place + samples].argmax())
+        print_json({**describe(episodes[best]), "value": float(values[best])})
 
 
 def search_lines(

@@ -71,6 +71,14 @@ class Comparisons(Trainer):
                 "or more; or name a file with reward.path"
             )
 
+    def prepare(self, turn: Turn) -> int:
+        """Refuse a game of two, where what is better depends on whose side one is on; UserError."""
+        if turn.task.num_players == 2:
+            raise UserError(
+                f"task '{turn.task.name}' is a game of two, whose positions are valued by prm or orm"
+            )
+        return 0
+
     def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
         """One training for each member, and what they know of the comparisons held out."""
         del threshold
