@@ -20,12 +20,15 @@ class Named(Enum):
 
     FILE = "a file"
     MODEL = "a model's folder"
+    CRITIC = "the folder of a model with a value head"
 
 
 FilePath = Annotated[str, Named.FILE]
 """Kept so that it holds in any directory."""
 ModelPath = Annotated[str, Named.MODEL]
 """Likewise; a run stands for the newest model of it that writes."""
+CriticPath = Annotated[str, Named.CRITIC]
+"""Likewise; a run stands for its newest critic or reward model."""
 
 
 def _ascending(band: tuple[float, float]) -> tuple[float, float]:

@@ -182,7 +182,8 @@ def _resumed(path: Path, method: str, task: str, changes: Mapping[str, Any]) -> 
 
 
 def with_whole_paths(config: TextConfig) -> TextConfig:
-    """The settings with paths that hold in any directory; a run in place of a model is its newest model.
+    """The settings with paths that hold in any directory; a run in place of a model is its newest model,
+    in place of a critic its newest critic.
 
     UserError where that is an adapter, and not for the model to begin with, which takes one.
     """
@@ -192,7 +193,8 @@ def with_whole_paths(config: TextConfig) -> TextConfig:
 
     found: dict[str, str] = {}
     for key, (value, kind) in config.paths().items():
-        path, adapter = _newest_of(value) if kind is Named.MODEL else (value, "")
+        critic = _critic_of(value) if kind is Named.CRITIC else value
+        path, adapter = (value, "") if kind is Named.FILE else _newest_of(critic)
         if adapter and key == "model.path" and config.model.adapter:
             raise UserError(
                 f"setting 'model.adapter' = {config.model.adapter!r}: '{value}' has an adapter of its own; "
@@ -213,6 +215,21 @@ def _nested(key: str, value: str) -> dict[str, Any]:
     """A setting by its dotted name, as a table in tables."""
     first, _, rest = key.partition(".")
     return {first: _nested(rest, value) if rest else value}
+
+
+def _critic_of(path: str) -> str:
+    """A critic's folder: of a run that of its newest; UserError where that is an adapter."""
+    from engine.language.model.model_folder import ADAPTER_CONFIG
+    from engine.language.record.text_run import newest_critic_folder
+    from engine.run import storage
+    from engine.run.manifest import is_run
+
+    if not is_run(Path(path)):
+        return path
+    folder = newest_critic_folder(Path(path))
+    if storage.is_file(folder / ADAPTER_CONFIG):
+        raise UserError(f"run '{path}' trains an adapter; as a critic give one that trains all weights")
+    return str(folder)
 
 
 def _newest_of(path: str) -> tuple[str, str]:

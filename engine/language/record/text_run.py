@@ -220,6 +220,15 @@ def newest_folder(path: Path) -> Path:
     return checkpoint_folder(path, _writing(path)[1])
 
 
+def newest_critic_folder(path: Path) -> Path:
+    """The folder of the accepted critic of a run; UserError where none is trained or accepted."""
+    config, (_, accepted) = read_text_config(path), _accepted(path)
+    iteration = method_of(config).role(config).valuing(accepted)
+    if iteration is None:
+        raise UserError(f"run '{path}' has no critic that was accepted; give one of reward, prm or orm")
+    return checkpoint_folder(path, iteration)
+
+
 def newest_critic(path: Path) -> LanguageModel | None:
     """The accepted critic of a run, None where none is trained or accepted; UserError likewise."""
     config, (manifest, accepted) = read_text_config(path), _accepted(path)

@@ -14,10 +14,11 @@ from tiny_models import byte_tokenizer
 
 from engine.cli.app import run as run_command
 from engine.cli.text.verb import open_model
+from engine.errors import UserError
 from engine.language.episode import Episode
 from engine.language.method.reward.comparison import compared_samples, parted
 from engine.language.model.model_folder import load_model, save_model
-from engine.language.model.scoring import rewards
+from engine.language.model.scoring import member_rewards, rewards
 from engine.language.problem.preference_file import Preference
 from engine.language.problem.task_registry import load_task
 from engine.language.task import Prompt, VerifyResult
@@ -193,3 +194,47 @@ def test_a_game_of_two_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert run_command(words) == 2
     assert "is a game of two, whose positions are valued by prm or orm" in capsys.readouterr().err
     assert not (tmp_path / "run" / "config.toml").exists()
+
+
+def test_a_reward_model_judges_for_another_method(reward_run: Path) -> None:
+    """It gives the sigmoid of the reward, no verdict on what it cannot read, and says when members differ."""
+    from types import SimpleNamespace
+    from typing import Any
+
+    from engine.language.method.reward.judge import RewardModel
+    from engine.language.method.turn import Library
+    from engine.language.record.text_run import newest_critic_folder
+
+    turn: Any = SimpleNamespace(library=Library())
+    task = load_task(TASK)
+    prompts = task.prompts("train", 4, 0)
+    pairs = [(prompt, text) for prompt in prompts for text in ("a;b", "cc", "a", "?" * 3)]
+    folder = newest_critic_folder(reward_run)
+    judge = RewardModel(str(folder))
+    scores = judge.scores(turn, pairs)
+    critic = load_model(folder)
+    read = [(prompt.text, text) for prompt, text in pairs if "?" not in text]
+    expected = rewards(critic, [prompt for prompt, _ in read], [text for _, text in read])
+    told = [score for score in scores if score is not None]
+    assert told == pytest.approx((1 / (1 + torch.from_numpy(-expected).exp())).tolist(), abs=1e-6)
+    assert [score is None for score in scores] == [False, False, False, True] * 4
+    assert judge.scores(turn, list(reversed(pairs))) == pytest.approx(list(reversed(scores)), abs=1e-6)
+    agreed = judge.agrees(turn, pairs, scores)
+    assert [each is None for each in agreed] == [score is None for score in scores]
+    each = member_rewards(critic, [prompts[0].text], ["cc"])[:, 0] > 0
+    assert agreed[1] == (each.all() or not each.any())
+    with pytest.raises(UserError, match="has no value head"):
+        RewardModel(str(reward_run / "checkpoints" / "000000")).scores(turn, pairs)
+
+
+def test_a_run_stands_for_its_newest_reward_model(reward_run: Path, tmp_path: Path) -> None:
+    """Where a setting names a critic; a run without one is refused."""
+    from engine.cli.text import run as text_run
+    from engine.language.record.text_run import newest_critic_folder
+
+    assert text_run._critic_of(str(reward_run)) == str(newest_critic_folder(reward_run))
+    assert text_run._critic_of(str(tmp_path)) == str(tmp_path)
+    plain = tmp_path / "plain"
+    assert run_command(command("sft", plain, "--json", task=TASK, loop__iterations=0)) == 0
+    with pytest.raises(UserError, match="has no critic that was accepted"):
+        text_run._critic_of(str(plain))

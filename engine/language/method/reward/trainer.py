@@ -130,7 +130,7 @@ class Comparisons(Trainer):
                 Path(settings.path), turn.task, problems=known, index=index, tell=turn.reporter.message
             )
         else:
-            judged = [each for each in learnable(turn, episodes) if not each.result.is_forfeit]
+            judged = [each for each in learnable(turn, episodes) if not each.result.is_missing]
             pairs = compared_samples(judged, settings.per_prompt, settings.temperature, seed)
             if not pairs:
                 turn.reporter.message("no two samples of a problem have different scores: nothing to compare")

@@ -1,0 +1,67 @@
+"""A reward model that gives the verdicts of another method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from engine.errors import UserError
+from engine.language.method.turn import Turn
+from engine.language.method.verdict import Judge, Pair
+from engine.language.model.model import LanguageModel
+from engine.language.model.scoring import member_rewards, text_values
+from engine.language.round_trip import fits
+
+
+class RewardModel(Judge):
+    """The sigmoid of a reward model's reward, which has learnt with a mean of 0: a score in [0, 1].
+
+    It reads text, by its own tokenizer, whatever the student's; a text that it cannot spell or has no room
+    for gets no verdict. With a panel (`reward.members`) several say so together.
+
+    Args:
+        path: the folder of a model with a value head, such as a checkpoint of `selfplay text reward`
+            (`settings.CriticPath` takes a run for its newest).
+    """
+
+    kind = "learned"
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def scores(self, turn: Turn, pairs: Sequence[Pair]) -> list[float | None]:
+        """UserError where the folder has no value head."""
+        model = _rewarding(turn, self._path)
+        told = fits(model, [prompt.text + completion for prompt, completion in pairs])
+        read = [pair for pair, fit in zip(pairs, told, strict=True) if fit]
+        if not read:
+            return [None] * len(pairs)
+        values = iter(
+            text_values(model, [prompt.text for prompt, _ in read], [completion for _, completion in read])
+        )
+        found = [float(next(values)) if fit else None for fit in told]
+        return [None if score is None or math.isnan(score) else score for score in found]
+
+    def agrees(self, turn: Turn, pairs: Sequence[Pair], scores: Sequence[float | None]) -> list[bool | None]:
+        """Whether every member of a panel is on the same side of a half; one alone never disagrees."""
+        model = _rewarding(turn, self._path)
+        if model.panel is None:
+            return [None if score is None else True for score in scores]
+        known = [number for number, score in enumerate(scores) if score is not None]
+        each = member_rewards(
+            model, [pairs[number][0].text for number in known], [pairs[number][1] for number in known]
+        )
+        sides = each > 0
+        same = {number: len(set(sides[:, place].tolist())) == 1 for place, number in enumerate(known)}
+        return [same.get(number) for number in range(len(pairs))]
+
+
+def _rewarding(turn: Turn, path: str) -> LanguageModel:
+    model = turn.library.model(path)
+    if model.value_head is None:
+        raise UserError(
+            f"'{path}' has no value head; give the newest checkpoint of a run of reward, prm or orm"
+        )
+    if model.value_head.returns is not None:
+        raise UserError(f"'{path}' tells what a policy expects, not how good a text is; give a reward model")
+    return model
