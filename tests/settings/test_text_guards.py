@@ -117,6 +117,12 @@ def test_a_judge_is_audited_and_the_gate_asks_whom_it_is_told_to(
     assert line["accuracy/greedy"] > true, "it likes length"
 
 
+@shows("guards.answers=all", "guards.answers=first")
+def test_an_alert_turns_all_that_it_calls_for_or_the_first() -> None:
+    assert list(answered("temperature", "real-fraction").patch) == ["mix.real_fraction", "sample.temperature"]
+    assert list(answered("temperature", "real-fraction", answers="first").patch) == ["mix.real_fraction"]
+
+
 @shows("guards.min_real_fraction")
 def test_a_run_that_can_be_fooled_starts_with_so_much_real_data() -> None:
     check_start("learned", 0.2, GuardConfig(min_real_fraction=0.1))

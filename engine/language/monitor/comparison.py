@@ -17,7 +17,7 @@ from engine.language.monitor.metric.measure import (
     values_of,
     variation_gap,
 )
-from engine.language.monitor.rules import Rule, rule_of
+from engine.language.monitor.rules import Rule, in_order, rule_of
 from engine.statistics import Floats, exact_interval, percentile_interval
 
 Tables = dict[str, Clustered]
@@ -100,7 +100,7 @@ class Comparison:
         about_model: bool = True,
     ) -> Alert:
         """An alert on a metric of this iteration; below ALERT it calls for nothing."""
-        does = responses if level >= Level.ALERT else ()
+        does = in_order(responses) if level >= Level.ALERT else ()
         reading = self.readings[metric]
         text = f"{metric} is {short(reading.value)}{message}"
         span = reading.low, reading.high

@@ -155,6 +155,9 @@ class GuardConfig(Section):
     on the console: for experiments on collapse."""
     force: bool = False
     """Accept a new model in spite of alerts."""
+    answers: Literal["all", "first"] = "all"
+    """Of the settings that an alert would turn: all at once; or the first that has room, those first that
+    spare most of a collapse, and the next where the alert comes again and that one is at its limit."""
     real_fraction_step: float = Field(0.10, ge=0, le=1)
     """Added to `mix.real_fraction` where an alert asks for more real data."""
     real_fraction_max: float = Field(0.50, ge=0, le=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from engine.errors import UserError
 from engine.language.monitor.config import GuardConfig
 from engine.language.monitor.levels import Alert, Level, Response
+from engine.language.monitor.rules import in_order
 from engine.language.task import Kind
 
 Fate = Literal["accept", "reject", "roll-back"]
@@ -64,7 +65,7 @@ def respond(
     has_earlier: bool = True,
     knobs: Mapping[Response, str] = MappingProxyType({}),
 ) -> Changes:
-    """What the alerts of one iteration call for, each response once however many call for it.
+    """What the alerts of one iteration call for, each response once however many call for it, in ORDER.
 
     WARN calls for nothing. An ALERT about the model, or a STOP, keeps the old model unless `force` is set or
     the alert does not bar the new one. With `mode` "observe" nothing changes: what would have is `observed`,
@@ -83,7 +84,8 @@ def respond(
         [alert for alert in alerts if alert.level >= Level.ALERT], turns, present, settings
     )
     patch, done, active = dict[str, Any](), list[str](), set[Response]()
-    for response, alert in calls.items():
+    for response in in_order(calls):
+        alert = calls[response]
         if reason := _hindrance(response, turns, present, settings):
             withheld.append(f"{reason}: {alert.message}")
             continue
@@ -150,6 +152,11 @@ def _called(
             called = [response for response in called if response not in _REFUSALS]
         if alert.level == Level.STOP:
             called.append("stop")
+        if settings.answers == "first":
+            called, later = _first(called, turns, present, settings)
+            withheld += [
+                f"{turns[each].setting or each}, which comes later: {alert.message}" for each in later
+            ]
         for response in called:
             if response in INSTEAD and (reason := _hindrance(response, turns, present, settings)):
                 if turns[response].setting:
@@ -157,6 +164,22 @@ def _called(
                 response = INSTEAD[response]
             calls.setdefault(response, alert)
     return calls, withheld
+
+
+def _first(
+    called: Sequence[Response],
+    turns: Mapping[Response, Turn],
+    present: Mapping[str, Any],
+    settings: GuardConfig,
+) -> tuple[list[Response], list[Response]]:
+    """What is called for less the turns that come after the first that can be given, by ORDER; and those."""
+
+    def can_be_given(response: Response) -> bool:
+        ways = {response, INSTEAD.get(response, response)}
+        return any(each in turns and not _hindrance(each, turns, present, settings) for each in ways)
+
+    later = [each for each in in_order(called) if can_be_given(each)][1:]
+    return [each for each in called if each not in later], later
 
 
 def check_start(kind: Kind, real_fraction: float, settings: GuardConfig) -> list[str]:

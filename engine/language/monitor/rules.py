@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,19 @@ collapse only beside a loss. Trust is whether a score means what it says. Proced
 """
 
 
+ORDER: tuple[Response, ...] = (
+    "stop", "roll-back", "reject", "real-fraction", "accumulate", "kl", "steps", "curriculum", "cap",
+    "temperature", "label",
+)  # fmt: skip
+"""What an alarm calls for first: what keeps a worse model out, then the cures by how much of the damage each
+spares where it is the only one (scripts/experiments/text/cures.py), then what a person does."""
+
+
+def in_order(responses: Iterable[Response]) -> tuple[Response, ...]:
+    """Responses as ORDER has them, each once."""
+    return tuple(sorted(set(responses), key=ORDER.index))
+
+
 @dataclass(frozen=True)
 class Rule:
     """One row of the table of rules."""
@@ -29,6 +43,7 @@ class Rule:
     """Field of ThresholdConfig."""
     nature: Nature
     responses: tuple[Response, ...]
+    """What it calls for, in whatever order: ORDER says which comes first."""
     meaning: str
     """What has been seen, `{base}` for what drift is measured from."""
     must_have_risen: bool = False

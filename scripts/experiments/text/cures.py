@@ -210,7 +210,10 @@ def no_worse_model(found: Results) -> Figure:
     return Figure(fell >= -0.03 and rose <= 0.1, f"{100 * fell:+.1f} points, {100 * rose:+.1f} % bits")
 
 
-CORE = ("replace", "half", "accumulate", "base", "verified", "together", "cool", "steps", "rare", "cap")
+CORE = (
+    "replace", "half", "accumulate", "base", "verified", "together", "cool", "hot", "steps", "rare", "cap",
+    "band",
+)  # fmt: skip
 SIZES: Settings = {
     "model": {"size": "0.1M", "demonstrations": 3500, "steps": 1400},
     "learner": {"batch_tokens": 2048},

@@ -4,12 +4,14 @@ from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.errors import UserError
 from engine.language.monitor.config import GuardConfig
 from engine.language.monitor.guard import INSTEAD, TURNS, Changes, check_start, respond
 from engine.language.monitor.levels import Alert, Level, Response
-from engine.language.monitor.rules import RULES
+from engine.language.monitor.rules import ORDER, RULES, in_order
 
 PRESENT: dict[str, Any] = {
     "mix.real_fraction": 0.2,
@@ -182,3 +184,57 @@ def test_no_real_data_is_refused_whatever_the_least_share() -> None:
 def test_an_exact_verifier_needs_no_real_data() -> None:
     assert check_start("exact", 0.0, GuardConfig()) == []
     assert check_start("learned", 0.1, GuardConfig()) == []
+
+
+def ordered(*responses: Response, **guards: Any) -> Changes:
+    return respond([alert(*responses)], PRESENT, GuardConfig.model_validate(guards))
+
+
+def test_every_response_has_its_place_in_the_order() -> None:
+    assert sorted(ORDER) == sorted(get_args(Response))
+    assert in_order(("label", "cap", "stop", "cap")) == ("stop", "cap", "label")
+
+
+@given(st.permutations(sorted(TURNS)))
+def test_what_is_called_for_is_done_in_the_order_however_it_is_called_for(turns: list[Response]) -> None:
+    changes = ordered(*turns)
+    wanted = [TURNS[each].setting for each in ORDER if each in TURNS and TURNS[each].setting]
+    assert list(changes.patch) == wanted
+    assert [reason.partition(" ")[0] for reason in changes.reasons] == wanted
+
+
+def test_several_alerts_are_answered_in_one_order() -> None:
+    changes = respond([alert("temperature"), alert("accumulate", "label")], PRESENT, GuardConfig())
+    assert list(changes.patch) == ["mix.keep", "sample.temperature"]
+
+
+@given(st.lists(st.sampled_from(sorted(set(TURNS) - {"kl"})), min_size=1, unique=True))
+def test_the_first_answer_comes_before_others_which_are_told(turns: list[Response]) -> None:
+    changes = ordered(*turns, "label", answers="first")
+    first, *later = in_order(turns)
+    assert list(changes.patch) == [TURNS[first].setting]
+    assert changes.labels == 50, "what turns nothing is done all the same"
+    told = [line.partition(",")[0] for line in changes.withheld]
+    assert told == [TURNS[each].setting for each in later]
+    assert all("which comes later" in line for line in changes.withheld)
+
+
+def test_the_next_answer_comes_where_the_first_is_at_its_limit_or_of_no_use() -> None:
+    calls = alert("real-fraction", "accumulate", "temperature")
+    settings = GuardConfig(answers="first")
+    ended = PRESENT | {"mix.real_fraction": settings.real_fraction_max}
+    without = {name: value for name, value in PRESENT.items() if name != "mix.real_fraction"}
+    for present in (ended, without):
+        changes = respond([calls], present, settings)
+        assert changes.patch == {"mix.keep": "accumulate"}
+        assert len(changes.withheld) == 2
+    both = respond([calls], ended | {"mix.keep": "accumulate"}, settings)
+    assert list(both.patch) == ["sample.temperature"]
+
+
+def test_fewer_steps_stand_for_kl_where_the_method_has_none() -> None:
+    settings = GuardConfig(answers="first")
+    assert list(respond([alert("kl", "cap")], PRESENT, settings).patch) == ["update.steps"]
+    own: dict[Response, str] = {"kl": "own.beta"}
+    changes = respond([alert("kl", "cap")], PRESENT | {"own.beta": 0.1}, settings, knobs=own)
+    assert changes.patch == {"own.beta": 0.2}
