@@ -139,7 +139,7 @@ class Reporter:
     @contextmanager
     def phase(self, title: str, total: int, unit: str = "") -> Iterator[Callable[[float], None]]:
         """A counted part of the work, beneath the bar; a bar of its own where there is none yet."""
-        part = Bar(title)
+        part, around = Bar(title), self._part
         part.open(total, unit, beneath=self._bar)
         self._part = part
 
@@ -152,7 +152,7 @@ class Reporter:
             yield reach
         finally:
             part.close()
-            self._part = None
+            self._part = around
 
     def finish(self, table: Sequence[Mapping[str, Any]]) -> None:
         """End, with rows of the same columns as the result."""

@@ -63,6 +63,8 @@ class Episode:
     """The tokens drawn, after the prompt and a hint that stands in the completion, [T]; the end token or the
     stop string is there as it was drawn. Not stored, since files outlive tokenizers: None in what is read
     back, and in what a search put together of steps."""
+    logprobs: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    """ln p of each of them under the model at temperature 1, [T]. Not stored either."""
 
     @property
     def path(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -154,22 +154,30 @@ def _practise(parts: Parts, turn: Turn) -> tuple[list[Episode], Learnt, int]:
     """
     sampler, trainer = parts.method.sampler(turn.config), parts.method.trainer(turn.config)
     episodes, learnt, leaked = list[Episode](), Learnt(), 0
-    for turn.round in range(sampler.rounds):
-        written, missing = by_verdict(sampler.write(turn))
-        met, episodes = 0, episodes + missing
-        for number, threshold in enumerate(turn.config.filter.thresholds):
-            written = trainer.marked(turn.task, written, threshold)
-            written, met = without_items(written, parts.index)
-            found = trainer.learn(turn, written, threshold, number)
-            learnt = learnt.then(found)
-            if not found.steps:
-                parts.reporter.message(
-                    f"iteration {turn.iteration}: no completion scores {threshold:g} or more"
-                )
-                break
-        leaked += met  # the last time round: the same episodes at every threshold
-        episodes += written
+    with _counted(parts.reporter, sampler.rounds) as move:
+        for turn.round in range(sampler.rounds):
+            written, missing = by_verdict(sampler.write(turn))
+            met, episodes = 0, episodes + missing
+            for number, threshold in enumerate(turn.config.filter.thresholds):
+                written = trainer.marked(turn.task, written, threshold)
+                written, met = without_items(written, parts.index)
+                found = trainer.learn(turn, written, threshold, number)
+                learnt = learnt.then(found)
+                if not found.steps:
+                    if sampler.rounds == 1:
+                        parts.reporter.message(trainer.nothing(turn, threshold))
+                    break
+            leaked += met  # the last time round: the same episodes at every threshold
+            episodes += written
+            move(turn.round + 1)
+    if sampler.rounds > 1 and not learnt.steps:
+        parts.reporter.message(trainer.nothing(turn, turn.config.filter.thresholds[0]))
     return episodes, learnt, leaked
+
+
+def _counted(reporter: Reporter, rounds: int) -> AbstractContextManager[Callable[[float], None]]:
+    """Shows the rounds of an iteration, where there are several."""
+    return reporter.phase("practising", rounds, "rounds") if rounds > 1 else nullcontext(lambda _: None)
 
 
 def by_verdict(episodes: Sequence[Episode]) -> tuple[list[Episode], list[Episode]]:

@@ -135,6 +135,7 @@ def _generate(
             tokens=completion.tokens,
             ended=completion.ended,
             ids=completion.ids,
+            logprobs=completion.logprobs,
         )
         for row, completion, text in made
     )

@@ -41,7 +41,7 @@ def title_of(metric: str) -> str:
     if name.startswith("distinct_"):
         return name.replace("_", "-")
     head, _, tail = name.partition(".")
-    if head == "entropy":
+    if head == "entropy" and tail:
         first, _, last = tail.partition("_")
         tail = f"tokens {int(first)} {'on' if last == 'up' else f'to {int(last)}'}"
     return head.replace("_", " ") + (f" · {tail}" if tail else "")
@@ -68,7 +68,8 @@ def is_share(metric: str) -> bool:
         "pass/at_", "accuracy/", "coverage/solutions", "coverage/unique", "coverage/share.", "coverage/rare",
         "diversity/distinct", "hacking/exploit", "hacking/disagreement", "judge/", "data/yield",
         "data/top_share",
-        "data/zero_spread", "data/real_fraction", "gate/",
+        "data/zero_spread", "data/real_fraction", "gate/", "policy/zero_spread", "policy/truncated",
+        "policy/clipped",
     )  # fmt: skip
     return metric.startswith(names)
 

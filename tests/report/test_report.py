@@ -172,6 +172,7 @@ def test_ticks_by_hand() -> None:
 def test_names_of_metrics() -> None:
     assert title_of("pass/at_04") == "pass@4"
     assert title_of("diversity/entropy.32_up") == "entropy · tokens 32 on"
+    assert title_of("policy/entropy") == "entropy"
     assert title_of("hacking/exploit.timeout") == "exploit · timeout"
     assert number_of("data/yield", 0.1234) == "12.3 %"
 

@@ -138,11 +138,11 @@ def stages(config: TextConfig, length: float, counts: Counts) -> list[Stage]:
     growth = [update.growth**iteration for iteration in range(iterations)]
     looks = counts.validation * 2 + counts.watched * config.monitor.samples
     final = counts.test * (1 + measure.samples) * (method.role(config).num_rows + measure.control)
-    each = update.steps * len(config.filter.thresholds) * sampler.rounds
+    each = trainer.taken(sampler.rounds)
     taken = sum(growth) if update.start == "last" else max(growth, default=0)
     others = other_models(config)
     rounds = iterations * sampler.rounds
-    written = rounds * counts.practised * sampler.written(length)
+    written = rounds * sampler.practised(counts.practised) * sampler.written(length)
     labels = rounds * trainer.labelled(length, counts.practised)
     return [
         Stage("build the first model", steps=0 if config.model.path else config.model.steps),

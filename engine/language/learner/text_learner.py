@@ -105,7 +105,7 @@ class TextLearner:
             for batch in self._batches(sizes, first, steps):
                 if self.config.patience and self._worse >= self.config.patience:
                     break
-                numbers = self._step([examples[place] for place in batch], objective, steps)
+                numbers = self._step([[examples[place] for place in batch]], objective, steps)
                 for name, number in numbers.items():
                     totals[name] = totals.get(name, 0.0) + float(number)
                 if self._done % self.config.look_every == 0 or self._done == steps:
@@ -121,6 +121,32 @@ class TextLearner:
         counted = max(1, taken - (self._skips.total - skipped))
         means = {name: total / counted for name, total in totals.items()}
         return means | {"loss/steps": self.step, "loss/skipped_steps": self._skips.total} | found
+
+    def update(
+        self, examples: Sequence[Example], objective: Objective[Example], *, steps: int
+    ) -> dict[str, float]:
+        """Take one gradient step on all of the examples; its numbers by metrics tag, none if it was skipped.
+
+        Losses and numbers of the objective on parts of `batch_tokens` are added up. Updates are steps of one
+        fit of `steps`, which `end_updates` ends. Dropout is off: ratios are of one function.
+
+        Raises:
+            UserError: as `fit`.
+        """
+        sizes = self._sizes(examples, objective)
+        torch.set_num_threads(self.config.threads)
+        parts = [
+            [examples[place] for place in part]
+            for part in self._filled(np.argsort(sizes, kind="stable"), sizes)
+        ]
+        numbers = self._step(parts, objective, steps)
+        return {name: float(number) for name, number in numbers.items()}
+
+    def end_updates(self) -> dict[str, float]:
+        """End the fit that updates are steps of: the model gets the average where `ema_decay` keeps one."""
+        self._end_fit()
+        self._done = 0
+        return {"loss/steps": self.step, "loss/skipped_steps": self._skips.total}
 
     def loss(self, examples: Sequence[Example], objective: Objective[Example]) -> float:
         """Mean loss over examples, by tokens of their batches; weights stay as they are."""
@@ -252,20 +278,25 @@ class TextLearner:
             yield batch
 
     def _step(
-        self, examples: Sequence[Example], objective: Objective[Example], steps: int
+        self, parts: Sequence[Sequence[Example]], objective: Objective[Example], steps: int
     ) -> dict[str, Tensor | float]:
+        """One step on parts whose losses add up."""
         rate = self.config.learning_rate * self._schedule(steps)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        device = self.model.device
+        device, losses, numbers = self.model.device, list[Tensor](), dict[str, Tensor]()
+        self._optimizer.zero_grad(set_to_none=True)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(sample_seed(self.seed, self.step))
-            with torch.autocast(device.type, torch.bfloat16, enabled=self._computes_bf16()):
-                loss, numbers = objective(self.model, examples)
+            for part in parts:
+                with torch.autocast(device.type, torch.bfloat16, enabled=self.computes_bf16):
+                    loss, found = objective(self.model, part)
+                torch.autograd.backward(loss)
+                losses.append(loss.detach())
+                numbers = {name: numbers[name] + each if numbers else each for name, each in found.items()}
+        loss = torch.stack(losses).sum() if len(losses) > 1 else losses[0]
         self.step += 1
         self._done += 1
-        self._optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
         norm = nn.utils.clip_grad_norm_(self._named.values(), self.config.gradient_clip)
         finite = is_finite(loss, norm)
         self._skips.count(finite=finite, step=self.step)
@@ -277,7 +308,9 @@ class TextLearner:
         update_average(pairs, self.config.ema_decay, self._updates)
         return {**numbers, "loss/gradient_norm": norm.detach(), "loss/learning_rate": rate}
 
-    def _computes_bf16(self) -> bool:
+    @property
+    def computes_bf16(self) -> bool:
+        """Whether steps compute in bf16; else in what the weights are."""
         if self.config.precision == "auto":
             return self.model.device.type == "cuda" and computes_bf16("cuda")
         return self.config.precision == "bf16"

@@ -32,6 +32,8 @@ METHODS = {
     "prm": Entry(".critic:PRM", "A process reward model: the value of every step."),
     "orm": Entry(".critic:ORM", "An outcome reward model: the value of a completion by its outcome."),
     "reward": Entry(".reward.method:REWARD", "A reward model: which of two responses is the better."),
+    "grpo": Entry(".policy.group:GRPO", "GRPO: what scores above the mean of its problem is reinforced."),
+    "rloo": Entry(".policy.group:RLOO", "RLOO: REINFORCE less the mean of a problem's others."),
 }
 
 

@@ -48,6 +48,10 @@ class Sampler(ABC):
         """Completions of a problem that are written side by side."""
         return 1
 
+    def practised(self, problems: int) -> int:
+        """Of the problems of an iteration, those that it writes on in one round."""
+        return problems
+
     @property
     def assumption(self) -> str:
         """What its forecast rests on besides the length of completions; empty: nothing."""

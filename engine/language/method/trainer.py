@@ -73,6 +73,10 @@ class Trainer(ABC):
     def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
         """Train the turn's student in place; `number` counts the thresholds of an iteration from 0."""
 
+    def nothing(self, turn: Turn, threshold: float) -> str:
+        """What is told where there was nothing to learn."""
+        return f"iteration {turn.iteration}: no completion scores {threshold:g} or more"
+
     def real_share(self, turn: Turn, episodes: Sequence[Episode]) -> float:
         """Share of the characters trained on that is real data: as it joins what is learnable."""
         mixing = self.config.mix
@@ -98,6 +102,10 @@ class Trainer(ABC):
         """What `prepare` takes, where a completion has `length` tokens."""
         del length, problems
         return []
+
+    def taken(self, rounds: int) -> int:
+        """Gradient steps of an iteration of so many rounds, where `update.growth` is 1."""
+        return self.config.update.steps * len(self.config.filter.thresholds) * rounds
 
     def labelled(self, length: float, problems: int) -> float:
         """Tokens written to learn from episodes on as many problems in one iteration."""

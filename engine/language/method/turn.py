@@ -121,9 +121,9 @@ class Learnt:
     """Written for it, besides those of the episodes."""
 
     def then(self, later: Learnt) -> Learnt:
-        """Both, one after the other; values are those of the last training."""
+        """Both, one after the other; values are those that were found last."""
         return Learnt(
-            later.values if later.steps else self.values,
+            self.values | later.values,
             self.steps + later.steps,
             self.tokens + later.tokens,
         )

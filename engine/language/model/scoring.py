@@ -47,10 +47,17 @@ def score(
 
 
 def score_tokens(
-    model: LanguageModel, prompts: Sequence[Tokens], completions: Sequence[Tokens]
+    model: LanguageModel,
+    prompts: Sequence[Tokens],
+    completions: Sequence[Tokens],
+    temperature: float = 1.0,
 ) -> list[NDArray[np.float32]]:
     """What `score` gives, of tokens as `generate` drew them: their text may be spelt by other tokens, too."""
-    return _at_each_token(model, prompts, completions, token_logprobs)
+
+    def measure(logits: Tensor, ids: Tensor) -> Tensor:
+        return token_logprobs(logits if temperature == 1 else logits / temperature, ids)
+
+    return _at_each_token(model, prompts, completions, measure)
 
 
 def score_and_entropy(

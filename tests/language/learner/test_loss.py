@@ -18,7 +18,7 @@ from engine.language.learner.loss.divergence import (
     kl_divergence,
     kl_estimate,
 )
-from engine.language.learner.loss.policy import generalized_advantages, group_advantages, policy_loss
+from engine.language.learner.loss.policy import Mean, generalized_advantages, group_advantages, policy_loss
 from engine.language.learner.loss.preference import desirability_loss, preference_loss
 from engine.language.learner.loss.text import supervised_loss, visits_loss
 from engine.language.learner.loss.value import binary_loss, pairwise_loss
@@ -361,8 +361,9 @@ def test_policy_gradient_equals_trl(kind: str, unbiased: bool, tmp_path: Path) -
             logprobs, known[0], torch.tensor(advantages), mask, mean="row", beta=0.04, reference=known[1]
         )
     else:
-        constant = 9 if kind == "dr_grpo" else 0
-        ours, _ = PolicyGradient(beta=0.04, unbiased=unbiased, max_tokens=constant)(model, examples)
+        mean: Mean = "constant" if kind == "dr_grpo" else "token"
+        loss = PolicyGradient(beta=0.04, unbiased=unbiased, mean=mean, max_tokens=9)
+        ours, _ = loss(model, examples)
     assert theirs.item() == pytest.approx(ours.item(), abs=1e-5)
 
 

@@ -30,11 +30,36 @@ class Objective(Protocol[Example]):
 
 def response_logprobs(model: LanguageModel, rows: Sequence[tuple[Tokens, Tokens]]) -> tuple[Tensor, Tensor]:
     """ln p of tokens [B, T - 1] of prompts and responses, from the second on, and the responses' mask."""
+    logits, ids, mask = _read(model, rows)
+    return token_logprobs(logits, ids), mask
+
+
+def response_measures(
+    model: LanguageModel,
+    rows: Sequence[tuple[Tokens, Tokens]],
+    temperature: float = 1.0,
+    *,
+    differentiable: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """ln p of tokens [B, T - 1] at a temperature, the entropy in nats there, and the responses' mask.
+
+    The entropy has gradients where it is `differentiable`.
+    """
+    logits, ids, mask = _read(model, rows)
+    nats = (logits[:, :-1].float() / temperature).log_softmax(2)
+    logprobs = nats.gather(2, ids[:, 1:, None])[..., 0]
+    if not differentiable:
+        nats = nats.detach()
+    return logprobs, -(nats.exp() * nats).sum(2), mask
+
+
+def _read(model: LanguageModel, rows: Sequence[tuple[Tokens, Tokens]]) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits [B, T, V] of prompts and responses, their ids [B, T], and the mask of responses [B, T - 1]."""
     ids, attention = padded_right([head + tail for head, tail in rows], model.codec.pad, model.device)
     logits = model.network(input_ids=ids, attention_mask=attention, use_cache=False).logits
     heads = torch.tensor([[len(head)] for head, _ in rows], device=ids.device)
     mask = (torch.arange(ids.shape[1], device=ids.device) >= heads) & (attention > 0)
-    return token_logprobs(logits, ids), mask[:, 1:].float()
+    return logits, ids, mask[:, 1:].float()
 
 
 def placed(known: Sequence[NDArray[np.float32]], mask: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Policy gradients: many small rounds of writing and learning."""
