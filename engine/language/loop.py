@@ -81,6 +81,7 @@ def improve(
     """
     method = method_of(config)
     method.check(config)
+    method.fits(config, task)
     share = method.trainer(config).expected_real_share(task)
     warnings = tuple(check_start(method.kind(config, task), share, config.guards))
     for warning in warnings:
@@ -112,8 +113,10 @@ def _go_on(parts: Parts, total: int, viewer: Viewer) -> list[dict[str, Any]]:
     progress, reporter, path = parts.progress, parts.reporter, parts.run.path
     reporter.start(None, total, progress.iteration)
     reporter.message(f"run {path}")
-    while progress.iteration < total and not progress.stopped:
+    while progress.iteration < total and not (progress.stopped or progress.done):
         _iterate(parts, viewer)
+    if progress.done:
+        reporter.message(f"ended after iteration {progress.iteration}: {progress.done}")
     if progress.stopped:
         reporter.message(
             f"stopped: {progress.stopped}; judge samples with 'selfplay text inspect {path}', "
@@ -143,6 +146,7 @@ def _iterate(parts: Parts, viewer: Viewer) -> None:
     started, turn = time.monotonic(), parts.turn()
     episodes, learnt, leaked = _practise(parts, turn)
     judged = judge(parts, turn, episodes, learnt, leaked)
+    parts.progress.done = learnt.done
     parts.progress.seconds += time.monotonic() - started
     _commit(parts, turn, judged, episodes, learnt.values, viewer)
 

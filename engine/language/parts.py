@@ -60,6 +60,8 @@ class Progress:
     """What a person was last asked to judge, as engine.report.verdict_request has it; empty: nothing."""
     stopped: str = ""
     """Why the loop was halted before its end."""
+    done: str = ""
+    """Why the method wanted no further iteration."""
 
     @classmethod
     def of(cls, content: Mapping[str, Any], config: TextConfig) -> Progress:
@@ -128,6 +130,7 @@ class Parts:
             self.progress.accepted,
             self._starting_model,
             copy.deepcopy(self.progress.memory),
+            holdout=self.watch.holdout,
         )
         seat(self.method.judge(config), self.now)
         return self.now
@@ -165,7 +168,7 @@ def turnable(config: TextConfig, trainer: Trainer, real_share: float) -> dict[st
     learnt, errors and all. A real fraction of 0 stands for the `real_share` that the real data has anyway.
     """
     names = ["update.steps", *trainer.knobs().values()]
-    names += ["mix.real_fraction"] if real_share > 0 else []
+    names += ["mix.real_fraction"] if real_share > 0 and config.mix.real else []
     names += ["mix.keep"] if trainer.accumulates else []
     if config.sample.samples:
         names += ["sample.band", "filter.per_prompt"]

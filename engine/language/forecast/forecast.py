@@ -63,6 +63,7 @@ def forecast(task: Task, config: TextConfig, verify: Verify) -> Forecast:
 
     method = method_of(config)
     method.check(config)
+    method.fits(config, task)
     trainer = method.trainer(config)
     notes = check_start(method.kind(config, task), trainer.expected_real_share(task), config.guards)
     real = demonstrations(task, min(config.model.demonstrations, SHOWN), config.seed)

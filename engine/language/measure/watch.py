@@ -100,7 +100,7 @@ class Watch:
         verify: Verify,
     ) -> None:
         self._task, self._config, self._panel = task, config, Panel(verify)
-        self._holdout = list(holdout)
+        self.holdout = list(holdout)
         self.validation = problems(task, "validation", config.measure.validation, 0)
         self._probe = problems(task, "validation", config.monitor.prompts, 0)
         self._variations = variations(task, self.validation, 0)
@@ -198,13 +198,13 @@ class Watch:
         )  # fmt: skip
 
     def _real(self, model: LanguageModel) -> Holdout | None:
-        if not self._holdout:
+        if not self.holdout:
             return None
         nats = self._nats(model)
         return Holdout(
-            [d.prompt.key for d in self._holdout],
+            [d.prompt.key for d in self.holdout],
             nats,
-            [len(d.completion) + 1 for d in self._holdout],
+            [len(d.completion) + 1 for d in self.holdout],
             [new - old for new, old in zip(nats, self._base_nats or nats, strict=True)],
         )
 
@@ -212,7 +212,7 @@ class Watch:
         """Of completions of real data with their end token; they are text, whose tokens nobody has drawn."""
         from engine.language.model.scoring import score
 
-        prompts, texts = [d.prompt.text for d in self._holdout], [d.completion for d in self._holdout]
+        prompts, texts = [d.prompt.text for d in self.holdout], [d.completion for d in self.holdout]
         return [-float(row.sum(dtype=float)) for row in score(model, prompts, texts, ended=True)]
 
     def _divergence(

@@ -82,6 +82,9 @@ class Method:
         del turn, episodes
         return {}
 
+    def fits(self, config: TextConfig, task: Task) -> None:
+        """Refuse a task that it cannot work on, or a file that it cannot read; UserError."""
+
     def check(self, config: TextConfig) -> None:
         """Refuse settings that do not go together; UserError."""
         sampler, trainer = self.sampler(config), self.trainer(config)

@@ -79,6 +79,8 @@ class Turn:
     accepted model."""
     round: int = 0
     """Of `Sampler.rounds`."""
+    holdout: Sequence[Demonstration] = ()
+    """Real data that no model of the run learns from."""
 
     def __post_init__(self) -> None:
         self.truth = self.verify  # the task's own verifier, whoever judges
@@ -119,6 +121,10 @@ class Learnt:
     """Gradient steps taken; 0: there was nothing to learn."""
     tokens: int = 0
     """Written for it, besides those of the episodes."""
+    reason: str = ""
+    """Why there was nothing to learn."""
+    done: str = ""
+    """Why the method has no use for further iterations; empty: it goes on."""
 
     def then(self, later: Learnt) -> Learnt:
         """Both, one after the other; values are those that were found last."""
@@ -126,4 +132,6 @@ class Learnt:
             self.values | later.values,
             self.steps + later.steps,
             self.tokens + later.tokens,
+            later.reason,
+            later.done or self.done,
         )

@@ -1,0 +1,82 @@
+"""SPIN: real data is told from what the model itself wrote before, until it cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from engine.config import Section
+from engine.errors import UserError
+from engine.language.method.preference.config import PreferenceSettings
+from engine.language.method.preference.dpo import PreferenceMethod
+
+if TYPE_CHECKING:
+    from engine.language.method.preference.trainer import PairTrainer
+    from engine.language.method.sampler import Sampler
+    from engine.language.settings import TextConfig
+    from engine.language.task import Kind, Task
+
+
+class SpinConfig(Section):
+    """Real data against the model's own previous iterate."""
+
+    stop: float = Field(0.0, ge=0, le=1)
+    """A run ends by itself once held-out real data is told from its own writing in no more than this share of
+    cases; 0.5 is chance, where the model is the data's distribution. 0: it takes all its iterations."""
+
+
+class SpinSettings(PreferenceSettings):
+    """Settings of a run of SPIN."""
+
+    spin: SpinConfig = SpinConfig()
+
+
+@dataclass(frozen=True)
+class Spin(PreferenceMethod):
+    """Real data is preferred to what the accepted model writes to its prompts."""
+
+    def settings(self) -> type[TextConfig]:
+        """With its own."""
+        return SpinSettings
+
+    def sampler(self, config: TextConfig) -> Sampler:
+        """The opponent."""
+        from engine.language.method.preference.sampler import Opponent
+
+        return Opponent(config)
+
+    def trainer(self, config: TextConfig) -> PairTrainer:
+        """Duels."""
+        from engine.language.method.preference.duel import Duels
+
+        return Duels(config)
+
+    def verdicts(self, task: Task) -> Kind:
+        """None is learnt from: real data is the better side, whatever a verifier says."""
+        del task
+        return "exact"
+
+    def fits(self, config: TextConfig, task: Task) -> None:
+        """Real data is what there is to learn from."""
+        from engine.language.problem.problems import demonstrations
+
+        super().fits(config, task)
+        if not demonstrations(task, 1, config.seed):
+            raise UserError(
+                f"task '{task.name}' has no demonstrations, and real data is what spin plays its own writing "
+                "against; give it some, or take dpo"
+            )
+
+
+SPIN = Spin(
+    papers=("2401.01335",),
+    changes={
+        "sample": {"samples": 1, "prompts": 3500},
+        "mix": {"real": False, "keep": "accumulate"},
+        "update": {"start": "last", "steps": 150},
+        "learner": {"learning_rate": 1e-3},
+        "loop": {"iterations": 4},
+    },
+)
