@@ -174,7 +174,8 @@ def turnable(config: TextConfig, trainer: Trainer, real_share: float) -> dict[st
         names += ["sample.band", "filter.per_prompt"]
         names += ["sample.temperature"] if min(config.filter.thresholds) > 0 else []
     content = config.model_dump()
-    found = {name: _setting(content, name) for name in names}
+    idle = trainer.idle()
+    found = {name: _setting(content, name) for name in names if name not in idle}
     if found.get("mix.real_fraction") == 0:
         found["mix.real_fraction"] = real_share
     return found

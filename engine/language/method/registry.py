@@ -30,10 +30,10 @@ METHODS = {
     "rest-em": Entry(".text:REST_EM", "ReST-EM: right completions, each time from the first model again."),
     "alphazero": Entry(".search:ALPHAZERO", "Tree search on text: its visits and values are the targets."),
     "prm": Entry(".critic:PRM", "A process reward model: the value of every step."),
-    "dpo": Entry(".preference.dpo:DPO", "Direct preference optimisation: better completions against worse."),
-    "spin": Entry(".preference.spin:SPIN", "Self-play: real data against what the model itself writes."),
     "orm": Entry(".critic:ORM", "An outcome reward model: the value of a completion by its outcome."),
     "reward": Entry(".reward.method:REWARD", "A reward model: which of two responses is the better."),
+    "dpo": Entry(".preference.dpo:DPO", "Direct preference optimisation: better completions against worse."),
+    "spin": Entry(".preference.spin:SPIN", "Self-play: real data against what the model itself writes."),
     "grpo": Entry(".policy.group:GRPO", "GRPO: what scores above the mean of its problem is reinforced."),
     "rloo": Entry(".policy.group:RLOO", "RLOO: REINFORCE less the mean of a problem's others."),
 }

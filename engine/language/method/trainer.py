@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.language.episode import Episode
@@ -59,6 +59,10 @@ class Trainer(ABC):
         reference, up to `guards.beta_max`.
         """
         return {}
+
+    def idle(self) -> Collection[str]:
+        """Settings that alarms turn elsewhere and that have no effect here, by dotted name."""
+        return ()
 
     def prepare(self, turn: Turn) -> int:
         """Teach the first model, the turn's student, what writing takes; the tokens written for it."""

@@ -121,8 +121,6 @@ class Learnt:
     """Gradient steps taken; 0: there was nothing to learn."""
     tokens: int = 0
     """Written for it, besides those of the episodes."""
-    reason: str = ""
-    """Why there was nothing to learn."""
     done: str = ""
     """Why the method has no use for further iterations; empty: it goes on."""
 
@@ -132,6 +130,5 @@ class Learnt:
             self.values | later.values,
             self.steps + later.steps,
             self.tokens + later.tokens,
-            later.reason,
             later.done or self.done,
         )

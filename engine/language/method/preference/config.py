@@ -120,3 +120,17 @@ class PreferenceSettings(TextConfig):
     """Settings of a run that learns from pairs."""
 
     preference: PreferenceConfig = PreferenceConfig()
+
+
+class SpinConfig(Section):
+    """Real data against the model's own previous iterate."""
+
+    stop: float = Field(0.0, ge=0, le=1)
+    """A run ends by itself once held-out real data is told from its own writing in no more than this share of
+    cases; 0.5 is chance, where the model is the data's distribution. 0: it takes all its iterations."""
+
+
+class SpinSettings(PreferenceSettings):
+    """Settings of a run of SPIN."""
+
+    spin: SpinConfig = SpinConfig()

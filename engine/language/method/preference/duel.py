@@ -9,10 +9,10 @@ import numpy as np
 
 from engine.errors import UserError
 from engine.language.episode import Episode
+from engine.language.method.preference.config import SpinSettings
 from engine.language.method.preference.lesson import likelihoods, pair_lessons
 from engine.language.method.preference.pairing import Comparison, against_real, of_duels
 from engine.language.method.preference.sampler import Opponent
-from engine.language.method.preference.spin import SpinSettings
 from engine.language.method.preference.trainer import Material, PairTrainer
 from engine.language.method.sampler import Sampler
 from engine.language.method.trainer import learnable
@@ -79,6 +79,10 @@ class Duels(PairTrainer):
     def expected_real_share(self, task: Task) -> float:
         """Half, where there is any."""
         return 0.5 if demonstrations(task, 1, self.config.seed) else 0.0
+
+    def idle(self) -> tuple[str, ...]:
+        """The opponent writes to the prompts of real data, as it is."""
+        return ("sample.band", "sample.temperature", "filter.per_prompt")
 
     def labelled(self, length: float, problems: int) -> float:
         """To the prompts of held-out real data."""

@@ -45,6 +45,12 @@ class ScoredPairs(PairTrainer):
         """Likewise."""
         return 1.0 if self._is_offline else super().expected_real_share(task)
 
+    def idle(self) -> tuple[str, ...]:
+        """No number of pairs where there is one a problem; nothing of samples where there are none."""
+        if self._is_offline:
+            return ("sample.band", "sample.temperature", "filter.per_prompt")
+        return ("filter.per_prompt",) if self.preference.pairing in ("best-worst", "random") else ()
+
     @property
     def _is_offline(self) -> bool:
         return bool(self.preference.path) and not self.preference.join

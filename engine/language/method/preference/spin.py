@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from engine.config import Section
 from engine.errors import UserError
-from engine.language.method.preference.config import PreferenceSettings
+from engine.language.method.preference.config import SpinSettings
 from engine.language.method.preference.dpo import PreferenceMethod
 
 if TYPE_CHECKING:
@@ -17,20 +14,6 @@ if TYPE_CHECKING:
     from engine.language.method.sampler import Sampler
     from engine.language.settings import TextConfig
     from engine.language.task import Kind, Task
-
-
-class SpinConfig(Section):
-    """Real data against the model's own previous iterate."""
-
-    stop: float = Field(0.0, ge=0, le=1)
-    """A run ends by itself once held-out real data is told from its own writing in no more than this share of
-    cases; 0.5 is chance, where the model is the data's distribution. 0: it takes all its iterations."""
-
-
-class SpinSettings(PreferenceSettings):
-    """Settings of a run of SPIN."""
-
-    spin: SpinConfig = SpinConfig()
 
 
 @dataclass(frozen=True)

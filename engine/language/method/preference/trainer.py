@@ -83,6 +83,11 @@ class PairTrainer(Trainer):
         """A reference holds the student by beta."""
         return {} if self.preference.reference == "none" else {"kl": "preference.beta"}
 
+    def nothing(self, turn: Turn, threshold: float) -> str:
+        """There was no pair."""
+        del threshold
+        return f"iteration {turn.iteration}: there is no pair to learn from"
+
     @abstractmethod
     def material(self, turn: Turn, episodes: Sequence[Episode], threshold: float) -> Material:
         """What is learnt from."""
@@ -95,7 +100,7 @@ class PairTrainer(Trainer):
         examples = self._lessons(turn, material)
         values["preference/pairs"] = float(len(examples))
         if not examples:
-            return Learnt(values, reason="there is no pair to learn from")
+            return Learnt(values)
         rows = self._watched(turn, examples)
         before = [likelihoods(student, side) for side in rows]
         seed = row_seed(config.seed, "learn", *turn.purpose(number))
