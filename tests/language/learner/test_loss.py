@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_models import save_plain, tiny_llama
+from tiny_models import tiny_llama
 
 from engine.language.learner.loss.divergence import (
     distillation_loss,
@@ -18,12 +18,11 @@ from engine.language.learner.loss.divergence import (
     kl_divergence,
     kl_estimate,
 )
-from engine.language.learner.loss.policy import Mean, generalized_advantages, group_advantages, policy_loss
+from engine.language.learner.loss.policy import generalized_advantages, group_advantages, policy_loss
 from engine.language.learner.loss.preference import desirability_loss, preference_loss
 from engine.language.learner.loss.text import supervised_loss, visits_loss
 from engine.language.learner.loss.value import binary_loss, pairwise_loss
 from engine.language.learner.objective.objective import response_logprobs
-from engine.language.learner.objective.policy import PolicyGradient, Sampled
 from engine.language.learner.objective.preference import Pair, Preferences
 from engine.language.learner.objective.text import Supervised, texts
 from engine.language.learner.objective.visits import Visited, Visits
@@ -300,71 +299,6 @@ def test_reward_pairs_equal_trl(tmp_path: Path) -> None:
         better, worse = judge(**{**batch, "use_cache": False}).logits[:, 0].chunk(2)
     theirs = trainer.compute_loss(trainer.model, dict(batch))
     assert theirs.item() == pytest.approx(float(pairwise_loss(better, worse)), abs=1e-5)
-
-
-@third_party
-@pytest.mark.parametrize(("kind", "unbiased"), [("dapo", True), ("grpo", False), ("dr_grpo", False)])
-def test_policy_gradient_equals_trl(kind: str, unbiased: bool, tmp_path: Path) -> None:
-    trl = pytest.importorskip("trl")
-    transformers = pytest.importorskip("transformers")
-    model, old, reference = tiny_llama(1), tiny_llama(1), tiny_llama(2)
-    with torch.no_grad():
-        for weight in old.network.parameters():
-            weight.mul_(1.02)
-    heads = model.encode_prompts(PROMPTS)
-    tails = [each.response for each in texts(model, PROMPTS, GOOD)]
-    advantages = [1.5, -0.5, 0.7, -1.2]
-    rows = [score_tokens(each, heads, tails) for each in (old, reference)]
-    examples = [Sampled(*row) for row in zip(heads, tails, rows[0], advantages, rows[1], strict=True)]
-    # trl looks for the files of the model.
-    network = transformers.AutoModelForCausalLM.from_pretrained(save_plain(model, tmp_path / "model"))
-    trainer = trl.GRPOTrainer(
-        network,
-        reward_funcs=lambda completions, **_: [0.0] * len(completions),
-        args=trl_settings(
-            "GRPOConfig",
-            tmp_path,
-            beta=0.04,
-            loss_type=kind,
-            use_bias_correction_kl=unbiased,
-            num_generations=2,
-            max_completion_length=9,
-        ),
-        train_dataset=trl_dataset(prompt=PROMPTS),
-        processing_class=model.codec.tokenizer,
-    )
-    width, long = max(map(len, heads)), max(map(len, tails))
-    pad = model.codec.pad
-
-    def right(rows: list[Any], blank: float) -> torch.Tensor:
-        return torch.tensor([[*row, *[blank] * (long - len(row))] for row in rows])
-
-    counts = torch.tensor([len(tail) for tail in tails])
-    inputs = {
-        "prompt_ids": torch.tensor([[pad] * (width - len(head)) + head for head in heads]),
-        "prompt_mask": torch.tensor([[0] * (width - len(head)) + [1] * len(head) for head in heads]),
-        "completion_ids": right(tails, pad),
-        "completion_mask": (torch.arange(long) < counts[:, None]).long(),
-        "advantages": torch.tensor(advantages),
-        "old_per_token_logps": right([row.tolist() for row in rows[0]], 0.0),
-        "ref_per_token_logps": right([row.tolist() for row in rows[1]], 0.0),
-        "num_items_in_batch": counts.sum(),
-    }
-    trainer.model.eval()  # neither accumulated nor split
-    theirs = trainer._compute_loss(trainer.model, inputs)
-    if kind == "grpo":
-        logprobs, mask = response_logprobs(model, list(zip(heads, tails, strict=True)))
-        known = [torch.zeros_like(mask), torch.zeros_like(mask)]
-        for table, values in zip(known, rows, strict=True):
-            table[mask > 0] = torch.from_numpy(np.concatenate(values))
-        ours = policy_loss(
-            logprobs, known[0], torch.tensor(advantages), mask, mean="row", beta=0.04, reference=known[1]
-        )
-    else:
-        mean: Mean = "constant" if kind == "dr_grpo" else "token"
-        loss = PolicyGradient(beta=0.04, unbiased=unbiased, mean=mean, max_tokens=9)
-        ours, _ = loss(model, examples)
-    assert theirs.item() == pytest.approx(ours.item(), abs=1e-5)
 
 
 @third_party
