@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from engine.language.spelling import spaced_once
 from engine.language.task import Prompt, Task, VerifyResult
 
-Source = Literal["real", "model", "hint", "search"]
-"""Written by someone else, sampled, sampled with the answer given away, or chosen by a tree search."""
+Source = Literal["real", "model", "hint", "search", "revision"]
+"""Written by someone else, sampled, sampled with the answer given away, chosen by a tree search, or a sample
+that a model was asked to write again."""
 
 
 @dataclass(frozen=True)

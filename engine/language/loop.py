@@ -156,7 +156,7 @@ def _practise(parts: Parts, turn: Turn) -> tuple[list[Episode], Learnt, int]:
 
     The episodes with what was kept, what came of them, and how many are on evaluation items.
     """
-    sampler, trainer = parts.method.sampler(turn.config), parts.method.trainer(turn.config)
+    sampler, trainer = parts.method.practice(turn)
     episodes, learnt, leaked = list[Episode](), Learnt(), 0
     with _counted(parts.reporter, sampler.rounds) as move:
         for turn.round in range(sampler.rounds):

@@ -9,6 +9,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from engine.errors import UserError
 from engine.language.task import (
@@ -62,6 +63,7 @@ class Countdown(Task):
     """
 
     alphabet = "\n *+-/0123456789:;="
+    constitution = str(Path(__file__).parent / "constitutions" / "countdown.toml")
     verifier_at_test = True
     inline = True
     hint_in_completion = True

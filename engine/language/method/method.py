@@ -53,6 +53,10 @@ class Method:
         kinds: dict[str, type[Trainer]] = {"text": Texts, "visits": Visits, "value": Values}
         return kinds[config.update.loss](config)
 
+    def practice(self, turn: Turn) -> tuple[Sampler, Trainer]:
+        """The parts of an iteration; where iterations are not alike, those that `turn.iteration` has."""
+        return self.sampler(turn.config), self.trainer(turn.config)
+
     def role(self, config: TextConfig) -> Role:
         """What the model is for, and the figure it is measured by."""
         return self.trainer(config).role

@@ -36,6 +36,10 @@ METHODS = {
     "spin": Entry(".preference.spin:SPIN", "Self-play: real data against what the model itself writes."),
     "grpo": Entry(".policy.group:GRPO", "GRPO: what scores above the mean of its problem is reinforced."),
     "rloo": Entry(".policy.group:RLOO", "RLOO: REINFORCE less the mean of a problem's others."),
+    "constitutional": Entry(
+        ".constitution.constitutional:CONSTITUTIONAL",
+        "Constitutional AI: replies revised by principles, preferences by principles, and PPO on those.",
+    ),
 }
 
 

@@ -51,7 +51,7 @@ EPISODE_SCHEMA = pa.schema(
         described("reason", pa.string(), "why the score is what it is, in a word or a line"),
         described("flags", _TEXTS, "signs of exploits and of degenerate text"),
         described("kind", pa.string(), "of the verdict: exact, learned or self"),
-        described("source", pa.string(), "real, model, hint (written with the answer given away) or search"),
+        described("source", pa.string(), "real, model, hint (answer given away), search or revision"),
         described("iteration", pa.int32(), "of the loop; 0 before the first"),
         described("model", pa.string(), "SHA-256 of the weights that wrote it; empty for real data"),
         described("seed", pa.uint64(), "of its sampling"),

@@ -1,0 +1,61 @@
+"""Settings of constitutional methods."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from engine.config import Section
+from engine.language.settings import FilePath, ModelPath, Share, TextConfig
+
+PhaseName = Literal["revise", "prefer", "reinforce"]
+
+
+def _once_each(phases: tuple[PhaseName, ...]) -> tuple[PhaseName, ...]:
+    if len(set(phases)) < len(phases):
+        raise ValueError("a phase is named twice; each is one iteration, and the last one goes on")
+    return phases
+
+
+class ConstitutionConfig(Section):
+    """The principles, and what is made of them (Bai et al. 2022)."""
+
+    path: FilePath = ""
+    """A constitution in TOML; empty: the task's own, else principles in prose for models that read it."""
+    phases: Annotated[tuple[PhaseName, ...], AfterValidator(_once_each)] = Field(
+        ("revise", "prefer", "reinforce"), min_length=1
+    )
+    """One an iteration, the last one in all that follow: to revise and learn the revisions; to choose between
+    replies and learn a preference model; to reinforce what that prefers."""
+    revisions: int = Field(4, ge=1, le=100)
+    """Rounds of critique and revision, each by a principle drawn at random."""
+    temperature: float = Field(1.0, ge=0, le=10)
+    """Of critiques, revisions and thoughts; 0 is greedy."""
+    drafts: bool = False
+    """The revisions of all rounds are learnt, not the last one's alone."""
+    feedback: ModelPath = ""
+    """The model that chooses between replies; empty: the first one."""
+    labels: Literal["soft", "hard"] = "soft"
+    """What a choice says: the probability of each reply, or the likelier one alone."""
+    thought: bool = False
+    """The feedback model writes a thought before it chooses; its probabilities are then cut to `clamp`."""
+    clamp: Annotated[tuple[Share, Share], AfterValidator(lambda band: _ascending(band))] = (0.4, 0.6)
+    """Between which a probability after a thought stays, which is sure of itself whatever it says."""
+    helpful: float = Field(0.25, ge=0, lt=1)
+    """Share of preferences between a reply that does what was asked and one that the verifier rejects; the
+    others are by principles."""
+    checked: int = Field(64, ge=1, le=100_000)
+    """Most rules of the constitution that a measured reply is checked by, spread evenly over all."""
+
+
+def _ascending(band: tuple[float, float]) -> tuple[float, float]:
+    if not band[0] <= 0.5 <= band[1]:
+        raise ValueError("one half, which says nothing, lies between the two")
+    return band
+
+
+class ConstitutionalSettings(TextConfig):
+    """Those of a run by a constitution."""
+
+    constitution: ConstitutionConfig = ConstitutionConfig()
