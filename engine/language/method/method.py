@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from engine.language.episode import Episode
     from engine.language.method.role import Role
     from engine.language.method.sampler import Sampler
-    from engine.language.method.trainer import Trainer
+    from engine.language.method.trainer import Stage, Trainer
     from engine.language.method.turn import Turn
     from engine.language.method.verdict import Judge
     from engine.language.settings import TextConfig
@@ -76,6 +76,11 @@ class Method:
         if judge is not None and task.num_players == 2:
             raise UserError(f"task '{task.name}' is a game of two, which its rules judge and nobody else")
         return self.verdicts(task) if judge is None else judge.kind
+
+    def stages(self, config: TextConfig, length: float, problems: int) -> Sequence[Stage]:
+        """What a run writes and learns, where its iterations are not alike; empty: they are."""
+        del config, length, problems
+        return ()
 
     def figures(self, turn: Turn, episodes: Sequence[Episode]) -> Mapping[str, float]:
         """What else is told of a model by its greedy completions, by metrics tag `group/name`.

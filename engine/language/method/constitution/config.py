@@ -45,6 +45,17 @@ class ConstitutionConfig(Section):
     helpful: float = Field(0.25, ge=0, lt=1)
     """Share of preferences between a reply that does what was asked and one that the verifier rejects; the
     others are by principles."""
+    held_out: float = Field(0.1, ge=0, le=0.5)
+    """Share of the problems whose preferences are not learnt from: what is known of the preference model is
+    measured on them."""
+    preference_steps: int = Field(600, ge=1, le=10_000_000)
+    """Gradient steps of the preference model."""
+    preference_rate: float = Field(1e-3, gt=0, le=1)
+    """Its learning rate; that of revisions is `learner.learning_rate`."""
+    policy_steps: int = Field(200, ge=1, le=10_000_000)
+    """Gradient steps of an iteration that reinforces; of revisions `update.steps`."""
+    policy_rate: float = Field(3e-4, gt=0, le=1)
+    """Its learning rate."""
     checked: int = Field(64, ge=1, le=100_000)
     """Most rules of the constitution that a measured reply is checked by, spread evenly over all."""
 

@@ -10,51 +10,66 @@ from engine.language.method.method import Method
 if TYPE_CHECKING:
     from engine.language.episode import Episode
     from engine.language.method.sampler import Sampler
-    from engine.language.method.trainer import Trainer
+    from engine.language.method.trainer import Stage, Trainer
     from engine.language.method.turn import Turn
     from engine.language.settings import TextConfig
+    from engine.language.task import Kind, Task
 
 
 class Constitutional(Method):
     """Each iteration is a phase: revise, prefer, reinforce."""
 
     def settings(self) -> type[TextConfig]:
-        """With a section of its own."""
+        """With sections of its own."""
         from engine.language.method.constitution.config import ConstitutionalSettings
 
         return ConstitutionalSettings
 
+    def practice(self, turn: Turn) -> tuple[Sampler, Trainer]:
+        """Those of the iteration's phase."""
+        from engine.language.method.constitution.phases import parts_of
+        from engine.language.method.constitution.phase import phase_of
+
+        return parts_of(turn.config, phase_of(turn.config, turn.iteration))
+
     def sampler(self, config: TextConfig) -> Sampler:
         """Of the first phase."""
-        from engine.language.method.constitution.phase import Revisions
+        from engine.language.method.constitution.phases import parts_of
+        from engine.language.method.constitution.phase import phase_of
 
-        return Revisions(config)
+        return parts_of(config, phase_of(config, 1))[0]
 
     def trainer(self, config: TextConfig) -> Trainer:
-        """Of the first phase."""
-        from engine.language.method.constitution.phase import RevisionTrainer
+        """Of all phases."""
+        from engine.language.method.constitution.phases import Phases
 
-        return RevisionTrainer(config)
+        return Phases(config)
+
+    def verdicts(self, task: Task) -> Kind:
+        """A model's opinion, that of a preference model at last."""
+        del task
+        return "learned"
+
+    def stages(self, config: TextConfig, length: float, problems: int) -> Sequence[Stage]:
+        """What each phase writes and learns."""
+        from engine.language.method.constitution.phases import stages
+
+        return stages(config, length, problems)
 
     def figures(self, turn: Turn, episodes: Sequence[Episode]) -> Mapping[str, float]:
         """The share of replies that break a rule which a program can check, nothing without such rules."""
-        from engine.language.method.constitution.constitution import shares_broken
-        from engine.language.method.constitution.phase import constitution_for, settings_of
+        from engine.language.method.constitution.phase import share_broken
 
-        constitution = constitution_for(turn.config, turn.task)
-        if not constitution.checkable(1):
-            return {}
-        pairs = [(each.prompt.text, each.completion) for each in episodes]
-        return {"constitution/broken": shares_broken(constitution, pairs, settings_of(turn.config).checked)}
+        return share_broken(turn, episodes, "broken")
 
 
 CONSTITUTIONAL = Constitutional(
     papers=("2212.08073",),
     changes={
-        "sample": {"prompts": 1000, "samples": 2},
+        "sample": {"prompts": 1000, "samples": 4},
         "update": {"start": "last"},
         "mix": {"real_fraction": 0.2},
         "measure": {"control": False},
-        "loop": {"iterations": 1},
+        "loop": {"iterations": 3},
     },
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,19 +37,43 @@ def constitution_for(config: TextConfig, task: Task) -> Constitution:
     """
     path = settings_of(config).path or task.constitution
     if path:
-        return read_constitution(Path(path))
+        return _read(Path(path), _stamp(Path(path)))
     if not config.model.path:
         raise UserError(
             f"task '{task.name}' brings no constitution, and a model that is built here reads no prose: name "
             "a file with constitution.path, or a model with --model"
         )
-    return read_constitution(PROSE)
+    return _read(PROSE, 0)
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, stamp: int) -> Constitution:
+    """The one of a file as it was when it had that `stamp`."""
+    del stamp
+    return read_constitution(path)
+
+
+def _stamp(path: Path) -> int:
+    """When a file was last changed, in nanoseconds; 0 where it cannot be told."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def phase_of(config: TextConfig, iteration: int) -> PhaseName:
     """That of an iteration, from 1 on; the last one goes on."""
     phases = settings_of(config).phases
     return phases[min(max(iteration, 1), len(phases)) - 1]
+
+
+def share_broken(turn: Turn, episodes: Sequence[Episode], name: str) -> dict[str, float]:
+    """The share of replies that break a rule which a program can check; nothing without such rules."""
+    constitution = constitution_for(turn.config, turn.task)
+    if not episodes or not constitution.checkable(1):
+        return {}
+    pairs = [(each.prompt.text, each.completion) for each in episodes]
+    return {f"constitution/{name}": shares_broken(constitution, pairs, settings_of(turn.config).checked)}
 
 
 class Revisions(Samples):
@@ -88,23 +113,12 @@ class RevisionTrainer(Texts):
     def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
         """Supervised; beside it what the rules say of drafts and of revisions."""
         learnt = super().learn(turn, episodes, threshold, number)
-        told = self._told(turn, episodes)
+        drafts = [each for each in episodes if each.source != "revision"]
+        revised = [each for each in episodes if each.source == "revision"]
+        told = share_broken(turn, drafts, "broken_samples") | share_broken(turn, revised, "broken_revisions")
         if told:
             turn.reporter.message(
-                f"iteration {turn.iteration}: {told['constitution/broken_drafts']:.1%} of the drafts and "
+                f"iteration {turn.iteration}: {told['constitution/broken_samples']:.1%} of the drafts and "
                 f"{told['constitution/broken_revisions']:.1%} of the revisions break a rule"
             )
         return replace(learnt, values={**learnt.values, **told}) if learnt.steps else learnt
-
-    def _told(self, turn: Turn, episodes: Sequence[Episode]) -> Mapping[str, float]:
-        constitution = constitution_for(self.config, turn.task)
-        if not constitution.checkable(1):
-            return {}
-        count = settings_of(self.config).checked
-        shares = {}
-        for name, is_revised in (("drafts", False), ("revisions", True)):
-            pairs = [
-                (e.prompt.text, e.completion) for e in episodes if (e.source == "revision") == is_revised
-            ]
-            shares[f"constitution/broken_{name}"] = shares_broken(constitution, pairs, count)
-        return shares
