@@ -13,6 +13,7 @@ from experiments.program import main
 EXPERIMENTS = {
     "alarms": "text",
     "collapse": "text",
+    "constitutional": "text",
     "contamination": "text",
     "cures": "text",
     "distinct_paths": "text",

@@ -149,9 +149,14 @@ def stages(config: TextConfig, length: float, counts: Counts) -> list[Stage]:
         Stage("build the first model", steps=0 if config.model.path else config.model.steps),
         *trainer.preparation(length, counts.practised),
         *([Stage("build other models", steps=others * config.model.steps)] if others else []),
-        Stage("generate", written),
-        *([Stage("label", labels)] if labels else []),
-        Stage("learn", steps=each * sum(growth)),
+        *(
+            method.stages(config, length, counts.practised)
+            or [
+                Stage("generate", written),
+                *([Stage("label", labels)] if labels else []),
+                Stage("learn", steps=each * sum(growth)),
+            ]
+        ),
         Stage("watch", (iterations + 1) * looks * length),
         *([Stage("control", steps=each * taken)] if measure.control else []),
         Stage("measure", final * length),

@@ -42,7 +42,8 @@ class Form:
 
     `{dialogue}` is a request with its reply as messages of user and assistant, `{prompt}` and `{completion}`
     are the two alone, `{first}` and `{second}` two replies; `{critique_request}`, `{revision_request}` and
-    `{choice_request}` are the principle's; `{critique}` is what the model said.
+    `{choice_request}` are the principle's; `{critique}` and `{thought}` are what the model said. `verdict` asks
+    for a choice after a thought.
     """
 
     critique: str = "{dialogue}\n\nuser: {critique_request}\n\nassistant:"
@@ -57,6 +58,10 @@ class Form:
     thought: str = (
         "Consider this request and two replies to it.\n\nRequest: {prompt}\n\n(A) {first}\n\n(B) {second}\n\n"
         "{choice_request} Think about it step by step, in a sentence.\n\nThought:"
+    )
+    verdict: str = (
+        "Consider this request and two replies to it.\n\nRequest: {prompt}\n\n(A) {first}\n\n(B) {second}\n\n"
+        "{choice_request} Think about it step by step, in a sentence.\n\nThought: {thought}\n\nAnswer:"
     )
     answers: tuple[str, str] = ANSWERS
     """That name the first and the second reply."""
@@ -103,12 +108,10 @@ class Constitution:
     def ask_choice(
         self, principle: Principle, prompt: str, first: str, second: str, thought: str = ""
     ) -> str:
-        """What a model reads that is to choose; after a `thought` of its own that goes on from there."""
-        fields = {"first": first.strip(), "second": second.strip()}
-        if not thought:
-            return self._filled(self.form.choice, principle, prompt, "", **fields)
-        before = self._filled(self.form.thought, principle, prompt, "", **fields)
-        return f"{before} {thought.strip()}\n\nAnswer:"
+        """What a model reads that is to choose, after a `thought` of its own where it had one."""
+        fields = {"first": first.strip(), "second": second.strip(), "thought": thought.strip()}
+        template = self.form.verdict if thought.strip() else self.form.choice
+        return self._filled(template, principle, prompt, "", **fields)
 
     def ask_thought(self, principle: Principle, prompt: str, first: str, second: str) -> str:
         """What a model reads that is to think before it chooses."""

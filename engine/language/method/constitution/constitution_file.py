@@ -37,12 +37,14 @@ _PLACES = {
     "revision": {"prompt", "completion", "dialogue", "critique_request", "revision_request", "critique"},
     "choice": {"prompt", "first", "second", "critique_request", "choice_request"},
     "thought": {"prompt", "first", "second", "critique_request", "choice_request"},
+    "verdict": {"prompt", "first", "second", "critique_request", "choice_request", "thought"},
 }
 _NEEDED = {
     "critique": {"critique_request"},
     "revision": set[str](),
     "choice": {"first", "second"},
     "thought": {"first", "second"},
+    "verdict": {"first", "second", "thought"},
 }
 """Besides the reply itself."""
 

@@ -27,15 +27,15 @@ class Constitutional(Method):
 
     def practice(self, turn: Turn) -> tuple[Sampler, Trainer]:
         """Those of the iteration's phase."""
-        from engine.language.method.constitution.phases import parts_of
         from engine.language.method.constitution.phase import phase_of
+        from engine.language.method.constitution.phases import parts_of
 
         return parts_of(turn.config, phase_of(turn.config, turn.iteration))
 
     def sampler(self, config: TextConfig) -> Sampler:
         """Of the first phase."""
-        from engine.language.method.constitution.phases import parts_of
         from engine.language.method.constitution.phase import phase_of
+        from engine.language.method.constitution.phases import parts_of
 
         return parts_of(config, phase_of(config, 1))[0]
 

@@ -23,8 +23,8 @@ from engine.language.method.sampler import Sampler
 from engine.language.method.trainer import Stage, Trainer
 from engine.language.method.turn import Learnt, Turn
 from engine.language.monitor.levels import Response
-from engine.language.settings import TextConfig
 from engine.language.problem.task_registry import load_task
+from engine.language.settings import TextConfig
 from engine.language.task import Task
 
 
@@ -87,8 +87,8 @@ class Phases(Trainer):
         phases = settings.phases
         if "reinforce" in phases and "prefer" not in phases[: phases.index("reinforce")]:
             raise UserError(
-                f'constitution.phases = {list(phases)}: "reinforce" needs the preference model of "prefer"; name '
-                "that before it"
+                f'constitution.phases = {list(phases)}: "reinforce" needs the preference model of "prefer"; '
+                "name that before it"
             )
         constitution_for(self.config, load_task(self.config.task))
         for phase in phases:

@@ -42,8 +42,8 @@ class Compared(Samples):
         super().check()
         if self.config.sample.samples < 2:
             raise UserError(
-                f"sample.samples = {self.config.sample.samples}: a preference is between two replies; take 2 or "
-                "more"
+                f"sample.samples = {self.config.sample.samples}: a preference is between two replies; "
+                "take 2 or more"
             )
 
 
@@ -133,9 +133,7 @@ def candidates(episodes: Sequence[Episode]) -> list[Candidates]:
     for group in groups.values():
         texts = list(group)
         prompt = group[texts[0]].prompt
-        found += [
-            Candidates(prompt, one, two) for one, two in zip(texts[::2], texts[1::2], strict=False)
-        ]
+        found += [Candidates(prompt, one, two) for one, two in zip(texts[::2], texts[1::2], strict=False)]
     return found
 
 

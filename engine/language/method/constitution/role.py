@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Keeper(Role):
-    """Replies that do what was asked and keep the rules that a program can check; without rules all of them."""
+    """Replies count that do what was asked and keep the rules, as far as a program can check them."""
 
     fact = "replies that do what was asked count where they keep the rules of the constitution"
 

@@ -30,6 +30,7 @@ FORM = {
     "revision": "{prompt}{completion}|{critique_request}?{critique}>",
     "choice": "{prompt}{first}/{second}|{choice_request}=",
     "thought": "{prompt}{first}/{second}|{choice_request}?",
+    "verdict": "{prompt}{first}/{second}|{choice_request}?{thought}=",
 }
 CALM = {"name": "calm", "critique": "calm", "revision": "calm", "forbid": ["!"]}
 SHORT = {"name": "short", "max_length": 8}
@@ -279,7 +280,7 @@ def test_after_a_thought_probabilities_are_cut(
     (found,) = feedback(of(CALM), model, thought=True, clamp=(0.3, 0.6)).choose([PAIR])
     assert found.orders == pytest.approx((0.3, 0.4))
     assert thought == [f"{PROMPT.text}hi a!/hi a.|calm?", f"{PROMPT.text}hi a./hi a!|calm?"]
-    assert all(text.endswith("mark\n\nAnswer:") for text in asked)
+    assert all(text.endswith("|calm?mark=") for text in asked)
     assert found.tokens == 10
 
 
