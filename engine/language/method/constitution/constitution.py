@@ -42,8 +42,8 @@ class Form:
 
     `{dialogue}` is a request with its reply as messages of user and assistant, `{prompt}` and `{completion}`
     are the two alone, `{first}` and `{second}` two replies; `{critique_request}`, `{revision_request}` and
-    `{choice_request}` are the principle's; `{critique}` and `{thought}` are what the model said. `verdict` asks
-    for a choice after a thought.
+    `{choice_request}` are the principle's; `{critique}` and `{thought}` are what the model said. `verdict`
+    asks for a choice after a thought.
     """
 
     critique: str = "{dialogue}\n\nuser: {critique_request}\n\nassistant:"
