@@ -38,7 +38,7 @@ METHODS = {
     "rloo": Entry(".policy.group:RLOO", "RLOO: REINFORCE less the mean of a problem's others."),
     "constitutional": Entry(
         ".constitution.constitutional:CONSTITUTIONAL",
-        "Constitutional AI: replies revised by principles, preferences by principles, and PPO on those.",
+        "Constitutional AI: replies revised by principles, and preferences by principles.",
     ),
 }
 

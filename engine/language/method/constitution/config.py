@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from engine.config import Section
 from engine.language.settings import FilePath, ModelPath, Share, TextConfig
 
-PhaseName = Literal["revise", "prefer", "reinforce"]
+PhaseName = Literal["revise", "prefer"]
 
 
 def _once_each(phases: tuple[PhaseName, ...]) -> tuple[PhaseName, ...]:
@@ -24,10 +24,10 @@ class ConstitutionConfig(Section):
     path: FilePath = ""
     """A constitution in TOML; empty: the task's own, else principles in prose for models that read it."""
     phases: Annotated[tuple[PhaseName, ...], AfterValidator(_once_each)] = Field(
-        ("revise", "prefer", "reinforce"), min_length=1
+        ("revise", "prefer"), min_length=1
     )
     """One an iteration, the last one in all that follow: to revise and learn the revisions; to choose between
-    replies and learn a preference model; to reinforce what that prefers."""
+    replies and learn a preference model."""
     revisions: int = Field(4, ge=1, le=100)
     """Rounds of critique and revision, each by a principle drawn at random."""
     temperature: float = Field(1.0, ge=0, le=10)
@@ -52,10 +52,6 @@ class ConstitutionConfig(Section):
     """Gradient steps of the preference model."""
     preference_rate: float = Field(1e-3, gt=0, le=1)
     """Its learning rate; that of revisions is `learner.learning_rate`."""
-    policy_steps: int = Field(200, ge=1, le=10_000_000)
-    """Gradient steps of an iteration that reinforces; of revisions `update.steps`."""
-    policy_rate: float = Field(3e-4, gt=0, le=1)
-    """Its learning rate."""
     checked: int = Field(64, ge=1, le=100_000)
     """Most rules of the constitution that a measured reply is checked by, spread evenly over all."""
 

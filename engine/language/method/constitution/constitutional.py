@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Constitutional(Method):
-    """Each iteration is a phase: revise, prefer, reinforce."""
+    """Each iteration is a phase: revise, prefer."""
 
     def settings(self) -> type[TextConfig]:
         """With sections of its own."""
@@ -70,6 +70,6 @@ CONSTITUTIONAL = Constitutional(
         "update": {"start": "last"},
         "mix": {"real_fraction": 0.2},
         "measure": {"control": False},
-        "loop": {"iterations": 3},
+        "loop": {"iterations": 2},
     },
 )
