@@ -43,10 +43,10 @@ def judge(parts: Parts, turn: Turn, episodes: Sequence[Episode], learnt: Learnt,
     share = trainer.real_share(turn, episodes)
     seen = observation(look, told, turn.iteration, episodes, share, leaked)
     human = judged_iteration(parts.run.path) == turn.iteration - 1
-    alerts = parts.monitor.update(replace(seen, gate=passed, human=human))
+    alerts = parts.monitor.update(replace(seen, gate=passed, human=human, exploded=turn.exploded))
     for alert in alerts:
         parts.reporter.message(f"{alert.level.name} {alert.metric}: {alert.message}")
-    present, has_earlier = turnable(config, trainer, share), progress.accepted > 0
+    present, has_earlier = turnable(config, trainer, share, parts.method.judge(config)), progress.accepted > 0
     changes = respond(alerts, present, config.guards, has_earlier=has_earlier, knobs=trainer.knobs())
     _record(parts, turn.iteration, changes)
     learnt.values["gate/p_worse"], learnt.values["gate/difference"] = passed.p_worse, passed.difference

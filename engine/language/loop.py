@@ -15,7 +15,8 @@ from engine.language.judgement import Judged, judge, looked_at, own_figures
 from engine.language.measure.final_table import final_table
 from engine.language.measure.watch import observation
 from engine.language.method.registry import method_of
-from engine.language.method.turn import Learnt, Turn
+from engine.language.method.trainer import Trainer
+from engine.language.method.turn import ExplosionError, Learnt, Turn
 from engine.language.monitor.guard import check_start
 from engine.language.monitor.journal import Entry, entries
 from engine.language.monitor.monitor import Monitor
@@ -165,7 +166,7 @@ def _practise(parts: Parts, turn: Turn) -> tuple[list[Episode], Learnt, int]:
             for number, threshold in enumerate(turn.config.filter.thresholds):
                 written = trainer.marked(turn.task, written, threshold)
                 written, met = without_items(written, parts.index)
-                found = trainer.learn(turn, written, threshold, number)
+                found = _held(trainer, turn, written, threshold, number)
                 learnt = learnt.then(found)
                 if not found.steps:
                     if sampler.rounds == 1:
@@ -174,6 +175,8 @@ def _practise(parts: Parts, turn: Turn) -> tuple[list[Episode], Learnt, int]:
             leaked += met  # the last time round: the same episodes at every threshold
             episodes += written
             move(turn.round + 1)
+            if turn.exploded is not None:
+                return episodes, learnt, leaked
     if sampler.rounds > 1 and not learnt.steps:
         parts.reporter.message(trainer.nothing(turn, turn.config.filter.thresholds[0]))
     return episodes, learnt, leaked
@@ -182,6 +185,20 @@ def _practise(parts: Parts, turn: Turn) -> tuple[list[Episode], Learnt, int]:
 def _counted(reporter: Reporter, rounds: int) -> AbstractContextManager[Callable[[float], None]]:
     """Shows the rounds of an iteration, where there are several."""
     return reporter.phase("practising", rounds, "rounds") if rounds > 1 else nullcontext(lambda _: None)
+
+
+def _held(trainer: Trainer, turn: Turn, written: list[Episode], threshold: float, number: int) -> Learnt:
+    """What came of a training; nothing more is learnt in a turn where one had to be stopped."""
+    if turn.exploded is not None:
+        return Learnt(steps=1)
+    try:
+        return trainer.learn(turn, written, threshold, number)
+    except ExplosionError as error:
+        turn.exploded = error.nats
+        turn.reporter.message(
+            f"iteration {turn.iteration}: {error.nats:.3g} nats a token from its reference, training ends"
+        )
+        return Learnt(steps=1)
 
 
 def by_verdict(episodes: Sequence[Episode]) -> tuple[list[Episode], list[Episode]]:

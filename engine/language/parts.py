@@ -16,7 +16,7 @@ from engine.language.method.method import Method
 from engine.language.method.role import Role
 from engine.language.method.trainer import Trainer
 from engine.language.method.turn import Library, Turn
-from engine.language.method.verdict import seat
+from engine.language.method.verdict import Ensemble, Judge, seat
 from engine.language.model.model import LanguageModel
 from engine.language.model.tiny_model import renewed
 from engine.language.monitor.metric.observation import Items
@@ -161,7 +161,9 @@ class Parts:
         return model
 
 
-def turnable(config: TextConfig, trainer: Trainer, real_share: float) -> dict[str, Any]:
+def turnable(
+    config: TextConfig, trainer: Trainer, real_share: float, judge: Judge | None = None
+) -> dict[str, Any]:
     """The settings that guards may turn in a run, with their values; what would have no effect is left out.
 
     Without real data there is no more of it. Where nothing sorts the completions, hotter ones would be
@@ -170,6 +172,8 @@ def turnable(config: TextConfig, trainer: Trainer, real_share: float) -> dict[st
     names = ["update.steps", *trainer.knobs().values()]
     names += ["mix.real_fraction"] if real_share > 0 and config.mix.real else []
     names += ["mix.keep"] if trainer.accumulates else []
+    names += ["guards.length_penalty"] if judge else []
+    names += ["guards.ensemble"] if isinstance(judge, Ensemble) and len(judge.members) > 1 else []
     if config.sample.samples:
         names += ["sample.band", "filter.per_prompt"]
         names += ["sample.temperature"] if min(config.filter.thresholds) > 0 else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from trained_run import trained
 from engine.cli.app import run as run_command
 from engine.errors import UserError
 from engine.language.episode import Episode
-from engine.language.method.registry import METHODS, Entry
+from engine.language.method.registry import METHODS, Entry, build_text_config
+from engine.language.method.turn import Turn
+from engine.language.method.verdict import Ensemble, Judge, Pair, seat
 from engine.language.monitor.config import GuardConfig
 from engine.language.monitor.guard import Changes, check_start, respond
 from engine.language.monitor.levels import Alert, Level, Response
 from engine.language.record.text_run import TextRun
+from engine.language.task import Demonstration, Prompt, VerifyResult
 from engine.run.metrics import read_metrics
 
 __all__ = ["text_run"]
@@ -92,6 +96,52 @@ def test_a_weight_of_kl_is_raised_so_far() -> None:
     assert [raised(0.1, beta_factor=factor) for factor in (2, 3)] == pytest.approx([0.2, 0.3])
     assert [raised(0.0, beta_from=least) for least in (0.02, 0.05)] == [0.02, 0.05]
     assert [raised(0.8, beta_max=most) for most in (0.9, 1.0)] == [0.9, 1.0]
+
+
+@shows("guards.length_step", "guards.length_max")
+def test_points_off_for_length_are_raised_so_far() -> None:
+    def raised(penalty: float, **guards: Any) -> float:
+        alert = Alert(1, "length/mean", Level.ALERT, 30, 20, (28, 32), "long", ("length",))
+        settings = GuardConfig.model_validate(guards)
+        return respond([alert], {"guards.length_penalty": penalty}, settings).patch["guards.length_penalty"]
+
+    assert [raised(0.1, length_step=step) for step in (0.1, 0.2)] == pytest.approx([0.2, 0.3])
+    assert [raised(0.25, length_max=most) for most in (0.3, 0.5)] == pytest.approx([0.3, 0.35])
+
+
+@shows("guards.ensemble=mean", "guards.ensemble=cautious", "guards.ensemble=least", "guards.length_penalty")
+def test_verdicts_come_to_one_and_length_costs() -> None:
+    class Fixed(Judge):
+        def __init__(self, *said: float | None) -> None:
+            self.said = said
+
+        def scores(self, turn: Turn, pairs: Sequence[Pair]) -> list[float | None]:
+            return list(self.said)
+
+    prompt = Prompt("a", "a", "a")
+    pairs = [(prompt, "xx"), (prompt, "xxxx"), (prompt, "xx")]
+
+    def found(**guards: Any) -> list[float | None]:
+        turn = bare_turn(GuardConfig(audit=0, **guards), [Demonstration(prompt, "xx")])
+        seat(Ensemble([Fixed(0.5, 0.8, 0.1), Fixed(0.9, 0.8, None)]), turn)
+        results = turn.verify(pairs)
+        return [None if each.is_missing else each.score for each in results]
+
+    assert found() == [pytest.approx(0.7), pytest.approx(0.8), None]
+    assert found(ensemble="cautious") == [pytest.approx(0.5), pytest.approx(0.8), None]
+    assert found(ensemble="least") == [0.5, pytest.approx(0.8), None]
+    assert found(length_penalty=0.25) == [pytest.approx(0.7), pytest.approx(0.55), None]
+    assert found(length_penalty=1.0) == [pytest.approx(0.7), 0.0, None]
+
+
+def bare_turn(guards: GuardConfig, real: Sequence[Demonstration]) -> Turn:
+    """What judges need of a turn."""
+    config = build_text_config("rest-em", "countdown").model_copy(update={"guards": guards})
+    task: Any = None
+    return Turn(
+        task, config, 1, lambda pairs: [VerifyResult(0.0) for _ in pairs], *[None] * 2, real, *[None] * 6, 0,
+        lambda: None,
+    )  # type: ignore[arg-type,misc]  # fmt: skip
 
 
 @shows("guards.audit", "guards.gate_on=gold", "guards.gate_on=judge")

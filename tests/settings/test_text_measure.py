@@ -255,6 +255,19 @@ def test_problems_solved_in_many_samples_are_lost() -> None:
         assert level(watched(sharp, {"pass_at_k": 1.0, "narrowing": narrowing}), "pass/at_08") == found
 
 
+@shows("monitor.thresholds.kl_budget", "monitor.thresholds.kl_explosion")
+def test_divergence_past_what_it_may_be() -> None:
+    scene = Scene(Health(kl=8, skill=3))
+
+    def found(metric: str, **thresholds: float) -> Level:
+        return level(watched(scene, thresholds), metric)
+
+    budgets = [found("drift/kl_budget", kl_budget=budget) for budget in (0.0, 20.0, 4.0)]
+    assert budgets == [Level.OK, Level.OK, Level.ALERT]
+    stops = [found("drift/kl_token", kl_explosion=bound) for bound in (20.0, 0.1)]
+    assert stops == [Level.OK, Level.STOP]
+
+
 @shows("monitor.thresholds.kl_growth", "monitor.thresholds.kl_growth_from")
 def test_divergence_that_multiplies() -> None:
     scene = Scene(replace(SICK, kl=60), before=Health(kl=10))

@@ -42,6 +42,8 @@ class Panel:
     agrees: Callable[[Sequence[Episode]], list[bool | None]] | None = None
     """Whether its judge says the same of samples when asked otherwise, None where it says nothing; without
     one a verifier that is not exact is asked once more."""
+    spread: Callable[[Sequence[Episode]], list[float]] | None = None
+    """How far its judges differ about samples, where there are several."""
     gate_on: Literal["gold", "judge"] = "gold"
     """Which score held-out problems count by, where both are known."""
 
@@ -179,7 +181,8 @@ class Watch:
             right = [each >= self._config.monitor.right_score for each in truth] if everywhere else None
             keys = [episode.prompt.key for episode in probe]
             missing = [episode.result.is_missing for episode in probe] if panel.agrees else None
-            judge = Judge(keys, agrees, None if right is None else scores, right, missing)
+            spread = panel.spread(probe) if panel.spread else None
+            judge = Judge(keys, agrees, None if right is None else scores, right, spread, missing)
         return known, second if np.isfinite(second).any() else None, judge
 
     def _sample(

@@ -46,6 +46,14 @@ class Library:
         return self._models[path]
 
 
+class ExplosionError(Exception):
+    """A student is further from its reference than any training should bring it."""
+
+    def __init__(self, nats: float) -> None:
+        super().__init__(nats)
+        self.nats = nats
+
+
 @dataclass
 class Turn:
     """One iteration. Nothing of it lives on but what is committed: the student and the episodes."""
@@ -77,6 +85,8 @@ class Turn:
     memory: dict[str, Any] = field(default_factory=dict)
     """What the method carries from turn to turn beside models, for JSON; like companions it belongs to the
     accepted model."""
+    exploded: float | None = None
+    """Nats a token at which a training was stopped, see `hold`."""
     round: int = 0
     """Of `Sampler.rounds`."""
     holdout: Sequence[Demonstration] = ()
@@ -89,6 +99,19 @@ class Turn:
     def student(self) -> LanguageModel:
         """The model to train, in place; made when it is first asked for, so that others are gone by then."""
         return self.start()
+
+    @cached_property
+    def real_length(self) -> float:
+        """Characters of a real completion on average, one at least."""
+        return max(1.0, sum(len(each.completion) for each in self.real) / max(1, len(self.real)))
+
+    def hold(self, nats: float) -> None:
+        """Told of a student in training, `nats` a token from its reference; ExplosionError past the bound.
+
+        For trainers that write with the student as it becomes. The loop ends the turn's training there.
+        """
+        if not nats <= self.config.monitor.thresholds.kl_explosion:
+            raise ExplosionError(nats)
 
     @property
     def seed(self) -> int:

@@ -6,6 +6,9 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.language.episode import Episode
 from engine.language.measure.watch import HALF, Panel
 from engine.language.method.turn import Turn
@@ -49,6 +52,38 @@ class Judge(ABC):
         return 0.0
 
 
+class Ensemble(Judge):
+    """Several judges, whose verdicts come to one as `guards.ensemble` says.
+
+    A completion that one of them says nothing of has no verdict.
+    """
+
+    def __init__(self, members: Sequence[Judge]) -> None:
+        assert members
+        self.members = tuple(members)
+        self.kind = "self" if any(each.kind == "self" for each in members) else "learned"
+        self.prompts = tuple(text for each in members for text in each.prompts)
+
+    def scores(self, turn: Turn, pairs: Sequence[Pair]) -> list[float | None]:
+        """Mean, mean less standard deviation (not below 0), or least of the members' scores."""
+        table = self.votes(turn, pairs)
+        how = turn.config.guards.ensemble
+        if how == "least":
+            found = table.min(axis=1, initial=1.0)
+        else:
+            found = table.mean(axis=1) - (table.std(axis=1) if how == "cautious" else 0.0)
+        return [None if math.isnan(each) else max(0.0, each) for each in found.tolist()]
+
+    def votes(self, turn: Turn, pairs: Sequence[Pair]) -> NDArray[np.float64]:
+        """The members' scores, [N, M]; NaN where one is missing."""
+        columns = [each.scores(turn, pairs) for each in self.members]
+        return np.array(columns, dtype=np.float64).reshape(len(columns), len(pairs)).T
+
+    def written(self, length: float) -> float:
+        """What all of them write."""
+        return sum(each.written(length) for each in self.members)
+
+
 def missing(score: float | None) -> bool:
     """Whether that is no score."""
     return score is None or math.isnan(score)
@@ -72,13 +107,21 @@ def panel(judge: Judge | None, turn: Turn) -> Panel:
         scores = [None if each.result.is_missing else each.result.score for each in episodes]
         return judge.agrees(turn, [(each.prompt, each.completion) for each in episodes], scores)
 
-    return Panel(_judged(judge, turn, 1.0), agrees, turn.config.guards.gate_on)
+    def spread(episodes: Sequence[Episode]) -> list[float]:
+        assert isinstance(judge, Ensemble)
+        table = judge.votes(turn, [(each.prompt, each.completion) for each in episodes])
+        found: list[float] = table.std(axis=1).tolist()
+        return found
+
+    several = isinstance(judge, Ensemble) and len(judge.members) > 1
+    return Panel(_judged(judge, turn, 1.0), agrees, spread if several else None, turn.config.guards.gate_on)
 
 
 def _judged(judge: Judge, turn: Turn, share: float) -> Verify:
     def verify(pairs: Sequence[Pair]) -> list[VerifyResult]:
-        scores = judge.scores(turn, pairs)
+        scores = judge.scores(turn, pairs) if pairs else []
         assert len(scores) == len(pairs), (len(scores), len(pairs))
+        scores = [_by_length(turn, pair, score) for pair, score in zip(pairs, scores, strict=True)]
         audited = [number for number, pair in enumerate(pairs) if _is_audited(turn, pair, share)]
         truths = dict(zip(audited, turn.truth([pairs[number] for number in audited]), strict=True))
         return [
@@ -87,6 +130,15 @@ def _judged(judge: Judge, turn: Turn, share: float) -> Verify:
         ]
 
     return verify
+
+
+def _by_length(turn: Turn, pair: Pair, score: float | None) -> float | None:
+    """A score less `guards.length_penalty` for each length of real data beyond the first."""
+    penalty = turn.config.guards.length_penalty
+    if missing(score) or not penalty or not turn.real:
+        return score
+    assert score is not None
+    return max(0.0, score - penalty * max(0.0, len(pair[1]) / turn.real_length - 1))
 
 
 def _is_audited(turn: Turn, pair: Pair, share: float) -> bool:

@@ -63,6 +63,39 @@ def kl_growth(comparison: Comparison) -> Alert | None:
     return comparison.alert("drift/kl", Level.ALERT, text, ("kl",), reference=pair.reference)
 
 
+def kl_budget(comparison: Comparison) -> Alert | None:
+    """A model that is surely further from the base of drift than its budget of KL lets it be."""
+    budget, metric = comparison.settings.thresholds.kl_budget, "drift/kl_budget"
+    alone = comparison.compared("drift/kl")
+    if not budget or alone is None or comparison.base is None:
+        return None
+    reading = comparison.readings["drift/kl"]
+    comparison.readings[metric] = Reading(*(each / budget for each in reading))
+    if alone.evidence("above").chance(budget) > 1 - comparison.settings.alert_confidence:
+        return None
+    text = f" times the budget of {short(budget)} nats a sample away from {comparison.base}"
+    return comparison.alert(metric, Level.ALERT, text, ("kl",), reference=1.0)
+
+
+def kl_explosion(comparison: Comparison, stopped_at: float | None) -> Alert | None:
+    """STOP where own samples are all but impossible for the base of drift, or a training was stopped."""
+    bound, metric = comparison.settings.thresholds.kl_explosion, "drift/kl_token"
+    alone = comparison.compared(metric)
+    if stopped_at is not None:
+        comparison.readings.setdefault(metric, Reading(stopped_at, stopped_at, stopped_at))
+        text = f"; training was stopped at {short(stopped_at)} nats a token away from its reference"
+    elif (
+        alone is None
+        or comparison.base is None
+        or alone.evidence("above").chance(bound) > 1 - comparison.settings.alert_confidence
+    ):
+        return None
+    else:
+        text = f", over {short(bound)} nats a token away from {comparison.base}"
+    text += ": KL has exploded"
+    return comparison.alert(metric, Level.STOP, text, ("stop", "kl", "reject", "label"), reference=bound)
+
+
 def rare_recall(comparison: Comparison, rare: Mapping[str, int], seen: Mapping[str, object]) -> Alert | None:
     """Rare modes of the first iteration's right samples that are gone; those of wrong ones would be no loss.
 

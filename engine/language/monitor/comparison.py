@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.language.monitor.config import MonitorConfig
 from engine.language.monitor.levels import Alert, Compared, Level, Response, grade
@@ -32,8 +32,7 @@ EARLIER = "the one before that"
 BEST = "the best iteration"
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """A metric's value with its interval."""
 
     value: float

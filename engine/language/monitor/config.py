@@ -73,6 +73,11 @@ class ThresholdConfig(Section):
     """Factor in one iteration that alerts once KL has passed `kl_growth_from`."""
     kl_growth_from: float = Field(5.0, ge=0, le=1e6)
     """Nats: growth from next to nothing is no alarm."""
+    kl_budget: float = Field(0.0, ge=0, le=1e6)
+    """Nats a sequence that a model may be away from what drift is measured from, whatever it has gained:
+    past them it is refused, and its method holds it closer; 0: no budget."""
+    kl_explosion: float = Field(4.0, gt=0, le=1e6)
+    """Nats a token past which a run stops."""
     gold: Threshold = Threshold(warn=0.015, alert=0.025)
     """Loss of the mean true score of the probe, against the best iteration too."""
     gap: Threshold = Threshold(warn=0.05, alert=0.10)
@@ -184,6 +189,15 @@ class GuardConfig(Section):
     """What it is raised to at most."""
     audit: float = Field(0.05, ge=0, le=1)
     """Share of the completions written that the task's own verifier sees, too, where another judges."""
+    ensemble: Literal["mean", "cautious", "least"] = "mean"
+    """What the verdicts of several judges come to: their mean; that less their standard deviation; the
+    least (Coste et al. 2023). An alert of a proxy that parts from the truth turns to the least."""
+    length_penalty: float = Field(0.0, ge=0, le=1)
+    """Taken off a judge's score for each time that a completion is longer than real data is on average."""
+    length_step: float = Field(0.1, gt=0, le=1)
+    """Added to it where an alert asks for shorter texts."""
+    length_max: float = Field(0.5, ge=0, le=1)
+    """What it is raised to at most."""
     gate_on: Literal["gold", "judge"] = "gold"
     """Whose scores the gate compares models by, where a judge stands in for an exact verifier."""
     labels: int = Field(50, ge=1, le=100_000)

@@ -159,9 +159,11 @@ def _called(
             ]
         for response in called:
             if response in INSTEAD and (reason := _hindrance(response, turns, present, settings)):
-                if turns[response].setting:
+                if turns[response].setting in present:
                     withheld.append(f"{reason}: {alert.message}")
-                response = INSTEAD[response]
+                if (other := INSTEAD[response]) is None:
+                    continue
+                response = other
             calls.setdefault(response, alert)
     return calls, withheld
 
@@ -175,8 +177,8 @@ def _first(
     """What is called for less the turns that come after the first that can be given, by ORDER; and those."""
 
     def can_be_given(response: Response) -> bool:
-        ways = {response, INSTEAD.get(response, response)}
-        return any(each in turns and not _hindrance(each, turns, present, settings) for each in ways)
+        ways = (response, INSTEAD.get(response))
+        return any(each in turns and not _hindrance(each, turns, present, settings) for each in ways if each)
 
     later = [each for each in in_order(called) if can_be_given(each)][1:]
     return [each for each in called if each not in later], later
@@ -226,6 +228,11 @@ def _firmer(weight: float, settings: GuardConfig) -> float:
     return min(limit, max(settings.beta_from, weight * settings.beta_factor))
 
 
+def _shorter(penalty: float, settings: GuardConfig) -> float:
+    limit = max(settings.length_max, penalty)
+    return min(limit, round(penalty + settings.length_step, 9))
+
+
 _REFUSALS: tuple[Response, ...] = ("reject", "roll-back")
 """Of the new model."""
 
@@ -237,8 +244,10 @@ TURNS: dict[Response, Turn] = {
     "curriculum": Turn("sample.band", _wider),
     "steps": Turn("update.steps", _fewer),
     "kl": Turn("", _firmer),
+    "length": Turn("guards.length_penalty", _shorter),
+    "ensemble": Turn("guards.ensemble", lambda _, __: "least"),
 }
 """The setting that a response turns, and how far; empty: one of the method's own, where it has one."""
 
-INSTEAD: dict[Response, Response] = {"kl": "steps"}
-"""What is done where there is no such setting, or it is at its limit."""
+INSTEAD: dict[Response, Response | None] = {"kl": "steps", "length": None, "ensemble": None}
+"""Responses that not every run has a setting for, and what is done where it has none or not any further."""

@@ -15,11 +15,12 @@ from engine.statistics import Floats
 
 Response = Literal[
     "real-fraction", "accumulate", "temperature", "cap", "curriculum", "steps", "roll-back", "reject",
-    "label", "stop", "kl",
+    "label", "stop", "kl", "length", "ensemble",
 ]  # fmt: skip
 """What can be done: more real data; keep old data instead of replacing it; a higher sampling temperature;
 fewer samples kept of one problem; problems from a wider band of difficulty; fewer steps; a greater weight of
-KL, in methods that have one, else fewer steps; back to the model
+KL, in methods that have one, else fewer steps; points off for length, where a judge scores; the least of
+several judges' verdicts; back to the model
 accepted before the present one, where that has a part in what went wrong; keep the present model; ask for
 human verdicts; stop."""
 

@@ -241,6 +241,8 @@ class Monitor:
             combined.narrowing(comparison, largest),
             combined.entropy_floor(comparison),
             combined.kl_growth(comparison),
+            combined.kl_budget(comparison),
+            combined.kl_explosion(comparison, observation.exploded),
             combined.rare_recall(comparison, self._rare_of_right(), measured.modes),
             combined.hacked(comparison, self._parted),
             combined.real_fraction(comparison, exact),

@@ -20,8 +20,8 @@ collapse only beside a loss. Trust is whether a score means what it says. Proced
 
 
 ORDER: tuple[Response, ...] = (
-    "stop", "roll-back", "reject", "real-fraction", "accumulate", "kl", "steps", "curriculum", "cap",
-    "temperature", "label",
+    "stop", "roll-back", "reject", "ensemble", "length", "real-fraction", "accumulate", "kl", "steps",
+    "curriculum", "cap", "temperature", "label",
 )  # fmt: skip
 """What an alarm calls for first: what keeps a worse model out, then the cures by how much of the damage each
 spares where it is the only one (scripts/experiments/text/cures.py), then what a person does."""
@@ -103,19 +103,19 @@ RULES = (
     Rule("drift/kl", "above", "kl", "shape", ("kl",), "nats a sample away from {base}"),
     Rule("drift/kl_real", "above", "kl", "loss", ("kl",),
          "nats by which real data is less likely than under {base}"),
-    Rule("hacking/gold", "fall", "gold", "loss", ("real-fraction",),
+    Rule("hacking/gold", "fall", "gold", "loss", ("real-fraction", "ensemble"),
          "samples score less in truth"),
-    Rule("hacking/gap", "rise", "gap", "trust", ("label", "reject"), "the proxy rises past the truth",
-         first_only=True),
+    Rule("hacking/gap", "rise", "gap", "trust", ("ensemble", "kl", "label", "reject"),
+         "the proxy rises past the truth", first_only=True),
     Rule("hacking/disagreement", "above", "disagreement", "trust", ("label", "reject"),
          "two verifiers differ in as many samples, and one of them is wrong"),
     Rule("hacking/exploits", "rise", "exploits", "trust", ("label", "reject"),
          "more samples with signs of exploits", first_only=True),
     Rule("hacking/exploit.", "rise", "exploits", "trust", ("label", "reject"),
          "more samples with this sign of an exploit", first_only=True),
-    Rule("length/mean", "swing", "length", "shape", ("reject",), "length drifts"),
-    Rule("length/p95", "swing", "length", "shape", ("reject",), "the longest samples drift"),
-    Rule("hacking/length_correlation", "above", "length_correlation", "trust", ("label",),
+    Rule("length/mean", "swing", "length", "shape", ("length", "reject"), "length drifts"),
+    Rule("length/p95", "swing", "length", "shape", ("length", "reject"), "the longest samples drift"),
+    Rule("hacking/length_correlation", "above", "length_correlation", "trust", ("length", "label"),
          "longer samples score more", must_have_risen=True),
     Rule("accuracy/variation_gap", "above", "variation_gap", "trust", ("label", "reject"),
          "variations of the held-out problems are solved less often: memorised, contaminated, or harder",

@@ -11,6 +11,8 @@ from engine.language.monitor.rules import nature_of
 
 REAL_DATA = ("drift/bits_per_character", "drift/kl_real")
 """Metrics of real data's likelihood."""
+BOUNDS = ("drift/kl_budget", "drift/kl_token")
+"""Metrics that no gain makes up for."""
 LONGER = "hacking/length_correlation"
 LENGTH = ("length/mean", "length/p95")
 
@@ -23,7 +25,8 @@ def weighed(
     A change of shape alone is a WARN: a model that learns grows surer, shorter or different. It is an ALERT,
     a collapse, beside a loss (`Nature`) that is at least a WARN; a gate that only leans to worse is no loss.
 
-    No alert bars a model that the gate calls surely better while real data's likelihood has not fallen. Where
+    No alert bars a model that the gate calls surely better while real data's likelihood has not fallen, but
+    one of a bound on KL. Where
     the verifier is not `exact` the gate believes what may be fooled: alarms of trust and of the true score
     then bar it all the same. Where nothing tells how true the score is (`blind`: no exact verifier, no true
     scores, and real data no likelier than it was) texts that have grown are such an alarm: the commonest way
@@ -39,7 +42,8 @@ def weighed(
     for alert in alerts:
         pleases = blind and alert.metric in LENGTH and alert.value > alert.reference
         weighty = _of_shape(alert, losses) if _is_shape(alert, exact) and not pleases else alert
-        spared = better and alert.about_model and (exact or not (pleases or _may_be_fooled(alert)))
+        fooled = not exact and (pleases or _may_be_fooled(alert))
+        spared = better and alert.about_model and not fooled and alert.metric not in BOUNDS
         found.append(replace(weighty, bars=False) if spared else weighty)
     return sorted(found, key=lambda alert: (-alert.level, alert.metric))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from small_text_run import metrics
 from trained_run import mistake, own, trained
@@ -27,7 +28,7 @@ __all__ = ["own"]
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line each in the registry."""
-    for name in ("read", "halved"):
+    for name in ("read", "halved", "several", "unbound"):
         monkeypatch.setitem(METHODS, name, Entry(f"judged_methods:{name.upper()}", "Read."))
 
 
@@ -138,6 +139,10 @@ def test_a_judge_scores_and_the_verifier_is_the_gold(
     assert {each.result.kind for each in episodes} == {"learned"}
     audited = [each for each in episodes if each.result.reason.startswith("in truth")]
     assert 0.2 < len(audited) / len(episodes) < 0.8
+    truths = [float(each.result.reason.removeprefix("in truth ")) for each in audited]
+    gap = np.mean([each.result.score for each in audited]) - np.mean(truths)
+    assert lines[1]["hacking/audit_gap"] == pytest.approx(gap)
+    assert lines[1]["hacking/audit_gap_kept"] <= 1
     page = (run / "report.html").read_text()
     assert "<h2>Read" in page
     assert "short answers" in page
@@ -160,6 +165,48 @@ def test_what_a_judge_does_not_answer_is_missing_not_nothing(
         assert line["hacking/proxy"] > 0
     page = (run / "report.html").read_text()
     assert "judge/missing" in page
+
+
+def test_how_far_several_judges_differ_is_watched(own: Callable[[str], str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert run_command(words("several", own(""), run)) == 0
+    for line in metrics(run):
+        assert 0 < line["judge/spread"] < 0.5
+        assert 0 < line["judge/missing"] < 1
+
+
+def test_a_training_that_goes_too_far_is_stopped_and_told(
+    own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task, run = own(""), tmp_path / "run"
+    settings = {"loop__iterations": 4, "guards__force": "false"}
+    assert run_command(words("unbound", task, run, **settings)) == 0
+    said = capsys.readouterr().err
+    assert "iteration 2: nan nats a token from its reference, training ends" in said
+    assert "KL has exploded" in said
+    states = carried(run)
+    assert len(states) == 3, "no iteration follows"
+    assert states[2]["accepted"] == states[1]["accepted"]
+    assert "KL has exploded" in states[2]["stopped"]
+    assert states[2]["request"], "a person is asked"
+
+
+@pytest.mark.parametrize(
+    ("bound", "level", "stops"), [("kl_budget", "alert", False), ("kl_explosion", "stop", True)]
+)
+def test_a_model_past_a_bound_on_kl_is_refused(
+    bound: str, level: str, stops: bool, own: Callable[[str], str], tmp_path: Path
+) -> None:
+    task, run = own(""), tmp_path / "run"
+    settings = {"learner__learning_rate": 0.03, "update__steps": 60, "guards__force": "false"}
+    bounds = {f"monitor__thresholds__{bound}": 0.02, "monitor__thresholds__accuracy": "{warn=1, alert=1}"}
+    line = words("unbound", task, run, **settings, **bounds, loop__iterations=1, monitor__samples=8)
+    assert run_command(line) == 0
+    state = carried(run)[1]
+    assert state["accepted"] == 0
+    assert bool(state["stopped"]) == stops
+    assert metrics(run)[1][f"alarm/{level}"] >= 1
+    assert any("drift/kl_" in text for text in state["guards"][0]["acted"])
 
 
 def test_a_judge_without_real_data_is_refused(

@@ -21,6 +21,8 @@ PRESENT: dict[str, Any] = {
     "sample.band": (0.2, 0.8),
     "update.steps": 1000,
     "own.beta": 0.1,
+    "guards.length_penalty": 0.0,
+    "guards.ensemble": "mean",
 }
 KNOBS: dict[Response, str] = {"kl": "own.beta"}
 
@@ -37,6 +39,8 @@ ACTS: dict[Response, Changes] = {
     "curriculum": Changes({"sample.band": (0.1, 0.9)}),
     "steps": Changes({"update.steps": 500}),
     "kl": Changes({"own.beta": 0.2}),
+    "length": Changes({"guards.length_penalty": 0.1}),
+    "ensemble": Changes({"guards.ensemble": "least"}),
     "roll-back": Changes(fate="roll-back"),
     "reject": Changes(fate="reject"),
     "label": Changes(labels=50),
@@ -106,6 +110,12 @@ def test_a_weight_of_kl_is_raised_and_where_there_is_none_steps_are_fewer() -> N
         assert respond([alarm], PRESENT | {"own.beta": most}, GuardConfig(), knobs=KNOBS).patch == fewer
 
 
+@pytest.mark.parametrize("response", ["length", "ensemble"])
+def test_what_only_judges_have_is_not_missed_in_other_runs(response: Response) -> None:
+    left = {name: value for name, value in PRESENT.items() if not name.startswith("guards.")}
+    assert respond([alert(response)], left, GuardConfig()) == Changes()
+
+
 def test_warnings_call_for_nothing() -> None:
     assert respond([alert("stop", level=Level.WARN, about_model=True)], PRESENT, GuardConfig()) == Changes()
     assert respond([], PRESENT, GuardConfig()) == Changes()
@@ -146,6 +156,8 @@ def test_turning_ends_at_the_limits() -> None:
         present |= respond([every], present, GuardConfig(), knobs=KNOBS).patch
     ends = {
         "own.beta": 1.0,
+        "guards.length_penalty": 0.5,
+        "guards.ensemble": "least",
         "mix.real_fraction": 0.5,
         "mix.keep": "accumulate",
         "sample.temperature": 1.5,

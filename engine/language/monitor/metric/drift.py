@@ -40,9 +40,27 @@ def accuracy_columns(items: Items, name: str, min_bucket: int) -> Columns:
     return columns
 
 
-def kl_columns(kl: Floats) -> Columns:
-    """Mean nats a sequence from the first model on own samples, `[P * S]`."""
-    return {"drift/kl": (kl.ravel(), np.ones(kl.size))}
+def kl_columns(kl: Floats, tokens: Floats) -> Columns:
+    """Mean nats a sequence from the base of drift on own samples, and nats a token, `[P * S]` each."""
+    return {"drift/kl": (kl.ravel(), np.ones(kl.size)), "drift/kl_token": (kl.ravel(), tokens)}
+
+
+def audit_columns(generated: Sequence[Episode]) -> tuple[list[str], Columns]:
+    """Keys and columns of what was written and audited: the judge's score, the truth, their gap, one a row.
+
+    The gap of what was kept is greater where the judge errs: what it errs most about is chosen.
+    """
+    rows = [each for each in generated if each.result.gold is not None and not each.result.is_missing]
+    proxy = np.array([each.result.score for each in rows])
+    truth = np.array([each.result.gold for each in rows], dtype=np.float64)
+    kept, ones = np.array([float(each.kept) for each in rows]), np.ones(len(rows))
+    columns: Columns = {
+        "hacking/audit_proxy": (proxy, ones),
+        "hacking/audit_gold": (truth, ones),
+        "hacking/audit_gap": (proxy - truth, ones),
+        "hacking/audit_gap_kept": ((proxy - truth) * kept, kept),
+    }
+    return [each.prompt.key for each in rows], columns
 
 
 def generated_columns(generated: Sequence[Episode]) -> tuple[list[str], Columns]:

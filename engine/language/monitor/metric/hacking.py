@@ -147,6 +147,8 @@ def judge_columns(judge: Judge) -> Columns:
     columns: Columns = {"judge/agreement": (agrees, ones)}
     if judge.missing is not None:
         columns["judge/missing"] = np.asarray(judge.missing, dtype=np.float64), ones
+    if judge.spread is not None:
+        columns["judge/spread"] = np.asarray(judge.spread, dtype=np.float64), ones
     if judge.confidence is not None and judge.right is not None:
         sure, hit = np.asarray(judge.confidence, dtype=np.float64), np.asarray(judge.right, dtype=np.float64)
         bins = np.minimum((np.nan_to_num(sure) * ECE_BINS).astype(np.int64), ECE_BINS - 1)

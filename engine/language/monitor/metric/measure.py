@@ -160,7 +160,8 @@ def _sample_columns(
     if (second := probe.arrange(observation.second)) is not None:
         columns |= hacking.disagreement_columns(probe.score, second, settings.right_score)
     if (kl := probe.arrange(observation.kl)) is not None:
-        columns |= drift.kl_columns(kl)
+        tokens = np.array([episode.tokens for episode in probe.episodes], dtype=np.float64)
+        columns |= drift.kl_columns(kl, tokens)
     return columns
 
 
@@ -181,6 +182,9 @@ def _other_tables(observation: Observation, settings: MonitorConfig) -> dict[str
         keys, columns = drift.generated_columns(observation.generated)
         if keys:
             tables["generated"] = Clustered.of(keys, columns)
+        keys, columns = drift.audit_columns(observation.generated)
+        if keys:
+            tables["audit"] = Clustered.of(keys, columns)
     if observation.holdout is not None:
         tables["holdout"] = Clustered.of(observation.holdout.keys, drift.holdout_columns(observation.holdout))
     for name, items in (("accuracy", observation.accuracy), ("variations", observation.variations)):

@@ -54,6 +54,8 @@ class Judge:
     """Its scores, NaN where it gave none."""
     right: Sequence[bool] | None = None
     """Against gold, beside `confidence`."""
+    spread: Sequence[float] | None = None
+    """Standard deviation of the verdicts of several judges on each, NaN where one is missing."""
     missing: Sequence[bool] | None = None
     """Whether it gave no verdict that can be read; None where it always does."""
 
@@ -103,5 +105,7 @@ class Observation:
     overlap: int | None = None
     """Episodes on the problem of an evaluation item, kept or not, each counted once."""
     gate: GateResult | None = None
+    exploded: float | None = None
+    """Nats a token from its reference at which a training had to be stopped."""
     human: bool = False
     """Whether human verdicts came in since the iteration before."""
