@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -65,6 +66,40 @@ def sampled_kl(logprobs: ArrayLike, texts: ArrayLike, rewards: ArrayLike, n: int
     ratio = _ratio(np.minimum(below, 1 - level), level, n)
     logs = np.log(np.where(ratio > 0, ratio, 1.0))
     return float((ratio * logs).sum() / ratio.sum() - math.log(ratio.mean()))
+
+
+class Law(NamedTuple):
+    """What gold gains at a distance d, the root of KL (Gao et al. 2023, 2210.10760, equation 1)."""
+
+    a: float
+    b: float
+    r_squared: float
+    """Share of the variance of the gains that it explains; NaN where they have none."""
+    peak: float
+    """KL in nats at which it says that gold is highest; infinite where it says that it never falls."""
+
+
+def fit_law(kl: ArrayLike, gold: ArrayLike, kind: Literal["best of n", "policy"] = "best of n") -> Law:
+    """The least-squares fit of gold [K], less the first, to d (a - b d), or of a policy to d (a - b ln d).
+
+    `kl` [K] is in nats, 0 at first.
+    """
+    distance = np.sqrt(np.asarray(kl, dtype=np.float64))
+    gain = np.asarray(gold, dtype=np.float64)
+    gain = gain - gain[0]
+    safe = np.maximum(distance, 1e-12)
+    bend = distance * (distance if kind == "best of n" else np.log(safe))
+    terms = np.stack([distance, -bend], 1)
+    (a, b), *_ = np.linalg.lstsq(terms, gain, rcond=None)
+    whole = float(((gain - gain.mean()) ** 2).sum())
+    left = float(((gain - terms @ np.array([a, b])) ** 2).sum())
+    if b <= 0:
+        peak = math.inf
+    elif kind == "best of n":
+        peak = (max(a, 0.0) / (2 * b)) ** 2
+    else:
+        peak = math.exp(min(2 * (a / b - 1), 700.0))
+    return Law(float(a), float(b), 1 - left / whole if whole else math.nan, float(peak))
 
 
 def _levels(given: Floats, reward: Floats) -> tuple[Floats, Floats]:

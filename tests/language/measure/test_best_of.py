@@ -11,7 +11,13 @@ import torch
 from numpy.typing import NDArray
 from tiny_models import other_model
 
-from engine.language.measure.best_of import best_of_n_kl, best_of_n_score, distribution_kl, sampled_kl
+from engine.language.measure.best_of import (
+    best_of_n_kl,
+    best_of_n_score,
+    distribution_kl,
+    fit_law,
+    sampled_kl,
+)
 from engine.language.model.generation.generation import generate
 from engine.language.model.model import LanguageModel
 from engine.language.model.scoring import score_tokens, text_values
@@ -120,3 +126,18 @@ def test_a_likely_completion_keeps_kl_below_the_formula() -> None:
     index = draw.choice(101, 4000, p=probabilities)
     found = sampled_kl(np.log(probabilities[index]), index, rewards[index], 64)
     assert found == pytest.approx(exact, rel=0.05)
+
+
+def test_laws_are_found_again_with_their_peaks() -> None:
+    kl = [best_of_n_kl(2**power) for power in range(10)]
+    distance = np.sqrt(kl)
+    law = fit_law(kl, 0.25 + distance * (0.3 - 0.1 * distance))
+    assert law[:3] == pytest.approx((0.3, 0.1, 1.0))
+    assert law.peak == pytest.approx(1.5**2)
+    kl = np.linspace(0, 20, 41)
+    distance = np.sqrt(kl)
+    policy = fit_law(kl, distance * (0.3 - 0.2 * np.log(np.maximum(distance, 1e-9))), "policy")
+    assert policy[:3] == pytest.approx((0.3, 0.2, 1.0))
+    gains = distance * (0.3 - 0.2 * np.log(np.maximum(distance, 1e-9)))
+    assert policy.peak == pytest.approx(kl[int(gains.argmax())], abs=0.3)
+    assert fit_law([0, 1, 4], [0, 1, 2]).peak == math.inf, "a straight line has no peak"
