@@ -23,6 +23,7 @@ EXPERIMENTS = {
     "rest_em": "text",
     "search_budget": "text",
     "search_targets": "text",
+    "self_rewarding": "text",
 }
 """The folder of each."""
 

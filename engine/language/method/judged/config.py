@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from engine.config import Section
+from engine.language.method.preference.config import PreferenceSettings
 from engine.language.settings import FilePath, ModelPath
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -96,3 +97,11 @@ class InstructionConfig(Section):
     """Texts drawn for each problem that is wanted, at most."""
     temperature: float = Field(1.0, ge=0, le=10)
     """Of new problems."""
+
+
+class SelfRewardingSettings(PreferenceSettings):
+    """Settings of a run whose completions a judge scores."""
+
+    judge: JudgeConfig = JudgeConfig()
+    teach: TeachConfig = TeachConfig()
+    instruction: InstructionConfig = InstructionConfig()

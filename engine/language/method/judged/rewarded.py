@@ -15,10 +15,10 @@ from engine.language.learner.text_learner import TextLearner
 from engine.language.learner.training import tell_ending
 from engine.language.material import draw, practice, real_data
 from engine.language.method.judged.assessor.model_assessor import ModelAssessor
+from engine.language.method.judged.config import SelfRewardingSettings
 from engine.language.method.judged.instruction import MAX_TOKENS, new_problems, problem_texts
 from engine.language.method.judged.judge import held
 from engine.language.method.judged.length import without_length
-from engine.language.method.judged.self_rewarding import SelfRewardingSettings
 from engine.language.method.judged.teaching import Lesson, lesson_texts, read_lessons
 from engine.language.method.preference.sampler import Candidates
 from engine.language.method.preference.scored import ScoredPairs

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
-from engine.language.method.judged.config import InstructionConfig, JudgeConfig, TeachConfig
-from engine.language.method.preference.config import PreferenceSettings
+from engine.language.method.judged.config import JudgeConfig, SelfRewardingSettings
 from engine.language.method.preference.dpo import PreferenceMethod
 
 if TYPE_CHECKING:
@@ -19,14 +18,6 @@ if TYPE_CHECKING:
     from engine.language.method.verdict import Judge
     from engine.language.settings import TextConfig
     from engine.language.task import Task
-
-
-class SelfRewardingSettings(PreferenceSettings):
-    """Settings of a run whose completions a judge scores."""
-
-    judge: JudgeConfig = JudgeConfig()
-    teach: TeachConfig = TeachConfig()
-    instruction: InstructionConfig = InstructionConfig()
 
 
 @dataclass(frozen=True)
