@@ -39,6 +39,7 @@ METHODS = {
     "constitutional": Entry(
         ".constitution.constitutional:CONSTITUTIONAL",
         "Constitutional AI: replies revised by principles, and preferences by principles.",
+    ),
     "self-rewarding": Entry(
         ".judged.self_rewarding:SELF_REWARDING",
         "Self-rewarding: pairs by its own judgement of what it writes, or another judge's.",
