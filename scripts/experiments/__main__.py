@@ -17,6 +17,7 @@ EXPERIMENTS = {
     "contamination": "text",
     "cures": "text",
     "distinct_paths": "text",
+    "grpo": "text",
     "overoptimisation": "text",
     "process_reward": "text",
     "rationalization": "text",

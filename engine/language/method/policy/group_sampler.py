@@ -8,6 +8,7 @@ from random import Random
 
 from engine.errors import UserError
 from engine.language.episode import Episode
+from engine.language.learner.filter import pass_rates
 from engine.language.method.policy.advantage import grouped, has_spread
 from engine.language.method.policy.config import PolicySettings
 from engine.language.method.sampler import Sampler
@@ -25,6 +26,8 @@ class GroupSampler(Sampler):
     """Completions that a group needs."""
     _order: list[Prompt] = field(default_factory=list, init=False)
     """Problems that are still to come, last first."""
+    _written: list[Episode] = field(default_factory=list, init=False)
+    """Of this iteration, where a band leaves problems out by them."""
 
     @property
     def rounds(self) -> int:
@@ -79,6 +82,8 @@ class GroupSampler(Sampler):
             wanted = settings.groups - useful
             if wanted <= 0:
                 break
+        if self.config.sample.band != (0.0, 1.0):
+            self._written += told
         return episodes
 
     def written(self, length: float) -> float:
@@ -101,8 +106,18 @@ class GroupSampler(Sampler):
         found: dict[str, Prompt] = {}
         while len(found) < min(count, len(turn.prompts)):
             if not self._order:
-                self._order = list(turn.prompts)
+                self._order = self._practised(turn)
                 Random(row_seed(turn.seed, "order", turn.iteration, len(found))).shuffle(self._order)
             prompt = self._order.pop()
             found.setdefault(prompt.id, prompt)
         return list(found.values())
+
+    def _practised(self, turn: Turn) -> list[Prompt]:
+        """Problems of the iteration, less those whose completions in it lie outside `sample.band`."""
+        low, high = self.config.sample.band
+        if (low, high) == (0.0, 1.0):
+            return list(turn.prompts)
+        rates = pass_rates(self._written, distinct=False)
+        inside = [each for each in turn.prompts if low <= rates.get(each.id, low) <= high]
+        # A round takes different problems, so there are to be enough.
+        return inside if len(inside) >= self.config.policy.groups else list(turn.prompts)
