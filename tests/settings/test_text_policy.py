@@ -17,7 +17,7 @@ __all__ = ["text_run"]
 shows = partial(shows, of=TEXT)
 
 HOT = {
-    "learner__learning_rate": 0.02,
+    "policy__learning_rate": 0.02,
     "update__steps": 4,
     "sample__prompts": 12,
     "policy__groups": 6,
@@ -41,6 +41,15 @@ def all_differ(*runs: Seen) -> bool:
     return all(
         not bool((one == other).all()) for place, one in enumerate(weights) for other in weights[:place]
     )
+
+
+@shows("policy.learning_rate")
+def test_updates_have_a_rate_of_their_own(policy_run: Run) -> None:
+    slow, fast = policy_run(policy__learning_rate=1e-5), policy_run()
+    assert (slow.weights(0) == fast.weights(0)).all()
+    assert (slow.weights(1) - slow.weights(0)).norm() < 0.1 * (fast.weights(1) - fast.weights(0)).norm()
+    first = policy_run(learner__learning_rate=1e-4)
+    assert not (first.weights(0) == fast.weights(0)).all()
 
 
 @shows("policy.groups")
@@ -123,11 +132,15 @@ def test_the_policy_is_held_to_the_reference(policy_run: Run) -> None:
             "k3": {},
             "unbiased": {"policy__divergence": "unbiased"},
             "reward": {"policy__divergence": "reward"},
-            "accepted": {"policy__reference": "accepted"},
         }.items()
     }
     assert "policy/kl" not in free.metrics[-1]
-    assert runs["k3"].last("policy/kl") > runs["accepted"].last("policy/kl") > 0
+    loose = [
+        policy_run(policy__beta=0.001, loop__iterations=2, policy__reference=name)
+        for name in ("first", "accepted")
+    ]
+    assert loose[0].last("policy/kl") > loose[1].last("policy/kl") > 0
+    assert loose[0].last("policy/kl") > runs["k3"].last("policy/kl")
     assert "policy/kl_sequence" in runs["reward"].metrics[-1]
     assert all_differ(free, runs["k3"], runs["unbiased"], runs["reward"])
 

@@ -8,13 +8,15 @@ in trl's trainers to 1e-5 is what tests/language/learner/test_policy_loss.py ass
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from engine.cli.text.run import open_task, open_verifier
 from engine.language.measure.evaluation import evaluate
+from engine.language.method.policy.config import PolicySettings
+from engine.language.method.registry import build_text_config
 from engine.language.model.model import LanguageModel
 from engine.language.model.model_folder import load_model
 from engine.language.rollout import Policy
@@ -111,14 +113,16 @@ def train_by_trl(cell: Cell, name: str, folder: Path, prompts: list[Prompt], gro
         pairs = zip(prompts, completions, strict=True)
         return [task.verify(known[prompt], text.partition(task.end)[0]).score for prompt, text in pairs]
 
-    learner = run_settings(cell)
+    own = build_text_config("grpo", name, settings_of(cell.sizes))
+    assert isinstance(own, PolicySettings)
     config = trl.GRPOConfig(
         output_dir=str(cell.folder), report_to=[], use_cpu=True, bf16=False, disable_tqdm=True,
         gradient_checkpointing=False, save_strategy="no", seed=cell.seed, max_steps=steps,
         per_device_train_batch_size=groups * samples, num_generations=samples, beta=0.0,
         loss_type="dapo", epsilon_high=0.28, max_completion_length=task.max_tokens, temperature=1.0,
-        learning_rate=learner["learning_rate"], lr_scheduler_type="constant_with_warmup",
-        warmup_steps=learner["warmup_steps"], weight_decay=0.0, adam_beta2=0.98, max_grad_norm=1.0,
+        learning_rate=own.policy.learning_rate, lr_scheduler_type="constant_with_warmup", warmup_steps=5,
+        weight_decay=own.learner.weight_decay, adam_beta2=own.learner.beta2,
+        max_grad_norm=own.learner.gradient_clip,
     )  # fmt: skip
     trainer = trl.GRPOTrainer(
         transformers.AutoModelForCausalLM.from_pretrained(folder, dtype="float32"),
@@ -129,14 +133,6 @@ def train_by_trl(cell: Cell, name: str, folder: Path, prompts: list[Prompt], gro
     )
     trainer.train()
     return trainer.model.eval()
-
-
-def run_settings(cell: Cell) -> Mapping[str, Any]:
-    """The learner's settings of an arm of this experiment."""
-    from engine.language.method.registry import build_text_config
-
-    layers = settings_of(cell.sizes)
-    return build_text_config("grpo", cell.sizes["task"], layers).learner.model_dump()
 
 
 def _scores(cell: Cell, name: str, model: LanguageModel) -> dict[str, Items]:

@@ -19,6 +19,9 @@ class PolicyConfig(Section):
     """Times that a round's completions are learnt from; an iteration takes `update.steps` steps in all."""
     minibatches: int = Field(1, ge=1, le=1000)
     """Parts that a round is cut into, each with a step of its own."""
+    learning_rate: float = Field(2e-4, gt=0, le=1)
+    """Of updates, which it stays after warm-up; `learner.learning_rate` is that of a first model, and of a
+    control. Tiny models take 1e-4 to 3e-4, large ones 1e-6, LoRA 1e-5."""
     baseline: Literal["group", "others", "role"] = "group"
     """What a score is compared with: the mean of all completions of the problem (GRPO, Shao et al. 2024), of
     the others (RLOO, Ahmadian et al. 2024), or a moving mean of a player's results (SPIRAL, 2506.24119)."""

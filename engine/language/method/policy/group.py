@@ -10,14 +10,7 @@ from engine.language.settings import TextConfig
 ROUNDS = {
     "sample": {"prompts": 3200},
     "update": {"start": "last", "steps": 50},
-    "learner": {
-        "schedule": "constant",
-        "learning_rate": 1e-4,
-        "warmup_steps": 5,
-        "batch_tokens": 16384,
-        "weight_decay": 0.0,
-    },
-    "loop": {"iterations": 3},
+    "loop": {"iterations": 4},
     "mix": {"real": False},
     # What is not rewarded becomes unlikely, real data too: KL says how far the model may go.
     "monitor": {"thresholds": {"holdout": {"warn": 0.5, "alert": 1.0}}},

@@ -111,8 +111,9 @@ class PolicyTrainer(Trainer):
     def learner(self, turn: Turn) -> TextLearner:
         """Of the turn's student, the same in every round of an iteration."""
         if self._learner is None:
-            seed = row_seed(turn.config.seed, "learn", turn.iteration)
-            self._learner = TextLearner(turn.student, self.config.learner, seed)
+            seed, rate = row_seed(turn.config.seed, "learn", turn.iteration), self.config.policy.learning_rate
+            own = {"learning_rate": rate, "schedule": "constant"}
+            self._learner = TextLearner(turn.student, self.config.learner.model_copy(update=own), seed)
         return self._learner
 
     def scored(self, turn: Turn, model: LanguageModel, rows: Sequence[tuple[Tokens, Tokens]]) -> Logprobs:
