@@ -212,7 +212,6 @@ def no_worse_model(found: Results) -> Figure:
 
 CORE = (
     "replace", "half", "accumulate", "base", "verified", "together", "cool", "hot", "steps", "rare", "cap",
-    "band",
 )  # fmt: skip
 SIZES: Settings = {
     "model": {"size": "0.1M", "demonstrations": 3500, "steps": 1400},
@@ -287,9 +286,24 @@ CURES = Experiment(
         "countdown": {
             "task": "countdown",
             "test": 1000,
-            "settings": {**SIZES, "update": {"steps": 700}, "monitor": {"prompts": 64, "samples": 16}},
+            "settings": {
+                **SIZES,
+                "update": {"steps": 700},
+                "measure": {"validation": 200, "test": 1000, "control": False},
+                "monitor": {"prompts": 48, "samples": 16},
+                "loop": {"iterations": 1},
+            },
         },
-        "grammar": {"task": "grammar:words=300", "settings": {**SENTENCES, "loop": {"iterations": 3}}},
+        "grammar": {
+            "task": "grammar:words=300",
+            "settings": {
+                **SENTENCES,
+                "learner": {"batch_tokens": 1024},
+                "update": {"steps": 400},
+                "monitor": {"prompts": 64, "samples": 16, "rare_share": 0.01, "rare_keys": 3},
+                "loop": {"iterations": 2},
+            },
+        },
     },
     core_arms=tuple(arm for arm in ARMS if arm.partition("-")[2] in CORE),
     smoke={
