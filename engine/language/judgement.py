@@ -53,8 +53,10 @@ def judge(parts: Parts, turn: Turn, episodes: Sequence[Episode], learnt: Learnt,
     learnt.values.update(parts.method.figures(turn, look.greedy))
     parts.monitor.note(turn.iteration, own_figures(learnt.values))
     learnt.values.update(changes.metrics())
+    written = learnt.tokens + sum(episode.tokens for episode in episodes)
+    learnt.values.update({"data/tokens": float(written), "data/steps": float(learnt.steps)})
     progress.iteration = turn.iteration
-    progress.tokens += learnt.tokens + sum(episode.tokens for episode in episodes) + look.tokens
+    progress.tokens += written + look.tokens
     progress.patch |= changes.patch
     if changes.stop:
         progress.stopped = next(alert.message for alert in alerts if alert.level == Level.STOP)

@@ -19,6 +19,7 @@ EXPERIMENTS = {
     "distinct_paths": "text",
     "grpo": "text",
     "overoptimisation": "text",
+    "methods": "text",
     "process_reward": "text",
     "rationalization": "text",
     "rest_em": "text",

@@ -11,10 +11,14 @@ from experiments.__main__ import EXPERIMENTS, ROOT, choose, experiment_of
 from experiments.experiment import Cell
 from experiments.program import main, with_runs
 from experiments.result import Items, Measured, Results
+from experiments.text.cures import undone
+from experiments.text.methods import budgeted, planned
 from experiments.text.product import ever_accepted, first_model, measure
 from experiments.text.rationalization import by_length
 
 from engine.errors import UserError
+from engine.language.method.registry import METHODS as REGISTERED
+from engine.language.method.registry import build_text_config
 from engine.run.layout import checkpoint_folder
 from engine.run.metrics import read_metrics
 
@@ -50,6 +54,49 @@ def test_an_experiment_is_whole(name: str) -> None:
     assert set(experiment.core_arms) <= set(experiment.arms)
     for line in experiment.lines:
         assert line.judge(Results({}))[0] == "not measured"
+
+
+@pytest.mark.parametrize("method", REGISTERED)
+def test_a_method_comes_to_the_budget(method: str) -> None:
+    settings = experiment_of("methods").full["settings"]
+    config = build_text_config(
+        method, "countdown", settings, budgeted(method, "countdown", 2e5, 300, settings)
+    )
+    written, steps = planned(config)
+    assert method == "sft" or written == pytest.approx(2e5, rel=0.1)
+    assert steps == pytest.approx(300, rel=0.1)
+
+
+def test_the_best_method_is_told_beside_rest_em() -> None:
+    def cell(right: int) -> Measured:
+        return Measured(
+            {"greedy": Items([str(i) for i in range(200)], [float(i < right) for i in range(200)])}
+        )
+
+    line = experiment_of("methods").lines[-1]
+    found = {("rest-em", 1): cell(60), ("sft", 1): cell(40), ("rft", 1): cell(90)}
+    verdict, text = line.judge(Results(found))
+    assert verdict == "reached"
+    assert text.startswith("rft: +15.0 points")
+    assert line.judge(Results(found | {("rft", 1): cell(61)}))[0] == "missed"
+    refused = Measured(notes={"refused": "no steps"})
+    assert line.judge(Results(found | {("rft", 1): refused}))[1].startswith("sft: -10.0 points")
+
+
+def test_a_cure_is_told_by_the_damage_that_it_spares() -> None:
+    def cell(loss: float) -> Measured:
+        return Measured(values={"loss": loss, "nll_rise": loss})
+
+    found = Results(
+        {(f"{task}-{cure}", 1): cell(loss) for task in ("grammar", "countdown")
+         for cure, loss in (("replace", 0.4), ("half", 0.02), ("cap", 0.5), ("base", 0.1))}
+    )  # fmt: skip
+    assert undone(found, "grammar", "half") == pytest.approx(0.95)
+    assert undone(found, "countdown", "cap") == pytest.approx(-0.25)
+    table = experiment_of("cures").details
+    assert table is not None
+    listed = [line.split("|")[1].strip() for line in table(found).splitlines()[2:]]
+    assert listed == ["half", "base", "replace", "cap"]
 
 
 def contamination_of(shares: dict[str, float]) -> Results:
