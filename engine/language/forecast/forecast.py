@@ -145,6 +145,9 @@ def stages(config: TextConfig, length: float, counts: Counts) -> list[Stage]:
     rounds = iterations * sampler.rounds
     written = rounds * sampler.practised(counts.practised) * sampler.written(length)
     labels = rounds * trainer.labelled(length, counts.practised)
+    judge = method.judge(config)  # whom the monitors ask twice about their samples
+    asked_again = counts.watched * config.monitor.samples
+    verdicts = written / length + (iterations + 1) * (looks + asked_again)
     return [
         Stage("build the first model", steps=0 if config.model.path else config.model.steps),
         *trainer.preparation(length, counts.practised),
@@ -157,6 +160,7 @@ def stages(config: TextConfig, length: float, counts: Counts) -> list[Stage]:
                 Stage("learn", steps=each * sum(growth)),
             ]
         ),
+        *([Stage("judge", verdicts * judge.written(length))] if judge and judge.written(length) else []),
         Stage("watch", (iterations + 1) * looks * length),
         *([Stage("control", steps=each * taken)] if measure.control else []),
         Stage("measure", final * length),
@@ -192,6 +196,9 @@ def _assumptions(
     ]
     if assumption := method_of(config).sampler(config).assumption:
         lines.append(assumption)
+    kept = model.saved_bytes * (1 + method_of(config).trainer(config).num_companions)
+    whole = kept * (config.loop.iterations + 1)
+    lines.append(f"a checkpoint takes {kept / 1e6:,.1f} MB, those of the run {whole / 1e6:,.1f} MB of disk")
     if not task.inline:
         lines.append("verdicts are not counted: this task's verifier runs in processes of its own")
     share = min(writing.share, learning.share)

@@ -39,6 +39,8 @@ class Trainer(ABC):
     """In force."""
     learns_values = False
     """Whether the model needs a value head."""
+    num_companions = 0
+    """Models beside the student that a checkpoint holds, for the forecast of its size."""
     accumulates = False
     """Whether it learns again what earlier iterations kept, where `mix.keep` says so."""
     augments = False

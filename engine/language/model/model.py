@@ -194,6 +194,14 @@ class LanguageModel:
             tensors |= {f"member_{number}.{name}": each for name, each in member.weights().items()}
         return tensors
 
+    @property
+    def saved_bytes(self) -> int:
+        """Of weights in a folder that `save_model` writes: an adapter's alone where there is one."""
+        every = self.network.parameters()
+        weights = [each for each in every if each.requires_grad or not self.has_adapter]
+        head = () if self.value_head is None else self.value_head.parameters()
+        return sum(each.numel() * each.element_size() for each in (*weights, *head))
+
     def digest(self) -> str:
         """SHA-256 of the weights: names, types, shapes and bytes."""
         total = hashlib.sha256()

@@ -209,6 +209,21 @@ def test_a_model_past_a_bound_on_kl_is_refused(
     assert any("drift/kl_" in text for text in state["guards"][0]["acted"])
 
 
+def test_verdicts_and_files_are_forecast(
+    own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task, run = own(""), tmp_path / "run"
+    assert run_command(words("halved", task, run, "--dry-run")) == 0
+    found = json.loads(capsys.readouterr().out)
+    tokens = {row["stage"]: row["tokens"] for row in found["forecast"]}
+    assert tokens["judge"] > 3 * (tokens["generate"] + tokens["watch"]) - 5
+    (line,) = [each for each in found["assumptions"] if "of disk" in each]
+    assert run_command(words("halved", task, run)) == 0
+    size = sum(path.stat().st_size for path in (run / "checkpoints").rglob("*.safetensors")) / 1e6
+    told = float(line.rpartition("those of the run ")[2].partition(" MB")[0])
+    assert told == pytest.approx(size, rel=0.1)
+
+
 def test_a_judge_without_real_data_is_refused(
     own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
