@@ -40,6 +40,7 @@ def check_task(task: Task, count: int = 40, seed: int = 0) -> int:
     - No key is in two splits; demonstrations are of the training split.
     - Steps joined are the completion; solutions and demonstrations are right by `verify`.
     - `verify` judges any text, with a score in [0, 1].
+    - `problem`, where there is one, reads problems of the training split and nothing else.
 
     Raise LawError at the first that is broken, naming the line of a task that raises.
     """
@@ -91,9 +92,18 @@ def _check_prompts(task: Task, split: Split, count: int, seed: int) -> list[Prom
     _require("the same seed gives the same problems", prompts == _call(task.prompts, split, count, seed))
     fewer = count // 3
     _require("fewer problems come first", prompts[:fewer] == _call(task.prompts, split, fewer, seed)[:fewer])
+    reads = type(task).problem is not Task.problem
     for prompt in prompts:
         _require("a key belongs to its split", split_of(prompt.key) == split, prompt)
         _check_text(task, prompt.text)
+        if reads:
+            read = _call(task.problem, prompt.text)
+            wanted = (prompt.id, prompt.key) if split == "train" else None
+            told = None if read is None else (read.id, read.key)
+            _require("`problem` reads those of the training split and no others", told == wanted, prompt.text)
+    if reads:
+        for text in NOISE:
+            _require("`problem` reads no other text", _call(task.problem, text) is None, text)
     return prompts
 
 

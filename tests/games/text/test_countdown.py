@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import UserError
-from engine.language.task import Prompt, Split
+from engine.language.task import Prompt, Split, split_of
 from games.text.arithmetic import legal_steps, needed_operators, reachable, solutions, take
 from games.text.countdown import Countdown
 
@@ -204,3 +204,28 @@ def test_demonstrations_end_where_there_are_no_more() -> None:
     few = Countdown(max_number=3, max_target=5)
     demonstrations = few.demonstrations(10**5, 0)
     assert 10 < len({(d.prompt.id, d.completion) for d in demonstrations}) == len(demonstrations) < 5000
+
+
+@pytest.mark.parametrize(
+    ("text", "is_read"),
+    [
+        ("2 3 1=7:", None),
+        ("2 3 1=7", False),
+        ("2 3 1=7: ", False),
+        ("2 3=6:", False),
+        ("2 3 1 1=7:", False),
+        ("2 3 19=7:", False),
+        ("0 3 1=3:", False),
+        ("2 3 1=61:", False),
+        ("1 1 1=50:", False),
+        ("02 3 1=7:", False),
+        ("2 3 1=07:", False),
+        ("", False),
+    ],
+)
+def test_a_problem_is_read_where_it_is_one_of_the_training_split(text: str, is_read: bool | None) -> None:
+    found = Countdown().problem(text)
+    if is_read is None:
+        is_read = split_of("1 2 3") == "train"
+    assert (found is not None) == is_read
+    assert found is None or found.text == text
