@@ -39,7 +39,25 @@ UNVERIFIED: Settings = {
     "update": {"start": "fresh"},
     "guards": {"mode": "observe"},
 }
-BOTH, GRAMMAR, COUNTDOWN = ("grammar", "countdown"), ("grammar",), ("countdown",)
+BOTH, COUNTDOWN = ("grammar", "countdown"), ("countdown",)
+
+NEVER = {"warn": 1e6, "alert": 1e6}
+QUIET: Settings = {
+    **dict.fromkeys(
+        ("distinct", "self_bleu", "entropy", "unique", "coverage", "rare", "holdout", "accuracy", "kl", "gap",
+         "gold", "exploits", "length", "length_correlation", "variation_gap", "top_share", "zero_spread"),
+        NEVER,
+    ),
+    "gate": {"warn": 1.0, "alert": 1.0}, "pass_at_k": 1.0, "narrowing": 1.0, "kl_growth": 1000.0,
+    "entropy_floor": 0.0,
+}  # fmt: skip
+"""Thresholds that no alarm passes, for guards of which one alone is to act."""
+
+
+def alone(**thresholds: object) -> Settings:
+    """Guards that act on these thresholds and no others."""
+    return {"guards": {"mode": "act"}, "monitor": {"thresholds": {**QUIET, **thresholds}}}
+
 
 KINDS: dict[str, tuple[tuple[str, ...], Settings]] = {
     "replace": (BOTH, {}),
@@ -58,6 +76,8 @@ KINDS: dict[str, tuple[tuple[str, ...], Settings]] = {
     "distinct": (BOTH, {"sample": {"distinct": True}}),
     "band": (COUNTDOWN, {"sample": {"band": [0.05, 0.95]}}),
     "rare": (BOTH, {"mix": {"rare": 0.5}}),
+    "gate": (BOTH, alone(gate={"warn": 0.5, "alert": 0.95})),
+    "budget": (BOTH, {"update": {"start": "last"}, **alone(kl_budget=2.0)}),
     "guarded": (BOTH, {"guards": {"mode": "act"}}),
     "together": (
         BOTH,
@@ -83,7 +103,9 @@ MEANING = {
     "distinct": "samples of a problem without replacement (`sample.distinct`)",
     "band": "problems that are neither hopeless nor solved (`sample.band`)",
     "rare": "texts of rare kinds count more (`mix.rare = 0.5`)",
-    "guarded": 'the gate and all responses (`guards.mode = "act"`)',
+    "gate": "the gate alone: a model that is surely worse is not taken (`thresholds.gate`)",
+    "budget": "`last`, and 2 nats a sample from the first model (`thresholds.kl_budget`)",
+    "guarded": 'the gate, all alarms and their responses, roll-back (`guards.mode = "act"`)',
     "together": "`verified` and `base`, with each piece of real data once: ReST-EM",
 }
 
@@ -345,5 +367,7 @@ CURES = Experiment(
         "without one 0. `accumulate` has real data, as all that was there before the first generation stays.",
         "`weights` is to be read beside `last`: noise on weights that are fresh anyway is nothing. Every "
         "prompt of the grammar is one character, so `prompts` and `band` are of Countdown alone.",
+        "Where guards act a model that is refused leaves the one before it, which is what spares the damage.",
+        "Ensembles of verifiers are for verdicts that can be fooled: `overoptimisation` has them.",
     ],
 )
