@@ -310,7 +310,8 @@ CURES = Experiment(
             "test": 1000,
             "settings": {
                 **SIZES,
-                "update": {"steps": 700},
+                "model": {"size": "0.1M", "demonstrations": 3500, "steps": 1100},
+                "update": {"steps": 1100},
                 "measure": {"validation": 200, "test": 1000, "control": False},
                 "monitor": {"prompts": 48, "samples": 16},
                 "loop": {"iterations": 1},
