@@ -36,6 +36,7 @@ METHODS = {
     "spin": Entry(".preference.spin:SPIN", "Self-play: real data against what the model itself writes."),
     "grpo": Entry(".policy.group:GRPO", "GRPO: what scores above the mean of its problem is reinforced."),
     "rloo": Entry(".policy.group:RLOO", "RLOO: REINFORCE less the mean of a problem's others."),
+    "ppo": Entry(".policy.ppo:PPO", "PPO: a critic says what was to be expected at every token."),
     "constitutional": Entry(
         ".constitution.constitutional:CONSTITUTIONAL",
         "Constitutional AI: replies revised by principles, and preferences by principles.",

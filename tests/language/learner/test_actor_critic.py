@@ -12,7 +12,14 @@ from tiny_models import other_model, tiny_llama
 
 from engine.language.learner.loss.actor_critic import clipped_value_loss, token_rewards, whitened
 from engine.language.learner.loss.policy import generalized_advantages
-from engine.language.learner.objective.actor_critic import Acted, ActorCritic, Critic, policy_and_values
+from engine.language.learner.objective.actor_critic import (
+    Acted,
+    ActorCritic,
+    Critic,
+    read_responses,
+    values_at_tokens,
+)
+from engine.language.learner.objective.text import Supervised, texts
 from engine.language.model.model import LanguageModel
 from engine.language.model.scoring import score_tokens
 
@@ -119,7 +126,8 @@ def test_the_gradient_is_that_of_the_expected_return(lam: float, valued: bool) -
     rewards = torch.tensor([float(row.count(rows[-1][0]) ** 2) for row in rows])
     blank = [Acted(prompt, row, *[np.zeros(length, np.float32)] * 4) for row in rows]
     with torch.no_grad():
-        logprobs, values, mask = policy_and_values(model, blank, valued=True)
+        read = read_responses(model, [(prompt, row) for row in rows], valued=True)
+    logprobs, values, mask = read.logprobs, read.values, read.mask
     assert values is not None
     known = torch.zeros_like(mask)
     known[mask > 0] = torch.tensor(np.concatenate(reference))
@@ -133,11 +141,11 @@ def test_the_gradient_is_that_of_the_expected_return(lam: float, valued: bool) -
         replace(each, old=before, advantages=row)
         for each, before, row in zip(blank, old, weighted, strict=True)
     ]
-    loss, _ = ActorCritic(0.2, 0.2, 0.0)(model, acted)
+    loss, _ = ActorCritic()(model, acted)
     weights = [weight for name, weight in model.parameters() if not name.startswith("value_head")]
     # The surrogate is a mean over all tokens of all rows; the objective is the sum over each row's.
     found = torch.autograd.grad(-loss * len(rows) * length, weights)
-    live, _, _ = policy_and_values(model, blank, valued=False)
+    live = read_responses(model, [(prompt, row) for row in rows]).logprobs
     nats = (live * mask).sum(1)
     returns = rewards - beta * (nats - (known * mask).sum(1))
     wanted = torch.autograd.grad((nats.exp() * returns).sum(), weights)
@@ -159,7 +167,8 @@ def test_with_true_values_any_lambda_gives_that_gradient(lam: float) -> None:
     rewards = torch.arange(float(len(rows))) ** 0.5
     blank = [Acted(prompt, row, *[np.zeros(length, np.float32)] * 4) for row in rows]
     with torch.no_grad():
-        logprobs, _, mask = policy_and_values(model, blank, valued=False)
+        read = read_responses(model, [(prompt, row) for row in rows])
+    logprobs, mask = read.logprobs, read.mask
     table = logprobs[mask > 0].reshape(-1, length)
     chances = table.sum(1).exp()
     second = table[:, 1].exp()
@@ -172,10 +181,10 @@ def test_with_true_values_any_lambda_gives_that_gradient(lam: float) -> None:
         replace(each, old=row.numpy(), advantages=(chance * advantage).numpy())
         for each, row, chance, advantage in zip(blank, table, chances, advantages, strict=True)
     ]
-    loss, _ = ActorCritic(0.2, 0.2, 0.0)(model, acted)
+    loss, _ = ActorCritic()(model, acted)
     weights = [weight for _, weight in model.parameters()]
     found = torch.autograd.grad(-loss * len(rows) * length, weights)
-    live, _, _ = policy_and_values(model, blank, valued=False)
+    live = read_responses(model, [(prompt, row) for row in rows]).logprobs
     wanted = torch.autograd.grad(((live * mask).sum(1).exp() * rewards).sum(), weights)
     for one, other in zip(found, wanted, strict=True):
         torch.testing.assert_close(one, other, atol=1e-4 * float(other.abs().max() + 1), rtol=1e-3)
@@ -188,8 +197,10 @@ def test_values_stand_before_their_tokens_and_learn_returns() -> None:
     )
     prompt, response = model.codec.encode_prompts(["1+2="])[0], [5, 6, 7]
     blank = Acted(prompt, response, *[np.zeros(3, np.float32)] * 4)
-    logprobs, values, mask = policy_and_values(model, [blank], valued=True)
+    read = read_responses(model, [(prompt, response)], valued=True)
+    logprobs, values, mask = read.logprobs, read.values, read.mask
     assert values is not None
+    assert (values_at_tokens(model, [(prompt, response)])[0] == values[mask > 0].detach().numpy()).all()
     assert (logprobs[mask > 0].detach().numpy() == score_tokens(model, [prompt], [response])[0]).all()
     for place, told in enumerate(values[mask > 0]):
         ids = torch.tensor([prompt + response[:place]])
@@ -201,6 +212,34 @@ def test_values_stand_before_their_tokens_and_learn_returns() -> None:
     wanted = 0.5 * float(((values[mask > 0].detach() - torch.tensor([1.0, 2, 3])) ** 2).mean())
     loss, numbers = Critic(0.2)(model, [targets])
     assert loss.item() == pytest.approx(wanted, rel=1e-4)
-    joint, parts = ActorCritic(0.2, 0.2, 0.5)(model, [targets])
+    joint, parts = ActorCritic(value_weight=0.5)(model, [targets])
     assert joint.item() == pytest.approx(float(parts["loss/policy"]) + 0.5 * wanted, rel=1e-4)
     assert float(numbers["loss/value"]) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_losses_on_parts_add_up_and_texts_count_by_their_share() -> None:
+    model = tiny_llama()
+    with_returns(model)
+    source = np.random.default_rng(2)
+    prompts, responses = model.codec.encode_prompts(["1+", "2", "3*4="]), ([5], [6, 7, 8], [9, 5])
+    acted = [
+        Acted(prompt, row, *(source.normal(size=len(row)).astype(np.float32) for _ in range(4)))
+        for prompt, row in zip(prompts, responses, strict=True)
+    ]
+    words = texts(model, ["1+2=", "3="], ["3", "1;2"])
+    objective = ActorCritic(value_weight=0.5, entropy=0.1)
+    whole, numbers = objective(model, [*acted, *words])
+    split = objective.of([*acted, *words])
+    parts = [split(model, each) for each in ([acted[0], words[1]], [acted[2]], [acted[1]], [words[0]])]
+    assert sum(loss.item() for loss, _ in parts) == pytest.approx(whole.item(), abs=1e-4)
+    assert all(told.keys() == numbers.keys() for _, told in parts)
+    alone, nats = objective(model, acted)[0].item(), Supervised()(model, words)[0].item()
+    assert whole.item() == pytest.approx(3 / 5 * alone + 2 / 5 * nats, rel=1e-4)
+    for name in numbers:
+        if name != "loss/nll":  # a mean over tokens in each part
+            assert sum(float(told[name]) for _, told in parts) == pytest.approx(
+                float(numbers[name]), abs=1e-4
+            )
+    critics = Critic(0.2).of(acted)
+    whole_error = Critic(0.2)(model, acted)[0].item()
+    assert sum(critics(model, [each])[0].item() for each in acted) == pytest.approx(whole_error, abs=1e-4)

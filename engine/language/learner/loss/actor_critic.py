@@ -43,13 +43,23 @@ def whitened(terms: Tensor, mask: Tensor, *, keep_mean: bool = False) -> Tensor:
     return (scaled + mean if keep_mean else scaled) * mask
 
 
-def clipped_value_loss(values: Tensor, old: Tensor, targets: Tensor, mask: Tensor, clip: float) -> Tensor:
+def clipped_value_loss(
+    values: Tensor,
+    old: Tensor,
+    targets: Tensor,
+    mask: Tensor,
+    clip: float,
+    tokens: float | None = None,
+) -> Tensor:
     """Half the mean over tokens of max((V - R)^2, (V_c - R)^2), V_c being V cut to `old` ± clip.
 
     The value loss of PPO's authors' code, which PPO with language models took over (Huang et al. 2024,
-    2403.17031, detail 13). All are [B, T]; with clip 0 it is half the squared error.
+    2403.17031, detail 13). All are [B, T]; with clip 0 it is half the squared error. `tokens` is what the
+    mean is over, where these rows are a part of a batch.
     """
     errors = (values - targets) ** 2
     if clip:
         errors = torch.maximum(errors, (old + (values - old).clamp(-clip, clip) - targets) ** 2)
-    return 0.5 * mean_over(errors, mask)
+    if tokens is None:
+        return 0.5 * mean_over(errors, mask)
+    return 0.5 * (errors * mask).sum() / max(tokens, 1e-9)

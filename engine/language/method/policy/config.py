@@ -22,9 +22,10 @@ class PolicyConfig(Section):
     learning_rate: float = Field(2e-4, gt=0, le=1)
     """Of updates, which it stays after warm-up; `learner.learning_rate` is that of a first model, and of a
     control. Tiny models take 1e-4 to 3e-4, large ones 1e-6, LoRA 1e-5."""
-    baseline: Literal["group", "others", "role"] = "group"
+    baseline: Literal["group", "others", "role", "critic"] = "group"
     """What a score is compared with: the mean of all completions of the problem (GRPO, Shao et al. 2024), of
-    the others (RLOO, Ahmadian et al. 2024), or a moving mean of a player's results (SPIRAL, 2506.24119)."""
+    the others (RLOO, Ahmadian et al. 2024), a moving mean of a player's results (SPIRAL, 2506.24119), or what
+    a critic has expected at each token (PPO)."""
     decay: float = Field(0.95, ge=0, lt=1)
     """Of that moving mean, a completion."""
     scale: Literal["group", "batch", "none"] = "group"

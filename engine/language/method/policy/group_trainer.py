@@ -65,6 +65,8 @@ class PolicyTrainer(Trainer):
     """What policy gradients have in common: rounds of updates with one optimizer."""
 
     config: PolicySettings
+    joins_texts = False
+    """Whether real data may join a round, by `mix.real_fraction`."""
     _learner: TextLearner | None = field(default=None, init=False)
     _means: Means = field(default_factory=Means, init=False)
 
@@ -76,7 +78,7 @@ class PolicyTrainer(Trainer):
             'update.loss = "text"': config.update.loss != "text",
             "update.growth = 1": config.update.growth != 1,
             "filter.thresholds of one": len(config.filter.thresholds) > 1,
-            "mix.real_fraction = 0": config.mix.real_fraction > 0,
+            "mix.real_fraction = 0": config.mix.real_fraction > 0 and not self.joins_texts,
             'mix.keep = "replace"': config.mix.keep != "replace",
             "learner.patience = 0": config.learner.patience > 0,
             "model.lora.dropout = 0": config.model.lora.dropout > 0,
@@ -163,6 +165,8 @@ class GroupTrainer(PolicyTrainer):
         """Also refuse choices that exclude each other."""
         super().check(sampler)
         policy = self.config.policy
+        if policy.baseline == "critic":
+            raise UserError(f'policy.baseline = "critic" is for ppo; {self.config.method} trains none')
         if policy.baseline == "role" and policy.scale == "group":
             raise UserError(
                 'policy.baseline = "role" compares with other problems, too: take policy.scale = "none" or '

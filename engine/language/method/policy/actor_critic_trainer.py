@@ -1,0 +1,273 @@
+"""The student learns from what it has just written, token by token, against what a critic expected."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.errors import UserError
+from engine.language.episode import Episode
+from engine.language.learner.filter import mix, shared
+from engine.language.learner.objective.actor_critic import Acted, ActorCritic, Critic, values_at_tokens
+from engine.language.learner.objective.text import Text, texts
+from engine.language.learner.text_learner import TextLearner
+from engine.language.measure.watch import drawn_tokens
+from engine.language.method.policy.credit import credit
+from engine.language.method.policy.group_sampler import GroupSampler
+from engine.language.method.policy.group_trainer import Means, PolicyTrainer
+from engine.language.method.policy.kl_control import adapted
+from engine.language.method.policy.ppo_config import PpoSettings
+from engine.language.method.policy.reward import is_told, rewards_of
+from engine.language.method.sampler import Sampler
+from engine.language.method.turn import Learnt, Turn
+from engine.language.model.model import LanguageModel
+from engine.language.problem.problems import demonstrations
+from engine.language.rollout import row_seed
+from engine.language.task import Task
+
+FACTOR = "beta_factor"
+"""What a run carries from turn to turn: what policy.beta is multiplied by."""
+CRITIC = "critic"
+"""The companion's name."""
+
+
+@dataclass
+class ActorSampler(GroupSampler):
+    """Rounds of completions; a critic compares, so that one of a problem is enough."""
+
+    least = 1
+
+
+@dataclass
+class ActorCriticTrainer(PolicyTrainer):
+    """PPO: rewards of tokens, a critic, generalised advantages, several clipped passes over a round."""
+
+    config: PpoSettings
+    learns_values = True
+    joins_texts = True
+    _critic: TextLearner | None = field(default=None, init=False)
+    _critic_before: dict[str, Tensor] = field(default_factory=dict, init=False)
+    _texts: list[Text] = field(default_factory=list, init=False)
+    _spread: float = field(default=0.0, init=False)
+    _missed: float = field(default=0.0, init=False)
+    _given_up: bool = field(default=False, init=False)
+    _told: bool = field(default=False, init=False)
+
+    def check(self, sampler: Sampler) -> None:
+        """Also refuse what belongs to groups, and a coefficient that could not move."""
+        super().check(sampler)
+        policy, ppo, mixing = self.config.policy, self.config.ppo, self.config.mix
+        of_groups = {
+            "baseline": policy.baseline != "critic",
+            "scale": policy.scale == "group",
+            "mean": policy.mean != "token",
+            "surrogate": policy.surrogate != "clipped",
+            "ratio": policy.ratio != "token",
+            "divergence": policy.divergence != "reward",
+            "refills": policy.refills > 0,
+            "overlong": policy.overlong > 0,
+        }
+        for name, is_other in of_groups.items():
+            if is_other:
+                raise UserError(
+                    f"policy.{name} = {getattr(policy, name)!r} is for groups, and {self.config.method} has "
+                    "a critic; leave it out"
+                )
+        if ppo.kl_budget and not policy.beta:
+            raise UserError(
+                f"ppo.kl_budget = {ppo.kl_budget:g} adapts policy.beta, which is 0 and would stay so; set it "
+                "to 0.05 or so"
+            )
+        if mixing.real != (mixing.real_fraction > 0):
+            raise UserError(
+                f"{self.config.method} joins real data by its share: give both mix.real = true and a "
+                "mix.real_fraction above 0, or neither"
+            )
+
+    def nothing(self, turn: Turn, threshold: float) -> str:
+        """No score, or given up."""
+        del threshold
+        return f"iteration {turn.iteration}: there was nothing to learn from"
+
+    def real_share(self, turn: Turn, episodes: Sequence[Episode]) -> float:
+        """As `mix.real_fraction` says."""
+        del episodes
+        return self.config.mix.real_fraction if turn.real else 0.0
+
+    def expected_real_share(self, task: Task) -> float:
+        """Likewise."""
+        has_real = self.config.mix.real and bool(demonstrations(task, 1, self.config.seed))
+        return self.config.mix.real_fraction if has_real else 0.0
+
+    def marked(self, task: Task, episodes: Sequence[Episode], threshold: float) -> list[Episode]:
+        """Kept is what is reinforced on the whole: what scores more than the round's mean."""
+        del threshold
+        if task.num_players > 1:
+            raise UserError(
+                f"task '{task.name}' is a game of two; {self.config.method} learns for one: take grpo or rloo"
+            )
+        return [replace(each, kept=kept) for each, kept in zip(episodes, _above(episodes), strict=True)]
+
+    def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
+        """The passes over one round."""
+        del threshold, number
+        self._tell(turn, episodes)
+        learnable = [
+            each
+            for each, is_above in zip(episodes, _above(episodes), strict=True)
+            if is_told(each)
+            and (each.kept or not is_above)
+            and (each.ended or self.config.policy.truncated == "score")
+        ]
+        rows = self._rows(turn, learnable) if learnable and not self._given_up else []
+        if not rows:
+            return self.ended(turn, 0)
+        before, update = self.learner(turn).step, 0
+        for update in range(self.config.policy.updates):
+            if self._passed(turn, rows, update) > (self.config.ppo.kl_step or np.inf):
+                break
+        self._means.add({"ppo/passes": update + 1.0})
+        return self.ended(turn, self.learner(turn).step - before)
+
+    def learner(self, turn: Turn) -> TextLearner:
+        """Of the student, and of its value head where that is the critic."""
+        if self._learner is None and self.config.ppo.critic == "head":
+            turn.student.add_value_head(returns=True)
+        return super().learner(turn)
+
+    def critic(self, turn: Turn) -> TextLearner | None:
+        """Of a critic that is a model of its own, the same in every round of an iteration."""
+        if self.config.ppo.critic == "head":
+            return None
+        if self._critic is None:
+            model = turn.companions.get(CRITIC, lambda: copy.deepcopy(turn.first))
+            model.add_value_head(returns=True)
+            seed = row_seed(turn.config.seed, CRITIC, turn.iteration)
+            self._critic = TextLearner(model, self.config.learner, seed)
+            self._critic_before = {name: weight.clone() for name, weight in model.weights().items()}
+        return self._critic
+
+    def ended(self, turn: Turn, steps: int) -> Learnt:
+        """What came of the rounds so far; the critic ends with the policy."""
+        if self._critic is not None and turn.round == self.config.rounds - 1 and self._critic.step:
+            self._critic.end_updates()
+        learnt = super().ended(turn, steps)
+        if self._spread:
+            learnt.values["ppo/explained"] = 1 - self._missed / self._spread
+        return learnt
+
+    def beta(self, turn: Turn) -> float:
+        """The coefficient of KL as it has been adapted so far."""
+        return float(self.config.policy.beta * turn.memory.get(FACTOR, 1.0))
+
+    def _passed(self, turn: Turn, rows: Sequence[Acted], update: int) -> float:
+        """One pass over a round; nats a token that it has moved the policy."""
+        policy, ppo, found = self.config.policy, self.config.ppo, Means()
+        objective = ActorCritic(
+            clip_low=policy.clip_low, clip_high=policy.clip_high, value_clip=ppo.value_clip,
+            value_weight=ppo.value_weight if ppo.critic == "head" else 0.0, entropy=policy.entropy,
+            temperature=self.config.sample.temperature,
+        )  # fmt: skip
+        steps = self.taken(self.config.rounds)
+        for number, part in enumerate(self.minibatches(turn, rows, update)):
+            examples = [*part, *self._real(turn, len(part), update, number)]
+            found.add(self.learner(turn).update(examples, objective.of(examples), steps=steps))
+            if critic := self.critic(turn):
+                found.add(critic.update(part, Critic(ppo.value_clip).of(part), steps=steps))
+        self._means.add(found.values)
+        return found.values.get("ppo/kl_step", 0.0)
+
+    def _real(self, turn: Turn, others: int, *part: int) -> list[Text]:
+        """Real data that joins a minibatch of so many responses."""
+        mixing = self.config.mix
+        if not mixing.real or not turn.real:
+            return []
+        if not self._texts:
+            real = mix([], turn.real, mixing, 0, task=turn.task)
+            self._texts = texts(turn.student, [e.prompt for e in real], [e.completion for e in real])
+        seed = row_seed(turn.seed, "real", turn.iteration, *part)
+        return shared(self._texts, others, mixing.real_fraction, seed)
+
+    def _rows(self, turn: Turn, episodes: Sequence[Episode]) -> list[Acted]:
+        """Responses with what each token did; none where the policy has gone too far."""
+        policy, ppo = self.config.policy, self.config.ppo
+        heads = turn.student.codec.encode_prompts([each.prompt.text for each in episodes])
+        pairs = list(zip(heads, [drawn_tokens(each) for each in episodes], strict=True))
+        self.learner(turn)  # the head is there from now on
+        old = self.drawn(turn, episodes, pairs)
+        reference = self.scored(turn, turn.first if policy.reference == "first" else turn.accepted, pairs)
+        kl = float(np.mean([(one - two).sum(dtype=float) for one, two in zip(old, reference, strict=True)]))
+        self._means.add({"policy/kl_sequence": kl, "ppo/beta": self.beta(turn)})
+        if ppo.kl_stop and not kl <= ppo.kl_stop:
+            self._give_up(turn, kl)
+            return []
+        critic = self.critic(turn)
+        values = values_at_tokens(critic.model if critic else turn.student, pairs)
+        found = credit(
+            rewards_of(episodes, ppo), old, reference, values, beta=self.beta(turn), gamma=ppo.gamma,
+            lam=ppo.lam, whiten=policy.scale == "batch",
+        )  # fmt: skip
+        self._spread, self._missed = self._spread + found.spread, self._missed + found.missed
+        if ppo.kl_budget:
+            turn.memory[FACTOR] = adapted(turn.memory.get(FACTOR, 1.0), kl, ppo.kl_budget, ppo.kl_gain)
+        return [
+            Acted(head, tail, *numbers)
+            for (head, tail), *numbers in zip(
+                pairs, old, found.advantages, values, found.returns, strict=True
+            )
+        ]
+
+    def _give_up(self, turn: Turn, kl: float) -> None:
+        """Go back to what the iteration began with, and hold on to the reference twice as hard from there."""
+        self._given_up, begun, student = True, turn.start(), turn.student
+        if student.value_head is not None and begun.value_head is None:
+            student.value_head = None
+            begun.add_value_head(returns=True)
+        student.value_head = begun.value_head
+        _put(student, begun.weights())
+        if self._critic is not None:
+            _put(self._critic.model, self._critic_before)
+        self._learner = self._critic = None
+        turn.memory[FACTOR] = 2 * turn.memory.get(FACTOR, 1.0)
+        turn.reporter.message(
+            f"iteration {turn.iteration}, round {turn.round + 1}: the policy is {kl:.3g} nats a completion "
+            f"from its reference, above ppo.kl_stop = {self.config.ppo.kl_stop:g}: its weights go back to "
+            f"what the iteration began with, and policy.beta counts as {self.beta(turn):.3g} from now on"
+        )
+
+    def _tell(self, turn: Turn, episodes: Sequence[Episode]) -> None:
+        """What was written, and once an iteration that scores are missing."""
+        if not episodes:
+            return
+        told = [each.result.score for each in episodes if is_told(each)]
+        absent = len(episodes) - len(told)
+        numbers = {
+            "policy/length": float(np.mean([each.tokens for each in episodes])),
+            "policy/truncated": float(np.mean([not each.ended for each in episodes])),
+            "ppo/missing": absent / len(episodes),
+        }
+        self._means.add(numbers | ({"policy/reward": float(np.mean(told))} if told else {}))
+        if absent and not self._told:
+            self._told = True
+            turn.reporter.message(
+                f"iteration {turn.iteration}: {absent} of {len(episodes)} completions of a round have no "
+                "score; nothing is learnt from them"
+            )
+
+
+def _above(episodes: Sequence[Episode]) -> list[bool]:
+    """Which score more than the mean of those that have a score."""
+    told = [each.result.score for each in episodes if is_told(each)]
+    mean = float(np.mean(told)) if told else 0.0
+    return [is_told(each) and each.result.score > mean for each in episodes]
+
+
+@torch.no_grad()
+def _put(model: LanguageModel, weights: Mapping[str, Tensor]) -> None:
+    for name, weight in model.weights().items():
+        weight.copy_(weights[name])
