@@ -249,7 +249,6 @@ class ActorCriticTrainer(PolicyTrainer):
         numbers = {
             "policy/length": float(np.mean([each.tokens for each in episodes])),
             "policy/truncated": float(np.mean([not each.ended for each in episodes])),
-            "ppo/missing": absent / len(episodes),
         }
         self._means.add(numbers | ({"policy/reward": float(np.mean(told))} if told else {}))
         if absent and not self._told:

@@ -61,10 +61,8 @@ PPO = ActorCriticPolicy(
             "beta": 0.01,
         },
         "update": {"start": "last", "steps": 200},
-        "learner": {
-            "schedule": "constant", "learning_rate": 1e-3, "batch_tokens": 16384, "weight_decay": 0.0,
-        },
+        "learner": {"learning_rate": 1e-3, "weight_decay": 0.0},
         "loop": {"iterations": 3},
         "mix": {"real": False},
     },
-)  # fmt: skip
+)
