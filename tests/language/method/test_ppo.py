@@ -23,6 +23,7 @@ from engine.language.method.policy.kl_control import adapted
 from engine.language.method.policy.ppo_config import PpoConfig
 from engine.language.method.policy.reward import is_told, rewards_of
 from engine.language.method.registry import build_text_config, method_of
+from engine.language.method.turn import ExplosionError
 from engine.language.model.model import LanguageModel
 from engine.language.model.model_folder import load_model
 from engine.language.rollout import Policy, sample
@@ -169,28 +170,11 @@ def test_no_further_pass_once_it_has_moved_too_far() -> None:
     assert free.steps == 4 * held.steps
 
 
-@pytest.mark.parametrize("critic", ["head", "model"])
-def test_an_iteration_that_goes_too_far_is_given_up(critic: str) -> None:
-    model = speller(Bandit())
-    changes = {"learner": {"learning_rate": 0.05, "warmup_steps": 0}, "policy": {"beta": 0.1}}
-    turn, learnt = practised(
-        Bandit(), model, "ppo", SHORT, changes, {"ppo": {"kl_stop": 1e-3, "critic": critic}}
-    )
-    assert learnt.steps == 2, "a pass of one round, in the second it has gone too far"
-    assert turn.memory["beta_factor"] == 2
-    assert isinstance(turn.reporter, Quiet)
-    (line,) = turn.reporter.said
-    assert "ppo.kl_stop = 0.001" in line
-    assert "policy.beta counts as 0.2" in line
-    after, before = turn.student.weights(), model.weights()
-    assert all(bool((after[name] == weight).all()) for name, weight in before.items())
-    head = turn.student.value_head
-    assert (head is None) == (critic == "model")
-    assert head is None or float(head.weight.detach().abs().max()) == 0
-    if critic == "model":
-        known = turn.companions.get("critic", lambda: model)
-        assert known.value_head is not None
-        assert float(known.value_head.weight.detach().abs().max()) == 0
+def test_a_policy_that_goes_too_far_is_stopped() -> None:
+    fast = {"learner": {"learning_rate": 0.05, "warmup_steps": 0}}
+    bound = {"monitor": {"thresholds": {"kl_explosion": 0.01}}}
+    with pytest.raises(ExplosionError):
+        practised(Bandit(), speller(Bandit()), "ppo", SHORT, fast, bound)
 
 
 def test_the_critic_that_is_a_model_leaves_the_policy_to_itself() -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from engine.errors import UserError
 from engine.language.episode import Episode
@@ -25,7 +23,6 @@ from engine.language.method.policy.ppo_config import PpoSettings
 from engine.language.method.policy.reward import is_told, rewards_of
 from engine.language.method.sampler import Sampler
 from engine.language.method.turn import Learnt, Turn
-from engine.language.model.model import LanguageModel
 from engine.language.problem.problems import demonstrations
 from engine.language.rollout import row_seed
 from engine.language.task import Task
@@ -51,11 +48,9 @@ class ActorCriticTrainer(PolicyTrainer):
     learns_values = True
     joins_texts = True
     _critic: TextLearner | None = field(default=None, init=False)
-    _critic_before: dict[str, Tensor] = field(default_factory=dict, init=False)
     _texts: list[Text] = field(default_factory=list, init=False)
     _spread: float = field(default=0.0, init=False)
     _missed: float = field(default=0.0, init=False)
-    _given_up: bool = field(default=False, init=False)
     _told: bool = field(default=False, init=False)
 
     def check(self, sampler: Sampler) -> None:
@@ -90,9 +85,9 @@ class ActorCriticTrainer(PolicyTrainer):
             )
 
     def nothing(self, turn: Turn, threshold: float) -> str:
-        """No score, or given up."""
+        """No score."""
         del threshold
-        return f"iteration {turn.iteration}: there was nothing to learn from"
+        return f"iteration {turn.iteration}: no completion has a score to learn from"
 
     def real_share(self, turn: Turn, episodes: Sequence[Episode]) -> float:
         """As `mix.real_fraction` says."""
@@ -124,7 +119,7 @@ class ActorCriticTrainer(PolicyTrainer):
             and (each.kept or not is_above)
             and (each.ended or self.config.policy.truncated == "score")
         ]
-        rows = self._rows(turn, learnable) if learnable and not self._given_up else []
+        rows = self._rows(turn, learnable) if learnable else []
         if not rows:
             return self.ended(turn, 0)
         before, update = self.learner(turn).step, 0
@@ -149,7 +144,6 @@ class ActorCriticTrainer(PolicyTrainer):
             model.add_value_head(returns=True)
             seed = row_seed(turn.config.seed, CRITIC, turn.iteration)
             self._critic = TextLearner(model, self.config.learner, seed)
-            self._critic_before = {name: weight.clone() for name, weight in model.weights().items()}
         return self._critic
 
     def ended(self, turn: Turn, steps: int) -> Learnt:
@@ -194,18 +188,17 @@ class ActorCriticTrainer(PolicyTrainer):
         return shared(self._texts, others, mixing.real_fraction, seed)
 
     def _rows(self, turn: Turn, episodes: Sequence[Episode]) -> list[Acted]:
-        """Responses with what each token did; none where the policy has gone too far."""
+        """Responses with what each token did; ExplosionError where the policy has gone too far."""
         policy, ppo = self.config.policy, self.config.ppo
         heads = turn.student.codec.encode_prompts([each.prompt.text for each in episodes])
         pairs = list(zip(heads, [drawn_tokens(each) for each in episodes], strict=True))
         self.learner(turn)  # the head is there from now on
         old = self.drawn(turn, episodes, pairs)
         reference = self.scored(turn, turn.first if policy.reference == "first" else turn.accepted, pairs)
-        kl = float(np.mean([(one - two).sum(dtype=float) for one, two in zip(old, reference, strict=True)]))
+        far = [float((one - two).sum(dtype=float)) for one, two in zip(old, reference, strict=True)]
+        kl = float(np.mean(far))
         self._means.add({"policy/kl_sequence": kl, "ppo/beta": self.beta(turn)})
-        if ppo.kl_stop and not kl <= ppo.kl_stop:
-            self._give_up(turn, kl)
-            return []
+        turn.hold(sum(far) / sum(map(len, old)))
         critic = self.critic(turn)
         values = values_at_tokens(critic.model if critic else turn.student, pairs)
         found = credit(
@@ -221,24 +214,6 @@ class ActorCriticTrainer(PolicyTrainer):
                 pairs, old, found.advantages, values, found.returns, strict=True
             )
         ]
-
-    def _give_up(self, turn: Turn, kl: float) -> None:
-        """Go back to what the iteration began with, and hold on to the reference twice as hard from there."""
-        self._given_up, begun, student = True, turn.start(), turn.student
-        if student.value_head is not None and begun.value_head is None:
-            student.value_head = None
-            begun.add_value_head(returns=True)
-        student.value_head = begun.value_head
-        _put(student, begun.weights())
-        if self._critic is not None:
-            _put(self._critic.model, self._critic_before)
-        self._learner = self._critic = None
-        turn.memory[FACTOR] = 2 * turn.memory.get(FACTOR, 1.0)
-        turn.reporter.message(
-            f"iteration {turn.iteration}, round {turn.round + 1}: the policy is {kl:.3g} nats a completion "
-            f"from its reference, above ppo.kl_stop = {self.config.ppo.kl_stop:g}: its weights go back to "
-            f"what the iteration began with, and policy.beta counts as {self.beta(turn):.3g} from now on"
-        )
 
     def _tell(self, turn: Turn, episodes: Sequence[Episode]) -> None:
         """What was written, and once an iteration that scores are missing."""
@@ -264,9 +239,3 @@ def _above(episodes: Sequence[Episode]) -> list[bool]:
     told = [each.result.score for each in episodes if is_told(each)]
     mean = float(np.mean(told)) if told else 0.0
     return [is_told(each) and each.result.score > mean for each in episodes]
-
-
-@torch.no_grad()
-def _put(model: LanguageModel, weights: Mapping[str, Tensor]) -> None:
-    for name, weight in model.weights().items():
-        weight.copy_(weights[name])

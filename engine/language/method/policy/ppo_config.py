@@ -33,9 +33,6 @@ class PpoConfig(Section):
     kl_step: float = Field(0.05, ge=0, le=100)
     """Nats a token from the policy that has drawn a round: beyond it no further pass over the round is made.
     0: all `policy.updates` are."""
-    kl_stop: float = Field(50.0, ge=0, le=1e6)
-    """Nats a completion from the reference beyond which an iteration is given up: the weights go back to what
-    it began with, and `policy.beta` is doubled. 0: none is."""
     reward_model: CriticPath = ""
     """Gives the scores in place of the task's verifier, which audits it: a run of `reward`, or a folder."""
     score: Literal["score", "odds"] = "score"
