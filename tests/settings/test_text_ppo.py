@@ -19,7 +19,7 @@ __all__ = ["text_run"]
 shows = partial(shows, of=TEXT)
 
 HOT = {
-    "learner__learning_rate": 0.02,
+    "policy__learning_rate": 0.02,
     "update__steps": 16,
     "sample__prompts": 12,
     "policy__groups": 6,

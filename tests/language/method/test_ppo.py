@@ -34,9 +34,8 @@ __all__ = ["own"]
 
 QUICK = {
     "sample": {"samples": 256},
-    "policy": {"groups": 1, "beta": 0.0},
-    "update": {"steps": 8 * 20},
-    "learner": {"learning_rate": 1e-2, "final_rate": 0.05},
+    "policy": {"groups": 1, "beta": 0.0, "learning_rate": 1e-2},
+    "update": {"steps": 8 * 16},
 }
 SHORT = {"sample": {"samples": 32}, "policy": {"groups": 1}, "update": {"steps": 16}}
 
@@ -48,15 +47,15 @@ def test_it_finds_the_optimum(task: Task, critic: str) -> None:
     assert chances.sum() == pytest.approx(1, abs=1e-4)
     assert (chances * scores).sum() >= 0.99 * scores.max()
     assert learnt.values["policy/reward"] > 0.8 * scores.max()
-    assert 0 < learnt.steps <= 160
+    assert 0 < learnt.steps <= 8 * 16
 
 
 @pytest.mark.parametrize(("task", "critic"), [(Bandit(), "model"), (Chain(), "head")], ids=["arms", "chain"])
 def test_with_a_divergence_it_finds_the_tilted_reference(task: Task, critic: str) -> None:
     """Of reward less beta KL the optimum is p_ref exp(r / beta) / Z, which is worth beta ln Z."""
     beta = 0.3
-    changes = {"policy": {"beta": beta}, "ppo": {"critic": critic}, "update": {"steps": 8 * 30}}
-    turn, _ = practised(task, speller(task), "ppo", QUICK, changes)
+    changes = {"policy": {"beta": beta}, "ppo": {"critic": critic}}
+    turn, _ = practised(task, speller(task), "ppo", QUICK, changes, rates=(1e-2, 1e-3))
     _, chances, scores = distribution(task, turn.student)
     reference = distribution(task, turn.first)[1]
     tilted = reference * np.exp(scores / beta)
@@ -79,9 +78,8 @@ def test_a_budget_is_kept() -> None:
     task, budget = Bandit(), 0.3
     changes = {
         "policy": {"beta": 0.1}, "ppo": {"kl_budget": budget, "kl_gain": 0.5},
-        "update": {"steps": 8 * 24}, "learner": {"final_rate": 0.3},
     }  # fmt: skip
-    turn, learnt = practised(task, speller(task), "ppo", QUICK, changes)
+    turn, learnt = practised(task, speller(task), "ppo", QUICK, changes, rates=(1e-2, 3e-3))
     chances, reference = distribution(task, turn.student)[1], distribution(task, turn.first)[1]
     assert float((chances * np.log(chances / reference)).sum()) == pytest.approx(budget, abs=0.12)
     assert turn.memory["beta_factor"] > 1.5
@@ -160,7 +158,7 @@ def test_a_score_that_is_missing_is_left_out_and_told() -> None:
 
 
 def test_no_further_pass_once_it_has_moved_too_far() -> None:
-    fast = {"learner": {"learning_rate": 0.02}}
+    fast = {"policy": {"learning_rate": 0.02}}
     free, held = (
         practised(Bandit(), speller(Bandit()), "ppo", SHORT, fast, {"ppo": {"kl_step": kl_step}})[1]
         for kl_step in (0.0, 1e-6)
@@ -171,7 +169,7 @@ def test_no_further_pass_once_it_has_moved_too_far() -> None:
 
 
 def test_a_policy_that_goes_too_far_is_stopped() -> None:
-    fast = {"learner": {"learning_rate": 0.05, "warmup_steps": 0}}
+    fast = {"policy": {"learning_rate": 0.05}, "learner": {"warmup_steps": 0}}
     bound = {"monitor": {"thresholds": {"kl_explosion": 0.01}}}
     with pytest.raises(ExplosionError):
         practised(Bandit(), speller(Bandit()), "ppo", SHORT, fast, bound)

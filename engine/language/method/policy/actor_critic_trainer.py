@@ -143,7 +143,7 @@ class ActorCriticTrainer(PolicyTrainer):
             model = turn.companions.get(CRITIC, lambda: copy.deepcopy(turn.first))
             model.add_value_head(returns=True)
             seed = row_seed(turn.config.seed, CRITIC, turn.iteration)
-            self._critic = TextLearner(model, self.config.learner, seed)
+            self._critic = TextLearner(model, self.updating, seed)
         return self._critic
 
     def ended(self, turn: Turn, steps: int) -> Learnt:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.errors import UserError
 from engine.language.episode import Episode
+from engine.language.learner.config import TextLearnerConfig
 from engine.language.learner.objective.policy import PolicyGradient, Sampled
 from engine.language.learner.text_learner import TextLearner
 from engine.language.measure.watch import drawn_tokens
@@ -113,10 +114,15 @@ class PolicyTrainer(Trainer):
     def learner(self, turn: Turn) -> TextLearner:
         """Of the turn's student, the same in every round of an iteration."""
         if self._learner is None:
-            seed, rate = row_seed(turn.config.seed, "learn", turn.iteration), self.config.policy.learning_rate
-            own = {"learning_rate": rate, "schedule": "constant"}
-            self._learner = TextLearner(turn.student, self.config.learner.model_copy(update=own), seed)
+            seed = row_seed(turn.config.seed, "learn", turn.iteration)
+            self._learner = TextLearner(turn.student, self.updating, seed)
         return self._learner
+
+    @property
+    def updating(self) -> TextLearnerConfig:
+        """Settings of updates."""
+        own = {"learning_rate": self.config.policy.learning_rate, "schedule": "constant"}
+        return self.config.learner.model_copy(update=own)
 
     def scored(self, turn: Turn, model: LanguageModel, rows: Sequence[tuple[Tokens, Tokens]]) -> Logprobs:
         """ln p of the tokens of responses at the temperature they were drawn at, as steps compute it."""

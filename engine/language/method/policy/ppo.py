@@ -52,6 +52,7 @@ PPO = ActorCriticPolicy(
     changes={
         "sample": {"prompts": 3200},
         "policy": {
+            "learning_rate": 3e-4,
             "updates": 4,
             "minibatches": 2,
             "baseline": "critic",
@@ -61,7 +62,8 @@ PPO = ActorCriticPolicy(
             "beta": 0.01,
         },
         "update": {"start": "last", "steps": 200},
-        "learner": {"learning_rate": 1e-3, "weight_decay": 0.0},
+        # What is not rewarded becomes unlikely, real data too: KL says how far the model may go.
+        "monitor": {"thresholds": {"holdout": {"warn": 0.5, "alert": 1.0}}},
         "loop": {"iterations": 3},
         "mix": {"real": False},
     },
