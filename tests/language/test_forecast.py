@@ -68,3 +68,18 @@ def test_the_control_has_the_steps_of_the_result(start: str, control: int) -> No
     assert found["learn"].steps == 100 + 200
     assert found["control"].steps == control
     assert found["measure"].written == 3 * 40 * 10
+
+
+def test_rounds_of_a_policy_gradient_are_forecast() -> None:
+    changes = {
+        "policy": {"groups": 10, "updates": 2, "minibatches": 3},
+        "sample": {"samples": 4, "prompts": 50},
+        "update": {"steps": 60},
+        "loop": {"iterations": 2},
+    }
+    found = forecast_of("grpo", 50, changes)
+    rounds = 2 * 60 // 6
+    assert found["generate"].written == rounds * 10 * 4 * 20.0
+    assert found["learn"] == Stage("learn", steps=2 * 60, texts=rounds * 10 * 4 * 2)
+    few = forecast_of("grpo", 5, changes)
+    assert few["generate"].written == rounds * 5 * 4 * 20.0

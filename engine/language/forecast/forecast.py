@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
 from engine.language.forecast.pace import Pace
-from engine.language.forecast.work import learning_pace, mean_length, writing_pace
+from engine.language.forecast.work import learning_pace, mean_length, prompt_length, writing_pace
 from engine.language.material import evaluation_prompts, practice, real_data
 from engine.language.method.registry import method_of
 from engine.language.model.ability import ability_of
@@ -79,11 +79,12 @@ def forecast(task: Task, config: TextConfig, verify: Verify) -> Forecast:
     length = mean_length(task, model, real)
     writing = writing_pace(task, model, config, round(length))
     learning = learning_pace(task, model, config, real)
-    rows = []
+    whole, rows = length + prompt_length(task, model, real), []
     for stage in stages(config, length, counts_of(task, config, real)):
-        tokens = stage.written + stage.steps * config.learner.batch_tokens
-        least = stage.written * writing.free_s + stage.steps * learning.free_s
-        most = REST * (stage.written * writing.now_s + stage.steps * learning.now_s)
+        batches = stage.texts * whole / config.learner.batch_tokens or stage.steps
+        tokens = stage.written + batches * config.learner.batch_tokens
+        least = stage.written * writing.free_s + batches * learning.free_s
+        most = REST * (stage.written * writing.now_s + batches * learning.now_s)
         rows.append(_row(stage.name, tokens, stage.steps, least / 60, most / 60))
     columns = [[row[name] for row in rows] for name in ("tokens", "steps", "minutes_from", "minutes_to")]
     return Forecast(
@@ -157,7 +158,7 @@ def stages(config: TextConfig, length: float, counts: Counts) -> list[Stage]:
             or [
                 Stage("generate", written),
                 *([Stage("label", labels)] if labels else []),
-                Stage("learn", steps=each * sum(growth)),
+                Stage("learn", steps=each * sum(growth), texts=trainer.read(rounds)),
             ]
         ),
         *([Stage("judge", verdicts * judge.written(length))] if judge and judge.written(length) else []),

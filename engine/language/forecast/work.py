@@ -32,6 +32,13 @@ def mean_length(task: Task, model: LanguageModel, real: Sequence[Demonstration])
     return 1 + sum(len(row) for row in rows) / len(rows)
 
 
+def prompt_length(task: Task, model: LanguageModel, real: Sequence[Demonstration]) -> float:
+    """Tokens of a prompt, by the demonstrations; without any, by some problems."""
+    prompts = [d.prompt.text for d in real] or [each.text for each in some_problems(task, "train", 64, 0)]
+    fitting = list(compress(prompts, fits(model, prompts)))
+    return sum(map(len, model.encode_prompts(fitting))) / max(1, len(fitting))
+
+
 def writing_pace(task: Task, model: LanguageModel, config: TextConfig, length: int) -> Pace:
     """Of a token that the model writes, in batches like the run's."""
     from engine.language.model.generation.distinct import draw_distinct

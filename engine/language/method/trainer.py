@@ -29,6 +29,8 @@ class Stage:
     name: str
     written: float = 0.0
     steps: float = 0.0
+    texts: float = 0.0
+    """Completions with their prompts that the steps read; 0: a batch each."""
 
 
 @dataclass
@@ -112,6 +114,11 @@ class Trainer(ABC):
     def taken(self, rounds: int) -> int:
         """Gradient steps of an iteration of so many rounds, where `update.growth` is 1."""
         return self.config.update.steps * len(self.config.filter.thresholds) * rounds
+
+    def read(self, rounds: int) -> float:
+        """Completions with their prompts that the steps of so many rounds read; 0: a batch each."""
+        del rounds
+        return 0.0
 
     def labelled(self, length: float, problems: int) -> float:
         """Tokens written to learn from episodes on as many problems in one iteration."""

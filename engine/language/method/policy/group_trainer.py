@@ -97,6 +97,10 @@ class PolicyTrainer(Trainer):
         """The weight of the divergence from the reference."""
         return {"kl": "policy.beta"}
 
+    def idle(self) -> tuple[str, ...]:
+        """Nothing is filtered."""
+        return ("filter.per_prompt",)
+
     def real_share(self, turn: Turn, episodes: Sequence[Episode]) -> float:
         """None."""
         del turn, episodes
@@ -110,6 +114,11 @@ class PolicyTrainer(Trainer):
     def taken(self, rounds: int) -> int:
         """Steps of an iteration."""
         return rounds * self.config.steps_a_round
+
+    def read(self, rounds: int) -> float:
+        """All completions of each round, in each update; those without an advantage are spared."""
+        settings = self.config.policy
+        return float(rounds * settings.groups * self.config.sample.samples * settings.updates)
 
     def learner(self, turn: Turn) -> TextLearner:
         """Of the turn's student, the same in every round of an iteration."""
