@@ -26,6 +26,7 @@ EXPERIMENTS = {
     "search_budget": "text",
     "search_targets": "text",
     "self_rewarding": "text",
+    "spin": "text",
 }
 """The folder of each."""
 

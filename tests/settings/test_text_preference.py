@@ -81,7 +81,15 @@ def test_terms_of_a_loss() -> None:
     assert halves[0] != pytest.approx(halves[1], rel=1e-4)
 
 
-SOME = {"sample__samples": 6, "sample__prompts": 30, "learner__learning_rate": 1e-3}
+SOME = {"sample__samples": 6, "sample__prompts": 30, "preference__learning_rate": 1e-3}
+
+
+@shows("preference.learning_rate")
+def test_a_training_on_pairs_has_a_rate_of_its_own(text_run: Run) -> None:
+    slow, fast = (text_run("dpo", **SOME | {"preference__learning_rate": rate}) for rate in (1e-4, 1e-2))
+    assert (slow.weights(0) == fast.weights(0)).all()
+    moved = [(run.weights(1) - run.weights(0)).norm() for run in (slow, fast)]
+    assert 10 * moved[0] < moved[1]
 
 
 @shows("preference.reference=accepted", "preference.reference=first", "preference.reference=none")

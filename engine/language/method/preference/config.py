@@ -39,6 +39,9 @@ class PreferenceConfig(Section):
     """By the names that trl has for them; `sigmoid` is DPO's, and with real data as chosen SPIN's."""
     beta: float = Field(0.1, gt=0, le=1000)
     """Inverse temperature: how dear it is to leave the reference. IPO's tau, SPIN's lambda."""
+    learning_rate: float = Field(3e-4, gt=0, le=1)
+    """Of trainings on pairs; `learner.learning_rate` is that of a first model, and of a control. Tiny models
+    take 1e-4 to 3e-4, large ones 5e-7 to 5e-6, LoRA 1e-5."""
     label_smoothing: float = Field(0.0, ge=0, lt=0.5)
     """Probability that a pair is the wrong way round; `exo_pair` takes 0.001."""
     reference: Literal["accepted", "first", "none"] = "accepted"

@@ -69,6 +69,5 @@ DPO = Dpo(
         "filter": {"thresholds": (0.0,)},
         "mix": {"real": False},
         "update": {"start": "last", "steps": 150},
-        "learner": {"learning_rate": 1e-3},
     },
 )

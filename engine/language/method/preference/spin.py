@@ -59,7 +59,6 @@ SPIN = Spin(
         "sample": {"samples": 1, "prompts": 3500},
         "mix": {"real": False, "keep": "accumulate"},
         "update": {"start": "last", "steps": 150},
-        "learner": {"learning_rate": 1e-3},
         "loop": {"iterations": 4},
     },
 )

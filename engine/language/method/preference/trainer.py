@@ -106,7 +106,8 @@ class PairTrainer(Trainer):
         seed = row_seed(config.seed, "learn", *turn.purpose(number))
         lessons = [*examples, *self._real(turn, len(examples))]
         own, apart = parted(lessons, [each.key for each in lessons], config.learner, config.seed)
-        learner = TextLearner(student, config.learner, seed)
+        own_rate = {"learning_rate": self.preference.learning_rate}
+        learner = TextLearner(student, config.learner.model_copy(update=own_rate), seed)
         with turn.reporter.phase("training", turn.steps, "steps") as move:
             values |= learner.fit(
                 own, self.preference.objective(), steps=turn.steps, held_out=apart, on_step=move

@@ -129,7 +129,7 @@ def test_chosen_responses_that_become_less_likely_are_told(
 ) -> None:
     rows = [pair(f"{a}+{b}=", str(a + b), str(a + b + 1)) for a in range(12) for b in range(12)]
     path = pairs_file(tmp_path / "pairs.jsonl", *rows)
-    settings = {"preference__path": json.dumps(path), "update__steps": 30, "learner__learning_rate": 0.02}
+    settings = {"preference__path": json.dumps(path), "update__steps": 30, "preference__learning_rate": 0.02}
     plain, held = tmp_path / "plain", tmp_path / "held"
     assert run_command(words("dpo", own(""), plain, preference__loss='"apo_down"', **settings)) == 0
     assert "likelihood displacement" in capsys.readouterr().err
