@@ -18,6 +18,7 @@ from engine.language.method.turn import Library, Turn
 from engine.language.method.verdict import seat
 from engine.language.model.ability import ability_of
 from engine.language.model.model import LanguageModel
+from engine.language.monitor.metric.measure import Instruments
 from engine.language.monitor.metric.observation import Items
 from engine.language.monitor.monitor import Monitor
 from engine.language.parts import Parts, Progress
@@ -26,6 +27,7 @@ from engine.language.problem.problems import refuse_shared
 from engine.language.record.text_run import TextCheckpoint, TextRun, judged_iteration
 from engine.language.rollout import Verify
 from engine.language.round_trip import check_texts, without_misfits
+from engine.language.settings import TextConfig
 from engine.language.task import Demonstration, Prompt, Task
 from engine.run.metrics import Metrics
 from engine.run.reporter import Reporter
@@ -65,7 +67,11 @@ def assemble(
     found, library = _material(task, run, verify, reporter), Library()
     last = checkpoint.iteration if checkpoint else -1
     metrics = stack.enter_context(Metrics(run.path, last, warn=said))
-    state = _resumed(task, run, checkpoint) if checkpoint else _begun(task, method, run, found.real, reporter)
+    state = (
+        _resumed(task, method, run, checkpoint)
+        if checkpoint
+        else _begun(task, method, run, found.real, reporter)
+    )
     base = state.base
     if slow := ability_of(base).slow:
         said(slow)
@@ -113,12 +119,13 @@ def _without_hits(
     return [each for number, each in enumerate(real) if number not in hits]
 
 
-def _resumed(task: Task, run: TextRun, checkpoint: TextCheckpoint) -> _State:
+def _resumed(task: Task, method: Method, run: TextRun, checkpoint: TextCheckpoint) -> _State:
     """As the checkpoint has it; a stop is over once a person has judged that iteration."""
     progress = Progress.of(checkpoint.progress, run.config)
     if judged_iteration(run.path) == progress.iteration:
         progress.stopped = ""
-    monitor = Monitor.from_json(progress.monitor, watched(task, run.config), instruments(task))
+    tools = _tools(task, method, run.config)
+    monitor = Monitor.from_json(progress.monitor, watched(task, run.config), tools)
     base, model = run.model(0), run.model(progress.accepted)
     return _State(progress, base, model, monitor, Items.from_json(progress.accuracy))
 
@@ -131,7 +138,13 @@ def _begun(
     values = method.trainer(config).learns_values
     model = first_model(task, config, real, reporter, values=values)
     progress = Progress(seconds=time.monotonic() - started)
-    return _State(progress, model, model, Monitor(watched(task, config), instruments(task)), Items((), ()))
+    monitor = Monitor(watched(task, config), _tools(task, method, config))
+    return _State(progress, model, model, monitor, Items((), ()))
+
+
+def _tools(task: Task, method: Method, config: TextConfig) -> Instruments:
+    judge = method.judge(config)
+    return instruments(task, () if judge is None else judge.prompts)
 
 
 def _prepare(

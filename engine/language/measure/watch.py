@@ -75,13 +75,13 @@ def watched(task: Task, config: TextConfig) -> MonitorConfig:
     return config.monitor.model_copy(update={"prompts": count})
 
 
-def instruments(task: Task) -> Instruments:
-    """What the monitors know of a task."""
+def instruments(task: Task, judge_prompts: Sequence[str] = ()) -> Instruments:
+    """What the monitors know of a task, and of the texts that a judge of the method's asks with."""
     return Instruments(
         solutions=partial(solutions, task),
         leaks=partial(leaks, task),
         modes=lambda episode: modes(task, episode.prompt, episode.completion),
-        judge_prompts=task.judge_prompts,
+        judge_prompts=(*task.judge_prompts, *judge_prompts),
     )
 
 
