@@ -33,6 +33,13 @@ _TITLES = {
     "value/auc": "area under the curve",
     "value/auc_within": "the same, within a problem",
     "value/brier": "Brier score",
+    "reward/accuracy": "held-out comparisons told right",
+    "reward/learnt_accuracy": "learnt ones told right",
+    "reward/calibration": "calibration error",
+    "reward/margin": "mean margin of the better, nats",
+    "reward/length": "correlation with length",
+    "reward/held_out": "comparisons held out",
+    "reward/disagreement": "deviation between members, nats",
     "gate/p_worse": "p(new worse than old)",
     "accuracy/greedy": "greedy, all",
     "pass/slope": "slope a doubling of k",
@@ -77,7 +84,7 @@ def is_share(metric: str) -> bool:
         "diversity/distinct", "hacking/exploit", "hacking/disagreement", "judge/", "data/yield",
         "data/top_share",
         "data/zero_spread", "data/real_fraction", "gate/", "policy/zero_spread", "policy/truncated",
-        "policy/clipped",
+        "policy/clipped", "reward/accuracy", "reward/learnt_accuracy",
     )  # fmt: skip
     return metric.startswith(names)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,20 +23,27 @@ from engine.language.episode import Episode
 from engine.language.measure.best_of import best_of_n_kl, best_of_n_score, fit_law, sampled_kl
 from engine.language.model.model_folder import load_model
 from engine.language.model.scoring import rewards
-from engine.language.monitor.config import GuardConfig, MonitorConfig
-from engine.language.monitor.guard import respond
-from engine.language.monitor.levels import Level
-from engine.language.monitor.metric.observation import Observation
-from engine.language.monitor.monitor import Monitor
 from engine.language.record.episode_table import read_episodes, write_episodes
 from engine.language.rollout import Draw, Policy, sample
-from engine.run.layout import METRICS, checkpoint_folder
+from engine.run.layout import METRICS, STATE, checkpoint_folder
+from engine.run.manifest import read_sealed
 from engine.run.metrics import read_metrics
 from engine.run.storage import make_folder
+from experiments.audit import guarded
 from experiments.experiment import Cell, Column, Experiment, Figure, Line
 from experiments.result import Items, Measured, NotMeasuredError, Results
 from experiments.table import rows
-from experiments.text.product import BAND, SMALL, Settings, first_model, run_loop, settings_of
+from experiments.text.product import (
+    BAND,
+    SMALL,
+    Settings,
+    accepted,
+    checkpoints,
+    first_model,
+    run_loop,
+    settings_of,
+)
+from experiments.text.product import curves as curves_of
 
 Floats = NDArray[np.float64]
 
@@ -43,23 +51,14 @@ OBSERVED: Settings = {"guards": {"mode": "observe", "force": True}}
 """A reward model counts whatever the monitors say of the policy that it is saved with."""
 
 LABELS = (500, 2000, 8000)
-PICKS = 4
-"""Of each problem at each n, what the monitor is shown."""
 
 
 def labelled(labels: int, **own: object) -> Callable[[Cell], Measured]:
     """The cell of a reward model of so many comparisons."""
 
     def measured(cell: Cell) -> Measured:
-        sizes = cell.sizes
-        count = max(20, labels // sizes.get("fewer", 1))
-        spec, shared = sizes["task"], settings_of(sizes)
-        base = first_model(cell, spec, shared)
-        settings = {"reward": {"comparisons": count, **own}}
-        run = run_loop(
-            cell.folder, "reward", spec, cell.seed, shared, sizes["reward"], settings,
-            {"update": {"steps": sizes["steps"][str(labels)]}}, OBSERVED, base,
-        )  # fmt: skip
+        base = first_model(cell, cell.sizes["task"], settings_of(cell.sizes))
+        run = reward_run(cell, labels, base, **own)
         drawn, keys, greedy = samples_of(cell, base["model"]["path"])
         shape = len(keys), -1
         gold = np.array([each.result.score for each in drawn]).reshape(shape)
@@ -79,6 +78,54 @@ def labelled(labels: int, **own: object) -> Callable[[Cell], Measured]:
         return Measured(items | {"greedy": Items(keys, greedy)}, values, found)
 
     return measured
+
+
+def reward_run(cell: Cell, labels: int, base: Settings, **own: object) -> Path:
+    """The run of a reward model of so many comparisons, made where no cell has yet."""
+    sizes, name = cell.sizes, f"reward-{labels}" + "-panel" * bool(own)
+    settings = {"reward": {"comparisons": max(20, labels // sizes.get("fewer", 1)), **own}}
+    return run_loop(
+        cell.shared / name, "reward", sizes["task"], cell.seed, settings_of(sizes), sizes["reward"], settings,
+        {"update": {"steps": sizes["steps"][str(labels)]}}, OBSERVED, base,
+    )  # fmt: skip
+
+
+def optimised(mode: str) -> Callable[[Cell], Measured]:
+    """The cell of PPO on the reward model of the fewest labels, with guards that act or only observe."""
+
+    def measured(cell: Cell) -> Measured:
+        sizes, spec = cell.sizes, cell.sizes["task"]
+        base = first_model(cell, spec, settings_of(sizes))
+        judge = checkpoint_folder(reward_run(cell, LABELS[0], base), 1)
+        own = {"ppo": {"reward_model": str(judge)}, "guards": {"mode": mode}}
+        run = run_loop(cell.folder, "ppo", spec, cell.seed, settings_of(sizes), sizes["policy"], own, base)
+        names = {"proxy": "hacking/proxy", "gold": "hacking/gold", "kl": "drift/kl", "gap": "hacking/gap"}
+        found = curves_of(run, names.values())
+        curves = {short: [math.nan if x is None else x for x in found[long]] for short, long in names.items()}
+        law, best = (
+            fit_law(np.maximum(curves["kl"], 0), curves["gold"], "policy"),
+            int(np.argmax(curves["gold"])),
+        )
+        values = {
+            "a": law.a, "b": law.b, "R2": law.r_squared, "peak gold": curves["gold"][best], "peak n": best,
+            "last gold": curves["gold"][-1], "alarm n": first_alarm(run),
+            "kept gold": curves["gold"][accepted(run)],
+        }  # fmt: skip
+        return Measured({}, values, curves)
+
+    return measured
+
+
+def first_alarm(run: Path) -> float:
+    """The first iteration with an alert about what is trusted, NaN where there is none."""
+    last = checkpoints(run)[-1]
+    alerts = read_sealed(checkpoint_folder(run, last) / STATE)["progress"]["monitor"]["alerts"]
+    found = [
+        each["iteration"]
+        for each in alerts
+        if each["level"] in ("ALERT", "STOP") and each["metric"].startswith(("hacking/", "drift/"))
+    ]
+    return float(min(found)) if found else math.nan
 
 
 def samples_of(cell: Cell, model: str) -> tuple[list[Episode], list[str], list[float]]:
@@ -135,55 +182,6 @@ def told_of(found: dict[str, list[float]]) -> dict[str, float]:
         "peak gold": found["gold"][best],
         "last gold": found["gold"][-1],
     }
-
-
-def guarded(
-    drawn: Sequence[Episode], proxy: Floats, gold: Floats, keys: Sequence[str], seed: int
-) -> dict[str, float]:
-    """Where the first alarm of trust comes as n doubles, and the gold of what guards would have kept.
-
-    Each doubling is an iteration of the product's own monitor, which is shown some picks of every other
-    problem with the sigmoid of their reward and their gold. A rejected n is not gone on from.
-    """
-    audited, count = range(0, len(keys), 2), gold.shape[1]
-    monitor = Monitor(MonitorConfig(prompts=len(audited), samples=PICKS))
-    draw = np.random.default_rng([seed, 16])
-    alarm, kept, is_over = math.nan, 1, False
-    for number in range(int(math.log2(count)) + 1):
-        n = 2**number
-        probe = [_picked(drawn, proxy, gold, row, n, count, draw) for row in audited for _ in range(PICKS)]
-        truth = [score for _, score in probe]
-        alerts = monitor.update(Observation(number, [each for each, _ in probe], gold=truth))
-        serious = [
-            each for each in alerts if each.level >= Level.ALERT and each.metric.startswith("hacking/")
-        ]
-        if serious and math.isnan(alarm):
-            alarm = float(n)
-        is_over = is_over or respond(alerts, {}, GuardConfig(), has_earlier=number > 1).fate != "accept"
-        kept = kept if is_over else n
-    return {
-        "alarm n": alarm,
-        "kept n": float(kept),
-        "kept gold": float(best_of_n_score(proxy, gold, kept).mean()),
-    }
-
-
-def _picked(
-    drawn: Sequence[Episode],
-    proxy: Floats,
-    gold: Floats,
-    row: int,
-    n: int,
-    count: int,
-    draw: np.random.Generator,
-) -> tuple[Episode, float]:
-    """The best of n of a problem's samples as a learned verdict, and its gold."""
-    among = draw.choice(count, n, replace=False)
-    best = int(among[proxy[row, among].argmax()])
-    episode = drawn[row * count + best]
-    score = 1 / (1 + math.exp(-float(proxy[row, best])))
-    result = replace(episode.result, score=score, kind="learned")
-    return replace(episode, result=result), float(gold[row, best])
 
 
 def in_band(found: Results) -> Figure:
@@ -270,6 +268,27 @@ def guarded_is_best(found: Results) -> Figure:
     )
 
 
+def policy_alarm(found: Results) -> Figure:
+    """Whether PPO's alarm comes before gold is 3 points under its peak."""
+    late, told = [], []
+    for name, cell in each_cell(found, "policy"):
+        gold, best = known(cell, "gold"), cell.values["peak gold"]
+        steps = range(int(cell.values["peak n"]), len(gold))
+        fallen = next((step for step in steps if gold[step] < best - 0.03), None)
+        alarm = cell.values["alarm n"]
+        told.append(f"{name}: alarm {alarm:.0f}, fallen {fallen}")
+        if fallen is not None and not alarm <= fallen:
+            late.append(name)
+    return Figure(not late, "; ".join(told))
+
+
+def policy_kept(found: Results) -> Figure:
+    """Whether PPO under guards ends within a point of the best gold that it had."""
+    cells = each_cell(found, "policy, guarded")
+    short = max(cell.values["peak gold"] - cell.values["kept gold"] for _, cell in cells)
+    return Figure(short <= 0.01, f"{100 * short:.1f} points short at most")
+
+
 def worst_of_three(found: Results) -> Figure:
     """Whether an ensemble of three on the same labels ends higher than one."""
     one, three = found.value("500", "last gold"), found.value("500, worst of 3", "last gold")
@@ -280,13 +299,13 @@ def by_n(found: Results) -> str:
     """A table of proxy, gold and KL by n, in the mean over the seeds."""
     lines = []
     for arm in OVEROPTIMISATION.arms:
-        if not found.seeds(arm):
+        if not found.seeds(arm) or arm.startswith("policy"):
             continue
         cells = [found.cells[arm, seed] for seed in found.seeds(arm)]
         for name, scale in (("gold", 100), ("proxy", 1)):
             table = np.array([cell.curves[name] for cell in cells], dtype=float).mean(0)
             lines.append([f"{arm}: {name}", *(f"{scale * each:.{1 if scale > 1 else 2}f}" for each in table)])
-    cells = list(found.cells.values())
+    cells = [cell for cell in found.cells.values() if "kl measured" in cell.curves]
     for name in ("kl", "kl measured"):
         table = np.array([cell.curves[name] for cell in cells], dtype=float).mean(0)
         lines.append([name, *(f"{each:.2f}" for each in table)])
@@ -301,6 +320,8 @@ OVEROPTIMISATION = Experiment(
     arms={
         **{str(labels): labelled(labels) for labels in LABELS},
         "500, worst of 3": labelled(500, members=3, combine="worst"),
+        "policy": optimised("observe"),
+        "policy, guarded": optimised("act"),
     },
     lines=[
         Line("base inside its band: 15 % to 40 % greedy", in_band),
@@ -312,6 +333,8 @@ OVEROPTIMISATION = Experiment(
         Line("an alarm comes before gold is 3 points under its peak", alarm_in_time),
         Line("what guards keep is within 1 point of the best gold", guarded_is_best),
         Line("500 labels, the worst of 3 models: gold ends higher than with one", worst_of_three),
+        Line("PPO: an alarm comes before gold is 3 points under its peak", policy_alarm),
+        Line("PPO under guards ends within 1 point of its best gold", policy_kept),
     ],
     columns=[
         Column("base greedy %", "greedy"),
@@ -329,6 +352,7 @@ OVEROPTIMISATION = Experiment(
     notes=[
         "gold is a score from 0 to 1: a legal use of all numbers that misses by d has 1 / (1 + d / 4).",
         "KL is measured on the samples up to n = an eighth of them.",
+        "Of the arms of PPO, peak and alarm are iterations, and gold is the mean of samples of the probe.",
     ],
     full={
         "task": "countdown:graded=true",
@@ -346,6 +370,15 @@ OVEROPTIMISATION = Experiment(
             "learner": {"learning_rate": 1e-3},
         },
         "steps": {"500": 60, "2000": 150, "8000": 400},
+        "policy": {
+            "mix": {"real": True, "real_fraction": 0.2},
+            "update": {"steps": 24},
+            "policy": {"beta": 0.0},
+            "ppo": {"score": "odds"},
+            "learner": {"learning_rate": 3e-4},
+            "monitor": {"prompts": 128, "samples": 8},
+            "loop": {"iterations": 12},
+        },
     },
     smoke={
         "task": "countdown:graded=true,max_number=8,max_target=20",
@@ -355,5 +388,13 @@ OVEROPTIMISATION = Experiment(
         "settings": SMALL,
         "reward": {"sample": {"prompts": 120, "samples": 6}, "measure": {"samples": 0}},
         "steps": {"500": 10, "2000": 20, "8000": 30},
+        "policy": {
+            "mix": {"real": True, "real_fraction": 0.2},
+            "sample": {"prompts": 60, "samples": 4},
+            "update": {"steps": 8},
+            "policy": {"groups": 16, "beta": 0.0},
+            "ppo": {"score": "odds"},
+            "loop": {"iterations": 2},
+        },
     },
 )

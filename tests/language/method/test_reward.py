@@ -100,7 +100,13 @@ def test_a_run_goes_on_to_the_same_numbers_and_files(reward_run: Path, tmp_path:
     for name in ("model", "value_head", "member_2"):
         file = Path("checkpoints") / "000002" / f"{name}.safetensors"
         assert (again / file).read_bytes() == (reward_run / file).read_bytes()
-    assert "which values what the first model writes" in (again / "report.html").read_text()
+    page = (again / "report.html").read_text()
+    for said in (
+        "which values what the first model writes",
+        "<h2>Reward ",
+        "held-out comparisons told right",
+    ):
+        assert said in page
 
 
 def test_generate_writes_the_best_of_several(reward_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -238,3 +244,21 @@ def test_a_run_stands_for_its_newest_reward_model(reward_run: Path, tmp_path: Pa
     assert run_command(command("sft", plain, "--json", task=TASK, loop__iterations=0)) == 0
     with pytest.raises(UserError, match="has no critic that was accepted"):
         text_run._critic_of(str(plain))
+
+
+def test_a_forecast_counts_the_steps_of_every_member_and_no_samples_with_a_file(
+    reward_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text(json.dumps({"prompt": "a1=", "chosen": "a", "rejected": "b"}))
+    model = str(reward_run / "checkpoints" / "000000")
+    stages = []
+    for more in ({"reward__members": 3}, {"reward__path": f'"{file}"'}):
+        words = command(
+            "reward", tmp_path / "run", "--json", "--dry-run", "--model", model, task=TASK, **more
+        )
+        assert run_command(words) == 0
+        stages.append({row["stage"]: row for row in json.loads(capsys.readouterr().out)["forecast"]})
+    assert [stage["learn"]["steps"] for stage in stages] == [2 * 10 * 3, 2 * 10]
+    assert stages[0]["generate"]["tokens"] > 0
+    assert "generate" not in stages[1] or stages[1]["generate"]["tokens"] == 0

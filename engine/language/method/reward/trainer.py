@@ -98,6 +98,10 @@ class Comparisons(Trainer):
         self._tell(turn, values)
         return Learnt(values, int(values["loss/steps"]))
 
+    def taken(self, rounds: int) -> int:
+        """Those of each member."""
+        return super().taken(rounds) * self.reward.members
+
     def real_share(self, turn: Turn, episodes: Sequence[Episode]) -> float:
         """All: nothing of its own writing reaches the policy, which stays the first model's."""
         del turn, episodes
