@@ -1,10 +1,11 @@
-"""What guards would have made of the best of n as n doubles, shown the truth of some problems."""
+"""When guards tell of over-optimisation: of the best of n as n doubles, and of a run."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from engine.language.monitor.guard import respond
 from engine.language.monitor.levels import Level
 from engine.language.monitor.metric.observation import Observation
 from engine.language.monitor.monitor import Monitor
+from engine.run.layout import METRICS, STATE, checkpoint_folder
+from engine.run.manifest import read_sealed
+from engine.run.metrics import read_metrics
 
 Floats = NDArray[np.float64]
 
@@ -70,3 +74,15 @@ def _picked(
     score = 1 / (1 + math.exp(-float(proxy[row, best])))
     result = replace(episode.result, score=score, kind="learned")
     return replace(episode, result=result), float(gold[row, best])
+
+
+def first_alarm(run: Path) -> float:
+    """The first iteration with an alert about what is trusted, NaN where there is none."""
+    last = int(read_metrics(run / METRICS)[-1]["iteration"])
+    alerts = read_sealed(checkpoint_folder(run, last) / STATE)["progress"]["monitor"]["alerts"]
+    found = [
+        each["iteration"]
+        for each in alerts
+        if each["level"] in ("ALERT", "STOP") and each["metric"].startswith(("hacking/", "drift/"))
+    ]
+    return float(min(found)) if found else math.nan

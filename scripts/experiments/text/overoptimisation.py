@@ -25,11 +25,10 @@ from engine.language.model.model_folder import load_model
 from engine.language.model.scoring import rewards
 from engine.language.record.episode_table import read_episodes, write_episodes
 from engine.language.rollout import Draw, Policy, sample
-from engine.run.layout import METRICS, STATE, checkpoint_folder
-from engine.run.manifest import read_sealed
+from engine.run.layout import METRICS, checkpoint_folder
 from engine.run.metrics import read_metrics
 from engine.run.storage import make_folder
-from experiments.audit import guarded
+from experiments.audit import first_alarm, guarded
 from experiments.experiment import Cell, Column, Experiment, Figure, Line
 from experiments.result import Items, Measured, NotMeasuredError, Results
 from experiments.table import rows
@@ -38,7 +37,6 @@ from experiments.text.product import (
     SMALL,
     Settings,
     accepted,
-    checkpoints,
     first_model,
     run_loop,
     settings_of,
@@ -49,6 +47,9 @@ Floats = NDArray[np.float64]
 
 OBSERVED: Settings = {"guards": {"mode": "observe", "force": True}}
 """A reward model counts whatever the monitors say of the policy that it is saved with."""
+
+HELD: Settings = {"mix": {"real": True, "real_fraction": 0.2}, "policy": {"beta": 0.0}}
+"""PPO is held by some real data alone, no reference."""
 
 LABELS = (500, 2000, 8000)
 
@@ -97,15 +98,15 @@ def optimised(mode: str) -> Callable[[Cell], Measured]:
         sizes, spec = cell.sizes, cell.sizes["task"]
         base = first_model(cell, spec, settings_of(sizes))
         judge = checkpoint_folder(reward_run(cell, LABELS[0], base), 1)
-        own = {"ppo": {"reward_model": str(judge)}, "guards": {"mode": mode}}
-        run = run_loop(cell.folder, "ppo", spec, cell.seed, settings_of(sizes), sizes["policy"], own, base)
+        own = {"ppo": {"reward_model": str(judge), "score": "odds"}, "guards": {"mode": mode}}
+        run = run_loop(
+            cell.folder, "ppo", spec, cell.seed, settings_of(sizes), sizes["policy"], HELD, own, base
+        )
         names = {"proxy": "hacking/proxy", "gold": "hacking/gold", "kl": "drift/kl", "gap": "hacking/gap"}
         found = curves_of(run, names.values())
         curves = {short: [math.nan if x is None else x for x in found[long]] for short, long in names.items()}
-        law, best = (
-            fit_law(np.maximum(curves["kl"], 0), curves["gold"], "policy"),
-            int(np.argmax(curves["gold"])),
-        )
+        law = fit_law(np.maximum(curves["kl"], 0), curves["gold"], "policy")
+        best = int(np.argmax(curves["gold"]))
         values = {
             "a": law.a, "b": law.b, "R2": law.r_squared, "peak gold": curves["gold"][best], "peak n": best,
             "last gold": curves["gold"][-1], "alarm n": first_alarm(run),
@@ -114,18 +115,6 @@ def optimised(mode: str) -> Callable[[Cell], Measured]:
         return Measured({}, values, curves)
 
     return measured
-
-
-def first_alarm(run: Path) -> float:
-    """The first iteration with an alert about what is trusted, NaN where there is none."""
-    last = checkpoints(run)[-1]
-    alerts = read_sealed(checkpoint_folder(run, last) / STATE)["progress"]["monitor"]["alerts"]
-    found = [
-        each["iteration"]
-        for each in alerts
-        if each["level"] in ("ALERT", "STOP") and each["metric"].startswith(("hacking/", "drift/"))
-    ]
-    return float(min(found)) if found else math.nan
 
 
 def samples_of(cell: Cell, model: str) -> tuple[list[Episode], list[str], list[float]]:
@@ -306,6 +295,8 @@ def by_n(found: Results) -> str:
             table = np.array([cell.curves[name] for cell in cells], dtype=float).mean(0)
             lines.append([f"{arm}: {name}", *(f"{scale * each:.{1 if scale > 1 else 2}f}" for each in table)])
     cells = [cell for cell in found.cells.values() if "kl measured" in cell.curves]
+    if not lines:
+        return ""
     for name in ("kl", "kl measured"):
         table = np.array([cell.curves[name] for cell in cells], dtype=float).mean(0)
         lines.append([name, *(f"{each:.2f}" for each in table)])
@@ -371,10 +362,7 @@ OVEROPTIMISATION = Experiment(
         },
         "steps": {"500": 60, "2000": 150, "8000": 400},
         "policy": {
-            "mix": {"real": True, "real_fraction": 0.2},
             "update": {"steps": 24},
-            "policy": {"beta": 0.0},
-            "ppo": {"score": "odds"},
             "learner": {"learning_rate": 3e-4},
             "monitor": {"prompts": 128, "samples": 8},
             "loop": {"iterations": 12},
@@ -389,11 +377,9 @@ OVEROPTIMISATION = Experiment(
         "reward": {"sample": {"prompts": 120, "samples": 6}, "measure": {"samples": 0}},
         "steps": {"500": 10, "2000": 20, "8000": 30},
         "policy": {
-            "mix": {"real": True, "real_fraction": 0.2},
             "sample": {"prompts": 60, "samples": 4},
             "update": {"steps": 8},
-            "policy": {"groups": 16, "beta": 0.0},
-            "ppo": {"score": "odds"},
+            "policy": {"groups": 16},
             "loop": {"iterations": 2},
         },
     },
