@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import compress
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.errors import UserError
 from engine.language.episode import Episode
 from engine.language.model.model import LanguageModel
 from engine.language.rollout import Verify
 from engine.language.task import Demonstration, Prompt, VerifyResult
+
+if TYPE_CHECKING:
+    from engine.language.model.decoding.text_cache import TextCache
 
 Warn = Callable[[str], None]
 SHOWN = 60
@@ -23,6 +30,25 @@ def fits(model: LanguageModel, texts: Sequence[str]) -> list[bool]:
     except UserError:
         middle = len(texts) // 2
         return [*fits(model, texts[:middle]), *fits(model, texts[middle:])] if middle else [False]
+
+
+def values_as_read(
+    model: LanguageModel, prompts: Sequence[str], starts: Sequence[str], known: TextCache | None = None
+) -> NDArray[np.float32]:
+    """What a critic says of texts, as `text_values`; NaN for one that it cannot spell or has no room for.
+
+    Another model wrote them, perhaps by another tokenizer, and need not have kept to what the critic reads.
+    """
+    from engine.language.model.scoring import text_values
+
+    try:
+        return text_values(model, prompts, starts, known)
+    except UserError:
+        if len(prompts) == 1:
+            return np.full(1, np.nan, np.float32)
+        middle = len(prompts) // 2
+        parts = (slice(middle), slice(middle, None))
+        return np.concatenate([values_as_read(model, prompts[p], starts[p], known) for p in parts])
 
 
 def without_misfits(

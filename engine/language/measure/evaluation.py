@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.language.episode import Episode
 from engine.language.rollout import Draw, Policy, Verify, sample
+from engine.language.round_trip import values_as_read
 from engine.language.task import Prompt, Task
 from engine.statistics import (
     Paired,
@@ -115,10 +116,9 @@ def evaluate(
 
 
 def values_of(model: LanguageModel, episodes: Sequence[Episode]) -> NDArray[np.float32]:
-    """What the model's value head says of whole completions, float32 [N]."""
-    from engine.language.model.scoring import text_values
-
-    return text_values(model, [e.prompt.text for e in episodes], [e.completion for e in episodes])
+    """What the model's value head says of whole completions, float32 [N]; 0 of one that it cannot read."""
+    found = values_as_read(model, [e.prompt.text for e in episodes], [e.completion for e in episodes])
+    return np.nan_to_num(found, nan=0.0)
 
 
 def best_by_value(scores: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:

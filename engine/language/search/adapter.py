@@ -183,15 +183,19 @@ class LanguageEvaluator:
         return np.stack([win, np.zeros_like(win), 1 - win], axis=1).astype(np.float32), exact
 
     def _opinions(self, questions: Sequence[Question]) -> NDArray[np.float32]:
-        """What the critic says of texts, float32 [B] in [0, 1]."""
+        """What the critic says of texts, float32 [B] in [0, 1]; 0 of what another cannot read."""
         from engine.language.model.scoring import text_values, values
+        from engine.language.round_trip import values_as_read
 
         prompts = [self.prompts[question.tree].text for question in questions]
         known = self._known if self.critic is self.model else None
         if self._by_token and self.critic is self.model:
             heads = [len(head) for head in self.critic.encode_prompts(prompts)]
             return values(self.model, [self._by_token.tokens(each) for each in questions], known, heads)
-        return text_values(self.critic, prompts, [question.completion for question in questions], known)
+        texts = [question.completion for question in questions]
+        if self.critic is not self.model:
+            return np.nan_to_num(values_as_read(self.critic, prompts, texts), nan=0.0)
+        return text_values(self.critic, prompts, texts, known)
 
     def _is_cut(self, question: Question) -> bool:
         return bool(question.path) and self.interns[question.tree].steps[question.path[-1]].cut

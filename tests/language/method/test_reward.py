@@ -262,3 +262,22 @@ def test_a_forecast_counts_the_steps_of_every_member_and_no_samples_with_a_file(
     assert [stage["learn"]["steps"] for stage in stages] == [2 * 10 * 3, 2 * 10]
     assert stages[0]["generate"]["tokens"] > 0
     assert "generate" not in stages[1] or stages[1]["generate"]["tokens"] == 0
+
+
+def test_a_critic_values_what_it_can_read_and_no_run_ends_for_the_rest() -> None:
+    """One text is over its context, another has a letter that it does not know."""
+    from tiny_models import tiny_llama
+
+    from engine.language.measure.evaluation import values_of
+    from engine.language.model.scoring import text_values
+    from engine.language.round_trip import values_as_read
+
+    critic = tiny_llama(context=16)
+    torch.nn.init.normal_(critic.add_value_head().weight, generator=torch.Generator().manual_seed(1))
+    texts = ["3", "1" * 40, "3?", "12;", "", "9" * 16]
+    found = values_as_read(critic, ["1+2="] * 6, texts)
+    assert [value != value for value in found] == [False, True, True, False, False, True]
+    expected = text_values(critic, ["1+2="] * 3, ["3", "12;", ""])
+    assert found[[0, 3, 4]] == pytest.approx(expected, abs=1e-6)
+    told = values_of(critic, [sample(text, 0.0, replace(PROMPT, text="1+2=")) for text in texts])
+    assert told.tolist() == [0.0 if value != value else value for value in found.tolist()]

@@ -9,8 +9,8 @@ from engine.errors import UserError
 from engine.language.method.turn import Turn
 from engine.language.method.verdict import Judge, Pair
 from engine.language.model.model import LanguageModel
-from engine.language.model.scoring import member_rewards, text_values
-from engine.language.round_trip import fits
+from engine.language.model.scoring import member_rewards
+from engine.language.round_trip import values_as_read
 
 
 class RewardModel(Judge):
@@ -32,15 +32,10 @@ class RewardModel(Judge):
     def scores(self, turn: Turn, pairs: Sequence[Pair]) -> list[float | None]:
         """UserError where the folder has no value head."""
         model = _rewarding(turn, self._path)
-        told = fits(model, [prompt.text + completion for prompt, completion in pairs])
-        read = [pair for pair, fit in zip(pairs, told, strict=True) if fit]
-        if not read:
-            return [None] * len(pairs)
-        values = iter(
-            text_values(model, [prompt.text for prompt, _ in read], [completion for _, completion in read])
+        found = values_as_read(
+            model, [prompt.text for prompt, _ in pairs], [completion for _, completion in pairs]
         )
-        found = [float(next(values)) if fit else None for fit in told]
-        return [None if score is None or math.isnan(score) else score for score in found]
+        return [None if math.isnan(value) else float(value) for value in found]
 
     def agrees(self, turn: Turn, pairs: Sequence[Pair], scores: Sequence[float | None]) -> list[bool | None]:
         """Whether every member of a panel is on the same side of a half; one alone never disagrees."""
