@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.cli.text.run import open_task, open_verifier
+from engine.config import merge
 from engine.language.episode import Episode
 from engine.language.measure.best_of import best_of_n_kl, best_of_n_score, fit_law, sampled_kl
 from engine.language.model.model_folder import load_model
@@ -305,6 +306,29 @@ def by_n(found: Results) -> str:
     return rows(head, [line + [""] * (width - len(line)) for line in lines])
 
 
+FULL: Settings = {
+    "task": "countdown:graded=true",
+    "test": 200,
+    "samples": 512,
+    "settings": {
+        "model": {"size": "0.1M", "demonstrations": 3500, "steps": 2000},
+        "learner": {"batch_tokens": 2048},
+        "measure": {"validation": 100, "test": 100, "control": False, "samples": 0},
+        "monitor": {"prompts": 24, "samples": 4},
+    },
+    "reward": {
+        "sample": {"prompts": 3400, "samples": 8},
+        "reward": {"held_out": 0.1},
+        "learner": {"learning_rate": 1e-3},
+    },
+    "steps": {"500": 60, "2000": 150, "8000": 400},
+    "policy": {
+        "update": {"steps": 24},
+        "monitor": {"prompts": 128, "samples": 8},
+        "loop": {"iterations": 12},
+    },
+}
+
 OVEROPTIMISATION = Experiment(
     name="overoptimisation",
     claim="Chosen ever harder by a reward model, gold rises and falls; more labels help.",
@@ -345,29 +369,9 @@ OVEROPTIMISATION = Experiment(
         "KL is measured on the samples up to n = an eighth of them.",
         "Of the arms of PPO, peak and alarm are iterations, and gold is the mean of samples of the probe.",
     ],
-    full={
-        "task": "countdown:graded=true",
-        "test": 200,
-        "samples": 512,
-        "settings": {
-            "model": {"size": "0.1M", "demonstrations": 3500, "steps": 2000},
-            "learner": {"batch_tokens": 2048},
-            "measure": {"validation": 100, "test": 100, "control": False, "samples": 0},
-            "monitor": {"prompts": 24, "samples": 4},
-        },
-        "reward": {
-            "sample": {"prompts": 3400, "samples": 8},
-            "reward": {"held_out": 0.1},
-            "learner": {"learning_rate": 1e-3},
-        },
-        "steps": {"500": 60, "2000": 150, "8000": 400},
-        "policy": {
-            "update": {"steps": 24},
-            "learner": {"learning_rate": 3e-4},
-            "monitor": {"prompts": 128, "samples": 8},
-            "loop": {"iterations": 12},
-        },
-    },
+    full=FULL,
+    core=merge(FULL, {"samples": 256}),
+    core_arms=("500", "2000", "8000", "500, worst of 3", "policy", "policy, guarded"),
     smoke={
         "task": "countdown:graded=true,max_number=8,max_target=20",
         "test": 40,
