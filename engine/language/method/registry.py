@@ -39,7 +39,7 @@ METHODS = {
     "ppo": Entry(".policy.ppo:PPO", "PPO: a critic says what was to be expected at every token."),
     "constitutional": Entry(
         ".constitution.constitutional:CONSTITUTIONAL",
-        "Constitutional AI: replies revised by principles, and preferences by principles.",
+        "Constitutional AI: replies revised by principles, preferences by principles, and PPO on those.",
     ),
     "self-rewarding": Entry(
         ".judged.self_rewarding:SELF_REWARDING",

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from engine.config import Section
-from engine.language.settings import FilePath, ModelPath, Share, TextConfig
+from engine.language.method.policy.ppo_config import PpoSettings
+from engine.language.settings import FilePath, ModelPath, Share
 
-PhaseName = Literal["revise", "prefer"]
+PhaseName = Literal["revise", "prefer", "reinforce"]
 
 
 def _once_each(phases: tuple[PhaseName, ...]) -> tuple[PhaseName, ...]:
@@ -24,10 +25,10 @@ class ConstitutionConfig(Section):
     path: FilePath = ""
     """A constitution in TOML; empty: the task's own, else principles in prose for models that read it."""
     phases: Annotated[tuple[PhaseName, ...], AfterValidator(_once_each)] = Field(
-        ("revise", "prefer"), min_length=1
+        ("revise", "prefer", "reinforce"), min_length=1
     )
     """One an iteration, the last one in all that follow: to revise and learn the revisions; to choose between
-    replies and learn a preference model."""
+    replies and learn a preference model; to reinforce what that prefers."""
     revisions: int = Field(4, ge=1, le=100)
     """Rounds of critique and revision, each by a principle drawn at random."""
     temperature: float = Field(1.0, ge=0, le=10)
@@ -52,6 +53,12 @@ class ConstitutionConfig(Section):
     """Gradient steps of the preference model."""
     preference_rate: float = Field(1e-3, gt=0, le=1)
     """Its learning rate; that of revisions is `learner.learning_rate`."""
+    policy_steps: int = Field(200, ge=1, le=10_000_000)
+    """Gradient steps of an iteration that reinforces; of one that revises `update.steps`."""
+    policy_rate: float = Field(5e-4, gt=0, le=1)
+    """Its learning rate."""
+    policy_real: float = Field(0.1, ge=0, lt=1)
+    """Share of real data that joins it, of what breaks no rule that a program can check."""
     checked: int = Field(64, ge=1, le=100_000)
     """Most rules of the constitution that a measured reply is checked by, spread evenly over all."""
 
@@ -62,7 +69,7 @@ def _ascending(band: tuple[float, float]) -> tuple[float, float]:
     return band
 
 
-class ConstitutionalSettings(TextConfig):
+class ConstitutionalSettings(PpoSettings):
     """Those of a run by a constitution."""
 
     constitution: ConstitutionConfig = ConstitutionConfig()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Constitutional(Method):
-    """Each iteration is a phase: revise, prefer."""
+    """Each iteration is a phase: revise, prefer, reinforce."""
 
     def settings(self) -> type[TextConfig]:
         """With sections of its own."""
@@ -70,6 +70,17 @@ CONSTITUTIONAL = Constitutional(
         "update": {"start": "last"},
         "mix": {"real_fraction": 0.2},
         "measure": {"control": False},
-        "loop": {"iterations": 2},
+        "policy": {
+            "updates": 4,
+            "minibatches": 2,
+            "baseline": "critic",
+            "scale": "batch",
+            "divergence": "reward",
+            "reference": "accepted",
+            "clip_high": 0.2,
+            "beta": 0.02,
+        },
+        "ppo": {"score": "odds", "reward_clip": 5.0},
+        "loop": {"iterations": 3},
     },
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.errors import UserError
 from engine.language.episode import Episode
-from engine.language.method.constitution.config import PhaseName
+from engine.language.method.constitution.config import ConstitutionalSettings, PhaseName
 from engine.language.method.constitution.phase import (
     Revisions,
     RevisionTrainer,
@@ -15,11 +16,13 @@ from engine.language.method.constitution.phase import (
     settings_of,
 )
 from engine.language.method.constitution.preferred import Compared, PreferenceTrainer
+from engine.language.method.constitution.reinforced import Reinforced, Reinforcer
 from engine.language.method.constitution.role import Keeper
 from engine.language.method.role import Role
 from engine.language.method.sampler import Sampler
 from engine.language.method.trainer import Stage, Trainer
 from engine.language.method.turn import Learnt, Turn
+from engine.language.monitor.levels import Response
 from engine.language.problem.task_registry import load_task
 from engine.language.settings import TextConfig
 from engine.language.task import Task
@@ -29,7 +32,18 @@ def parts_of(config: TextConfig, phase: PhaseName) -> tuple[Sampler, Trainer]:
     """What a phase writes, and what it learns of that."""
     if phase == "revise":
         return Revisions(config), RevisionTrainer(config)
-    return Compared(config), PreferenceTrainer(config)
+    if phase == "prefer":
+        return Compared(config), PreferenceTrainer(config)
+    settings = settings_of(config)
+    own = config.changed(
+        {
+            "update": {"steps": settings.policy_steps},
+            "learner": {"learning_rate": settings.policy_rate},
+            "mix": {"real": settings.policy_real > 0, "real_fraction": settings.policy_real},
+        }
+    )
+    assert isinstance(own, ConstitutionalSettings)
+    return Reinforced(own), Reinforcer(own)
 
 
 def stages(config: TextConfig, length: float, problems: int) -> list[Stage]:
@@ -41,12 +55,13 @@ def stages(config: TextConfig, length: float, problems: int) -> list[Stage]:
         if not times:
             continue
         sampler, trainer = parts_of(config, phase)
-        written = sampler.rounds * problems * sampler.written(length)
+        written = sampler.rounds * sampler.practised(problems) * sampler.written(length)
         written += trainer.labelled(length, problems)
         steps = {
             "revise": config.update.steps * len(config.filter.thresholds),
             # Two texts a comparison.
             "prefer": 2 * settings.preference_steps,
+            "reinforce": settings.policy_steps,
         }[phase]
         found.append(Stage(phase, times * written, times * steps))
     return found
@@ -71,11 +86,22 @@ class Phases(Trainer):
         del sampler
         settings = settings_of(self.config)
         phases = settings.phases
+        if "reinforce" in phases and "prefer" not in phases[: phases.index("reinforce")]:
+            raise UserError(
+                f'constitution.phases = {list(phases)}: "reinforce" needs the preference model of "prefer"; '
+                "name that before it"
+            )
         constitution_for(self.config, load_task(self.config.task))
         for phase in phases:
             own_sampler, own_trainer = parts_of(self.config, phase)
             own_sampler.check()
             own_trainer.check(own_sampler)
+
+    def knobs(self) -> Mapping[Response, str]:
+        """Of reinforcement, where that is a phase."""
+        if "reinforce" not in settings_of(self.config).phases:
+            return {}
+        return parts_of(self.config, "reinforce")[1].knobs()
 
     def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
         """By the iteration's own part."""

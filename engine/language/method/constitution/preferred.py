@@ -19,6 +19,7 @@ from engine.language.method.reward.comparison import centred, lessons, measured,
 from engine.language.method.sampler import Samples
 from engine.language.method.trainer import Trainer
 from engine.language.method.turn import Learnt, Turn
+from engine.language.model.model import LanguageModel
 from engine.language.problem.preference_file import Preference
 from engine.language.rollout import row_seed
 from engine.language.task import Task
@@ -160,3 +161,16 @@ def helpful_preferences(turn: Turn, episodes: Sequence[Episode], count: int) -> 
         for (better, worse), verdict in zip(drawn, scores, strict=True)
         if verdict.score < better.result.score and not verdict.is_missing
     ]
+
+
+def preference_model(turn: Turn) -> LanguageModel:
+    """The companion; UserError where no phase has trained one."""
+    if NAME not in turn.companions:
+        raise UserError(
+            'constitution.phases: "reinforce" needs the preference model of "prefer", which comes before it'
+        )
+
+    def never() -> LanguageModel:
+        raise AssertionError(NAME)
+
+    return turn.companions.get(NAME, never)
