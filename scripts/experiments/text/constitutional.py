@@ -25,8 +25,8 @@ from games.text.chat import HELD_OUT, RULES, broken
 TASK = "games.text.chat:Chat"
 
 TOLD = (
-    "constitution/agreement", "constitution/right", "constitution/position", "constitution/sure",
-    "constitution/missing", "reward/accuracy", "reward/calibration",
+    "constitution/agreement", "constitution/right", "constitution/steady", "constitution/position",
+    "constitution/sure", "constitution/missing", "reward/accuracy", "reward/calibration",
 )  # fmt: skip
 """What the phase of preferences says of its choices."""
 
@@ -90,7 +90,10 @@ def reinforced(labels: str) -> Callable[[Cell], Measured]:
 def control(cell: Cell) -> Measured:
     """As many steps on real data alone."""
     shared, base = _shared(cell)
-    return _measured(cell, run_loop(cell.folder, "sft", TASK, cell.seed, shared, base))
+    own: Settings = {"sample": {"samples": 0}}
+    return _measured(
+        cell, run_loop(cell.folder, "sft", TASK, cell.seed, shared, base, cell.sizes["revised"], own)
+    )
 
 
 def _shared(cell: Cell) -> tuple[Settings, Settings]:
@@ -105,7 +108,7 @@ def _revisions(cell: Cell, path: Path, rounds: int) -> Path:
         "constitution": {"phases": ["revise"], "revisions": rounds},
         "loop": {"iterations": 1},
     }
-    return run_loop(path, "constitutional", TASK, cell.seed, shared, base, own)
+    return run_loop(path, "constitutional", TASK, cell.seed, shared, base, own, cell.sizes["revised"])
 
 
 def _measured(cell: Cell, run: Path) -> Measured:
@@ -199,7 +202,7 @@ CONSTITUTIONAL = Experiment(
             "choices agree with the rules in 85 % or more of what these tell apart",
             told("constitution/right", 85),
         ),
-        Line("choices in both orders agree in 85 % or more", told("constitution/agreement", 85)),
+        Line("choices in both orders agree in 85 % or more of these", told("constitution/steady", 85)),
         Line("soft labels break no more rules than hard ones (95 % interval not above 0)", soft_is_no_worse),
     ],
     columns=[
@@ -217,13 +220,25 @@ CONSTITUTIONAL = Experiment(
         "settings": {
             "model": {"size": "0.2M", "demonstrations": 16000, "steps": 3000},
             "learner": {"learning_rate": 2e-3},
-            "sample": {"prompts": 1000, "samples": 2},
             "filter": {"thresholds": [0.0]},
-            "update": {"steps": 400},
             "measure": {"validation": 200, "test": 200, "control": False},
             "monitor": {"prompts": 64, "samples": 4},
         },
-        "reinforced": {"sample": {"samples": 4}},
+        "revised": {
+            "sample": {"prompts": 1000, "samples": 1},
+            "learner": {"learning_rate": 7e-4},
+            "update": {"steps": 200},
+        },
+        "reinforced": {
+            "sample": {"prompts": 1000, "samples": 4},
+            "policy": {"beta": 0.1, "learning_rate": 3e-4},
+            "constitution": {
+                "helpful": 0.4,
+                "preference_steps": 500,
+                "policy_steps": 160,
+                "policy_real": 0.0,
+            },
+        },
         "iterations": 2,
         "test": 1000,
     },
@@ -231,14 +246,16 @@ CONSTITUTIONAL = Experiment(
         "settings": {
             "model": {"size": "0.1M", "demonstrations": 400, "steps": 60},
             "learner": {"batch_tokens": 1024},
-            "sample": {"prompts": 40, "samples": 2},
             "filter": {"thresholds": [0.0]},
-            "update": {"steps": 20},
             "measure": {"validation": 40, "test": 40, "control": False, "holdout": 20},
             "monitor": {"prompts": 16, "samples": 2},
-            "constitution": {"preference_steps": 10, "policy_steps": 4},
         },
-        "reinforced": {},
+        "revised": {"sample": {"prompts": 40, "samples": 1}, "update": {"steps": 20}},
+        "reinforced": {
+            "sample": {"prompts": 40, "samples": 2},
+            "policy": {"groups": 8},
+            "constitution": {"preference_steps": 10, "policy_steps": 16, "policy_real": 0.0},
+        },
         "iterations": 2,
         "test": 60,
     },

@@ -209,9 +209,9 @@ def told(choices: Sequence[Choice]) -> dict[str, float]:
     """What is known of choices, by metrics tag.
 
     `agreement` is the share in which both orders find the same reply better, `sure` how far the mean of them
-    is from a half, `position` how much likelier the reply that is shown first is than the other, `right` the
-    share that a rule confirms, a tie as half, of those in which it tells the replies apart, `missing` the
-    share without an answer, which the others do not count.
+    is from a half, `position` how much likelier the reply that is shown first is than the other, `missing`
+    the share without an answer, which the others do not count. Of choices in which a rule tells the replies
+    apart `right` is the share that it confirms, a tie as half, and `steady` that in which both orders agree.
     """
     if not choices:
         return {}
@@ -233,4 +233,5 @@ def told(choices: Sequence[Choice]) -> dict[str, float]:
                 [0.5 if share == 0.5 else float((share > 0.5) == (truth > 0.5)) for share, truth in known]
             )
         )
+        found["constitution/steady"] = float(np.mean([c.agrees for c in choices if c.truth() is not None]))
     return found

@@ -54,9 +54,8 @@ class ConstitutionConfig(Section):
     preference_rate: float = Field(1e-3, gt=0, le=1)
     """Its learning rate; that of revisions is `learner.learning_rate`."""
     policy_steps: int = Field(200, ge=1, le=10_000_000)
-    """Gradient steps of an iteration that reinforces; of one that revises `update.steps`."""
-    policy_rate: float = Field(5e-4, gt=0, le=1)
-    """Its learning rate."""
+    """Gradient steps of an iteration that reinforces, at the rate `policy.learning_rate`; of one that revises
+    `update.steps`."""
     policy_real: float = Field(0.1, ge=0, lt=1)
     """Share of real data that joins it, of what breaks no rule that a program can check."""
     checked: int = Field(64, ge=1, le=100_000)

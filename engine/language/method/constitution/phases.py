@@ -38,7 +38,6 @@ def parts_of(config: TextConfig, phase: PhaseName) -> tuple[Sampler, Trainer]:
     own = config.changed(
         {
             "update": {"steps": settings.policy_steps},
-            "learner": {"learning_rate": settings.policy_rate},
             "mix": {"real": settings.policy_real > 0, "real_fraction": settings.policy_real},
         }
     )

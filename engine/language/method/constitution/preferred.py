@@ -140,7 +140,7 @@ def candidates(episodes: Sequence[Episode]) -> list[Candidates]:
 def helpful_preferences(turn: Turn, episodes: Sequence[Episode], count: int) -> list[Preference]:
     """At most `count` certain comparisons of a reply that the verifier calls right with one that it rejects.
 
-    That is another reply to the problem, else one to another problem.
+    That is another reply to the problem, as long as there are such problems, else one to another problem.
     """
     groups: dict[str, list[Episode]] = defaultdict(list)
     for episode in episodes:
@@ -150,6 +150,7 @@ def helpful_preferences(turn: Turn, episodes: Sequence[Episode], count: int) -> 
     names = [name for name, group in right.items() if group]
     source = Random(row_seed(turn.seed, "helpful", turn.iteration))
     source.shuffle(names)
+    names.sort(key=lambda name: len(right[name]) == len(groups[name]))
     everything = [episode.completion for episode in episodes if episode.kept]
     drawn = []
     for name in names[:count]:
