@@ -34,7 +34,7 @@ def written(tmp_path: Path) -> Written:
     """The path of a constitution with these principles."""
 
     def write(principles: str) -> str:
-        path = tmp_path / "constitution.toml"
+        path = tmp_path / f"constitution-{len(list(tmp_path.iterdir()))}.toml"
         path.write_text(FORM + principles)
         return str(path)
 
@@ -188,6 +188,38 @@ def test_the_preference_model_takes_its_own_steps(text_run: Run, written: Writte
     assert [seen.last("loss/steps") for seen in (few, many)] == [2, 5]
     slow, fast = (preferring(text_run, path, preference_rate=rate) for rate in (1e-6, 1e-1))
     assert slow.last("loss/reward") != fast.last("loss/reward")
+
+
+REINFORCED: dict[str, Any] = {
+    "policy__groups": 4,
+    "policy__updates": 1,
+    "policy__minibatches": 1,
+    "sample__samples": 2,
+}
+
+
+@shows("constitution.policy_steps")
+def test_reinforcement_takes_its_own_steps(text_run: Run, written: Written) -> None:
+    path = written(SPOKEN)
+    few, many = (
+        run(text_run, path, "prefer", "reinforce", policy_steps=steps, **REINFORCED) for steps in (2, 5)
+    )
+    assert [seen.last("loss/steps") for seen in (few, many)] == [2, 5]
+    assert len(few.episodes) < len(many.episodes)
+    assert not bool((few.weights(2) == few.weights(1)).all())
+
+
+@shows("constitution.policy_real")
+def test_real_data_that_keeps_the_rules_joins_reinforcement(text_run: Run, written: Written) -> None:
+    def end(rule: str, share: float) -> Any:
+        principles = f'{SPOKEN}[[principle]]\nname = "rule"\n{rule}\n'
+        settings = {**REINFORCED, "policy_steps": 2, "policy_real": share}
+        return run(text_run, written(principles), "prefer", "reinforce", **settings).weights(2)
+
+    kept = "pattern = '[abc;]*'"
+    assert not bool((end(kept, 0.0) == end(kept, 0.5)).all())
+    refused = "pattern = 'x'"
+    assert bool((end(refused, 0.0) == end(refused, 0.5)).all()), "all real data breaks it, and none joins"
 
 
 @shows("constitution.checked")

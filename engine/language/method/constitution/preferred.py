@@ -66,8 +66,7 @@ class PreferenceTrainer(Trainer):
         figures = told(choices) | share_broken(turn, episodes, "broken_samples")
         figures["constitution/helpful"] = len(helpful) / max(1, len(found) + len(helpful))
         if not found:
-            turn.reporter.message(f"iteration {turn.iteration}: no two replies to compare, or none preferred")
-            return Learnt(tokens=sum(choice.tokens for choice in choices))
+            return self._nothing(turn, episodes, choices)
         values = self._fit(turn, [*found, *helpful]) | figures
         self._tell(turn, values)
         tokens = sum(choice.tokens for choice in choices)
@@ -111,6 +110,18 @@ class PreferenceTrainer(Trainer):
         centred(model, own[:CENTRED])
         values["reward/comparisons"] = float(len(own))
         return values | (measured(model, apart) if apart else {})
+
+    def _nothing(self, turn: Turn, episodes: Sequence[Episode], choices: Sequence[Choice]) -> Learnt:
+        """Told; UserError where there is no preference model from before either."""
+        kept = sum(episode.kept for episode in episodes)
+        text = (
+            f"iteration {turn.iteration}: no preference to learn: {kept} of {len(episodes)} replies "
+            f"came to an end, {len(choices)} pairs of a problem's differ, and none is preferred"
+        )
+        if NAME not in turn.companions:
+            raise UserError(f"{text}; take more sample.samples, a larger task.max_tokens or another model")
+        turn.reporter.message(text)
+        return Learnt(tokens=sum(choice.tokens for choice in choices))
 
     def _tell(self, turn: Turn, values: dict[str, float]) -> None:
         names = {
