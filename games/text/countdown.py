@@ -60,6 +60,8 @@ class Countdown(Task):
         demonstrations: `hindsight` plays random steps and takes what they reach as the target: poor and
             without end. `solver` gives the first solution in the order of their texts, operands sorted.
         graded: score a legal use of all numbers that misses by d as 1 / (1 + d / 4), not 0.
+        partial: score right steps before the first mistake, or of a miss, as half of their share of all
+            steps, not 0. With `graded` a miss has the better of both.
     """
 
     alphabet = "\n *+-/0123456789:;="
@@ -75,12 +77,14 @@ class Countdown(Task):
         max_target: int = 60,
         demonstrations: str = "hindsight",
         graded: bool = False,
+        partial: bool = False,
     ) -> None:
         self.num_numbers = option.whole("numbers", numbers, 3, 6)
         self.max_number = option.whole("max_number", max_number, 2, 100)
         self.max_target = option.whole("max_target", max_target, 1, 1000)
         self.style = option.one_of("demonstrations", demonstrations, ("hindsight", "solver"))
         self.graded = option.switch("graded", graded)
+        self.partial = option.switch("partial", partial)
         self.name = option.spec(
             "countdown",
             numbers=(numbers, 3),
@@ -88,6 +92,7 @@ class Countdown(Task):
             max_target=(max_target, 60),
             demonstrations=(demonstrations, "hindsight"),
             graded=(graded, False),
+            partial=(partial, False),
         )
         digits = len(str(max_number**numbers))
         self.max_step_tokens = 3 * digits + 3
@@ -121,14 +126,14 @@ class Countdown(Task):
             steps = read_steps(completion, len(numbers) - 1)
             left = apply(numbers, steps)
         except StepError as error:
-            return VerifyResult(0.0, reason=str(error), flags=flags)
-        parsed = canonical(numbers, steps)
+            return VerifyResult(self._credit(numbers, completion), reason=str(error), flags=flags)
+        parsed, credit = canonical(numbers, steps), self._credit(numbers, completion)
         if len(left) > 1:
-            return VerifyResult(0.0, parsed, f"{len(left)} numbers are left", flags, path=parsed)
+            return VerifyResult(credit, parsed, f"{len(left)} numbers are left", flags, path=parsed)
         distance = abs(left[0] - target)
         if not distance:
             return VerifyResult(1.0, parsed, flags=flags, path=parsed)
-        score = 1 / (1 + distance / 4) if self.graded else 0.0
+        score = max(credit, 1 / (1 + distance / 4)) if self.graded else credit
         return VerifyResult(score, parsed, f"{left[0]} is not {target}", flags, path=parsed)
 
     def variations(self, prompts: Sequence[Prompt], seed: int) -> list[Prompt]:
@@ -216,6 +221,19 @@ class Countdown(Task):
     def is_complete(self, prompt: Prompt, completion: str) -> bool:
         """After one step fewer than there are numbers."""
         return completion.count(self.step_end) >= len(read_prompt(prompt)[0]) - 1
+
+    def _credit(self, numbers: Numbers, completion: str) -> float:
+        """Half of the share of the steps that are right before the first mistake."""
+        if not self.partial:
+            return 0.0
+        most, right = len(numbers) - 1, 0
+        for text in self.steps(completion[: most * MAX_STEP_CHARS])[:most]:
+            try:
+                numbers = apply(numbers, read_steps(text, 1))
+            except StepError:
+                break
+            right += 1
+        return right / (2 * most)
 
     def _solutions(self, prompt: Prompt) -> frozenset[str]:
         numbers, target = read_prompt(prompt)

@@ -42,8 +42,15 @@ ALERT, FALL = 2, 0.03
 """The level that keeps a model out; the loss of gold that an alarm must come before."""
 
 ERRING: Settings = {"judge": {"by": "program", "program": f"{JUDGE}:errs_in_ten", "samples": 3}}
-BIASED: Settings = {"judge": {**ERRING["judge"], "bias": 0.8, "leaning": "length"}}
+BIASED: Settings = {"judge": {**ERRING["judge"], "bias": 0.9, "leaning": "length"}}
 GUARDED: Settings = {"judge": {**BIASED["judge"], "length_control": True}, "guards": {"mode": "act"}}
+GAPS: Settings = {
+    "good": {"preference": {"gap": 0.5}},
+    "own": {"teach": {"labels": 500, "steps": 300}},
+    **{arm: {"preference": {"gap": 0.05}} for arm in ("biased", "guarded")},
+}
+"""What of the sizes is an arm's: means of erring judgements differ among equals, lengths differ by little."""
+
 ARMS: dict[str, Settings] = {"good": ERRING, "biased": BIASED, "guarded": GUARDED, "own": {}}
 
 
@@ -152,16 +159,38 @@ SELF_REWARDING = Experiment(
         "settings": {
             "model": {"demonstrations": 3500},
             "learner": {"batch_tokens": 2048, "learning_rate": 1e-3},
-            "sample": {"prompts": 1200, "samples": 8},
-            "preference": {"sft": 5.0},
-            "mix": {"real_fraction": 0.3},
-            "update": {"steps": 120},
-            "measure": {"validation": 400, "test": 400, "control": False},
-            "monitor": {"prompts": 128, "samples": 8},
+            "sample": {"prompts": 3000, "samples": 8},
+            "preference": {"sft": 5.0, "beta": 0.02},
+            "mix": {"real_fraction": 0.5},
+            "update": {"steps": 250},
+            "measure": {"validation": 500, "test": 200, "control": False},
+            "monitor": {"prompts": 128, "samples": 16},
             "loop": {"iterations": 3},
         },
-        "own": {"teach": {"labels": 500, "steps": 300}},
+        **GAPS,
     },
+    core={
+        "task": "countdown:graded=true",
+        "exact": "countdown",
+        "test": 1000,
+        "base": {
+            "model": {"size": "0.1M", "demonstrations": 3500, "steps": 2000},
+            "learner": {"batch_tokens": 2048},
+        },
+        "settings": {
+            "model": {"demonstrations": 3500},
+            "learner": {"batch_tokens": 2048, "learning_rate": 1e-3},
+            "sample": {"prompts": 1000, "samples": 8},
+            "preference": {"sft": 5.0, "beta": 0.02},
+            "mix": {"real_fraction": 0.5},
+            "update": {"steps": 100},
+            "measure": {"validation": 400, "test": 50, "control": False},
+            "monitor": {"prompts": 64, "samples": 8},
+            "loop": {"iterations": 2},
+        },
+        **GAPS,
+    },
+    core_arms=("biased", "guarded", "good"),
     smoke={
         "task": "countdown:graded=true",
         "exact": "countdown",
@@ -181,6 +210,7 @@ SELF_REWARDING = Experiment(
             "monitor": {"prompts": 16, "samples": 4},
             "loop": {"iterations": 2},
         },
+        **GAPS,
         "own": {"teach": {"labels": 60, "steps": 60}},
     },
 )

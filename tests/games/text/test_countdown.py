@@ -229,3 +229,28 @@ def test_a_problem_is_read_where_it_is_one_of_the_training_split(text: str, is_r
         is_read = split_of("1 2 3") == "train"
     assert (found is not None) == is_read
     assert found is None or found.text == text
+
+
+@pytest.mark.parametrize(
+    ("completion", "partial", "both"),
+    [
+        ("3*12=36;7+36=43;", 1.0, 1.0),
+        ("3*12=36;36-7=29;", 0.5, 0.5),
+        ("3*12=36;7+36=44;", 0.25, 0.25),
+        ("3*12=36;7+36=43", 0.25, 0.25),
+        ("3*12=36;", 0.25, 0.25),
+        ("3*12=35;7+36=43;", 0.0, 0.0),
+        ("7+36=43;3*12=36;", 0.0, 0.0),
+        ("7+3=10;10+12=22;", 0.5, 0.5),
+        ("3*12=36;7+36=43;1+1=2;", 0.5, 0.5),
+        ("", 0.0, 0.0),
+        ("3*12=36;" * 10_000, 0.25, 0.25),
+    ],
+)
+def test_right_steps_have_partial_credit(completion: str, partial: float, both: float) -> None:
+    prompt = Prompt("p", "12 3 7=43:", "3 7 12")
+    assert Countdown(partial=True).verify(prompt, completion).score == partial
+    assert Countdown(partial=True, graded=True).verify(prompt, completion).score == both
+    near = Prompt("p", "12 3 7=44:", "3 7 12")
+    assert Countdown(partial=True, graded=True).verify(near, "3*12=36;7+36=43;").score == 0.8
+    assert Countdown().verify(prompt, completion).score == float(partial == 1)

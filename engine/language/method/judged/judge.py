@@ -57,6 +57,7 @@ class ChosenJudge(Judge):
         times = self.config.samples if assessor.is_drawn else 1
         told = [self._asked_once(turn, assessor, asked, row_seed(seed, number)) for number in range(times)]
         table = {each: mean_of([once[each] for once in told]) for each in asked}
+        held(turn.library, ("tokens", turn.iteration), list[int]).append(assessor.tokens)
         self._tell_missing(turn, list(table.values()))
         found = [table[Asked(*pair)] for pair in pairs]
         return leaning(turn, self.config, pairs, found) if self.config.bias else found
@@ -215,6 +216,11 @@ def grouped(asked: Sequence[Asked]) -> dict[str, list[Asked]]:
     for each in asked:
         groups[each.prompt.id].append(each)
     return groups
+
+
+def tokens_written(turn: Turn) -> int:
+    """By judges in a turn so far, in this process."""
+    return sum(held(turn.library, ("tokens", turn.iteration), list[int]))
 
 
 def greedy(turn: Turn, prompts: Sequence[Prompt]) -> dict[str, list[str]]:

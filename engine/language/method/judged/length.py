@@ -10,22 +10,34 @@ from numpy.typing import NDArray
 from engine.language.episode import Episode
 
 
-def without_length(episodes: Sequence[Episode]) -> list[float]:
-    """Scores less the common slope of score over tokens within problems, by least squares over all of them.
+def length_slope(episodes: Sequence[Episode]) -> float:
+    """By how much a score rises with a token: least squares within problems, over all of them.
 
-    What is taken away is the slope times a completion's tokens less the mean of its problem. Where lengths do
-    not vary within problems the scores stay as they are.
+    0 where lengths do not vary within problems.
     """
     if not episodes:
-        return []
+        return 0.0
     scores = np.array([each.result.score for each in episodes])
-    lengths = np.array([float(each.tokens) for each in episodes])
-    _, group = np.unique([each.prompt.id for each in episodes], return_inverse=True)
-    spread = _within(lengths, group)
+    spread = _within(_lengths(episodes), _groups(episodes))
     square = float(spread @ spread)
-    slope = float(spread @ _within(scores, group)) / square if square > 0 else 0.0
-    freed: list[float] = (scores - slope * spread).tolist()
-    return freed
+    return float(spread @ _within(scores, _groups(episodes))) / square if square > 0 else 0.0
+
+
+def without_length(episodes: Sequence[Episode], slope: float) -> list[float]:
+    """Scores less the slope times a completion's tokens, those of its problem's mean completion left in."""
+    if not episodes:
+        return []
+    spread = _within(_lengths(episodes), _groups(episodes))
+    return [each.result.score - slope * more for each, more in zip(episodes, spread.tolist(), strict=True)]
+
+
+def _lengths(episodes: Sequence[Episode]) -> NDArray[np.float64]:
+    return np.array([float(each.tokens) for each in episodes])
+
+
+def _groups(episodes: Sequence[Episode]) -> NDArray[np.intp]:
+    """A number for each problem, [N]."""
+    return np.unique([each.prompt.id for each in episodes], return_inverse=True)[1]
 
 
 def _within(values: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,17 +17,18 @@ from engine.language.material import draw, practice, real_data
 from engine.language.method.judged.assessor.model_assessor import ModelAssessor
 from engine.language.method.judged.config import SelfRewardingSettings
 from engine.language.method.judged.instruction import MAX_TOKENS, new_problems, problem_texts
-from engine.language.method.judged.judge import held
-from engine.language.method.judged.length import without_length
+from engine.language.method.judged.judge import held, tokens_written
+from engine.language.method.judged.length import length_slope, without_length
 from engine.language.method.judged.teaching import Lesson, lesson_texts, read_lessons
 from engine.language.method.preference.sampler import Candidates
 from engine.language.method.preference.scored import ScoredPairs
 from engine.language.method.preference.trainer import Material
 from engine.language.method.trainer import Stage
-from engine.language.method.turn import Turn
+from engine.language.method.turn import Learnt, Turn
 from engine.language.model.model import LanguageModel
 from engine.language.rollout import Draw, Policy, row_seed, sample
 from engine.language.settings import MixConfig
+from engine.language.task import Task
 
 SAMPLES = 4
 """Completions of a problem whose verdicts are learnt."""
@@ -63,6 +64,9 @@ class Instructing(Candidates):
 class RewardedPairs(ScoredPairs):
     """The best of a problem against the worst; texts beside the pairs keep the writer and the judge."""
 
+    slope = 0.0
+    """Of score over length, in the iteration."""
+
     def prepare(self, turn: Turn) -> int:
         """Teach the first model to judge, and to make problems where it is to and knows no words."""
         settings = own(self.config)
@@ -79,6 +83,13 @@ class RewardedPairs(ScoredPairs):
         tell_ending(turn.reporter, self.config, values, steps)
         return tokens
 
+    def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
+        """What judges and new problems took to write counts."""
+        found = super().learn(turn, episodes, threshold, number)
+        made = turn.memory.get("instruction", {})
+        problems = made["tokens"] if made.get("iteration") == turn.iteration else 0
+        return replace(found, tokens=found.tokens + tokens_written(turn) + problems)
+
     def preparation(self, length: float, problems: int) -> list[Stage]:
         """The judge's lessons."""
         del problems
@@ -94,24 +105,30 @@ class RewardedPairs(ScoredPairs):
         found = super().material(turn, episodes, threshold)
         pairs = self._pairs([each for each in episodes if each.kept], threshold)
         paired = {chosen.prompt.id for chosen, _ in pairs}
-        several = Counter({(each.prompt.id, each.completion): 1 for each in episodes})
-        asked = Counter(name for name, _ in several)
-        ties = sum(count > 1 and name not in paired for name, count in asked.items())
-        found.values["pairs/ties"] = ties / max(1, len(asked))
+        texts: dict[str, set[str]] = defaultdict(set)
+        for each in episodes:
+            texts[each.prompt.id].add(each.completion)
+        ties = sum(len(own) > 1 and name not in paired for name, own in texts.items())
+        found.values["pairs/ties"] = ties / max(1, len(texts))
         if ties:
             turn.reporter.message(
-                f"{ties} of {len(asked)} problems have no pair: their completions score alike"
+                f"{ties} of {len(texts)} problems have no pair: their completions score alike"
             )
         if pairs:
             longer = [one.tokens - other.tokens for one, other in pairs]
             found.values["pairs/longer"] = float(np.mean(longer))
         return found
 
+    def marked(self, task: Task, episodes: Sequence[Episode], threshold: float) -> list[Episode]:
+        """What length explains is taken from all that was written."""
+        self.slope = length_slope(episodes) if own(self.config).judge.length_control else 0.0
+        return super().marked(task, episodes, threshold)
+
     def _pairs(self, episodes: Sequence[Episode], threshold: float) -> list[tuple[Episode, Episode]]:
         """By scores that are freed of length where `judge.length_control` says so."""
-        if not own(self.config).judge.length_control:
+        if not self.slope:
             return super()._pairs(episodes, threshold)
-        scores = without_length(episodes)
+        scores = without_length(episodes, self.slope)
         freed = [
             replace(each, result=replace(each.result, score=score))
             for each, score in zip(episodes, scores, strict=True)

@@ -89,6 +89,8 @@ SELF_REWARDING = SelfRewarding(
         "sample": {"samples": 4, "prompts": 2000},
         "filter": {"thresholds": (0.0,), "distinct": False, "per_prompt": 1},
         "mix": {"real_fraction": 0.5},
+        # Small models forget to write where much is pushed down: chosen ones are learnt first of all.
+        "preference": {"beta": 0.02, "sft": 5.0},
         "update": {"start": "last", "steps": 150},
         "learner": {"learning_rate": 1e-3},
     },

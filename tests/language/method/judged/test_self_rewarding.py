@@ -17,7 +17,7 @@ from engine.cli.app import run as run_command
 from engine.language.episode import Episode
 from engine.language.learner.filter import shared
 from engine.language.method.judged.instruction import Instructed, Known
-from engine.language.method.judged.length import without_length
+from engine.language.method.judged.length import length_slope, without_length
 from engine.language.record.text_run import TextRun
 from engine.language.task import Prompt, VerifyResult
 from engine.run.layout import checkpoint_folder
@@ -184,18 +184,22 @@ def episode(prompt: str, text: str, score: float) -> Episode:
     )
 
 
+def freed(episodes: list[Episode]) -> list[float]:
+    return without_length(episodes, length_slope(episodes))
+
+
 def test_length_is_taken_out_of_scores_and_nothing_else() -> None:
     biased = [episode("a", "x" * n, 0.1 * n) for n in (1, 4, 7)] + [
         episode("b", "x" * n, 0.3 + 0.1 * n) for n in (2, 3)
     ]
-    freed = without_length(biased)
-    assert freed[0] == pytest.approx(freed[1]) == pytest.approx(freed[2])
-    assert freed[3] == pytest.approx(freed[4])
+    found = freed(biased)
+    assert found[:3] == pytest.approx([0.4] * 3)
+    assert found[3] == pytest.approx(found[4])
     fair = [episode("a", "xx", 1.0), episode("a", "yy", 0.0), episode("b", "x", 0.2)]
-    assert without_length(fair) == [1.0, 0.0, 0.2]
-    assert without_length([]) == []
+    assert freed(fair) == [1.0, 0.0, 0.2]
+    assert freed([]) == []
     mixed = [episode("a", "x" * n, 0.1 * n + right) for n, right in ((1, 1), (9, 0), (9, 1), (1, 0))]
-    told = without_length(mixed)
+    told = freed(mixed)
     assert min(told[0], told[2]) > max(told[1], told[3])
 
 

@@ -48,14 +48,12 @@ class Assessor(ABC):
     is_drawn = False
     """Whether it may say another thing when it is asked again, so that a mean of several is worth taking."""
 
+    tokens = 0
+    """Written by it so far."""
+
     @abstractmethod
     def scores(self, asked: Sequence[Asked], seed: int) -> list[Judgement]:
         """Each by itself; `seed` is of replies that are drawn."""
-
-    def written(self, length: float) -> float:
-        """Tokens that a judgement takes on a completion of `length`, for the forecast."""
-        del length
-        return 0.0
 
     @abstractmethod
     def comparisons(self, asked: Sequence[Versus], seed: int) -> list[Judgement]:

@@ -164,6 +164,7 @@ class ModelAssessor(Assessor):
             seeds=[row_seed(seed, asked[place].prompt.id, asked[place].completion) for place in good],
             temperature=config.temperature, max_tokens=config.max_tokens, max_rows=self._rows,
         )  # fmt: skip
+        self.tokens += sum(reply.tokens for reply in replies)
         found = [Judgement(None, NO_ROOM)] * len(texts)
         weighed: list[tuple[int, Tokens, list[int]]] = []
         for place, reply in zip(good, replies, strict=True):
