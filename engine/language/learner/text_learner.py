@@ -293,7 +293,7 @@ class TextLearner:
                     loss, found = objective(self.model, part)
                 torch.autograd.backward(loss)
                 losses.append(loss.detach())
-                numbers = {name: numbers[name] + each if numbers else each for name, each in found.items()}
+                numbers |= {n: numbers[n] + each if n in numbers else each for n, each in found.items()}
         loss = torch.stack(losses).sum() if len(losses) > 1 else losses[0]
         self.step += 1
         self._done += 1

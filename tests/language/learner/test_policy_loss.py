@@ -17,8 +17,9 @@ from engine.language.episode import Episode
 from engine.language.learner.config import TextLearnerConfig
 from engine.language.learner.loss.divergence import kl_divergence
 from engine.language.learner.loss.policy import Whole, left_out_advantages, policy_loss
+from engine.language.learner.objective.joined import Joined
 from engine.language.learner.objective.policy import PolicyGradient, Sampled
-from engine.language.learner.objective.text import texts
+from engine.language.learner.objective.text import Supervised, texts
 from engine.language.learner.text_learner import TextLearner
 from engine.language.method.policy.advantage import (
     RoleBaseline,
@@ -127,6 +128,20 @@ def test_parts_of_a_step_add_up() -> None:
         assert sum(part.item() for part, _ in parts) == pytest.approx(loss.item(), abs=1e-6)
         for name, number in numbers.items():
             assert sum(float(found[name]) for _, found in parts) == pytest.approx(float(number), abs=1e-6)
+
+
+def test_texts_beside_responses_count_by_their_share() -> None:
+    model, rows = frozen_batch()
+    real = texts(model, PROMPTS[:2], WRITTEN[:2])
+    alone, numbers = PolicyGradient()(model, rows)
+    supervised, _ = Supervised()(model, real)
+    joined = Joined.of(PolicyGradient(), rows, rows, real)
+    loss, told = joined(model, [*rows, *real])
+    assert loss.item() == pytest.approx((4 * alone.item() + 2 * supervised.item()) / 6, abs=1e-6)
+    assert float(told["loss/nll"]) == pytest.approx(supervised.item(), abs=1e-6)
+    assert told.keys() - {"loss/nll"} == numbers.keys()
+    parts = [joined(model, part)[0].item() for part in ([rows[0], real[1]], [*rows[1:]], [real[0]])]
+    assert sum(parts) == pytest.approx(loss.item(), abs=1e-6)
 
 
 def test_a_step_in_parts_is_that_on_all() -> None:

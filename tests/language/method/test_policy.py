@@ -246,9 +246,16 @@ def test_what_was_barred_since_is_not_learnt() -> None:
     class Fake:
         def __init__(self) -> None:
             self.task, self.student, self.memory = task, tiny_llama(), dict[str, Any]()
+            self.first, self.config, self.iteration = self.student, config, 1
+            self.held: list[float] = []
 
-    learnt = trainer._rows(cast("Turn", Fake()), barred)
+        def hold(self, nats: float) -> None:
+            self.held.append(nats)
+
+    turn = Fake()
+    learnt = trainer._rows(cast("Turn", turn), barred)
     assert len(learnt) == 2
+    assert len(turn.held) == 1, "how far it has gone from the first model"
     assert float(cast("float", learnt[0].advantage)) > 0 > float(cast("float", learnt[1].advantage))
 
 
@@ -311,6 +318,25 @@ def test_a_judge_that_can_be_fooled_needs_real_data(
     line = words("grpo", f"{LETTERS},verdict=learned", tmp_path / "run")
     line[2] = f"{LETTERS}:verdict=learned"
     assert "learned verifier with no real data" in mistake(line, capsys)
+    assert "give both mix.real" in mistake([*line, "--set", "mix.real=true"], capsys)
+    joined = ["--set", "mix.real=true", "--set", "mix.real_fraction=0.3"]
+    assert run_command([*line, *joined]) == 0
+    last = metrics(tmp_path / "run")[-1]
+    assert last["loss/nll"] > 0
+    assert last["data/real_fraction"] == pytest.approx(0.3)
+
+
+def test_a_policy_that_goes_too_far_is_stopped_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = words(
+        "grpo", LETTERS, tmp_path / "run", policy__learning_rate=0.05, update__steps=8, policy__groups=8,
+        monitor__thresholds__kl_explosion=0.05, guards__force="false",
+    )  # fmt: skip
+    assert run_command(line) == 0
+    said = capsys.readouterr().err
+    assert "drift/kl_token" in said
+    assert metrics(tmp_path / "run")[-1]["accepted"] == 0
 
 
 def test_groups_without_variance_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

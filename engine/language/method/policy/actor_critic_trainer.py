@@ -10,9 +10,7 @@ import numpy as np
 
 from engine.errors import UserError
 from engine.language.episode import Episode
-from engine.language.learner.filter import mix, shared
 from engine.language.learner.objective.actor_critic import Acted, ActorCritic, Critic, values_at_tokens
-from engine.language.learner.objective.text import Text, texts
 from engine.language.learner.text_learner import TextLearner
 from engine.language.measure.watch import drawn_tokens
 from engine.language.method.policy.credit import credit
@@ -23,7 +21,6 @@ from engine.language.method.policy.ppo_config import PpoSettings
 from engine.language.method.policy.reward import is_told, rewards_of
 from engine.language.method.sampler import Sampler
 from engine.language.method.turn import Learnt, Turn
-from engine.language.problem.problems import demonstrations
 from engine.language.rollout import row_seed
 from engine.language.task import Task
 
@@ -46,9 +43,7 @@ class ActorCriticTrainer(PolicyTrainer):
 
     config: PpoSettings
     learns_values = True
-    joins_texts = True
     _critic: TextLearner | None = field(default=None, init=False)
-    _texts: list[Text] = field(default_factory=list, init=False)
     _spread: float = field(default=0.0, init=False)
     _missed: float = field(default=0.0, init=False)
     _told: bool = field(default=False, init=False)
@@ -56,7 +51,7 @@ class ActorCriticTrainer(PolicyTrainer):
     def check(self, sampler: Sampler) -> None:
         """Also refuse what belongs to groups, and a coefficient that could not move."""
         super().check(sampler)
-        policy, ppo, mixing = self.config.policy, self.config.ppo, self.config.mix
+        policy, ppo = self.config.policy, self.config.ppo
         of_groups = {
             "baseline": policy.baseline != "critic",
             "scale": policy.scale == "group",
@@ -78,26 +73,11 @@ class ActorCriticTrainer(PolicyTrainer):
                 f"ppo.kl_budget = {ppo.kl_budget:g} adapts policy.beta, which is 0 and would stay so; set it "
                 "to 0.05 or so"
             )
-        if mixing.real != (mixing.real_fraction > 0):
-            raise UserError(
-                f"{self.config.method} joins real data by its share: give both mix.real = true and a "
-                "mix.real_fraction above 0, or neither"
-            )
 
     def nothing(self, turn: Turn, threshold: float) -> str:
         """No score."""
         del threshold
         return f"iteration {turn.iteration}: no completion has a score to learn from"
-
-    def real_share(self, turn: Turn, episodes: Sequence[Episode]) -> float:
-        """As `mix.real_fraction` says."""
-        del episodes
-        return self.config.mix.real_fraction if turn.real else 0.0
-
-    def expected_real_share(self, task: Task) -> float:
-        """Likewise."""
-        has_real = self.config.mix.real and bool(demonstrations(task, 1, self.config.seed))
-        return self.config.mix.real_fraction if has_real else 0.0
 
     def marked(self, task: Task, episodes: Sequence[Episode], threshold: float) -> list[Episode]:
         """Kept is what is reinforced on the whole: what scores more than the round's mean."""
@@ -169,23 +149,12 @@ class ActorCriticTrainer(PolicyTrainer):
         )  # fmt: skip
         steps = self.taken(self.config.rounds)
         for number, part in enumerate(self.minibatches(turn, rows, update)):
-            examples = [*part, *self._real(turn, len(part), update, number)]
+            examples = [*part, *self.real(turn, len(part), update, number)]
             found.add(self.learner(turn).update(examples, objective.of(examples), steps=steps))
             if critic := self.critic(turn):
                 found.add(critic.update(part, Critic(ppo.value_clip).of(part), steps=steps))
         self._means.add(found.values)
         return found.values.get("ppo/kl_step", 0.0)
-
-    def _real(self, turn: Turn, others: int, *part: int) -> list[Text]:
-        """Real data that joins a minibatch of so many responses."""
-        mixing = self.config.mix
-        if not mixing.real or not turn.real:
-            return []
-        if not self._texts:
-            real = mix([], turn.real, mixing, 0, task=turn.task)
-            self._texts = texts(turn.student, [e.prompt for e in real], [e.completion for e in real])
-        seed = row_seed(turn.seed, "real", turn.iteration, *part)
-        return shared(self._texts, others, mixing.real_fraction, seed)
 
     def _rows(self, turn: Turn, episodes: Sequence[Episode]) -> list[Acted]:
         """Responses with what each token did; ExplosionError where the policy has gone too far."""

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from engine.errors import UserError
 from engine.language.episode import Episode
 from engine.language.learner.config import TextLearnerConfig
+from engine.language.learner.filter import mix, shared
+from engine.language.learner.objective.joined import Joined
 from engine.language.learner.objective.policy import PolicyGradient, Sampled
+from engine.language.learner.objective.text import Text, texts
 from engine.language.learner.text_learner import TextLearner
 from engine.language.measure.watch import drawn_tokens
 from engine.language.method.policy.advantage import (
@@ -36,10 +39,14 @@ from engine.language.model.codec import Tokens
 from engine.language.model.model import LanguageModel
 from engine.language.model.scoring import score_tokens
 from engine.language.monitor.levels import Response
+from engine.language.problem.problems import demonstrations
 from engine.language.rollout import row_seed
 from engine.language.task import Task
 
 Logprobs = list[NDArray[np.float32]]
+
+HELD = 64
+"""Completions of a round by which its distance from the first model is told."""
 
 
 @dataclass
@@ -66,10 +73,9 @@ class PolicyTrainer(Trainer):
     """What policy gradients have in common: rounds of updates with one optimizer."""
 
     config: PolicySettings
-    joins_texts = False
-    """Whether real data may join a round, by `mix.real_fraction`."""
     _learner: TextLearner | None = field(default=None, init=False)
     _means: Means = field(default_factory=Means, init=False)
+    _texts: list[Text] = field(default_factory=list, init=False)
 
     def check(self, sampler: Sampler) -> None:
         """Refuse settings that have no effect here."""
@@ -79,7 +85,6 @@ class PolicyTrainer(Trainer):
             'update.loss = "text"': config.update.loss != "text",
             "update.growth = 1": config.update.growth != 1,
             "filter.thresholds of one": len(config.filter.thresholds) > 1,
-            "mix.real_fraction = 0": config.mix.real_fraction > 0 and not self.joins_texts,
             'mix.keep = "replace"': config.mix.keep != "replace",
             "learner.patience = 0": config.learner.patience > 0,
             "model.lora.dropout = 0": config.model.lora.dropout > 0,
@@ -87,6 +92,11 @@ class PolicyTrainer(Trainer):
         for wanted, is_other in without.items():
             if is_other:
                 raise UserError(f"{config.method} learns from its own rounds as they are: take {wanted}")
+        if config.mix.real != (config.mix.real_fraction > 0):
+            raise UserError(
+                f"{config.method} joins real data by its share: give both mix.real = true and a "
+                "mix.real_fraction above 0, or neither"
+            )
 
     def nothing(self, turn: Turn, threshold: float) -> str:
         """No problem told better from worse."""
@@ -102,14 +112,25 @@ class PolicyTrainer(Trainer):
         return ("filter.per_prompt",)
 
     def real_share(self, turn: Turn, episodes: Sequence[Episode]) -> float:
-        """None."""
-        del turn, episodes
-        return 0.0
+        """As `mix.real_fraction` says."""
+        del episodes
+        return self.config.mix.real_fraction if turn.real else 0.0
 
     def expected_real_share(self, task: Task) -> float:
-        """None."""
-        del task
-        return 0.0
+        """Likewise."""
+        has_real = self.config.mix.real and bool(demonstrations(task, 1, self.config.seed))
+        return self.config.mix.real_fraction if has_real else 0.0
+
+    def real(self, turn: Turn, others: int, *part: int) -> list[Text]:
+        """Real data that joins a minibatch of so many responses."""
+        mixing = self.config.mix
+        if not mixing.real or not turn.real:
+            return []
+        if not self._texts:
+            real = mix([], turn.real, mixing, 0, task=turn.task)
+            self._texts = texts(turn.student, [e.prompt for e in real], [e.completion for e in real])
+        seed = row_seed(turn.seed, "real", turn.iteration, *part)
+        return shared(self._texts, others, mixing.real_fraction, seed)
 
     def taken(self, rounds: int) -> int:
         """Steps of an iteration."""
@@ -218,10 +239,12 @@ class GroupTrainer(PolicyTrainer):
         learner, objective = self.learner(turn), self._objective(turn)
         before = learner.step
         for update in range(self.config.policy.updates):
-            for part in self.minibatches(turn, rows, update):
+            for number, part in enumerate(self.minibatches(turn, rows, update)):
                 if read := [row for row in part if self._has_gradient(row)]:
-                    whole = objective.of(part, read)
-                    self._means.add(learner.update(read, whole, steps=self.taken(self.config.rounds)))
+                    real = self.real(turn, len(part), update, number)
+                    whole = Joined.of(objective, part, read, real)
+                    steps = self.taken(self.config.rounds)
+                    self._means.add(learner.update([*read, *real], whole, steps=steps))
         return self.ended(turn, learner.step - before)
 
     @property
@@ -266,6 +289,7 @@ class GroupTrainer(PolicyTrainer):
         if policy.beta:
             model = turn.first if policy.reference == "first" else turn.accepted
             reference = self.scored(turn, model, pairs)
+        self._hold(turn, episodes, pairs)
         penalty = np.zeros(len(episodes))
         if by_reward:
             assert old is not None
@@ -290,6 +314,15 @@ class GroupTrainer(PolicyTrainer):
                 )
             )  # fmt: skip
         return rows
+
+    def _hold(self, turn: Turn, episodes: Sequence[Episode], pairs: Sequence[tuple[Tokens, Tokens]]) -> None:
+        """Tell the turn how far the student has gone from the first model, by some of the completions."""
+        part = slice(HELD)
+        own = self.drawn(turn, episodes[part], pairs[part])
+        first = self.scored(turn, turn.first, pairs[part])
+        nats = sum(float((one - two).sum(dtype=float)) for one, two in zip(own, first, strict=True))
+        self._means.add({"policy/kl_first": nats / sum(map(len, own))})
+        turn.hold(nats / sum(map(len, own)))
 
     def _advantages(self, turn: Turn, episodes: Sequence[Episode], penalty: Floats) -> Floats:
         """Of each player, [N, players]; `penalty` [N] is taken off every result."""
