@@ -2,9 +2,12 @@
 
 Yuan et al. 2024 (2401.10020): best against worst by the mean of three judgements, DPO from iteration to
 iteration. Gold is what the exact verifier says of greedy completions of test problems. `good` is judged by a
-program that says the opposite in one judgement of ten, `biased` by the same one, most of whose score is how
-long a completion is, `guarded` by that with guards acting and scores freed of length, and `own` by the model
-itself, taught on verdicts. In all but `guarded` alarms are recorded and nothing is done about them.
+program that says the opposite in one judgement of ten, `own` by the model itself, taught on verdicts: both
+learn chosen completions first of all. `biased` is judged by the same program, nine tenths of whose score are
+how long a completion is, and driven hard: DPO with little beside it. `driven` is the fair judge driven as
+hard, which tells what driving does by itself, and `guarded` is `biased` with guards acting and scores freed
+of length. In all others alarms are recorded and nothing is done about them. Prompts, samples and gradient
+steps of all arms are the same.
 """
 
 from __future__ import annotations
@@ -44,14 +47,24 @@ ALERT, FALL = 2, 0.03
 ERRING: Settings = {"judge": {"by": "program", "program": f"{JUDGE}:errs_in_ten", "samples": 3}}
 BIASED: Settings = {"judge": {**ERRING["judge"], "bias": 0.9, "leaning": "length"}}
 GUARDED: Settings = {"judge": {**BIASED["judge"], "length_control": True}, "guards": {"mode": "act"}}
-GAPS: Settings = {
-    "good": {"preference": {"gap": 0.5}},
-    "own": {"teach": {"labels": 500, "steps": 300}},
-    **{arm: {"preference": {"gap": 0.05}} for arm in ("biased", "guarded")},
+ARMS: dict[str, Settings] = {
+    "good": ERRING,
+    "own": {},
+    "driven": ERRING,
+    "biased": BIASED,
+    "guarded": GUARDED,
 }
-"""What of the sizes is an arm's: means of erring judgements differ among equals, lengths differ by little."""
 
-ARMS: dict[str, Settings] = {"good": ERRING, "biased": BIASED, "guarded": GUARDED, "own": {}}
+GENTLE: Settings = {"preference": {"sft": 5.0, "beta": 0.02}, "mix": {"real_fraction": 0.5}}
+HARD: Settings = {"preference": {"sft": 0.2, "beta": 0.1, "gap": 0.05}, "mix": {"real_fraction": 0.2}}
+WEIGHTS: dict[str, Settings] = {
+    "good": {**GENTLE, "preference": {**GENTLE["preference"], "gap": 0.5}},
+    "own": {**GENTLE, "teach": {"labels": 500, "steps": 300}},
+    "driven": {**HARD, "preference": {**HARD["preference"], "gap": 0.5}},
+    "biased": HARD,
+    "guarded": HARD,
+}
+"""Of an arm. Means of erring judgements differ among equals, so that a pair of theirs takes a gap."""
 
 
 def cell(arm: str) -> Callable[[Cell], Measured]:
@@ -160,14 +173,12 @@ SELF_REWARDING = Experiment(
             "model": {"demonstrations": 3500},
             "learner": {"batch_tokens": 2048, "learning_rate": 1e-3},
             "sample": {"prompts": 3000, "samples": 8},
-            "preference": {"sft": 5.0, "beta": 0.02},
-            "mix": {"real_fraction": 0.5},
             "update": {"steps": 250},
             "measure": {"validation": 500, "test": 200, "control": False},
             "monitor": {"prompts": 128, "samples": 16},
             "loop": {"iterations": 3},
         },
-        **GAPS,
+        **WEIGHTS,
     },
     core={
         "task": "countdown:graded=true",
@@ -180,17 +191,15 @@ SELF_REWARDING = Experiment(
         "settings": {
             "model": {"demonstrations": 3500},
             "learner": {"batch_tokens": 2048, "learning_rate": 1e-3},
-            "sample": {"prompts": 1000, "samples": 8},
-            "preference": {"sft": 5.0, "beta": 0.02},
-            "mix": {"real_fraction": 0.5},
+            "sample": {"prompts": 500, "samples": 8},
             "update": {"steps": 100},
-            "measure": {"validation": 400, "test": 50, "control": False},
-            "monitor": {"prompts": 64, "samples": 8},
-            "loop": {"iterations": 2},
+            "measure": {"validation": 300, "test": 50, "control": False},
+            "monitor": {"prompts": 32, "samples": 8},
+            "loop": {"iterations": 3},
         },
-        **GAPS,
+        **WEIGHTS,
     },
-    core_arms=("biased", "guarded", "good"),
+    core_arms=("good", "biased", "guarded"),
     smoke={
         "task": "countdown:graded=true",
         "exact": "countdown",
@@ -210,7 +219,7 @@ SELF_REWARDING = Experiment(
             "monitor": {"prompts": 16, "samples": 4},
             "loop": {"iterations": 2},
         },
-        **GAPS,
-        "own": {"teach": {"labels": 60, "steps": 60}},
+        **WEIGHTS,
+        "own": {**GENTLE, "teach": {"labels": 60, "steps": 60}},
     },
 )
