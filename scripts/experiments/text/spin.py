@@ -53,7 +53,7 @@ ARMS: dict[str, tuple[str, str, Settings]] = {
     "style-sft": ("style", "sft", {}),
     "style-rft": ("style", "rft", {"update": {"start": "last"}, "sample": {"policies": 1, "samples": 8}}),
 }
-"""World, method, settings. `grammar-spin-nll` learns real data beside the loss, which is no part of the paper. In
+"""World, method, settings. `grammar-spin-nll` learns real data beside the loss, which the paper does not. In
 RFT, too, each iteration goes on from the last."""
 
 
@@ -288,9 +288,9 @@ SPIN = Experiment(
     notes=[
         "The base has seen its demonstrations more than once: after one pass a model of this size writes no "
         "sentence and solves nothing.",
-        "beta is 5 where the paper has 0.1, and 5 in its last iteration: in pilots of one iteration on the grammar "
-        "(0.1 M weights) held-out real data became less likely by 5.7 nats with 0.1 (learning rate 5e-4), 0.16 "
-        "with 1 and 0.12 with 5 (3e-4), and as many steps of supervised learning made it likelier by 0.45.",
+        "beta is 5 where the paper has 0.1, and 5 in its last iteration: in pilots of one iteration on the "
+        "grammar held-out real data became less likely by 5.7 nats with 0.1 (learning rate 5e-4), 0.16 with "
+        "1 and 0.12 with 5 (3e-4); as many steps of supervised learning made it likelier by 0.45.",
         "Margins are of real data that no model learns from, in nats: what it gains on the previous iterate, "
         "less what that one's writing gains.",
     ],

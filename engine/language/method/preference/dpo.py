@@ -65,9 +65,11 @@ class Dpo(PreferenceMethod):
 DPO = Dpo(
     papers=("2305.18290", "2310.12036", "2402.01306"),
     changes={
-        "sample": {"samples": 8, "prompts": 1500},
+        "sample": {"samples": 8, "prompts": 2000},
         "filter": {"thresholds": (0.0,)},
         "mix": {"real": False},
-        "update": {"start": "last", "steps": 150},
+        "update": {"start": "last", "steps": 80},
+        # Without the likelihood of chosen responses small models lose it (Pang et al. 2024, 2404.19733).
+        "preference": {"sft": 1.0, "learning_rate": 1e-4},
     },
 )
