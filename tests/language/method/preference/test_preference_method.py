@@ -131,7 +131,12 @@ def test_chosen_responses_that_become_less_likely_are_told(
     path = pairs_file(tmp_path / "pairs.jsonl", *rows)
     settings = {"preference__path": json.dumps(path), "update__steps": 30, "preference__learning_rate": 0.02}
     plain, held = tmp_path / "plain", tmp_path / "held"
-    assert run_command(words("dpo", own(""), plain, preference__loss='"apo_down"', **settings)) == 0
+    assert (
+        run_command(
+            words("dpo", own(""), plain, preference__loss='"apo_down"', preference__sft=0, **settings)
+        )
+        == 0
+    )
     assert "likelihood displacement" in capsys.readouterr().err
     assert metrics(plain)[-1]["preference/displaced"] == 1
     assert metrics(plain)[-1]["preference/chosen_change"] < 0
