@@ -97,10 +97,14 @@ class Monitor:
         return alerts
 
     def note(self, iteration: int, values: Mapping[str, float]) -> None:
-        """Keep figures that others have measured, by `group/name`, in the history; they raise no alarm."""
+        """Keep figures that others have measured, by `group/name`, in the history; they raise no alarm.
+
+        What is not finite is left out, and what the monitor has measured itself stays as it is.
+        """
         for name, value in values.items():
-            point = Point(iteration, float(value), float(value), float(value))
-            self.history.setdefault(name, []).append(point)
+            points = self.history.setdefault(name, []) if math.isfinite(value) else None
+            if points is not None and not (points and points[-1].iteration == iteration):
+                points.append(Point(iteration, float(value), float(value), float(value)))
 
     def discard(self) -> None:
         """Forget the last iteration as what to compare with: its model was rejected."""

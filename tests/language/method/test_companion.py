@@ -191,6 +191,21 @@ def test_a_training_that_goes_too_far_is_stopped_and_told(
     assert states[2]["request"], "a person is asked"
 
 
+def test_a_policy_that_runs_away_is_stopped_in_its_rounds(
+    own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task, run = own("def verify(self, p, c): return VerifyResult(min(1.0, len(c) / 4), c)"), tmp_path / "run"
+    bound = {"monitor__thresholds__kl_explosion": 0.05, "guards__force": "false", "update__steps": 8}
+    line = words("grpo", task, run, **bound, policy__beta=0.01, policy__learning_rate=0.03)
+    assert run_command(line) == 0
+    said = capsys.readouterr().err
+    assert "nats a token from its reference, training ends" in said
+    state = carried(run)[1]
+    assert state["accepted"] == 0
+    assert "KL has exploded" in state["stopped"]
+    assert state["patch"]["policy.beta"] == pytest.approx(0.02)
+
+
 @pytest.mark.parametrize(
     ("bound", "level", "stops"), [("kl_budget", "alert", False), ("kl_explosion", "stop", True)]
 )

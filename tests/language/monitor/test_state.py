@@ -102,3 +102,18 @@ def test_an_exploit_found_late_was_absent_before_and_may_go_again() -> None:
     points = monitor.history["hacking/exploit.timeout"]
     assert [point.iteration for point in points] == [0, 1, 2]
     assert [point.value > 0 for point in points] == [False, True, False]
+
+
+def test_figures_of_others_stand_beside_what_is_measured_and_never_in_its_place() -> None:
+    monitor, _ = watch(SMALL, [Health(), Health(nll=1.2)])
+    own = list(monitor.history["drift/kl"])
+    monitor.note(1, {"own/figure": 0.5, "own/unknown": float("nan"), "drift/kl": 7.0})
+    monitor.note(2, {"own/figure": 0.25})
+    assert [(point.iteration, point.value) for point in monitor.history["own/figure"]] == [
+        (1, 0.5),
+        (2, 0.25),
+    ]
+    assert monitor.history["drift/kl"] == own
+    assert "own/unknown" not in monitor.history
+    again = Monitor.from_json(json.loads(json.dumps(monitor.to_json(), allow_nan=False)), monitor.settings)
+    assert again.history == monitor.history
