@@ -23,6 +23,8 @@ HOT = {
     "update__steps": 16,
     "sample__prompts": 12,
     "policy__groups": 6,
+    "policy__updates": 4,
+    "policy__minibatches": 2,
     "guards__force": True,
 }
 """So that two rounds tell settings apart."""

@@ -34,10 +34,15 @@ __all__ = ["own"]
 
 QUICK = {
     "sample": {"samples": 256},
-    "policy": {"groups": 1, "beta": 0.0, "learning_rate": 1e-2},
+    "policy": {"groups": 1, "beta": 0.0, "learning_rate": 1e-2, "updates": 4, "minibatches": 2},
+    "ppo": {"value_weight": 0.5},
     "update": {"steps": 8 * 16},
 }
-SHORT = {"sample": {"samples": 32}, "policy": {"groups": 1}, "update": {"steps": 16}}
+SHORT = {
+    "sample": {"samples": 32},
+    "policy": {"groups": 1, "updates": 4, "minibatches": 2},
+    "update": {"steps": 16},
+}
 
 
 @pytest.mark.parametrize(("task", "critic"), [(Bandit(), "head"), (Chain(), "model")], ids=["arms", "chain"])

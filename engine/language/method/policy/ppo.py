@@ -52,16 +52,15 @@ PPO = ActorCriticPolicy(
     changes={
         "sample": {"prompts": 3200},
         "policy": {
-            "learning_rate": 3e-4,
-            "updates": 4,
-            "minibatches": 2,
+            "learning_rate": 1e-4,
+            "updates": 2,
             "baseline": "critic",
             "scale": "batch",
             "divergence": "reward",
             "clip_high": 0.2,
             "beta": 0.01,
         },
-        "update": {"start": "last", "steps": 200},
+        "update": {"start": "last", "steps": 100},
         # What is not rewarded becomes unlikely, real data too: KL says how far the model may go.
         "monitor": {"thresholds": {"holdout": {"warn": 0.5, "alert": 1.0}}},
         "loop": {"iterations": 3},

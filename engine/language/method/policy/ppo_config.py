@@ -23,7 +23,7 @@ class PpoConfig(Section):
     """Of the exponential mean of errors of the critic; 1: returns less values, whatever the critic says."""
     value_clip: float = Field(0.2, ge=0, le=1000)
     """How far a value may move from what it was when the completion was drawn; 0: as far as it will."""
-    value_weight: float = Field(0.5, gt=0, le=1000)
+    value_weight: float = Field(0.1, gt=0, le=1000)
     """Of the critic's loss beside the policy's, where it is a head."""
     kl_budget: float = Field(0.0, ge=0, le=1e6)
     """Nats a completion from the reference that `policy.beta` is adapted towards (Ziegler et al. 2019); 0: it
