@@ -88,7 +88,11 @@ def reward_run(cell: Cell, labels: int, base: Settings, **own: object) -> Path:
     settings = {"reward": {"comparisons": max(20, labels // sizes.get("fewer", 1)), **own}}
     return run_loop(
         cell.shared / name, "reward", sizes["task"], cell.seed, settings_of(sizes), sizes["reward"], settings,
-        {"update": {"steps": sizes["steps"][str(labels)]}}, OBSERVED, base,
+        {
+            "update": {"steps": sizes["steps"][str(labels)]},
+            "sample": {"prompts": sizes["prompts"][str(labels)]},
+        },
+        OBSERVED, base,
     )  # fmt: skip
 
 
@@ -317,10 +321,11 @@ FULL: Settings = {
         "monitor": {"prompts": 24, "samples": 4},
     },
     "reward": {
-        "sample": {"prompts": 3400, "samples": 8},
+        "sample": {"samples": 8},
         "reward": {"held_out": 0.1},
         "learner": {"learning_rate": 1e-3},
     },
+    "prompts": {"500": 300, "2000": 900, "8000": 3400},
     "steps": {"500": 60, "2000": 150, "8000": 400},
     "policy": {
         "update": {"steps": 24},
@@ -378,7 +383,8 @@ OVEROPTIMISATION = Experiment(
         "samples": 32,
         "fewer": 10,
         "settings": SMALL,
-        "reward": {"sample": {"prompts": 120, "samples": 6}, "measure": {"samples": 0}},
+        "reward": {"sample": {"samples": 6}, "measure": {"samples": 0}},
+        "prompts": {"500": 60, "2000": 90, "8000": 120},
         "steps": {"500": 10, "2000": 20, "8000": 30},
         "policy": {
             "sample": {"prompts": 60, "samples": 4},
