@@ -56,15 +56,17 @@ def test_an_experiment_is_whole(name: str) -> None:
         assert line.judge(Results({}))[0] == "not measured"
 
 
-@pytest.mark.parametrize("method", REGISTERED)
+@pytest.mark.parametrize(
+    "method",
+    [name if name == "rest-em" else pytest.param(name, marks=pytest.mark.slow) for name in REGISTERED],
+)
 def test_a_method_comes_to_the_budget(method: str) -> None:
-    settings = experiment_of("methods").full["settings"]
-    config = build_text_config(
-        method, "countdown", settings, budgeted(method, "countdown", 2e5, 300, settings)
-    )
-    written, steps = planned(config)
-    assert method == "sft" or written == pytest.approx(2e5, rel=0.1)
-    assert steps == pytest.approx(300, rel=0.1)
+    full = experiment_of("methods").full
+    tokens, wanted = full["budget"]["tokens"], full["budget"]["steps"]
+    own = budgeted(method, "countdown", tokens, wanted, full["settings"])
+    written, steps = planned(build_text_config(method, "countdown", full["settings"], own))
+    assert method in ("sft", "spin") or written == pytest.approx(tokens, rel=0.1)
+    assert steps == pytest.approx(wanted, rel=0.1)
 
 
 def test_the_best_method_is_told_beside_rest_em() -> None:

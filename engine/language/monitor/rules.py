@@ -23,8 +23,9 @@ ORDER: tuple[Response, ...] = (
     "stop", "roll-back", "reject", "ensemble", "length", "real-fraction", "accumulate", "kl", "steps",
     "curriculum", "cap", "temperature", "label",
 )  # fmt: skip
-"""What an alarm calls for first: what keeps a worse model out, then the cures by how much of the damage each
-spares where it is the only one (scripts/experiments/text/cures.py), then what a person does."""
+"""What an alarm calls for first: what keeps a worse model out; what mends the score; the cures by how much of
+the damage each spares where it is the only one, as far as scripts/experiments/text/results has it (real data
+and accumulation so far; the places of the others are judgement); then what a person does."""
 
 
 def in_order(responses: Iterable[Response]) -> tuple[Response, ...]:

@@ -7,10 +7,11 @@ theirs is the greedy accuracy of the first model, and beside it the best of its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine.cli.text.run import open_task, open_verifier
+from engine.config import merge
 from engine.errors import UserError
 from engine.language.forecast.forecast import counts_of, stages
 from engine.language.measure.evaluation import evaluate
@@ -29,6 +30,8 @@ from experiments.text.product import Settings, curves, first_model, in_band, run
 
 FREE = ("build the first model", "build other models", "watch", "control", "measure")
 """Stages of a forecast that are not of the method's own budget, nor are those that prepare a first model."""
+WRITING = (("sample", "prompts"), ("policy", "groups"))
+LEARNING = (("update", "steps"), ("constitution", "preference_steps"), ("constitution", "policy_steps"))
 NEAR = 0.25
 """How far from the budget a run may be and count as equal."""
 WATCHED = (
@@ -53,15 +56,35 @@ def planned(config: TextConfig) -> tuple[float, float]:
 
 
 def budgeted(method: str, task: str, tokens: float, steps: float, *settings: Settings) -> dict[str, Any]:
-    """What makes a run of a method come to so many tokens and steps: problems an iteration, steps of each."""
-    chosen: dict[str, Any] = {"sample": {}, "update": {}}
-    for _ in range(6):  # whole numbers, and steps that grow, take a few rounds
-        config = build_text_config(method, task, *settings, chosen)
-        written, taken = planned(config)
-        if written:
-            chosen["sample"]["prompts"] = max(2, round(config.sample.prompts * tokens / written))
-        chosen["update"]["steps"] = max(1, round(config.update.steps * steps / max(taken, 1)))
+    """What makes a run of a method come to so many tokens and steps, as near as its settings let it.
+
+    Tokens are set by the first of WRITING that moves them, steps by all of LEARNING together.
+    """
+    chosen: dict[str, Any] = {}
+
+    def config(*more: Settings) -> TextConfig:
+        return build_text_config(method, task, *settings, merge(chosen, *more))
+
+    for _ in range(4):  # whole numbers, and steps that grow, take a few rounds
+        _, taken = planned(config())
+        chosen = merge(chosen, _times(config(), LEARNING, steps / max(taken, 1)))
+        written, _ = planned(config())
+        for knob in WRITING:
+            more = _times(config(), (knob,), tokens / max(written, 1))
+            if written and more and planned(config(_times(config(), (knob,), 2)))[0] > 1.5 * written:
+                chosen = merge(chosen, more)
+                break
     return chosen
+
+
+def _times(config: TextConfig, names: Sequence[tuple[str, str]], factor: float) -> dict[str, Any]:
+    """Those of the settings that there are, times a factor, whole and 1 at least."""
+    found: dict[str, Any] = {}
+    for section, name in names:
+        value = getattr(getattr(config, section, None), name, None)
+        if value is not None:
+            found.setdefault(section, {})[name] = max(1, round(value * factor))
+    return found
 
 
 def cell(method: str) -> Callable[[Cell], Measured]:
@@ -248,7 +271,8 @@ METHODS = Experiment(
     },
     notes=[
         "Tokens are those that a method wrote to learn from, steps those of the model that writes or values; "
-        "both are counted, not planned. `sft` writes none. Solutions found are of 128 problems in 16 samples "
-        "each. Minutes are of one thread of a machine that others used, too.",
+        "both are counted, not planned. `sft` writes none, `spin` one sample to each demonstration and no "
+        "more. Solutions found are of 128 problems in 16 samples each. Minutes are of one thread of a "
+        "machine that others used, too.",
     ],
 )

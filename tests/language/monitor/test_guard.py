@@ -1,6 +1,8 @@
 """Each response acts, within its limits; runs that cannot be guarded do not start."""
 
 from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
 from typing import Any, get_args
 
 import pytest
@@ -250,3 +252,24 @@ def test_fewer_steps_stand_for_kl_where_the_method_has_none() -> None:
     own: dict[Response, str] = {"kl": "own.beta"}
     changes = respond([alert("kl", "cap")], PRESENT | {"own.beta": 0.1}, settings, knobs=own)
     assert changes.patch == {"own.beta": 0.2}
+
+
+def test_the_order_is_that_of_the_table_of_cures() -> None:
+    """Of responses that the table has, one does not come before another that spares surely more."""
+    cures = {"real-fraction": "half", "accumulate": "accumulate", "cap": "cap", "temperature": "hot",
+             "curriculum": "band"}  # fmt: skip
+    spared = spared_by_cure()
+    known = [spared[cures[each]] for each in ORDER if cures.get(each) in spared]
+    assert len(known) >= 2, spared
+    assert known == sorted(known, reverse=True)
+
+
+def spared_by_cure() -> dict[str, float]:
+    """The mean over the tasks of the share of the damage that each cure spares, in percent."""
+    folder = Path(__file__).resolve().parents[3] / "scripts" / "experiments" / "text" / "results"
+    page = next(path for name in ("cures", "cures-core") if (path := folder / f"{name}.md").exists())
+    lines = page.read_text(encoding="utf-8").partition("| cure |")[2].split("\n\n")[0].splitlines()[2:]
+    found = {}
+    for cells in ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines):
+        found[cells[0]] = fmean(float(cell) for cell in cells[2:4] if cell)
+    return found
