@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.errors import UserError
 from engine.language.episode import Episode
 from engine.language.material import evaluation_prompts, practice, real_data
-from engine.language.method.preference.config import PreferenceSettings
+from engine.language.method.preference.config import WHOLE_BATCH, PreferenceSettings
 from engine.language.method.preference.pairing import by_score, of_episodes, of_labels, of_rows
 from engine.language.method.preference.trainer import Material, PairTrainer
 from engine.language.method.trainer import learnable
@@ -68,6 +68,12 @@ def read_file(config: TextConfig, task: Task, tell: Callable[[str], None] = lamb
     index = EvaluationIndex(evaluation_prompts(task, config))
     if form(path) == "pairs":
         rows = read_preferences(path, task, problems=problems, index=index, tell=tell)
+        loss = config.preference.loss
+        if loss in WHOLE_BATCH and (unsure := [row.share for row in rows if row.share < 1]):
+            raise UserError(
+                f"'{path}' has {len(unsure)} pairs that are better with a probability below 1, and "
+                f"preference.loss = {loss!r} compares no pair by itself; take another loss"
+            )
         return Material(of_rows(rows))
     if config.preference.loss != "kto":
         raise UserError(

@@ -251,6 +251,24 @@ def test_rows_of_a_file_that_say_nothing_are_left_out_and_told(
         assert told in said, told
 
 
+@pytest.mark.parametrize(("loss", "is_refused"), [("aot", True), ("aot_unpaired", True), ("sigmoid", False)])
+def test_a_loss_that_compares_no_pair_by_itself_takes_no_unsure_pairs(
+    loss: str,
+    is_refused: bool,
+    own: Callable[[str], str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    prompts = load_task(own("")).prompts("train", 3, 0)
+    path = pairs_file(tmp_path / "pairs.jsonl", *(pair(each.text) | {"share": 0.75} for each in prompts))
+    more = {"preference__path": json.dumps(path), "preference__loss": json.dumps(loss)}
+    line = words("dpo", own(""), tmp_path / "run", "--dry-run", **more)
+    if is_refused:
+        assert "3 pairs that are better with a probability below 1" in mistake(line, capsys)
+    else:
+        assert run_command(line) == 0
+
+
 def test_labelled_responses_of_a_file_are_learnt_by_kto(own: Callable[[str], str], tmp_path: Path) -> None:
     rows = [
         {"prompt": f"{a}+{b}=", "completion": str(a + b + wrong), "label": not wrong}
