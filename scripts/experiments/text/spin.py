@@ -292,7 +292,7 @@ SPIN = Experiment(
         "grammar held-out real data became less likely by 5.7 nats with 0.1 (learning rate 5e-4), 0.16 with "
         "1 and 0.12 with 5 (3e-4); as many steps of supervised learning made it likelier by 0.45.",
         "The weight of the likelihood in `grammar-spin-nll` is 75: a mean over tokens, where the loss has "
-        "half of beta times their sum, 30 in a sentence. In the pilot real data became likelier by 0.20 nats.",
+        "half of beta times their sum, 30 in a sentence. In the pilot real data gained 0.20 nats.",
         "Margins are of real data that no model learns from, in nats: what it gains on the previous iterate, "
         "less what that one's writing gains.",
     ],
