@@ -191,6 +191,15 @@ def test_the_critic_that_is_a_model_leaves_the_policy_to_itself() -> None:
     assert list(turn.companions.changed()) == ["critic"]
 
 
+def test_a_forecast_counts_what_a_critic_reads() -> None:
+    def read(critic: str) -> float:
+        config = build_text_config("ppo", "countdown", SHORT, {"ppo": {"critic": critic}})
+        return method_of(config).trainer(config).read(3)
+
+    assert read("head") == pytest.approx(3 * 32 * (4 + 2 / 3))
+    assert read("model") == pytest.approx(3 * 32 * (8 + 2 / 3))
+
+
 def test_real_data_joins_by_its_share() -> None:
     """PPO-ptx: what it is shown of the worst arm it goes on writing."""
     real = [Demonstration(PROMPT, "a")]

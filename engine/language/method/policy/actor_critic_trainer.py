@@ -28,6 +28,8 @@ FACTOR = "beta_factor"
 """What a run carries from turn to turn: what policy.beta is multiplied by."""
 CRITIC = "critic"
 """The companion's name."""
+SCORED = 2 / 3
+"""Completions that a step could learn from in the time in which two models read one without a gradient."""
 
 
 @dataclass
@@ -78,6 +80,11 @@ class ActorCriticTrainer(PolicyTrainer):
         """No score."""
         del threshold
         return f"iteration {turn.iteration}: no completion has a score to learn from"
+
+    def read(self, rounds: int) -> float:
+        """What a critic of its own reads, too, and what reference and critic score once a round."""
+        written = rounds * self.config.policy.groups * self.config.sample.samples
+        return super().read(rounds) * (1 if self.config.ppo.critic == "head" else 2) + SCORED * written
 
     def marked(self, task: Task, episodes: Sequence[Episode], threshold: float) -> list[Episode]:
         """Kept is what is reinforced on the whole: what scores more than the round's mean."""
