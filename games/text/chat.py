@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from engine.errors import UserError
 from engine.language.task import Demonstration, Prompt, Split, Task, VerifyResult, split_of, text_flags
@@ -97,6 +97,13 @@ class Chat(Task):
     max_step_tokens = 8
     max_tokens = MAX_CHARS
     alphabet = "".join(sorted("\n !./:=>?|ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"))
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        # Four forms are to be learnt, of which choices take longest.
+        "default": {
+            "model": {"demonstrations": 16000, "steps": 3000},
+            "learner": {"learning_rate": 2e-3},
+        },
+    }
     constitution: ClassVar[str] = str(Path(__file__).parent / "constitutions" / "chat.toml")
     """Its rules as principles for `constitutional`."""
 

@@ -110,6 +110,7 @@ IN_TASKS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "addition.demonstrated": ("addition", "addition:demonstrated=1", ()),
     "addition.hinted": ("addition", "addition:hinted=2", ()),
+    "chat.faults": ("chat", "chat:faults=0.3", ()),
     "countdown.numbers": ("countdown", "countdown:numbers=4", ()),
     "countdown.max_number": ("countdown", "countdown:max_number=9", ()),
     "countdown.max_target": ("countdown", "countdown:max_target=20", ()),

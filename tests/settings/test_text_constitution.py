@@ -120,6 +120,15 @@ def test_critiques_are_as_hot_as_asked_for(text_run: Run, written: Written) -> N
     assert len(cold) < len(hot)
 
 
+@shows("constitution.learning_rate")
+def test_revisions_are_learnt_at_a_rate_of_their_own(text_run: Run, written: Written) -> None:
+    path = written(SPOKEN)
+    slow, fast = (run(text_run, path, learning_rate=rate) for rate in (1e-5, 1e-2))
+    moved = [(seen.weights(1) - seen.weights(0)).norm() for seen in (slow, fast)]
+    assert moved[0] < 0.1 * moved[1]
+    assert bool((slow.weights(0) == fast.weights(0)).all())
+
+
 @shows("constitution.drafts")
 def test_earlier_revisions_are_learnt_too(text_run: Run, written: Written) -> None:
     path = written(SPOKEN)

@@ -226,7 +226,6 @@ CONSTITUTIONAL = Experiment(
         },
         "revised": {
             "sample": {"prompts": 1000, "samples": 1},
-            "learner": {"learning_rate": 7e-4},
             "update": {"steps": 200},
         },
         "reinforced": {

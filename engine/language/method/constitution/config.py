@@ -33,6 +33,9 @@ class ConstitutionConfig(Section):
     """Rounds of critique and revision, each by a principle drawn at random."""
     temperature: float = Field(1.0, ge=0, le=10)
     """Of critiques, revisions and thoughts; 0 is greedy."""
+    learning_rate: float = Field(7e-4, gt=0, le=1)
+    """Of the training on revisions; `learner.learning_rate` is that of a first model, `policy.learning_rate`
+    that of reinforcement. Tiny models take 5e-4 to 1e-3, large ones 1e-5, LoRA 1e-4."""
     drafts: bool = False
     """The revisions of all rounds are learnt, not the last one's alone."""
     feedback: ModelPath = ""
@@ -43,7 +46,7 @@ class ConstitutionConfig(Section):
     """The feedback model writes a thought before it chooses; its probabilities are then cut to `clamp`."""
     clamp: Annotated[tuple[Share, Share], AfterValidator(lambda band: _ascending(band))] = (0.4, 0.6)
     """Between which a probability after a thought stays, which is sure of itself whatever it says."""
-    helpful: float = Field(0.25, ge=0, lt=1)
+    helpful: float = Field(0.4, ge=0, lt=1)
     """Share of preferences between a reply that does what was asked and one that the verifier rejects; the
     others are by principles."""
     held_out: float = Field(0.1, ge=0, le=0.5)
@@ -52,7 +55,7 @@ class ConstitutionConfig(Section):
     preference_steps: int = Field(600, ge=1, le=10_000_000)
     """Gradient steps of the preference model."""
     preference_rate: float = Field(1e-3, gt=0, le=1)
-    """Its learning rate; that of revisions is `learner.learning_rate`."""
+    """Its learning rate."""
     policy_steps: int = Field(200, ge=1, le=10_000_000)
     """Gradient steps of an iteration that reinforces, at the rate `policy.learning_rate`; of one that revises
     `update.steps`."""

@@ -78,7 +78,7 @@ CONSTITUTIONAL = Constitutional(
             "divergence": "reward",
             "reference": "accepted",
             "clip_high": 0.2,
-            "beta": 0.02,
+            "beta": 0.1,
         },
         "ppo": {"score": "odds", "reward_clip": 5.0},
         "loop": {"iterations": 3},

@@ -31,7 +31,8 @@ from engine.language.task import Task
 def parts_of(config: TextConfig, phase: PhaseName) -> tuple[Sampler, Trainer]:
     """What a phase writes, and what it learns of that."""
     if phase == "revise":
-        return Revisions(config), RevisionTrainer(config)
+        rate = {"learner": {"learning_rate": settings_of(config).learning_rate}}
+        return Revisions(config), RevisionTrainer(config.changed(rate))
     if phase == "prefer":
         return Compared(config), PreferenceTrainer(config)
     settings = settings_of(config)
