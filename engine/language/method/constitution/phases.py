@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,9 @@ from engine.language.monitor.levels import Response
 from engine.language.problem.task_registry import load_task
 from engine.language.settings import TextConfig
 from engine.language.task import Task
+
+PROBED = 256
+"""Demonstrations by which it is seen whether a text can keep all rules."""
 
 
 def parts_of(config: TextConfig, phase: PhaseName) -> tuple[Sampler, Trainer]:
@@ -96,6 +100,20 @@ class Phases(Trainer):
             own_sampler, own_trainer = parts_of(self.config, phase)
             own_sampler.check()
             own_trainer.check(own_sampler)
+
+    def prepare(self, turn: Turn) -> int:
+        """Tell where no real data keeps all rules, which may then be contradictory; nothing is written."""
+        constitution, count = constitution_for(self.config, turn.task), settings_of(self.config).checked
+        real = [(each.prompt.text, each.completion) for each in turn.real[:PROBED]]
+        broken = [constitution.broken(*pair, count) for pair in real]
+        if broken and all(broken):
+            often = [name for name, _ in Counter(name for each in broken for name in each).most_common(2)]
+            turn.reporter.message(
+                f"warning: none of {len(real)} demonstrations keeps every rule of constitution "
+                f"'{constitution.name}'; most break {' and '.join(map(repr, often))}: see that some text "
+                "can keep all"
+            )
+        return 0
 
     def knobs(self) -> Mapping[Response, str]:
         """Of reinforcement, where that is a phase."""

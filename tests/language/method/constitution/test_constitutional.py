@@ -234,6 +234,19 @@ def test_help_is_what_the_verifier_tells_apart() -> None:
     assert [each.rejected for each in first] == ["wrong"], "wrong replies to the problem come first"
 
 
+@pytest.mark.parametrize(("pattern", "is_told"), [("x+", True), ("[^7]+", False)])
+def test_rules_that_no_text_keeps_together_are_told(tmp_path: Path, pattern: str, is_told: bool) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(f"[[principle]]\nname = 'one'\npattern = '{pattern}'\n")
+    config = build_text_config("constitutional", CHAT, {"constitution": {"path": str(path)}})
+    said: list[str] = []
+    turn: Any = SimpleNamespace(
+        task=TASK, real=TASK.demonstrations(30, 0), reporter=SimpleNamespace(message=said.append)
+    )
+    assert load_method("constitutional").trainer(config).prepare(turn) == 0
+    assert ["keeps every rule" in text and "'one'" in text for text in said] == [True] * is_told
+
+
 def test_reinforcement_without_a_preference_model_is_told() -> None:
     turn: Any = SimpleNamespace(companions={})
     with pytest.raises(UserError, match="comes before it"):
