@@ -170,7 +170,7 @@ def test_what_is_cut_counts_as_asked_for(policy_run: Run) -> None:
         "sample.rationalize=true",
         "update.growth=2",
         'update.loss="value"',
-        "mix.real_fraction=0.5",
+        "mix.real_fraction=0",
         "learner.patience=1",
         "filter.thresholds=[0.5,1]",
         'policy.baseline="role"',

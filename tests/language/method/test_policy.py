@@ -317,9 +317,10 @@ def test_a_judge_that_can_be_fooled_needs_real_data(
 ) -> None:
     line = words("grpo", f"{LETTERS},verdict=learned", tmp_path / "run")
     line[2] = f"{LETTERS}:verdict=learned"
-    assert "learned verifier with no real data" in mistake(line, capsys)
-    assert "give both mix.real" in mistake([*line, "--set", "mix.real=true"], capsys)
-    joined = ["--set", "mix.real=true", "--set", "mix.real_fraction=0.3"]
+    alone = ["--set", "mix.real=false", "--set", "mix.real_fraction=0"]
+    assert "learned verifier with no real data" in mistake([*line, *alone], capsys)
+    assert "give both mix.real" in mistake([*line, "--set", "mix.real=false"], capsys)
+    joined = ["--set", "mix.real_fraction=0.3"]
     assert run_command([*line, *joined]) == 0
     last = metrics(tmp_path / "run")[-1]
     assert last["loss/nll"] > 0

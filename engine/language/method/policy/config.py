@@ -19,7 +19,7 @@ class PolicyConfig(Section):
     """Times that a round's completions are learnt from; an iteration takes `update.steps` steps in all."""
     minibatches: int = Field(1, ge=1, le=1000)
     """Parts that a round is cut into, each with a step of its own."""
-    learning_rate: float = Field(2e-4, gt=0, le=1)
+    learning_rate: float = Field(3e-4, gt=0, le=1)
     """Of updates, which it stays after warm-up; `learner.learning_rate` is that of a first model, and of a
     control. Tiny models take 1e-4 to 3e-4, large ones 1e-6, LoRA 1e-5."""
     baseline: Literal["group", "others", "role", "critic"] = "group"

@@ -10,8 +10,9 @@ from engine.language.settings import TextConfig
 ROUNDS = {
     "sample": {"prompts": 3200},
     "update": {"start": "last", "steps": 50},
-    "loop": {"iterations": 4},
-    "mix": {"real": False},
+    "loop": {"iterations": 6},
+    # Kinds of problems that the first model could do are lost without.
+    "mix": {"real_fraction": 0.2},
     # What is not rewarded becomes unlikely, real data too: KL says how far the model may go.
     "monitor": {"thresholds": {"holdout": {"warn": 0.5, "alert": 1.0}}},
 }
