@@ -23,6 +23,16 @@ __all__ = ["own"]
 
 FEW = [("time", 0.6), ("disk", 0.9)]
 MANY = [*(("time", (n + 0.5) / 10) for n in range(10)), *(("disk", (n + 0.5) / 10) for n in range(10))]
+TASKS = {"constitutional": "games.text.chat:Chat"}
+"""Of methods that need more than a verifier: here a constitution."""
+MORE: dict[str, dict[str, Any]] = {
+    "constitutional": {
+        "loop__iterations": 3, "sample__samples": 2, "sample__prompts": 10, "constitution__policy_steps": 2,
+        "constitution__preference_steps": 3, "policy__groups": 4, "policy__updates": 1,
+        "policy__minibatches": 1,
+    },
+}  # fmt: skip
+"""Settings that make the whole of a method small: its three phases."""
 SIGNALS = (-signal.SIGKILL, -signal.SIGPROF)
 """The second ends a process at a share of its time; nothing of ours catches it."""
 
@@ -65,7 +75,8 @@ def check(
     kills: Sequence[tuple[str, float]],
     killer: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> None:
-    words = trained(task, folder, loop__iterations=2, measure__test=8, measure__validation=8)
+    settings = {"loop__iterations": 2, "measure__test": 8, "measure__validation": 8, **MORE.get(method, {})}
+    words = trained(TASKS.get(method, task), folder, **settings)
     words[1], place = method, words.index("--run")
     whole = folder / "whole"
     asked = {"words": words[:place] + words[place + 2 :], "kills": kills}
