@@ -49,9 +49,11 @@ ARMS: dict[str, tuple[str, Settings]] = {
     "dynamic": ("grpo", {"policy": {"refills": 3}}),
     "reused": ("grpo", {"policy": {"updates": 4}}),
     "rloo": ("rloo", {}),
+    "real": ("grpo", {"mix": {"real": True, "real_fraction": 0.2}}),
 }
 """Method and settings: the token mean; without the deviation; held to the base; groups that score alike
-replaced; four updates of each batch, in a quarter of the rounds; leave-one-out."""
+replaced; four updates of each batch, in a quarter of the rounds; leave-one-out; a fifth
+of each round real data."""
 
 
 def cell(arm: str) -> Callable[[Cell], Measured]:
@@ -73,7 +75,11 @@ def curriculum(cell: Cell) -> Measured:
 def _measured(cell: Cell, method: str, own: Settings) -> Measured:
     task, shared = cell.sizes["task"], settings_of(cell.sizes, {"guards": {"mode": "observe"}})
     base = first_model(cell, task, shared)
-    groups = {"policy": {"groups": cell.sizes["groups"]}}
+    # Rewards alone, as in the papers and in trl; the arm `real` has what the method adds.
+    groups = {
+        "policy": {"groups": cell.sizes["groups"]},
+        "mix": {"real": False, "real_fraction": 0.0},
+    }
     run = run_loop(cell.folder, method, task, cell.seed, shared, groups, own, base)
     last = max(checkpoints(run))
     found = measure_all(run, cell.sizes["test"], [0, last], samples=cell.sizes["samples"])
