@@ -65,6 +65,8 @@ ALLOWED = {
     ("engine/language/problem/row_file.py", "open"): "a user's file of problems, perhaps a pipe",
     ("engine/language/problem/table_file.py", "open"): "a table that a user names",
     ("engine/language/method/constitution/constitution_file.py", "open"): "principles that a user names",
+    ("engine/language/method/judged/assessor/prompt.py", "read_text"): "prompts of the package",
+    ("engine/language/method/judged/assessor/prompt.py", "open"): "a prompt that a user names",
     ("engine/report/sample.py", "read_bytes"): "the table of verdicts that a person has filled in",
     ("engine/protocols/gtp/commands/record.py", "os.open"): "a record in the folder that a user names",
     ("engine/protocols/gtp/commands/record.py", "open"): "a new record in that folder",

@@ -47,8 +47,8 @@ class Method:
 
     def trainer(self, config: TextConfig) -> Trainer:
         """What it learns from, and how: by `update.loss`."""
+        from engine.language.method.critic.trainer import Values, Visits
         from engine.language.method.trainer import Texts
-        from engine.language.method.value_trainer import Values, Visits
 
         kinds: dict[str, type[Trainer]] = {"text": Texts, "visits": Visits, "value": Values}
         return kinds[config.update.loss](config)

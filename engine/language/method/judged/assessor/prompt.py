@@ -45,7 +45,8 @@ def built_in(name: str) -> JudgePrompt:
 def read_prompt(path: str, places: tuple[str, ...]) -> JudgePrompt:
     """The prompt of a file; UserError where it cannot be read, or has not each of `places`, and no other."""
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UserError(f"judge.prompt '{path}': {error.strerror or error}; name a text file") from error
     if len(data) > MAX_BYTES:
