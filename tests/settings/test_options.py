@@ -154,6 +154,12 @@ def near_miss(task: Task) -> float:
     raise AssertionError("no two problems of the same numbers")
 
 
+def good_start(task: Task) -> float:
+    """The score of a completion that takes the first of two right steps and no other."""
+    real = task.demonstrations(1, 0)[0]
+    return task.verify(real.prompt, task.steps(real.completion)[0]).score
+
+
 def constant(task: Task) -> set[float]:
     """The scores of functions that return the same whatever they are asked."""
     pairs = [
@@ -174,6 +180,7 @@ VERDICTS: dict[str, tuple[Callable[[Task], Any], tuple[str, Any], tuple[str, Any
         ("countdown", False),
         ("countdown:graded=true", True),
     ),
+    "countdown.partial": (good_start, ("countdown", 0.0), ("countdown:partial=true", 0.25)),
     "python.graded": (lambda task: bool(constant(task)), ("python", False), ("python:graded=true", True)),
     "python.cpu_ms": (laborious, ("python:cpu_ms=50", 0.0), ("python:cpu_ms=60000", 1.0)),
 }

@@ -93,11 +93,12 @@ def pass_rates(episodes: Sequence[Episode], *, distinct: bool) -> dict[str, floa
     """The chance that a completion of a problem is right, by its id.
 
     The share of the right ones; where they are `distinct`, which leaves a likely one no more often than any
-    other, their share of the probability of all that were drawn.
+    other, their share of the probability of all that were drawn. A completion without a verdict says nothing.
     """
     tried: dict[str, list[Episode]] = {}
     for episode in episodes:
-        tried.setdefault(episode.prompt.id, []).append(episode)
+        if not episode.result.is_missing:
+            tried.setdefault(episode.prompt.id, []).append(episode)
     rates = {}
     for name, group in tried.items():
         right = np.array([episode.worth >= 1 for episode in group])

@@ -26,7 +26,7 @@ from engine.language.learner.filter import (
 from engine.language.measure.evaluation import majority
 from engine.language.problem.jsonl_task import JsonlTask
 from engine.language.settings import FilterConfig, MixConfig
-from engine.language.task import Demonstration, Prompt, Split, Task, VerifyResult
+from engine.language.task import UNJUDGED, Demonstration, Prompt, Split, Task, VerifyResult
 
 
 class Letters(Task):
@@ -178,3 +178,10 @@ def test_the_chance_to_be_right_by_shares_and_by_probabilities() -> None:
     least = [replace(each, logprob=each.logprob - 2000) for each in often[:1] + rare]
     assert pass_rates(least, distinct=True) == {"p": pytest.approx(0.9 / 0.95)}
     assert pass_rates([], distinct=True) == {}
+
+
+def test_what_no_judge_has_judged_makes_no_problem_harder() -> None:
+    right, silent = episode("p", "a"), VerifyResult(0.0, None, flags=(UNJUDGED,))
+    unjudged = [replace(episode(name, "b"), result=silent) for name in ("p", "q")]
+    for distinct in (True, False):
+        assert pass_rates([right, *unjudged], distinct=distinct) == {"p": 1.0}
