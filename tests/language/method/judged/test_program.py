@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,6 +126,31 @@ print(json.dumps({"id": number, "score": 0.5}))
     with judge(script(tmp_path, body)) as program:
         assert scores(program.scores(asked("a", "b", "c"), 0))[1:] == [0.5, 0.5]
         assert scores(program.scores(asked("d", "e"), 0)) == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("line", ["", json.dumps({"id": 0, "score": 0.5})], ids=["blank", "answered"])
+def test_lines_that_answer_nothing_give_no_more_time(tmp_path: Path, line: str) -> None:
+    body = f"""
+if number == 0:
+    print(json.dumps({{"id": 0, "score": 0.5}}))
+while number:
+    print({line!r})
+    time.sleep(0.05)
+"""
+    with (
+        judge(script(tmp_path, body), timeout_s=1.0, restarts=0) as babbling,
+        pytest.raises(UserError, match="no answer"),
+    ):
+        babbling.scores(asked("a", "b"), 0)
+
+
+def test_of_several_scores_the_first_stands(tmp_path: Path) -> None:
+    body = """
+for score in ("none", 0.25, 0.75):
+    print(json.dumps({"id": number, "score": score}))
+"""
+    with judge(script(tmp_path, body)) as program:
+        assert scores(program.scores(asked("a", "b", "c"), 0))[:2] == [0.25, 0.25]
 
 
 @pytest.mark.parametrize(

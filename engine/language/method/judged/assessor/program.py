@@ -28,7 +28,8 @@ class ProgramAssessor(Assessor):
     """Asks a command, which is started when it is first needed.
 
     What it says in no form is missing: no number, NaN, one outside 0 to 1, an unknown id, no JSON. A question
-    that it does not answer in time, or dies of, is missing too, and others that it held are asked anew.
+    that it does not answer in time, or dies of, is missing too, and others that it held are asked anew; lines
+    that answer none of them give it no more time. Of several scores of one question the first stands.
     UserError where it cannot be started, or fails `judge.restarts` times in a row.
     """
 
@@ -39,6 +40,7 @@ class ProgramAssessor(Assessor):
         self._words = command_of(config.program)
         self._process: EngineProcess | None = None
         self._failures = 0  # in a row
+        self._heard = 0.0  # when it was first asked of those it holds, or last answered one of them
         self._asked = 0  # in all: no id is used twice, so that a late answer is known as one
 
     def scores(self, asked: Sequence[Asked], seed: int) -> list[Judgement]:
@@ -81,6 +83,8 @@ class ProgramAssessor(Assessor):
     ) -> None:
         """As many questions as it may hold."""
         process = self._started()
+        if not held:
+            self._heard = time.monotonic()
         while waiting and len(held) < AHEAD:
             held.append(waiting.popleft())
             line = json.dumps({"id": held[-1], **questions[held[-1] - first]})
@@ -88,18 +92,21 @@ class ProgramAssessor(Assessor):
 
     def _take(self, found: dict[int, Judgement], held: deque[int]) -> None:
         """One line: an answer, a late one, or what is none and stands for that of the oldest question."""
-        line = self._started().receive(time.monotonic() + self._config.timeout_s)
-        if not line.strip():
-            return
-        number, judgement = read_answer(line)
-        if number is None or number not in range(self._asked):
-            number = held[0]
-        if number in held:
-            held.remove(number)
-        elif number not in found:
-            return
-        found[number] = judgement
-        self._failures = 0
+        deadline = self._heard + self._config.timeout_s
+        line = self._started().receive(deadline)
+        if line.strip():
+            number, judgement = read_answer(line)
+            if number is None or number not in range(self._asked):
+                number = held[0]
+            if number in held:
+                held.remove(number)
+                found[number] = judgement
+                self._heard, self._failures = time.monotonic(), 0
+                return
+            if number in found and found[number].score is None:
+                found[number] = judgement
+        if time.monotonic() > deadline:
+            raise EngineError("hang", f"lines, but no answer, for {self._config.timeout_s:g} s")
 
     def _fail(
         self, failure: EngineError, found: dict[int, Judgement], waiting: deque[int], held: deque[int]
