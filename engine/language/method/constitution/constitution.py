@@ -127,7 +127,7 @@ class Constitution:
             dialogue=dialogue(prompt, completion),
             critique_request=principle.critique,
             revision_request=principle.revision or principle.critique,
-            choice_request=principle.choice or principle.critique,
+            choice_request=principle.choice if principle.choice.strip() else principle.critique,
             **fields,
         )
 

@@ -135,7 +135,7 @@ def _principle(row: object, number: int) -> Principle:
         written.name, written.pattern, written.require, written.forbid, written.max_length, written.function
     )
     rule.load()
-    spoken = (written.critique, written.revision)
+    spoken = (written.critique.strip(), written.revision.strip())
     if any(spoken) and not all(spoken):
         raise UserError(f"{shown[:80]} has one of critique and revision; give both, or neither and a rule")
     if not any(spoken) and rule.is_empty:
@@ -146,7 +146,8 @@ def _principle(row: object, number: int) -> Principle:
     told = contradiction([rule])
     if told:
         raise UserError(f"contradicts itself: {told}; take one of them out")
-    return Principle(written.name, rule, *spoken, written.choice, written.weight)
+    critique, revision = (written.critique, written.revision) if all(spoken) else ("", "")
+    return Principle(written.name, rule, critique, revision, written.choice, written.weight)
 
 
 def _check_names(principles: tuple[Principle, ...]) -> None:
@@ -186,9 +187,13 @@ def _check_template(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise UserError(f"form.{name} is not a text")
     try:
-        places = {place for _, place, _, _ in string.Formatter().parse(value) if place is not None}
+        parts = [part for part in string.Formatter().parse(value) if part[1] is not None]
     except ValueError as error:
         raise UserError(f"form.{name}: {error}; write a brace that is text twice") from error
+    for _, place, form, conversion in parts:
+        if form or conversion:
+            raise UserError(f"form.{name}: {{{place}}} has a format; write the name alone in braces")
+    places = {str(place) for _, place, _, _ in parts}
     unknown = sorted(places - _PLACES[name])
     if unknown:
         raise UserError(f"form.{name} has no {{{unknown[0]}}}; give {', '.join(sorted(_PLACES[name]))}")

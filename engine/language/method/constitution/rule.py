@@ -8,7 +8,7 @@ import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import FrameType
 
@@ -22,6 +22,9 @@ MAX_CHARS = 100_000
 
 PLAIN = re.compile(r"[^.^$*+?{}\[\]\\|()]+")
 """A pattern that matches its own text alone."""
+
+AROUND = re.compile(r"\\[AbBZ]|[\^$]|\(\?(?!i\)|i:|:)")
+"""In a pattern that may look at what stands around a text."""
 
 Check = Callable[[str, str], object]
 """Of a prompt and a completion, whether the completion keeps the rule."""
@@ -145,7 +148,8 @@ def contradiction(rules: Sequence[Rule]) -> str:
     """Two rules that no text keeps both, as far as that can be told from their parts; empty where none are.
 
     One forbids what another requires, word for word or as a plain text that a pattern without anchors finds;
-    or a plain text that is required is longer than another rule allows.
+    a plain text that is required is longer than another rule allows; or the pattern of one is a plain text,
+    which another does not allow.
     """
     forbidden = {text: rule for rule in reversed(rules) for text in rule.forbid}
     required = {text: rule for rule in reversed(rules) for text in rule.require}
@@ -160,13 +164,23 @@ def contradiction(rules: Sequence[Rule]) -> str:
                 f"'{rule.name}' requires {text[:60]!r}, which is longer than the {shortest.max_length} "
                 f"characters that '{shortest.name}' allows"
             )
-    return _found_in(plain, forbidden)
+    return _found_in(plain, forbidden) or _refused(rules)
+
+
+def _refused(rules: Sequence[Rule]) -> str:
+    """A rule that does not allow the one text that another does."""
+    only = next((rule for rule in rules if rule.pattern and PLAIN.fullmatch(rule.pattern)), None)
+    if only is None:
+        return ""
+    for rule in rules:
+        if not replace(rule, function="").keeps("", only.pattern):
+            return f"'{only.name}' allows {only.pattern[:60]!r} alone, which '{rule.name}' refuses"
+    return ""
 
 
 def _found_in(plain: dict[str, Rule], forbidden: dict[str, Rule]) -> str:
     """A required plain text in which a forbidden pattern is found, wherever it may stand."""
-    # Patterns that look at what stands around a text may not find it elsewhere.
-    free = {text: rule for text, rule in forbidden.items() if not re.search(r"\\[AbBZ]|[\^$]|\(\?", text)}
+    free = {text: rule for text, rule in forbidden.items() if not AROUND.search(text)}
     every = "\0".join(plain)
     for pattern, other in free.items():
         with _deadline(other.name):

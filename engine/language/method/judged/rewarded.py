@@ -13,7 +13,7 @@ from engine.language.learner.filter import mix, shared
 from engine.language.learner.objective.text import Supervised, Text, texts
 from engine.language.learner.text_learner import TextLearner
 from engine.language.learner.training import tell_ending
-from engine.language.material import draw, practice, real_data
+from engine.language.material import draw, evaluation_prompts, practice, real_data
 from engine.language.method.judged.assessor.model_assessor import ModelAssessor
 from engine.language.method.judged.config import SelfRewardingSettings
 from engine.language.method.judged.instruction import MAX_TOKENS, new_problems, problem_texts
@@ -26,6 +26,7 @@ from engine.language.method.preference.trainer import Material
 from engine.language.method.trainer import Stage
 from engine.language.method.turn import Learnt, Turn
 from engine.language.model.model import LanguageModel
+from engine.language.problem.contamination import EvaluationIndex
 from engine.language.rollout import Draw, Policy, row_seed, sample
 from engine.language.settings import MixConfig
 from engine.language.task import Task
@@ -184,9 +185,15 @@ def labelled(turn: Turn, writer: LanguageModel) -> tuple[list[Lesson], int]:
     """
     settings = own(turn.config)
     if settings.teach.path:
-        return held(turn.library, "lessons", lambda: read_lessons(settings.teach.path, settings.judge)), 0
+        return held(turn.library, "lessons", lambda: _read(turn)), 0
     key = ("labelled", writer.digest())
     return held(turn.library, key, lambda: _labelled(turn, writer, settings.teach.labels))
+
+
+def _read(turn: Turn) -> list[Lesson]:
+    settings = own(turn.config)
+    index = EvaluationIndex(evaluation_prompts(turn.task, turn.config))
+    return read_lessons(settings.teach.path, settings.judge, index, turn.reporter.message)
 
 
 def _labelled(turn: Turn, writer: LanguageModel, count: int) -> tuple[list[Lesson], int]:

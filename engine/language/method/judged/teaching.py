@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -14,6 +14,7 @@ from engine.language.method.judged.assessor.assessor import Asked, Versus
 from engine.language.method.judged.assessor.model_assessor import ModelAssessor
 from engine.language.method.judged.assessor.reading import read_points
 from engine.language.method.judged.config import JudgeConfig
+from engine.language.problem.contamination import EvaluationIndex
 from engine.language.problem.row_file import read_rows
 from engine.language.task import Prompt
 
@@ -30,13 +31,15 @@ class Lesson:
     """In words; empty: the score alone."""
 
 
-def read_lessons(path: str, config: JudgeConfig) -> list[Lesson]:
-    """The judgements of a file.
+def read_lessons(
+    path: str, config: JudgeConfig, index: EvaluationIndex, tell: Callable[[str], None]
+) -> list[Lesson]:
+    """The judgements of a file, but for those on items of `index`, of which `tell` hears.
 
     UserError naming the line of one without prompt and completion, with a score that is none, or with a reply
     whose points cannot be read; and for a file without any.
     """
-    found = []
+    found, out = [], 0
     for where, row in read_rows(Path(path)):
         for name in ("prompt", "completion"):
             if not isinstance(row.get(name), str) or not row[name]:
@@ -45,11 +48,21 @@ def read_lessons(path: str, config: JudgeConfig) -> list[Lesson]:
         if not isinstance(reply, str):
             raise UserError(f"{where}: reply is no text")
         score = _score(where, row.get("score"), reply, config.points)
-        found.append(
-            Lesson(Prompt(row["prompt"], row["prompt"], row["prompt"]), row["completion"], score, reply)
-        )
+        prompt = Prompt(row["prompt"], row["prompt"], row["prompt"])
+        lesson = Lesson(prompt, row["completion"], score, reply)
+        if index.find(lesson):
+            out += 1
+        else:
+            found.append(lesson)
+    told = f"{out} of {out + len(found)} judgements are, or hold, evaluation items"
     if not found:
-        raise UserError(f"teach.path '{path}' has no judgement; give JSON lines")
+        raise UserError(
+            f"teach.path '{path}' has no judgement to learn from"
+            + f": {told}" * bool(out)
+            + "; give JSON lines"
+        )
+    if out:
+        tell(f"teach.path '{path}': {told}; they are left out")
     return found
 
 

@@ -79,6 +79,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"principle": [{"name": "a", "forbid": "x"}], "form": {"choice": "{first}"}},
         "lacks {second}",
     ),
+    "format": (
+        {"principle": [{"name": "a", "forbid": "x"}], "form": {"choice": "{first:d}{second}"}},
+        "{first} has a format",
+    ),
+    "conversion": (
+        {"principle": [{"name": "a", "forbid": "x"}], "form": {"choice": "{first}{second!z}"}},
+        "{second} has a format",
+    ),
+    "blank": ({"principle": [{"name": "a", "critique": " ", "revision": "\n"}]}, "'a' says nothing"),
     "same answers": (
         {"principle": [{"name": "a", "forbid": "x"}], "form": {"answers": ["A", "A"]}},
         "two different texts",
@@ -103,6 +112,12 @@ def test_what_is_no_constitution_is_refused_by_name(case: str) -> None:
         ({"require": "cat"}, {"forbid": "[a-d]"}, "'one' requires 'cat', in which 'other' forbids"),
         ({"require": "thank you"}, {"max_length": 4}, "longer than the 4 characters"),
         ({"require": "cat", "forbid": "cat"}, {"forbid": "dog"}, "'one' requires what 'one' forbids"),
+        ({"require": "cat"}, {"forbid": "(?i)CAT"}, "'one' requires 'cat', in which 'other' forbids"),
+        ({"require": "cat"}, {"forbid": "(?:cat|dog)"}, "'one' requires 'cat', in which 'other' forbids"),
+        ({"pattern": "cat"}, {"pattern": "dog"}, "'one' allows 'cat' alone, which 'other' refuses"),
+        ({"max_length": 2}, {"pattern": "cat"}, "'other' allows 'cat' alone, which 'one' refuses"),
+        ({"pattern": "cat"}, {"forbid": "^c"}, "'one' allows 'cat' alone, which 'other' refuses"),
+        ({"pattern": "cat", "require": "dog"}, {"forbid": "x"}, "'one' allows 'cat' alone, which 'one'"),
     ],
 )
 def test_contradictions_are_told(one: dict[str, Any], other: dict[str, Any], told: str) -> None:
@@ -120,6 +135,9 @@ def test_contradictions_are_told(one: dict[str, Any], other: dict[str, Any], tol
         ({"require": "cat"}, {"forbid": "cat dog"}),
         ({"require": "cat"}, {"max_length": 3}),
         ({"require": "hi"}, {"forbid": "hi(?! )"}),
+        ({"require": "(?i)cat"}, {"forbid": "cat"}),
+        ({"pattern": "cat"}, {"require": "^c", "max_length": 3}),
+        ({"pattern": "c+"}, {"pattern": "cc"}),
     ],
 )
 def test_what_some_text_keeps_is_no_contradiction(one: dict[str, Any], other: dict[str, Any]) -> None:

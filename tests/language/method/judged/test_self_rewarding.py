@@ -14,10 +14,14 @@ from tiny_models import byte_tokenizer
 from trained_run import mistake, own, trained
 
 from engine.cli.app import run as run_command
+from engine.errors import UserError
 from engine.language.episode import Episode
 from engine.language.learner.filter import shared
+from engine.language.method.judged.config import JudgeConfig
 from engine.language.method.judged.instruction import Instructed, Known
 from engine.language.method.judged.length import length_slope, without_length
+from engine.language.method.judged.teaching import read_lessons
+from engine.language.problem.contamination import EvaluationIndex
 from engine.language.record.text_run import TextRun
 from engine.language.task import Prompt, VerifyResult
 from engine.run.layout import checkpoint_folder
@@ -147,6 +151,23 @@ def test_a_real_model_with_a_tokenizer_and_a_template_of_its_own_judges_itself(
     run = tmp_path / "run"
     assert run_command(words(own(""), run, **sets)) == 0
     assert any(not each.result.is_missing for each in episodes(run))
+
+
+def test_judgements_on_evaluation_items_are_left_out_and_told(tmp_path: Path) -> None:
+    path, told = tmp_path / "judgements.jsonl", list[str]()
+    held = Prompt("held", "name the three longest rivers of France", "rivers")
+    rows = [(held.text, "Loire"), (f"Please {held.text.upper()}", "Loire"), ("name a sea", "Baltic")]
+
+    def read(some: list[tuple[str, str]]) -> list[str]:
+        lines = [json.dumps({"prompt": one, "completion": two, "score": 1}) for one, two in some]
+        path.write_text("\n".join(lines))
+        found = read_lessons(str(path), JudgeConfig(), EvaluationIndex([held]), told.append)
+        return [each.completion for each in found]
+
+    assert read(rows) == ["Baltic"]
+    assert "2 of 3 judgements are, or hold, evaluation items" in told[0]
+    with pytest.raises(UserError, match="no judgement to learn from: 2 of 2"):
+        read(rows[:2])
 
 
 @pytest.mark.parametrize(
