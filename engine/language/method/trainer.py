@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from engine.language.episode import Episode
 from engine.language.learner.filter import mark_kept, mix
 from engine.language.learner.noise import noisy_prompts
+from engine.language.learner.objective.text import Text, texts
 from engine.language.learner.rarity import by_rarity
 from engine.language.learner.training import learn, tell_ending
 from engine.language.method.role import Role
@@ -18,7 +19,7 @@ from engine.language.monitor.levels import Response
 from engine.language.problem.problems import demonstrations
 from engine.language.rollout import row_seed
 from engine.language.round_trip import as_written
-from engine.language.settings import TextConfig
+from engine.language.settings import MixConfig, TextConfig
 from engine.language.task import Task
 
 
@@ -150,6 +151,15 @@ class Texts(Trainer):
             values = learn(turn.student, config, examples, steps, turn.purpose(number), move)
         tell_ending(turn.reporter, config, values, steps)
         return Learnt(values, int(values["loss/steps"]))
+
+
+def real_texts(turn: Turn) -> list[Text]:
+    """Real data to write, each once: of a game of two what those who showed how to play it wrote."""
+    found = mix([], turn.real, MixConfig(), 0, task=turn.task)
+    return texts(
+        turn.student, [each.prompt for each in found], [each.completion for each in found],
+        spans=[each.spans for each in found], keys=[each.key for each in found],
+    )  # fmt: skip
 
 
 def learnable(turn: Turn, episodes: Sequence[Episode]) -> list[Episode]:

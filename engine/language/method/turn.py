@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from engine.language.episode import Episode
 from engine.language.method.companion import Companions
@@ -104,6 +104,10 @@ class Turn:
     def real_length(self) -> float:
         """Characters of a real completion on average, one at least."""
         return max(1.0, sum(len(each.completion) for each in self.real) / max(1, len(self.real)))
+
+    def reference(self, name: Literal["first", "accepted"]) -> LanguageModel:
+        """The model that a setting names as what the student is held to."""
+        return self.first if name == "first" else self.accepted
 
     def hold(self, nats: float) -> None:
         """Told of a student in training, `nats` a token from its reference; ExplosionError past the bound.

@@ -94,6 +94,9 @@ def test_advantages_by_hand() -> None:
     rewards, groups = np.array([1.0, 0, 0, 0.5, 0.5, 1]), [[0, 1, 2], [3, 4], [5]]
     plain = advantages_of(rewards, groups, PolicyConfig(scale="none"))
     assert plain.tolist() == pytest.approx([2 / 3, -1 / 3, -1 / 3, 0, 0, 0])
+    equal = np.array([0.1, 0.7, 0.7]).repeat(3) + 0.0
+    assert not advantages_of(equal[:3], [[0, 1, 2]], PolicyConfig()).any(), "rounding is no spread"
+    assert not advantages_of(equal[3:], [[0, 1, 2, 3, 4, 5]], PolicyConfig(baseline="others")).any()
     others = advantages_of(rewards, groups, PolicyConfig(scale="none", baseline="others"))
     assert others.tolist() == pytest.approx([1, -0.5, -0.5, 0, 0, 0])
     deviation = np.std([1, 0, 0], ddof=1)
@@ -130,9 +133,11 @@ def test_parts_of_a_step_add_up() -> None:
             assert sum(float(found[name]) for _, found in parts) == pytest.approx(float(number), abs=1e-6)
 
 
-def test_texts_beside_responses_count_by_their_share() -> None:
+@pytest.mark.parametrize("spans", [None, [((0, 1),), None]], ids=["whole", "parts"])
+def test_texts_beside_responses_count_by_their_share(spans: Any) -> None:
     model, rows = frozen_batch()
-    real = texts(model, PROMPTS[:2], WRITTEN[:2])
+    real = texts(model, PROMPTS[:2], WRITTEN[:2], spans=spans)
+    assert (real[0].learnt is None) == (spans is None)
     alone, numbers = PolicyGradient()(model, rows)
     supervised, _ = Supervised()(model, real)
     joined = Joined.of(PolicyGradient(), rows, rows, real)

@@ -27,7 +27,7 @@ from engine.language.model.scoring import score_tokens
 from engine.language.parts import turnable
 from engine.language.record.text_run import TextRun
 from engine.language.rollout import Draw, Policy, sample
-from engine.language.task import Prompt, Task, VerifyResult
+from engine.language.task import Demonstration, Prompt, Task, VerifyResult
 from engine.run.layout import checkpoint_folder
 from games.text.textgame import TextGame
 
@@ -222,6 +222,27 @@ def test_a_game_of_two_is_played_and_learnt(baseline: str, tmp_path: Path) -> No
         opened.latest()
         memory = opened.progress(2)["memory"]
     assert (len(memory["roles"]) == 2) == (baseline == "role") if memory else baseline != "role"
+
+
+def test_real_data_of_a_game_is_learnt_from_whom_it_shows() -> None:
+    """Demonstrations whose winner moves second: the other side's moves are no lesson."""
+    task = TextGame("tictactoe", opening_plies=0)
+    start = task.start()
+    text = moves_of(task, 4)
+    model = other_model("LlamaForCausalLM", "LlamaConfig", alphabet=task.alphabet)
+
+    class Fake:
+        def __init__(self) -> None:
+            self.task, self.student, self.seed, self.iteration = task, model, 1, 1
+            self.real = [Demonstration(start, text, players=(1,))]
+
+    config = build_text_config("grpo", "textgame:game=tictactoe", {"mix": {"real_fraction": 0.5}})
+    assert isinstance(config, PolicySettings)
+    (found,) = GroupTrainer(config).real(cast("Turn", Fake()), 1)
+    assert found.learnt is not None
+    steps = task.steps(text)
+    own = [number % 2 == 1 for number, step in enumerate(steps) for _ in step]
+    assert list(found.learnt) == [*own, True]
 
 
 # What is learnt

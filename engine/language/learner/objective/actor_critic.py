@@ -13,8 +13,8 @@ from torch import Tensor
 from engine.language.learner.loss.actor_critic import clipped_value_loss
 from engine.language.learner.loss.divergence import kl_estimate
 from engine.language.learner.loss.policy import Whole, clipped, policy_loss
-from engine.language.learner.objective.objective import placed, response_logprobs
-from engine.language.learner.objective.text import Text
+from engine.language.learner.objective.objective import placed
+from engine.language.learner.objective.text import Text, part_of_nll, whole_of
 from engine.language.model.codec import Tokens
 from engine.language.model.model import LanguageModel
 from engine.language.model.scoring import batches_by_length, logits_and_values
@@ -80,7 +80,7 @@ class ActorCritic:
     def of(self, examples: Sequence[Acted | Text]) -> ActorCritic:
         """The objective whose losses on parts of `examples` add up."""
         acted, texts = _parted(examples)
-        return replace(self, whole=_whole(acted), texts=_whole(texts))
+        return replace(self, whole=_whole(acted), texts=whole_of(texts))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -105,8 +105,7 @@ class ActorCritic:
             found, told = whole.of_responses(model, acted, whole.whole)
             loss, numbers = loss + whole.whole.rows / count * found, numbers | told
         if texts:
-            logprobs, mask = response_logprobs(model, [(each.prompt, each.response) for each in texts])
-            nats = -(logprobs * mask).sum() / whole.texts.tokens
+            nats = part_of_nll(model, texts, whole.texts)
             loss, numbers = loss + whole.texts.rows / count * nats, numbers | {"loss/nll": nats.detach()}
         return loss, numbers
 
@@ -210,7 +209,7 @@ def _parted(examples: Sequence[Acted | Text]) -> tuple[list[Acted], list[Text]]:
     return acted, [each for each in examples if isinstance(each, Text)]
 
 
-def _whole(examples: Sequence[Acted] | Sequence[Text]) -> Whole:
+def _whole(examples: Sequence[Acted]) -> Whole:
     return Whole(len(examples), float(sum(len(each.response) for each in examples)))
 
 

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from engine.language.learner.loss.policy import Whole
-from engine.language.learner.objective.objective import response_logprobs
 from engine.language.learner.objective.policy import PolicyGradient, Sampled
-from engine.language.learner.objective.text import Text
+from engine.language.learner.objective.text import Text, part_of_nll, whole_of
 from engine.language.model.codec import Tokens
 from engine.language.model.model import LanguageModel
 
@@ -39,8 +38,7 @@ class Joined:
         texts: Sequence[Text],
     ) -> Joined:
         """The objective on parts of `read` and `texts`; of `drawn` the others have no gradient."""
-        tokens = sum(len(each.response) for each in texts)
-        return cls(gradient.of(drawn, read), len(drawn), Whole(len(texts), float(tokens)))
+        return cls(gradient.of(drawn, read), len(drawn), whole_of(texts))
 
     def rows(self, example: Sampled | Text) -> list[Tokens]:
         """Prompt and response."""
@@ -58,7 +56,6 @@ class Joined:
             found, numbers = self.gradient(model, drawn)
             loss = loss + self.responses / count * found
         if texts:
-            logprobs, mask = response_logprobs(model, [(each.prompt, each.response) for each in texts])
-            nats = -(logprobs * mask).sum() / max(self.texts.tokens, 1e-9)
+            nats = part_of_nll(model, texts, self.texts)
             loss, numbers = loss + self.texts.rows / count * nats, {**numbers, "loss/nll": nats.detach()}
         return loss, numbers

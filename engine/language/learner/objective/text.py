@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.language.learner.loss.policy import Whole
 from engine.language.learner.loss.text import supervised_loss
 from engine.language.learner.objective.objective import placed, response_logprobs
 from engine.language.learner.side import Spans
@@ -68,13 +69,31 @@ class Supervised:
 
     def __call__(self, model: LanguageModel, examples: Sequence[Text]) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean over the tokens of responses, by weight."""
-        logprobs, mask = response_logprobs(model, [(each.prompt, each.response) for each in examples])
-        if any(each.learnt is not None for each in examples):
-            counted = [each.learnt or (True,) * len(each.response) for each in examples]
-            mask = placed([np.array(row, np.float32) for row in counted], mask)
+        logprobs, mask = counted_logprobs(model, examples)
         weights = torch.tensor([each.weight for each in examples], device=mask.device)
         loss = supervised_loss(logprobs, mask, weights)
         return loss, {"loss/nll": loss.detach()}
+
+
+def counted_logprobs(model: LanguageModel, examples: Sequence[Text]) -> tuple[Tensor, Tensor]:
+    """(ln p of the tokens of responses, mask of those that count), [B, T] each."""
+    logprobs, mask = response_logprobs(model, [(each.prompt, each.response) for each in examples])
+    if any(each.learnt is not None for each in examples):
+        counted = [each.learnt or (True,) * len(each.response) for each in examples]
+        mask = placed([np.array(row, np.float32) for row in counted], mask)
+    return logprobs, mask
+
+
+def whole_of(examples: Sequence[Text]) -> Whole:
+    """What their likelihood is a mean over: the tokens that count."""
+    counts = (len(each.response) if each.learnt is None else sum(each.learnt) for each in examples)
+    return Whole(len(examples), float(sum(counts)))
+
+
+def part_of_nll(model: LanguageModel, examples: Sequence[Text], whole: Whole) -> Tensor:
+    """The part that texts have in the negative log-likelihood of the `whole`, a mean over its tokens."""
+    logprobs, mask = counted_logprobs(model, examples)
+    return -(logprobs * mask).sum() / max(whole.tokens, 1e-9)
 
 
 def _within(text: str, ends: Sequence[int], spans: Spans) -> list[bool]:

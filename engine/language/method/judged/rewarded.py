@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from engine.language.episode import Episode
-from engine.language.learner.filter import mix, shared
-from engine.language.learner.objective.text import Supervised, Text, texts
+from engine.language.learner.filter import shared
+from engine.language.learner.objective.text import Supervised, Text
 from engine.language.learner.text_learner import TextLearner
 from engine.language.learner.training import tell_ending
 from engine.language.material import draw, evaluation_prompts, practice, real_data
@@ -23,12 +23,11 @@ from engine.language.method.judged.teaching import Lesson, lesson_texts, read_le
 from engine.language.method.preference.sampler import Candidates
 from engine.language.method.preference.scored import ScoredPairs
 from engine.language.method.preference.trainer import Material
-from engine.language.method.trainer import Stage
+from engine.language.method.trainer import Stage, real_texts
 from engine.language.method.turn import Learnt, Turn
 from engine.language.model.model import LanguageModel
 from engine.language.problem.contamination import EvaluationIndex
 from engine.language.rollout import Draw, Policy, row_seed, sample
-from engine.language.settings import MixConfig
 from engine.language.task import Task
 
 SAMPLES = 4
@@ -74,8 +73,7 @@ class RewardedPairs(ScoredPairs):
         teaching, tokens = self._teaching(turn, turn.student)
         if not teaching or not settings.teach.steps:
             return tokens
-        real = mix([], turn.real, MixConfig(), 0, task=turn.task)
-        rows = texts(turn.student, [e.prompt for e in real], [e.completion for e in real])
+        rows = real_texts(turn)
         joined = [*rows, *(shared(teaching, len(rows), 0.5, turn.seed) if rows else teaching)]
         steps = settings.teach.steps
         learner = TextLearner(turn.student, self.config.learner, row_seed(turn.seed, "teach"))

@@ -170,7 +170,7 @@ class ActorCriticTrainer(PolicyTrainer):
         pairs = list(zip(heads, [drawn_tokens(each) for each in episodes], strict=True))
         self.learner(turn)  # the head is there from now on
         old = self.drawn(turn, episodes, pairs)
-        reference = self.scored(turn, turn.first if policy.reference == "first" else turn.accepted, pairs)
+        reference = self.scored(turn, turn.reference(policy.reference), pairs)
         far = [float((one - two).sum(dtype=float)) for one, two in zip(old, reference, strict=True)]
         kl = float(np.mean(far))
         self._means.add({"policy/kl_sequence": kl, "ppo/beta": self.beta(turn)})

@@ -48,11 +48,12 @@ def overlong_penalty(tokens: int, limit: int, margin: int) -> float:
 def advantages_of(rewards: Floats, groups: Sequence[Sequence[int]], config: PolicyConfig) -> Floats:
     """Of rewards [N], by the other completions of a problem; [N].
 
-    A group of one has none, by whatever baseline. Deviations are those of samples, N - 1.
+    A group of one, or of rewards that are alike, has none, by whatever baseline. Deviations are those of
+    samples, N - 1.
     """
     found = np.zeros(len(rewards))
     for group in groups:
-        if len(group) < 2:
+        if not has_spread(rewards[list(group)]):
             continue
         own = torch.from_numpy(rewards[list(group)])[None]
         centred = left_out_advantages(own) if config.baseline == "others" else own - own.mean()

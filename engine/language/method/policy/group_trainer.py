@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from engine.errors import UserError
 from engine.language.episode import Episode
 from engine.language.learner.config import TextLearnerConfig
-from engine.language.learner.filter import mix, shared
+from engine.language.learner.filter import shared
 from engine.language.learner.objective.joined import Joined
 from engine.language.learner.objective.policy import PolicyGradient, Sampled
-from engine.language.learner.objective.text import Text, texts
+from engine.language.learner.objective.text import Text
 from engine.language.learner.text_learner import TextLearner
 from engine.language.measure.watch import drawn_tokens
 from engine.language.method.policy.advantage import (
@@ -33,7 +33,7 @@ from engine.language.method.policy.advantage import (
 )
 from engine.language.method.policy.config import PolicySettings
 from engine.language.method.sampler import Sampler
-from engine.language.method.trainer import Trainer
+from engine.language.method.trainer import Trainer, real_texts
 from engine.language.method.turn import Learnt, Turn
 from engine.language.model.codec import Tokens
 from engine.language.model.model import LanguageModel
@@ -127,8 +127,7 @@ class PolicyTrainer(Trainer):
         if not mixing.real or not turn.real:
             return []
         if not self._texts:
-            real = mix([], turn.real, mixing, 0, task=turn.task)
-            self._texts = texts(turn.student, [e.prompt for e in real], [e.completion for e in real])
+            self._texts = real_texts(turn)
         seed = row_seed(turn.seed, "real", turn.iteration, *part)
         return shared(self._texts, others, mixing.real_fraction, seed)
 
@@ -287,8 +286,7 @@ class GroupTrainer(PolicyTrainer):
         old = None if is_first and not by_reward else self.drawn(turn, episodes, pairs)
         reference: Logprobs | None = None
         if policy.beta:
-            model = turn.first if policy.reference == "first" else turn.accepted
-            reference = self.scored(turn, model, pairs)
+            reference = self.scored(turn, turn.reference(policy.reference), pairs)
         self._hold(turn, episodes, pairs)
         penalty = np.zeros(len(episodes))
         if by_reward:

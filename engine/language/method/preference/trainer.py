@@ -12,11 +12,11 @@ import numpy as np
 
 from engine.errors import UserError
 from engine.language.episode import Episode
-from engine.language.learner.filter import mix, shared
+from engine.language.learner.filter import shared
 from engine.language.learner.held_out import parted
 from engine.language.learner.objective.desirability import Wanted
 from engine.language.learner.objective.preference import Pair
-from engine.language.learner.objective.text import Text, texts
+from engine.language.learner.objective.text import Text
 from engine.language.learner.text_learner import TextLearner
 from engine.language.learner.training import tell_ending
 from engine.language.method.preference.config import PreferenceConfig, PreferenceSettings
@@ -30,11 +30,10 @@ from engine.language.method.preference.lesson import (
 )
 from engine.language.method.preference.pairing import Comparison, Opinion, opinions
 from engine.language.method.sampler import Sampler
-from engine.language.method.trainer import Trainer
+from engine.language.method.trainer import Trainer, real_texts
 from engine.language.method.turn import Learnt, Turn
 from engine.language.monitor.levels import Response
 from engine.language.rollout import row_seed
-from engine.language.settings import MixConfig
 
 WATCHED = 256
 """Pairs, at most, on which it is measured whether the chosen response stays likely."""
@@ -120,7 +119,7 @@ class PairTrainer(Trainer):
     def _lessons(self, turn: Turn, material: Material) -> list[Pair] | list[Wanted]:
         student, preference = turn.student, self.preference
         comparisons = self._readable(turn, material.comparisons)
-        reference = {"accepted": turn.accepted, "first": turn.first, "none": None}[preference.reference]
+        reference = None if preference.reference == "none" else turn.reference(preference.reference)
         if preference.loss != "kto":
             return measured_pairs(pair_lessons(comparisons, student), reference)
         kept = readable(student, [(each.prompt, each.response) for each in material.labelled])
@@ -144,14 +143,10 @@ class PairTrainer(Trainer):
         mixing = self.config.mix
         if not mixing.real or not turn.real:
             return []
-        found = mix([], turn.real, MixConfig(), 0, task=turn.task)
-        if mixing.real_fraction:
-            seed = row_seed(turn.seed, "mix", turn.iteration)
-            found = shared(found, others, mixing.real_fraction, seed)
-        return texts(
-            turn.student, [each.prompt for each in found], [each.completion for each in found],
-            spans=[each.spans for each in found], keys=[each.key for each in found],
-        )  # fmt: skip
+        found = real_texts(turn)
+        if not mixing.real_fraction:
+            return found
+        return shared(found, others, mixing.real_fraction, row_seed(turn.seed, "mix", turn.iteration))
 
     def _watched(self, turn: Turn, examples: Sequence[Pair] | Sequence[Wanted]) -> list[list[Row]]:
         """Some of the chosen responses, and of the rejected ones."""
