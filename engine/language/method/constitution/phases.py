@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from engine.errors import UserError
 from engine.language.episode import Episode
 from engine.language.method.constitution.config import ConstitutionalSettings, PhaseName
+from engine.language.method.constitution.constitution import Constitution
 from engine.language.method.constitution.phase import (
     Revisions,
     RevisionTrainer,
@@ -25,6 +26,7 @@ from engine.language.method.trainer import Stage, Trainer
 from engine.language.method.turn import Learnt, Turn
 from engine.language.monitor.levels import Response
 from engine.language.problem.task_registry import load_task
+from engine.language.round_trip import fits
 from engine.language.settings import TextConfig
 from engine.language.task import Task
 
@@ -102,8 +104,12 @@ class Phases(Trainer):
             own_trainer.check(own_sampler)
 
     def prepare(self, turn: Turn) -> int:
-        """Tell where no real data keeps all rules, which may then be contradictory; nothing is written."""
+        """Tell where no real data keeps all rules, which may then be contradictory; nothing is written.
+
+        UserError where the model that is to choose cannot spell the two answers.
+        """
         constitution, count = constitution_for(self.config, turn.task), settings_of(self.config).checked
+        self._check_answers(turn, constitution)
         real = [(each.prompt.text, each.completion) for each in turn.real[:PROBED]]
         broken = [constitution.broken(*pair, count) for pair in real]
         if broken and all(broken):
@@ -114,6 +120,18 @@ class Phases(Trainer):
                 "can keep all"
             )
         return 0
+
+    def _check_answers(self, turn: Turn, constitution: Constitution) -> None:
+        settings, answers = settings_of(self.config), constitution.form.answers
+        if "prefer" not in settings.phases or not any(p.is_spoken for p in constitution.principles):
+            return
+        model = turn.library.model(settings.feedback) if settings.feedback else turn.student
+        for answer, is_good in zip(answers, fits(model, answers), strict=True):
+            if not is_good:
+                raise UserError(
+                    f"the model that is to choose cannot spell {answer!r}, an answer of constitution "
+                    f"'{constitution.name}'; set its form.answers, or name another constitution.feedback"
+                )
 
     def knobs(self) -> Mapping[Response, str]:
         """Of reinforcement, where that is a phase."""

@@ -40,7 +40,8 @@ class JudgeConfig(Section):
     """The highest score of the form `additive`; the lowest is 0."""
     answers: tuple[str, ...] = Field((), max_length=2)
     """Of the form `token`: what says wrong, and what says right; of comparisons what says that the second is
-    better, and the first. Empty: `0` and `1`, `2` and `1` for comparisons, or letters that there are."""
+    better, and the first. Empty: `0` and `1`, `2` and `1` for comparisons, after a space or none; or letters
+    that there are, of models that spell by single characters."""
     samples: int = Field(3, ge=1, le=100)
     """Replies that a score is the mean of, where replies are drawn; a program is asked so often."""
     temperature: float = Field(0.7, ge=0, le=10)

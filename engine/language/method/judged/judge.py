@@ -125,9 +125,11 @@ class ChosenJudge(Judge):
         told = "; ".join(f"{times} {reason}" for reason, times in reasons.most_common(3))
         line = f"the judge gave no score to {missing} of {count} completions: {told}"
         if missing == count >= FEW:
-            raise UserError(
-                f"{line}; mend the judge or what it is asked (judge.prompt), or teach it (teach.labels)"
-            )
+            remedies = {
+                "self": "mend what it is asked (judge.prompt), or teach it (teach.labels)",
+                "model": "mend what it is asked (judge.prompt), or name another (judge.path)",
+            }
+            raise UserError(f"{line}; {remedies.get(self.config.by, 'mend the judge')}")
         once = held(turn.library, ("told", turn.iteration), list[str])
         if not once:
             once.append(line)

@@ -135,6 +135,10 @@ def test_a_real_model_is_asked_in_prose(tmp_path: Path, own: Callable[[str], str
         ("", "has no principle"),
         ('[[principle]]\nname = "a"\nrequire = "x"\nforbid = "x"', "contradicts itself"),
         ('[[principle]]\nname = "a"\ncritique = "?"\nrevision = "Schreib es größer."', "cannot read"),
+        (
+            '[form]\nanswers = ["A", "é"]\n[[principle]]\nname = "a"\ncritique = "calm"\nrevision = "calm"',
+            "set its form.answers",
+        ),
     ],
 )
 def test_a_constitution_that_is_none_is_told_in_a_line(

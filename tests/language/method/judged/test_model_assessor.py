@@ -31,11 +31,14 @@ def prompt(text: str) -> Prompt:
     return Prompt(text, text, text)
 
 
-def gpt2(seed: int = 1, context: int = 1024) -> LanguageModel:
+WORDS = ["Score: 1 Score: 2 Score: 3 0 1 2 3 4 5 yes no right wrong " * 3]
+
+
+def gpt2(seed: int = 1, context: int = 1024, texts: list[str] = WORDS) -> LanguageModel:
     """A GPT-2 of a few thousand weights with a byte-level tokenizer and a chat template."""
     import transformers
 
-    tokenizer = byte_tokenizer(["Score: 1 Score: 2 Score: 3 0 1 2 3 4 5 yes no right wrong " * 3])
+    tokenizer = byte_tokenizer(texts)
     tokenizer.chat_template = TEMPLATE
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -160,6 +163,24 @@ def test_a_real_tokenizer_is_asked_in_words_by_its_chat_template(chat: bool) -> 
     assert text.startswith("[user] ") == chat
     assert "1+1=" in text
     assert "Is the response right?" in text
+
+
+@pytest.mark.parametrize("answers", [(), ("0", "1")])
+def test_an_answer_of_a_word_may_follow_a_space(
+    monkeypatch: pytest.MonkeyPatch, answers: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(model_assessor, "IN_FORM", 0.0)
+    model = gpt2(texts=[" 0", " 1"])
+    judge = ModelAssessor(model, config(form="token", answers=answers), 8)
+    (row,) = judge.question_rows(asked()[:1])
+    assert row is not None
+    wrong, right = by_hand(model, row, judge.choices(of_two=False))
+    if not answers:
+        spaced = model.codec.encode_completions(["", ""], [" 0", " 1"])
+        assert [len(each) for each in spaced] == [1, 1]
+        more = by_hand(model, row, (spaced[0][0], spaced[1][0]))
+        wrong, right = wrong + more[0], right + more[1]
+    assert judge.scores(asked()[:1], 0)[0].score == pytest.approx(right / (right + wrong), abs=1e-5)
 
 
 def test_replies_in_words_are_weighed_at_the_place_of_the_score(tmp_path: Path) -> None:

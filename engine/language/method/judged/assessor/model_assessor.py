@@ -64,11 +64,11 @@ class ModelAssessor(Assessor):
         """By the share of all points, or the chance of the answer that says right."""
         if not self.answers_by_token:
             return self._in_words(asked, seed)
-        return self._by_token(self.question_rows(asked), self.choices(of_two=False), seed)
+        return self._by_token(self.question_rows(asked), False, seed)
 
     def comparisons(self, asked: Sequence[Versus], seed: int) -> list[Judgement]:
         """By the chance of the answer that names the first."""
-        return self._by_token(self.question_rows(asked), self.choices(of_two=True), seed)
+        return self._by_token(self.question_rows(asked), True, seed)
 
     def question_rows(self, asked: Sequence[Asked] | Sequence[Versus]) -> list[Tokens | None]:
         """What it reads of each question; None where it cannot spell it, or has no room for it."""
@@ -122,6 +122,18 @@ class ModelAssessor(Assessor):
             "by their first token (judge.answers)"
         )
 
+    def _spellings(self, *, of_two: bool) -> tuple[list[int], list[int]]:
+        """The tokens of each answer: those of words that the user has not named may follow a space, too."""
+        choices = self.choices(of_two=of_two)
+        found = [choices[0]], [choices[1]]
+        if not self._config.answers and not self._model.codec.by_letters:
+            words = WORDS_OF_TWO if of_two else WORDS
+            rows = self._model.codec.encode_completions(["", ""], [f" {word}" for word in words])
+            if all(len(row) == 1 for row in rows) and not {rows[0][0], rows[1][0]} & set(choices):
+                found[0].append(rows[0][0])
+                found[1].append(rows[1][0])
+        return found
+
     def _prompt(self, places: tuple[str, ...]) -> JudgePrompt | None:
         """What it is asked; None: nothing but what is judged."""
         of_two = places is COMPARISON_PLACES
@@ -131,12 +143,13 @@ class ModelAssessor(Assessor):
             return None
         return built_in("comparison" if of_two else "token" if self.answers_by_token else "additive")
 
-    def _by_token(
-        self, rows: Sequence[Tokens | None], choices: tuple[int, int], seed: int
-    ) -> list[Judgement]:
+    def _by_token(self, rows: Sequence[Tokens | None], of_two: bool, seed: int) -> list[Judgement]:
         """What the next token after each row says; None is a row that the model has no room for."""
         there = [row for row in rows if row is not None]
-        table = iter(choice_logprobs(self._model, there, [choices] * len(there)))
+        wrong, right = self._spellings(of_two=of_two)
+        found = choice_logprobs(self._model, there, [[*wrong, *right]] * len(there))
+        sides = (np.split(each.astype(np.float64), [len(wrong)]) for each in found)
+        table = (np.array([np.logaddexp.reduce(side) for side in both]) for both in sides)
         return [
             Judgement(None, NO_ROOM)
             if row is None
@@ -144,8 +157,8 @@ class ModelAssessor(Assessor):
             for number, row in enumerate(rows)
         ]
 
-    def _verdict(self, logprobs: NDArray[np.float32], seed: int) -> Judgement:
-        wrong, right = (float(each) for each in np.exp(logprobs.astype(np.float64)))
+    def _verdict(self, logprobs: NDArray[np.float64], seed: int) -> Judgement:
+        wrong, right = (float(each) for each in np.exp(logprobs))
         if not wrong + right >= IN_FORM:
             return Judgement(None, "neither of the two answers")
         if self._config.weighted:
