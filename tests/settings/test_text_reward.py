@@ -137,6 +137,13 @@ def test_what_does_not_fit_is_refused(
         (["--set", "reward.members=0"], "reward.members"),
         (["--set", 'reward.combine="best"'], "reward.combine"),
         (["--set", "measure.control=true"], "a critic writes nothing"),
+        (["--set", "reward.path=F", "--set", "reward.temperature=1"], "reward.temperature = 1 has no effect"),
+        (["--set", "reward.path=F", "--set", "reward.per_prompt=2"], "reward.per_prompt = 2 has no effect"),
+        (["--set", "reward.combine=worst"], "reward.combine = 'worst' has no effect on a reward model alone"),
+        (
+            ["--set", "reward.members=2", "--set", "reward.deviations=2"],
+            "reward.deviations = 2 has no",
+        ),
     ):
         assert run_command([*words, *more]) == 2
         error = capsys.readouterr().err

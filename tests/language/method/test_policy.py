@@ -348,6 +348,23 @@ def test_a_judge_that_can_be_fooled_needs_real_data(
     assert last["data/real_fraction"] == pytest.approx(0.3)
 
 
+@pytest.mark.parametrize(
+    ("method", "settings", "told"),
+    [
+        ("grpo", {"policy__decay": 0.5}, "policy.decay = 0.5 has no effect"),
+        ("ppo", {"policy__decay": 0.5}, "policy.decay = 0.5 has no effect"),
+        ("ppo", {"ppo__kl_gain": 0.5}, "ppo.kl_gain = 0.5 has no effect"),
+        ("ppo", {"ppo__kl_step": 1, "policy__updates": 1}, "ppo.kl_step = 1 has no effect"),
+        ("ppo", {"ppo__value_weight": 1, "ppo__critic": '"model"'}, "ppo.value_weight = 1 has no effect"),
+        ("rloo", {"update__steps": 3, "policy__minibatches": 4}, "update.steps = 3: a round alone takes 4"),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(
+    method: str, settings: dict[str, Any], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert told in mistake(words(method, f"{LETTERS}", tmp_path / "run", **settings), capsys)
+
+
 def test_a_policy_that_goes_too_far_is_stopped_and_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,9 +35,9 @@ __all__ = ["own"]
 QUICK = {
     "sample": {"samples": 256},
     "policy": {"groups": 1, "beta": 0.0, "learning_rate": 1e-2, "updates": 4, "minibatches": 2},
-    "ppo": {"value_weight": 0.5},
     "update": {"steps": 8 * 16},
 }
+CRITICS = {"head": {"critic": "head", "value_weight": 0.5}, "model": {"critic": "model"}}
 SHORT = {
     "sample": {"samples": 32},
     "policy": {"groups": 1, "updates": 4, "minibatches": 2},
@@ -47,7 +47,7 @@ SHORT = {
 
 @pytest.mark.parametrize(("task", "critic"), [(Bandit(), "head"), (Chain(), "model")], ids=["arms", "chain"])
 def test_it_finds_the_optimum(task: Task, critic: str) -> None:
-    turn, learnt = practised(task, speller(task), "ppo", QUICK, {"ppo": {"critic": critic}})
+    turn, learnt = practised(task, speller(task), "ppo", QUICK, {"ppo": CRITICS[critic]})
     _, chances, scores = distribution(task, turn.student)
     assert chances.sum() == pytest.approx(1, abs=1e-4)
     assert (chances * scores).sum() >= 0.99 * scores.max()
@@ -59,7 +59,7 @@ def test_it_finds_the_optimum(task: Task, critic: str) -> None:
 def test_with_a_divergence_it_finds_the_tilted_reference(task: Task, critic: str) -> None:
     """Of reward less beta KL the optimum is p_ref exp(r / beta) / Z, which is worth beta ln Z."""
     beta = 0.3
-    changes = {"policy": {"beta": beta}, "ppo": {"critic": critic}}
+    changes = {"policy": {"beta": beta}, "ppo": CRITICS[critic]}
     turn, _ = practised(task, speller(task), "ppo", QUICK, changes, rates=(1e-2, 1e-3))
     _, chances, scores = distribution(task, turn.student)
     reference = distribution(task, turn.first)[1]
@@ -82,7 +82,7 @@ def test_a_budget_is_kept() -> None:
     """Freely it would go to 0.96 nats, where nothing but the best arm is left."""
     task, budget = Bandit(), 0.3
     changes = {
-        "policy": {"beta": 0.1}, "ppo": {"kl_budget": budget, "kl_gain": 0.5},
+        "policy": {"beta": 0.1}, "ppo": {**CRITICS["head"], "kl_budget": budget, "kl_gain": 0.5},
     }  # fmt: skip
     turn, learnt = practised(task, speller(task), "ppo", QUICK, changes, rates=(1e-2, 3e-3))
     chances, reference = distribution(task, turn.student)[1], distribution(task, turn.first)[1]

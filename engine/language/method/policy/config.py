@@ -16,7 +16,8 @@ class PolicyConfig(Section):
     groups: int = Field(64, ge=1, le=1_000_000)
     """Problems of a round, each with `sample.samples` completions."""
     updates: int = Field(1, ge=1, le=1000)
-    """Times that a round's completions are learnt from; an iteration takes `update.steps` steps in all."""
+    """Times that a round's completions are learnt from; an iteration takes `update.steps` steps in all, in
+    whole rounds."""
     minibatches: int = Field(1, ge=1, le=1000)
     """Parts that a round is cut into, each with a step of its own."""
     learning_rate: float = Field(3e-4, gt=0, le=1)

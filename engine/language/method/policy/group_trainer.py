@@ -20,6 +20,7 @@ from engine.language.learner.objective.policy import PolicyGradient, Sampled
 from engine.language.learner.objective.text import Text
 from engine.language.learner.text_learner import TextLearner
 from engine.language.measure.watch import drawn_tokens
+from engine.language.method.idle import refuse_idle
 from engine.language.method.policy.advantage import (
     Floats,
     RoleBaseline,
@@ -92,6 +93,13 @@ class PolicyTrainer(Trainer):
         for wanted, is_other in without.items():
             if is_other:
                 raise UserError(f"{config.method} learns from its own rounds as they are: take {wanted}")
+        apart = 'but with policy.baseline = "role"' * (config.policy.baseline != "role")
+        refuse_idle("policy", config.policy, {"decay": apart})
+        if config.update.steps < config.steps_a_round:
+            raise UserError(
+                f"update.steps = {config.update.steps}: a round alone takes {config.steps_a_round} "
+                "(policy.updates times policy.minibatches); take as many or more"
+            )
         if config.mix.real != (config.mix.real_fraction > 0):
             raise UserError(
                 f"{config.method} joins real data by its share: give both mix.real = true and a "

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.errors import UserError
 from engine.language.episode import Episode
+from engine.language.method.idle import refuse_idle
 from engine.language.method.preference.config import SpinSettings
 from engine.language.method.preference.lesson import likelihoods, pair_lessons
 from engine.language.method.preference.pairing import Comparison, against_real, of_duels
@@ -36,6 +37,9 @@ class Duels(PairTrainer):
             raise UserError(
                 "preference.gap and preference.pairing are of scores, and spin compares by none: leave them"
             )
+        assert isinstance(self.config, SpinSettings)
+        unseen = "without held-out real data to look at (measure.holdout = 0)"
+        refuse_idle("spin", self.config.spin, {"stop": unseen * (self.config.measure.holdout == 0)})
 
     def marked(self, task: Task, episodes: Sequence[Episode], threshold: float) -> list[Episode]:
         """All are the opponent's."""

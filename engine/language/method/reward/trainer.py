@@ -14,6 +14,7 @@ from engine.language.learner.objective.reward import BradleyTerry
 from engine.language.learner.text_learner import TextLearner
 from engine.language.learner.training import tell_ending
 from engine.language.material import evaluation_prompts
+from engine.language.method.idle import refuse_idle
 from engine.language.method.reward.comparison import (
     centred,
     compared_samples,
@@ -63,8 +64,13 @@ class Comparisons(Trainer):
             raise UserError(
                 f"filter.thresholds {list(thresholds)}: a reward model has one training; give one"
             )
-        if self.reward.path:
-            read_preferences(Path(self.reward.path))
+        reward, offline = self.reward, "where a file has the comparisons (reward.path)"
+        few = "on a reward model alone (reward.members = 1)" * (reward.members == 1)
+        many = few or 'but with reward.combine = "deviation"' * (reward.combine != "deviation")
+        idle = dict.fromkeys(("per_prompt", "temperature"), offline * bool(reward.path))
+        refuse_idle("reward", reward, {**idle, "combine": few, "deviations": many})
+        if reward.path:
+            read_preferences(Path(reward.path))
         elif self.config.sample.samples < 2 and not self.config.sample.simulations:
             raise UserError(
                 f"sample.samples = {self.config.sample.samples}: comparisons need two samples of a problem "

@@ -169,6 +169,9 @@ def test_chosen_responses_that_become_less_likely_are_told(
         ("spin", ["sample.distinct=true"], "independent samples"),
         ("spin", ["preference.gap=0.5"], "spin compares by none"),
         ("spin", ["spin.stop=2"], "spin.stop"),
+        ("spin", ["spin.stop=0.5", "measure.holdout=0"], "spin.stop = 0.5 has no effect"),
+        ("dpo", ["preference.path=F", "preference.gap=0.5"], "preference.gap = 0.5 has no effect"),
+        ("dpo", ["preference.path=F", "preference.pairing=all"], "preference.pairing = 'all' has no effect"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(
