@@ -91,14 +91,29 @@ class PreferenceTrainer(Trainer):
             turn.seed, turn.iteration,
         )  # fmt: skip
         with turn.reporter.phase("choosing", len(pairs)) as move:
-            return feedback.choose(pairs, move)
+            found = feedback.choose(pairs, move)
+        if len(found) < len(pairs):
+            turn.reporter.message(
+                f"iteration {turn.iteration}: {len(pairs) - len(found)} of {len(pairs)} pairs are left out: "
+                "over the feedback model's context, or with letters it cannot spell"
+            )
+        return found
 
     def _fit(self, turn: Turn, pairs: Sequence[Preference]) -> dict[str, float]:
         """Train the companion; what it knows of comparisons held out."""
         settings, config = settings_of(self.config), self.config
         model = turn.companions.get(NAME, lambda: copy.deepcopy(turn.first))
         model.add_value_head()
-        own, apart = parted(that_fit(model, pairs), settings.held_out, config.seed)
+        fit = that_fit(model, pairs)
+        if len(fit) < len(pairs):
+            text = (
+                f"{len(pairs) - len(fit)} of {len(pairs)} preferences are left out: over the model's context "
+                f"of {model.context} tokens, or with letters it cannot spell"
+            )
+            if not fit:
+                raise UserError(f"{text}; take another model")
+            turn.reporter.message(text)
+        own, apart = parted(fit, settings.held_out, config.seed)
         if not own:
             own, apart = apart, []
         rate = config.learner.model_copy(update={"learning_rate": settings.preference_rate})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -70,7 +70,7 @@ class RewardedPairs(ScoredPairs):
     def prepare(self, turn: Turn) -> int:
         """Teach the first model to judge, and to make problems where it is to and knows no words."""
         settings = own(self.config)
-        teaching, tokens = self._teaching(turn, turn.student)
+        teaching, tokens = self._teaching(turn, turn.student, turn.reporter.message)
         if not teaching or not settings.teach.steps:
             return tokens
         rows = real_texts(turn)
@@ -144,7 +144,9 @@ class RewardedPairs(ScoredPairs):
         teaching, _ = self._teaching(turn, turn.first)
         return real + shared(teaching, len(real), share, row_seed(turn.seed, "teaching", turn.iteration))
 
-    def _teaching(self, turn: Turn, writer: LanguageModel) -> tuple[list[Text], int]:
+    def _teaching(
+        self, turn: Turn, writer: LanguageModel, tell: Callable[[str], None] = lambda _: None
+    ) -> tuple[list[Text], int]:
         """(lessons, tokens written for them): of a judge that learns, each as heavy as a completion, and to
         make problems where that is wanted. `writer` wrote what is judged.
         """
@@ -153,7 +155,7 @@ class RewardedPairs(ScoredPairs):
         if settings.judge.by == "self" and settings.teach.steps:
             lessons, tokens = labelled(turn, writer)
             judge = ModelAssessor(model, settings.judge, self.config.loop.rows)
-            found = lesson_texts(judge, settings.judge, lessons)
+            found = lesson_texts(judge, settings.judge, lessons, tell)
             if judge.answers_by_token:
                 heavy = mean_length(model, lessons)
                 found = [replace(each, weight=each.weight * heavy) for each in found]

@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.errors import UserError
 from engine.language.learner.objective.text import Text
 from engine.language.method.judged.assessor.assessor import Asked, Versus
-from engine.language.method.judged.assessor.model_assessor import ModelAssessor
+from engine.language.method.judged.assessor.model_assessor import NO_ROOM, ModelAssessor
 from engine.language.method.judged.assessor.reading import read_points
 from engine.language.method.judged.config import JudgeConfig
 from engine.language.problem.contamination import EvaluationIndex
@@ -81,26 +81,39 @@ def _score(where: str, said: object, reply: str, points: int) -> float:
     return score
 
 
-def lesson_texts(judge: ModelAssessor, config: JudgeConfig, lessons: Sequence[Lesson]) -> list[Text]:
-    """Lessons as the judge is asked and answers; what it has no room for is left out.
+def lesson_texts(
+    judge: ModelAssessor,
+    config: JudgeConfig,
+    lessons: Sequence[Lesson],
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[Text]:
+    """Lessons as the judge is asked and answers; what it has no room for is left out, of which `tell` hears.
 
     By tokens a score s is the answer that says right with weight s, and wrong with 1 - s, so that the chance
     of the former comes to be the score. In words it is the reply, or a line with the nearest points.
     """
     if config.ask == "comparison":
-        return _versus_texts(judge, lessons)
+        return _versus_texts(judge, lessons, tell)
     rows = judge.question_rows([Asked(each.prompt, each.completion) for each in lessons])
-    found: list[Text] = []
-    for lesson, row in zip(lessons, rows, strict=True):
-        if row is None:
-            continue
-        if judge.answers_by_token:
-            found += answered(row, judge.choices(of_two=False), lesson.score, lesson.prompt.key)
-        else:
-            reply = lesson.reply or f"Score: {round(lesson.score * config.points)}"
-            if (said := judge.reply_tokens(reply)) is not None:
-                found.append(Text(row, said, key=lesson.prompt.key))
-    return found
+    found = [
+        [] if row is None else _answers(judge, config, lesson, row)
+        for lesson, row in zip(lessons, rows, strict=True)
+    ]
+    _tell_out(tell, sum(not own for own in found), len(found))
+    return [text for own in found for text in own]
+
+
+def _answers(judge: ModelAssessor, config: JudgeConfig, lesson: Lesson, row: list[int]) -> list[Text]:
+    """What is said after a row; nothing where that cannot be spelt."""
+    if judge.answers_by_token:
+        return answered(row, judge.choices(of_two=False), lesson.score, lesson.prompt.key)
+    said = judge.reply_tokens(lesson.reply or f"Score: {round(lesson.score * config.points)}")
+    return [] if said is None else [Text(row, said, key=lesson.prompt.key)]
+
+
+def _tell_out(tell: Callable[[str], None], out: int, count: int) -> None:
+    if out:
+        tell(f"{out} of {count} judgements to learn are left out: {NO_ROOM}")
 
 
 def answered(row: list[int], choices: tuple[int, int], score: float, key: str) -> list[Text]:
@@ -109,7 +122,7 @@ def answered(row: list[int], choices: tuple[int, int], score: float, key: str) -
     return [Text(row, [token], weight, key=key) for token, weight in weights if weight > 0]
 
 
-def _versus_texts(judge: ModelAssessor, lessons: Sequence[Lesson]) -> list[Text]:
+def _versus_texts(judge: ModelAssessor, lessons: Sequence[Lesson], tell: Callable[[str], None]) -> list[Text]:
     """Every two of a problem whose scores differ, in both orders."""
     groups: dict[str, list[Lesson]] = defaultdict(list)
     for lesson in lessons:
@@ -123,6 +136,7 @@ def _versus_texts(judge: ModelAssessor, lessons: Sequence[Lesson]) -> list[Text]
                 asked.append(Versus(one.prompt, first.completion, second.completion))
                 first_wins.append(first.score > second.score)
     rows, choices = judge.question_rows(asked), judge.choices(of_two=True)
+    _tell_out(tell, rows.count(None), len(rows))
     return [
         text
         for each, row, wins in zip(asked, rows, first_wins, strict=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import text_runs
 from small_text_run import command, metrics
-from tiny_models import byte_tokenizer, other_model
+from tiny_models import byte_tokenizer, other_model, tiny_llama
 from trained_run import mistake, own
 
 from engine.cli.app import run as run_command
@@ -28,6 +28,7 @@ from engine.language.method.constitution.reinforced import Reinforced, Reinforce
 from engine.language.method.registry import build_text_config, load_method
 from engine.language.model.model import LanguageModel
 from engine.language.model.model_folder import save_model
+from engine.language.problem.preference_file import Preference
 from engine.language.problem.task_registry import load_task
 from engine.language.record.text_run import TextRun
 from engine.language.task import Prompt, VerifyResult
@@ -249,6 +250,14 @@ def test_rules_that_no_text_keeps_together_are_told(tmp_path: Path, pattern: str
     )
     assert load_method("constitutional").trainer(config).prepare(turn) == 0
     assert ["keeps every rule" in text and "'one'" in text for text in said] == [True] * is_told
+
+
+def test_preferences_that_their_model_cannot_read_are_told() -> None:
+    config = build_text_config("constitutional", CHAT, {})
+    model = tiny_llama(1)
+    turn: Any = SimpleNamespace(companions=SimpleNamespace(get=lambda *_: model), iteration=2)
+    with pytest.raises(UserError, match="2 of 2 preferences are left out"):
+        PreferenceTrainer(config)._fit(turn, [Preference("1+1=", "é", "2"), Preference("ü", "2", "3")])
 
 
 def test_reinforcement_without_a_preference_model_is_told() -> None:

@@ -133,6 +133,15 @@ def test_without_weighing_answers_are_drawn_by_temperature() -> None:
     ]
 
 
+def test_lessons_that_the_judge_cannot_read_are_told() -> None:
+    judge, settings, told = ModelAssessor(tiny_llama(1), config(), 8), config(), list[str]()
+    some = [("1+1=", "2"), ("é", "2"), ("1+1=", "3" * 10_000)]
+    lessons = [Lesson(prompt(one), two, 1.0) for one, two in some]
+    assert len(lesson_texts(judge, settings, lessons, told.append)) == 1
+    assert told == [f"2 of 3 judgements to learn are left out: {model_assessor.NO_ROOM}"]
+    assert len(lesson_texts(judge, settings, lessons[:1], told.append)) == len(told) == 1
+
+
 def test_what_cannot_be_spelt_or_has_no_room_is_missing() -> None:
     judge = ModelAssessor(tiny_llama(1, context=32), config(), 8)
     found = judge.scores([Asked(prompt("1+1="), "é"), Asked(prompt("1+1="), "1" * 40)], 0)
