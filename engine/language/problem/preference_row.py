@@ -62,7 +62,7 @@ def compared(where: str, row: Mapping[str, Any], prompts: Sequence[str] = ()) ->
     chosen, rejected = (_response(where, row, name) for name in ("chosen", "rejected"))
     if isinstance(chosen, str) != isinstance(rejected, str):
         raise UserError(f"{where}: one of 'chosen' and 'rejected' is text, the other messages; give one form")
-    if row.get("prompt") is None:
+    if "prompt" not in row:
         prompt, first, second = _implicit(where, chosen, rejected, prompts)
     else:
         prompt = prompt_text(where, row["prompt"])

@@ -223,6 +223,7 @@ def test_the_end_of_a_response_is_taken_off_and_none_stands_inside(tmp_path: Pat
         ('{"prompt": "a", "chosen": "b", "rejected": ["c"]}', "one of 'chosen' and 'rejected' is text"),
         ('{"prompt": {}, "chosen": "b", "rejected": "c"}', "'prompt' is {}; give text"),
         ('{"prompt": "a", "chosen": null, "rejected": "c"}', "'chosen' is null; give text"),
+        ('{"prompt": null, "chosen": "3*5", "rejected": "3+5"}', "'prompt' is null; give text"),
         ('{"prompt": "a", "chosen": "b", "rejected": "c", "share": 2}', "give a probability from 0 to 1"),
         ('{"prompt": "a", "chosen": "b", "rejected": "c", "share": true}', "'share' is true; give a number"),
         ('{"prompt": "a", "chosen": "b", "rejected": "c", "probability": "nan"}', "give a number"),
