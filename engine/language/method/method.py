@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -97,16 +97,29 @@ class Method:
     def check(self, config: TextConfig) -> None:
         """Refuse settings that do not go together; UserError."""
         sampler, trainer = self.sampler(config), self.trainer(config)
-        noise, mixing = config.noise, config.mix
-        for name, value, acts in (
-            ("noise.steps", noise.steps, sampler.heats_steps),
-            ("noise.prompts", noise.prompts, trainer.augments),
-            ("mix.rare", mixing.rare, trainer.augments),
-        ):
-            if value and not acts:
-                raise UserError(
-                    f"{name} = {value:g} has no effect on how {config.method} works; leave it out"
-                )
+        for name, value in _idle(config, sampler, trainer, self.judge(config)):
+            raise UserError(f"{name} = {value} has no effect on how {config.method} works; leave it out")
         sampler.check()
         trainer.check(sampler)
         self.role(config).check(config)
+
+
+def _idle(
+    config: TextConfig, sampler: Sampler, trainer: Trainer, judge: Judge | None
+) -> Iterator[tuple[str, str]]:
+    """Settings of cures and of judges, with their values, that are given and that no part has a use for."""
+    from engine.language.method.verdict import Ensemble
+
+    noise, guards = config.noise, config.guards
+    several = isinstance(judge, Ensemble) and len(judge.members) > 1
+    for name, value, usual, acts in (
+        ("noise.steps", noise.steps, 0, sampler.heats_steps),
+        ("noise.prompts", noise.prompts, 0, trainer.augments),
+        ("mix.rare", config.mix.rare, 0, trainer.augments),
+        ("sample.rare", config.sample.rare, 0, sampler.draws_problems),
+        ("guards.length_penalty", guards.length_penalty, 0, judge is not None),
+        ("guards.gate_on", guards.gate_on, "gold", judge is not None),
+        ("guards.ensemble", guards.ensemble, "mean", several),
+    ):
+        if value != usual and not acts:
+            yield name, f"{value:g}" if isinstance(value, float) else repr(value)

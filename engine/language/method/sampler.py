@@ -34,6 +34,11 @@ class Sampler(ABC):
     """Whether it draws steps at `noise.temperature`."""
 
     @property
+    def draws_problems(self) -> bool:
+        """Whether it writes on the problems of an iteration, as `sample.rare` draws them."""
+        return True
+
+    @property
     def num_writers(self) -> int:
         """Models that write side by side."""
         return 1
@@ -78,6 +83,11 @@ class Samples(Sampler):
     def num_writers(self) -> int:
         """`sample.policies`; where nothing is sampled one is enough."""
         return self.config.sample.policies if self.config.sample.samples else 1
+
+    @property
+    def draws_problems(self) -> bool:
+        """Where anything is sampled."""
+        return self.config.sample.samples > 0
 
     @property
     def rows(self) -> int:

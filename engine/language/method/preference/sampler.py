@@ -34,6 +34,8 @@ class Candidates(Samples):
 class Nothing(Sampler):
     """Nobody: a file has the pairs."""
 
+    draws_problems = False
+
     def write(self, turn: Turn) -> list[Episode]:
         """None."""
         del turn
@@ -47,6 +49,8 @@ class Nothing(Sampler):
 
 class Opponent(Sampler):
     """The accepted model, to the prompts of real data: SPIN's opponent."""
+
+    draws_problems = False
 
     @property
     def rows(self) -> int:
