@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.language.forecast.forecast import Counts, stages
-from engine.language.method.registry import build_text_config
+from engine.language.method.registry import build_text_config, method_of
 from engine.language.method.trainer import Stage
 
 
@@ -83,3 +83,22 @@ def test_rounds_of_a_policy_gradient_are_forecast() -> None:
     assert found["learn"] == Stage("learn", steps=2 * 60, texts=rounds * 10 * 4 * 2)
     few = forecast_of("grpo", 5, changes)
     assert few["generate"].written == rounds * 5 * 4 * 20.0
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "count"),
+    [
+        ("rest-em", {}, 0),
+        ("ppo", {}, 0),
+        ("ppo", {"ppo": {"critic": "model"}}, 1),
+        ("reward", {"reward": {"members": 3}}, 2),
+        ("constitutional", {"constitution": {"phases": ["revise"]}}, 0),
+        ("constitutional", {"constitution": {"phases": ["revise", "prefer"]}}, 1),
+        ("constitutional", {"ppo": {"critic": "model"}}, 2),
+    ],
+)
+def test_a_checkpoint_is_foretold_with_the_models_beside_the_student(
+    method: str, changes: dict[str, Any], count: int
+) -> None:
+    config = build_text_config(method, "countdown", changes)
+    assert method_of(config).trainer(config).num_companions == count

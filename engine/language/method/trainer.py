@@ -43,7 +43,7 @@ class Trainer(ABC):
     learns_values = False
     """Whether the model needs a value head."""
     num_companions = 0
-    """Models beside the student that a checkpoint holds, for the forecast of its size."""
+    """Models beside the student that a checkpoint may hold, for the forecast of its size."""
     accumulates = False
     """Whether it learns again what earlier iterations kept, where `mix.keep` says so."""
     augments = False

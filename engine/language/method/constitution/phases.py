@@ -83,6 +83,13 @@ class Phases(Trainer):
         return settings_of(self.config).phases != ("revise",)
 
     @property
+    def num_companions(self) -> int:  # type: ignore[override]
+        """The preference model, and what reinforcement has."""
+        phases = settings_of(self.config).phases
+        own = parts_of(self.config, "reinforce")[1].num_companions if "reinforce" in phases else 0
+        return own + ("prefer" in phases)
+
+    @property
     def role(self) -> Role:
         """It writes, and is measured by rules, too."""
         return Keeper(self.config)

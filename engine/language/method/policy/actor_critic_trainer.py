@@ -93,6 +93,11 @@ class ActorCriticTrainer(PolicyTrainer):
         written = rounds * self.config.policy.groups * self.config.sample.samples
         return super().read(rounds) * (1 if self.config.ppo.critic == "head" else 2) + SCORED * written
 
+    @property
+    def num_companions(self) -> int:  # type: ignore[override]
+        """A critic, where that is a model of its own."""
+        return int(self.config.ppo.critic != "head")
+
     def marked(self, task: Task, episodes: Sequence[Episode], threshold: float) -> list[Episode]:
         """Kept is what is reinforced on the whole: what scores more than the round's mean."""
         del threshold

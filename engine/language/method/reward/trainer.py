@@ -51,6 +51,11 @@ class Comparisons(Trainer):
         assert isinstance(self.config, RewardTextConfig)
         return self.config.reward
 
+    @property
+    def num_companions(self) -> int:  # type: ignore[override]
+        """The members beside the first, which are saved with it."""
+        return self.reward.members - 1
+
     @cached_property
     def role(self) -> Role:
         """A critic's."""
