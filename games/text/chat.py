@@ -111,7 +111,7 @@ class Chat(Task):
         if isinstance(faults, bool) or not isinstance(faults, int | float) or not 0 <= faults <= 0.5:
             raise UserError(f"faults is {faults!r}; give a number from 0 to 0.5")
         self.faults = float(faults)
-        self.name = option.spec("chat", faults=(faults, 0.15))
+        self.name = option.spec("chat", faults=(self.faults, 0.15))
 
     def prompts(self, split: Split, count: int, seed: int) -> list[Prompt]:
         """Different requests."""

@@ -174,6 +174,11 @@ def test_its_constitution_has_its_principles() -> None:
     assert read_prompt(asked(text)) == ("choice", "swap cat dog:", ("dog cat!", "dog cat."), "calm")
 
 
+def test_a_number_of_faults_has_one_name() -> None:
+    assert Chat(faults=0).name == Chat(faults=0.0).name == "chat:faults=0.0"
+    assert Chat(faults=0.15).name == "chat"
+
+
 @pytest.mark.parametrize("faults", [-0.1, 0.6, True, "much"])
 def test_other_faults_are_refused(faults: object) -> None:
     with pytest.raises(UserError, match="give a number from 0"):
