@@ -4,7 +4,7 @@ method      what a method is: its settings, and which of the parts below it take
 registry    all of them by name
 turn        what a method works with in one iteration
 sampler     what is written: samples, or what a tree search chooses
-trainer     what is learnt of it, and how: texts, visits; value_trainer: values
+trainer     what is learnt of it, and how: texts; critic/: values and visits
 role        what the trained model is for, and the figure it is measured by
 text search critic    the families
 """

@@ -13,7 +13,7 @@ from engine.cli.app import run as run_command
 from engine.cli.text.verb import open_model
 from engine.language.learner.lesson import Lesson
 from engine.language.learner.objective.text import Text
-from engine.language.method import value_trainer
+from engine.language.method.critic import trainer as critic_trainer
 from engine.language.model.model import LanguageModel
 from engine.language.model.model_folder import load_model, save_model
 from engine.language.model.tiny_model import build_model
@@ -77,7 +77,7 @@ def test_a_critic_learns_to_write_what_is_right_alone(
         taught.append((model, lessons))
         return {"loss/steps": 10.0}
 
-    monkeypatch.setattr(value_trainer, "learn_lessons", fit)
+    monkeypatch.setattr(critic_trainer, "learn_lessons", fit)
     words = command("orm", tmp_path / "run", "--json", task="nim", loop__iterations=1, mix__real="false")
     assert run_command(words) == 0
     ((student, lessons),) = taught

@@ -37,7 +37,13 @@ def test_every_metric_of_a_full_observation_is_there_with_an_interval() -> None:
 def test_a_rule_for_every_metric_that_needs_one() -> None:
     monitor, _ = watch(SMALL, [Health(), Health()], learned=True)
     ruled = {rule_of(metric) for metric in monitor.history}
-    needing_more = {"hacking/disagreement", "judge/agreement", "drift/kl_real", "hacking/exploit."}
+    needing_more = {
+        "hacking/disagreement",
+        "judge/agreement",
+        "drift/kl_real",
+        "hacking/exploit.",
+        "judge/missing",
+    }
     assert {rule.metric for rule in RULES} - {rule.metric for rule in ruled if rule} == needing_more
     assert rule_of("diversity/entropy") is not rule_of("diversity/entropy.00_03")
     assert limits("diversity/entropy", 1.2, monitor.settings.thresholds) == [
