@@ -104,6 +104,8 @@ class Caller:
         for evaluated in exchange(select, backup, self.evaluator, self.games):
             if stop.is_set():
                 raise StoppedError
+            if finish is not None and finish.is_set():
+                pool.finish()
             if time.perf_counter() - counted > _COUNT_EVERY_S:
                 self.played = int(pool.stats()["positions"] - before["positions"])
                 counted = time.perf_counter()

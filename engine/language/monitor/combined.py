@@ -77,8 +77,11 @@ def kl_budget(comparison: Comparison) -> Alert | None:
     return comparison.alert(metric, Level.ALERT, text, ("kl",), reference=1.0)
 
 
-def kl_explosion(comparison: Comparison, stopped_at: float | None) -> Alert | None:
-    """STOP where own samples are all but impossible for the base of drift, or a training was stopped."""
+def kl_explosion(comparison: Comparison, stopped_at: float | None, *, is_better: bool) -> Alert | None:
+    """STOP where own samples are all but impossible for the base of drift, or a training was stopped.
+
+    Not by the samples of a model that `is_better` by verdicts that cannot be fooled: it has learnt much.
+    """
     bound, metric = comparison.settings.thresholds.kl_explosion, "drift/kl_token"
     alone = comparison.compared(metric)
     if stopped_at is not None:
@@ -87,6 +90,7 @@ def kl_explosion(comparison: Comparison, stopped_at: float | None) -> Alert | No
     elif (
         alone is None
         or comparison.base is None
+        or is_better
         or alone.evidence("above").chance(bound) > 1 - comparison.settings.alert_confidence
     ):
         return None

@@ -77,7 +77,7 @@ class ThresholdConfig(Section):
     """Nats a sequence that a model may be away from what drift is measured from, whatever it has gained:
     past them it is refused, and its method holds it closer; 0: no budget."""
     kl_explosion: float = Field(4.0, gt=0, le=1e6)
-    """Nats a token past which a run stops."""
+    """Nats a token past which a run stops, unless an exact verifier's gate says that the model is better."""
     gold: Threshold = Threshold(warn=0.015, alert=0.025)
     """Loss of the mean true score of the probe, against the best iteration too."""
     gap: Threshold = Threshold(warn=0.05, alert=0.10)

@@ -239,6 +239,7 @@ class Monitor:
         self, comparison: Comparison, observation: Observation, measured: Measured, exact: bool
     ) -> Iterator[Alert]:
         self._parted = self._parted + 1 if combined.parted(comparison) else 0
+        is_better = exact and observation.gate is not None and observation.gate.verdict == "better"
         largest = f"pass/at_{max(fan(self.settings.samples)):02d}"
         yield from comparison.by_rules()
         found = (
@@ -246,7 +247,7 @@ class Monitor:
             combined.entropy_floor(comparison),
             combined.kl_growth(comparison),
             combined.kl_budget(comparison),
-            combined.kl_explosion(comparison, observation.exploded),
+            combined.kl_explosion(comparison, observation.exploded, is_better=is_better),
             combined.rare_recall(comparison, self._rare_of_right(), measured.modes),
             combined.hacked(comparison, self._parted),
             combined.real_fraction(comparison, exact),

@@ -293,7 +293,9 @@ def test_real_data_in_bits() -> None:
     columns = drift.holdout_columns(holdout)
     assert value(columns, "drift/bits_per_character") == pytest.approx(2.0)
     assert value(columns, "drift/kl_real") == pytest.approx(1.0)
-    assert value(drift.kl_columns(np.array([[1.0, 3.0]])), "drift/kl") == 2
+    columns = drift.kl_columns(np.array([[1.0, 3.0]]), np.array([3.0, 5.0]))
+    assert value(columns, "drift/kl") == 2
+    assert value(columns, "drift/kl_token") == pytest.approx(0.5)
 
 
 def test_accuracy_by_bucket() -> None:
