@@ -183,7 +183,9 @@ def test_a_roll_back_brings_the_model_accepted_before_and_goes_on_from_it(
     assert run(parts, "--json", **(settings | {"loop__iterations": 4})) == 0
     assert resume(parts, 5) == 0
     assert states(parts)[1] == states(whole)[1]
-    assert metrics(parts) == metrics(whole)
+    # A run that was planned shorter draws from fewer problems: its samples have other lengths.
+    one, two = ([line | {"data/tokens": 0} for line in metrics(path)] for path in (parts, whole))
+    assert one == two
     assert states(whole)[0][5]["accepted"] == 0
     assert states(whole)[0][5]["drift_base"] == 0, "nothing trained is accepted any more"
 
