@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -172,24 +172,6 @@ def test_stop_ends_a_play_under_way(actors: ProcessActors) -> None:
     with pytest.raises(StoppedError):
         actors.play(10**9)
     assert time.monotonic() - started < 5
-
-
-@pytest.mark.parametrize("kind", ["inline", "process"])
-@pytest.mark.parametrize("word", ["finish", "stop"])
-def test_a_play_that_asks_nothing_any_more_hears_that_it_is_to_end(kind: str, word: str) -> None:
-    """Once every position of a small game is in the cache there are no batches between which to look."""
-    config = build_config(settings().model_dump(), {"game": "tictactoe", "loop": {"actors": kind}})
-    game = load_game("tictactoe")
-    small = PolicyValueNetwork(game.planes_shape, game.num_actions, config.network, 1).eval()
-    actors = InlineActors(game, config, small) if kind == "inline" else ProcessActors(config, small)
-    timer = threading.Timer(2, getattr(actors, word))
-    timer.start()
-    try:
-        with pytest.raises(StoppedError) if word == "stop" else nullcontext():
-            assert any(actors.play(10**12))
-    finally:
-        timer.cancel()
-        actors.close()
 
 
 def test_a_play_that_finishes_early_is_one_of_fewer_moves(actors: ProcessActors) -> None:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from engine.language.learner.loss.preference import desirability_loss
 from engine.language.learner.loss.text import mean_over
+from engine.language.learner.objective.beside import BesideTexts
 from engine.language.learner.objective.objective import response_logprobs
-from engine.language.learner.objective.text import Supervised, Text
 from engine.language.model.codec import Tokens
 from engine.language.model.model import LanguageModel
 
@@ -35,7 +35,7 @@ class Wanted:
     """Of the problem, which is held out of a training as a whole."""
 
 
-class Desirability:
+class Desirability(BesideTexts[Wanted]):
     """KTO. Examples may be texts as well, whose likelihood counts by their share of a batch.
 
     Args:
@@ -57,39 +57,20 @@ class Desirability:
     ) -> None:
         self.beta, self.weights, self.smoothing = beta, weights, smoothing
         self.per_token, self.sft = per_token, sft
-        self._texts = Supervised()
 
-    def rows(self, example: Wanted | Text) -> list[Tokens]:
-        """The response and the stray one after the prompt; a text."""
-        if isinstance(example, Text):
-            return self._texts.rows(example)
+    def own_rows(self, example: Wanted) -> list[Tokens]:
+        """The response and the stray one after the prompt."""
         return [example.prompt + example.response, example.prompt + example.stray]
 
-    def __call__(
-        self, model: LanguageModel, examples: Sequence[Wanted | Text]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mean over responses, and over tokens of texts."""
-        wanted = [each for each in examples if isinstance(each, Wanted)]
-        texts = [each for each in examples if isinstance(each, Text)]
-        loss, numbers = torch.zeros((), device=model.device), dict[str, Tensor]()
-        if wanted:
-            found, numbers = self._of_responses(model, wanted)
-            loss = loss + len(wanted) / len(examples) * found
-        if texts:
-            found, more = self._texts(model, texts)
-            loss, numbers = loss + len(texts) / len(examples) * found, numbers | more
-        return loss, numbers
-
-    def _of_responses(
-        self, model: LanguageModel, wanted: Sequence[Wanted]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        logprobs, mask = response_logprobs(model, [(each.prompt, each.response) for each in wanted])
-        device, drift = mask.device, self._drift(model, wanted)
+    def own_loss(self, model: LanguageModel, examples: Sequence[Wanted]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mean over responses."""
+        logprobs, mask = response_logprobs(model, [(each.prompt, each.response) for each in examples])
+        device, drift = mask.device, self._drift(model, examples)
         scale = mask.sum(1).clamp(min=1) if self.per_token else torch.ones_like(mask[:, 0])
         ours = (logprobs * mask).sum(1) / scale
-        before = torch.tensor([each.reference for each in wanted], device=device) / scale
-        labels = torch.tensor([each.is_wanted for each in wanted], device=device)
-        share = torch.tensor([each.share for each in wanted], device=device)
+        before = torch.tensor([each.reference for each in examples], device=device) / scale
+        labels = torch.tensor([each.is_wanted for each in examples], device=device)
+        share = torch.tensor([each.share for each in examples], device=device)
         share = share * (1 - self.smoothing) + (1 - share) * self.smoothing
         loss = desirability_loss(ours, before, labels, drift, self.beta, weights=self.weights, share=share)
         good, gain = labels.float(), (ours - before).detach()

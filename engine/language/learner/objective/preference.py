@@ -10,8 +10,8 @@ from torch import Tensor
 
 from engine.language.learner.loss.preference import Form, preference_loss
 from engine.language.learner.loss.text import supervised_loss
+from engine.language.learner.objective.beside import BesideTexts
 from engine.language.learner.objective.objective import response_logprobs
-from engine.language.learner.objective.text import Supervised, Text
 from engine.language.model.codec import Tokens
 from engine.language.model.model import LanguageModel
 
@@ -32,7 +32,7 @@ class Pair:
     """Of the problem, which is held out of a training as a whole."""
 
 
-class Preferences:
+class Preferences(BesideTexts[Pair]):
     """DPO and what else is a loss of two ln p against a reference; SPIN with beta for its lambda.
 
     Examples may be texts as well, whose likelihood counts by their share of a batch.
@@ -46,39 +46,22 @@ class Preferences:
     def __init__(self, form: Form | float, *, per_token: bool = False, sft: float = 0.0) -> None:
         self.form = form if isinstance(form, Form) else Form(beta=form)
         self.per_token, self.sft = per_token, sft
-        self._texts = Supervised()
 
-    def rows(self, example: Pair | Text) -> list[Tokens]:
-        """Both responses after the prompt; a text."""
-        if isinstance(example, Text):
-            return self._texts.rows(example)
+    def own_rows(self, example: Pair) -> list[Tokens]:
+        """Both responses after the prompt."""
         return [example.prompt + example.chosen, example.prompt + example.rejected]
 
-    def __call__(
-        self, model: LanguageModel, examples: Sequence[Pair | Text]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mean over pairs, and over tokens of texts."""
-        pairs = [each for each in examples if isinstance(each, Pair)]
-        texts = [each for each in examples if isinstance(each, Text)]
-        loss, numbers = torch.zeros((), device=model.device), dict[str, Tensor]()
-        if pairs:
-            found, numbers = self._of_pairs(model, pairs)
-            loss = loss + len(pairs) / len(examples) * found
-        if texts:
-            found, more = self._texts(model, texts)
-            loss, numbers = loss + len(texts) / len(examples) * found, numbers | more
-        return loss, numbers
-
-    def _of_pairs(self, model: LanguageModel, pairs: Sequence[Pair]) -> tuple[Tensor, dict[str, Tensor]]:
-        count = len(pairs)
-        rows = [(each.prompt, each.chosen) for each in pairs]
-        rows += [(each.prompt, each.rejected) for each in pairs]
+    def own_loss(self, model: LanguageModel, examples: Sequence[Pair]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mean over pairs."""
+        count = len(examples)
+        rows = [(each.prompt, each.chosen) for each in examples]
+        rows += [(each.prompt, each.rejected) for each in examples]
         logprobs, mask = response_logprobs(model, rows)
-        known = [each.reference_chosen for each in pairs] + [each.reference_rejected for each in pairs]
+        known = [each.reference_chosen for each in examples] + [each.reference_rejected for each in examples]
         scale = mask.sum(1).clamp(min=1) if self.per_token else torch.ones_like(mask[:, 0])
         chosen, rejected = torch.split((logprobs * mask).sum(1) / scale, count)
         before = torch.split(torch.tensor(known, device=mask.device) / scale, count)
-        share = torch.tensor([each.share for each in pairs], device=mask.device)
+        share = torch.tensor([each.share for each in examples], device=mask.device)
         loss = preference_loss(chosen, rejected, before[0], before[1], self.form, share=share)
         margin = (chosen - rejected - before[0] + before[1]).detach()
         numbers = {

@@ -295,7 +295,7 @@ class GroupTrainer(PolicyTrainer):
         reference: Logprobs | None = None
         if policy.beta:
             reference = self.scored(turn, turn.reference(policy.reference), pairs)
-        self._hold(turn, episodes, pairs)
+        self._hold(turn, episodes, pairs, reference if policy.reference == "first" else None)
         penalty = np.zeros(len(episodes))
         if by_reward:
             assert old is not None
@@ -321,11 +321,20 @@ class GroupTrainer(PolicyTrainer):
             )  # fmt: skip
         return rows
 
-    def _hold(self, turn: Turn, episodes: Sequence[Episode], pairs: Sequence[tuple[Tokens, Tokens]]) -> None:
-        """Tell the turn how far the student has gone from the first model, by some of the completions."""
+    def _hold(
+        self,
+        turn: Turn,
+        episodes: Sequence[Episode],
+        pairs: Sequence[tuple[Tokens, Tokens]],
+        known: Logprobs | None,
+    ) -> None:
+        """Tell the turn how far the student has gone from the first model, by some of the completions.
+
+        `known` is what the first model makes of all of them, where that has been asked already.
+        """
         part = slice(HELD)
         own = self.drawn(turn, episodes[part], pairs[part])
-        first = self.scored(turn, turn.first, pairs[part])
+        first = self.scored(turn, turn.first, pairs[part]) if known is None else known[part]
         nats = sum(float((one - two).sum(dtype=float)) for one, two in zip(own, first, strict=True))
         self._means.add({"policy/kl_first": nats / sum(map(len, own))})
         turn.hold(nats / sum(map(len, own)))
