@@ -22,6 +22,7 @@ from engine.language.monitor.journal import Entry, entries
 from engine.language.monitor.monitor import Monitor
 from engine.language.parts import Parts
 from engine.language.problem.contamination import EvaluationIndex, overlap
+from engine.language.record.source import Sources
 from engine.language.record.text_run import TextRun
 from engine.language.rollout import Verify
 from engine.language.settings import TextConfig
@@ -81,6 +82,8 @@ def improve(
     (also on SIGTERM) drops the iteration under way; everything up to the last commit stays.
     """
     method = method_of(config)
+    sources = Sources(method.sources(config, task))
+    sources.require()
     method.check(config)
     method.fits(config, task)
     share = method.trainer(config).expected_real_share(task)
@@ -91,7 +94,9 @@ def improve(
         stack.enter_context(terminable())
         warn = reporter.message
         run = stack.enter_context(
-            TextRun.open(run_path, warn) if resume else TextRun.create(run_path, config, warn)
+            TextRun.open(run_path, warn, sources)
+            if resume
+            else TextRun.create(run_path, config, warn, sources)
         )
         try:
             parts = assemble(stack, task, method, run, verify, reporter)

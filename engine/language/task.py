@@ -101,6 +101,8 @@ class Task(ABC):
     """Whether a hint is the start of the completion and stays with it, or is taken away again."""
     judge_prompts: Sequence[str] = ()
     """Texts that a learned `verify` asks its judge with: a completion that repeats them may be fooling it."""
+    files: Sequence[str] = ()
+    """Files of data that its problems come from: a run is not gone on with when they have changed."""
     constitution: ClassVar[str] = ""
     """A file of principles that replies are to keep, for methods that go by them; empty: none."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
 
 from engine.config import Section
@@ -64,8 +64,11 @@ class RunFolder:
         self._warn = warn or (lambda text: print(f"warning: {text}", file=sys.stderr))
 
     @staticmethod
-    def lock_new(path: Path, config: Section) -> Lock:
-        """Make a run directory with its settings; raise UserError where it holds one or cannot be written."""
+    def lock_new(path: Path, config: Section, sources: Mapping[str, str] = MappingProxyType({})) -> Lock:
+        """Make a run directory with its settings, and digests of what it reads from outside.
+
+        Raise UserError where it holds one or cannot be written.
+        """
         storage.make_folder(path)
         lock = local_disk.Lock(path / LOCK)
         try:
@@ -75,7 +78,7 @@ class RunFolder:
                 )
             refuse_orphans(path)
             _make_folders(path)
-            write_config(path, config)
+            write_config(path, config, sources)
         except BaseException:
             lock.release()
             raise

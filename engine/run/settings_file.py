@@ -7,6 +7,7 @@ import json
 import platform
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import tomli_w
@@ -20,6 +21,9 @@ from engine.run.manifest import FORMAT, read_manifests
 
 S = TypeVar("S", bound=Section)
 
+SOURCES = "sources"
+"""The table of versions that holds digests."""
+
 _PACKAGES = ("selfplay", "numpy", "torch", "openvino", "pyarrow", "transformers", "tokenizers")
 
 
@@ -27,12 +31,23 @@ class OtherRunError(UserError):
     """A run is on a game where one on text is wanted, or the other way round."""
 
 
-def write_config(run_path: Path, config: Section) -> None:
-    """Write the settings, all defaults included, and a copy that nobody edits, which is never there alone."""
-    begun = {"format": FORMAT, **versions(), "machine": machine()}
+def write_config(run_path: Path, config: Section, sources: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Write the settings, all defaults included, and a copy that nobody edits, which is never there alone.
+
+    `sources` are digests of what the run reads from outside, by the name of the setting.
+    """
+    begun: dict[str, Any] = {"format": FORMAT, **versions(), "machine": machine()}
+    if sources:
+        begun[SOURCES] = dict(sources)
     content = {**config.model_dump(mode="json"), "versions": begun}
     storage.atomic_write(run_path / CONFIG, toml_text(content).encode())
     write_copy(run_path, content)
+
+
+def recorded_sources(run_path: Path) -> dict[str, str]:
+    """The digests that `write_config` was given; empty where there were none. UserError as `read_content`."""
+    begun = read_content(run_path).get("versions", {})
+    return dict(begun.get(SOURCES, {}))
 
 
 def write_copy(run_path: Path, content: Mapping[str, Any]) -> None:

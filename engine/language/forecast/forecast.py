@@ -14,6 +14,7 @@ from engine.language.method.registry import method_of
 from engine.language.model.ability import ability_of
 from engine.language.monitor.guard import check_start
 from engine.language.problem.problems import demonstrations, refuse_shared, some_problems
+from engine.language.record.source import Sources
 from engine.language.rollout import Verify
 from engine.language.round_trip import check_texts, without_misfits
 from engine.language.task import Demonstration, Task
@@ -62,6 +63,7 @@ def forecast(task: Task, config: TextConfig, verify: Verify) -> Forecast:
     from engine.language.first_model import named_model, new_model
 
     method = method_of(config)
+    Sources(method.sources(config, task)).require()
     method.check(config)
     method.fits(config, task)
     trainer = method.trainer(config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
@@ -91,6 +92,17 @@ class Method:
         del turn, episodes
         return {}
 
+    def sources(self, config: TextConfig, task: Task) -> dict[str, Path]:
+        """Files, and folders of models, that a run reads in each process anew, by setting.
+
+        The model to begin with is one of them where an adapter over it is trained; else the run has its own.
+        """
+        is_adapted = bool(config.model.adapter or config.model.lora.rank)
+        begun = {"model.adapter"} | ({"model.path"} if not is_adapted else set())
+        found = {name: Path(path) for name, (path, _) in config.paths().items() if name not in begun}
+        found |= {f"task file {n}": Path(path) for n, path in enumerate(task.files, start=1)}
+        return found | code_of("task", config.task)
+
     def fits(self, config: TextConfig, task: Task) -> None:
         """Refuse a task that it cannot work on, or a file that it cannot read; UserError."""
 
@@ -102,6 +114,12 @@ class Method:
         sampler.check()
         trainer.check(sampler)
         self.role(config).check(config)
+
+
+def code_of(name: str, spec: str) -> dict[str, Path]:
+    """The file of Python that a spec `file.py:Name` is of, by `name`; empty for another spec."""
+    file, colon, _ = spec.strip().partition(":")
+    return {name: Path(file)} if colon and file.endswith(".py") else {}
 
 
 def _idle(

@@ -76,6 +76,7 @@ class JsonlTask(Task):
             raise UserError(f"'{prompt}' is the column of prompts and of answers; name two")
         self._answer = _answer(verifier, pattern, tolerance)
         self.name = f"jsonl:{Path(str(path)).name}"
+        self.files = (str(path),) if Path(str(path)).is_file() else ()  # a pipe is read but once
         self.inline = self._answer.inline
         self.end, self.step_end = end, "\n"
         self.max_tokens = self.max_step_tokens = max_tokens

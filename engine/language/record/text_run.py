@@ -19,6 +19,7 @@ from engine.errors import CorruptFileError, UserError
 from engine.language.episode import Episode
 from engine.language.method.registry import method_of, read_text_settings
 from engine.language.record.episode_table import read_episodes, write_episodes
+from engine.language.record.source import Sources
 from engine.language.settings import TextConfig, without_gone
 from engine.run import storage
 from engine.run.folder import RunFolder
@@ -34,7 +35,7 @@ from engine.run.manifest import (
     read_sealed,
     write_sealed,
 )
-from engine.run.settings_file import OtherRunError, read_settings
+from engine.run.settings_file import OtherRunError, read_settings, recorded_sources
 from engine.run.storage import Digest
 
 if TYPE_CHECKING:
@@ -56,21 +57,45 @@ class TextRun(RunFolder):
     """A run on text. Made by `create` and `open`."""
 
     def __init__(
-        self, path: Path, config: TextConfig, lock: Lock, warn: Callable[[str], None] | None = None
+        self,
+        path: Path,
+        config: TextConfig,
+        lock: Lock,
+        warn: Callable[[str], None] | None = None,
+        sources: Sources | None = None,
     ) -> None:
         super().__init__(path, config.task, 10**9, lock, warn)
         self.config = config
+        self._sources = sources
 
     @classmethod
-    def create(cls, path: Path, config: TextConfig, warn: Callable[[str], None] | None = None) -> TextRun:
-        """Start a run; raise UserError where the directory holds one already or cannot be written."""
-        return cls(path, config, cls.lock_new(path, config), warn)
+    def create(
+        cls,
+        path: Path,
+        config: TextConfig,
+        warn: Callable[[str], None] | None = None,
+        sources: Sources | None = None,
+    ) -> TextRun:
+        """Start a run; raise UserError where the directory holds one already or cannot be written.
+
+        What it reads from outside are its `sources`, whose digests are recorded.
+        """
+        digests = sources.record() if sources else {}
+        return cls(path, config, cls.lock_new(path, config, digests), warn, sources)
 
     @classmethod
-    def open(cls, path: Path, warn: Callable[[str], None] | None = None) -> TextRun:
-        """Open a run to go on with; raise UserError where there is none or another process holds it."""
+    def open(
+        cls, path: Path, warn: Callable[[str], None] | None = None, sources: Sources | None = None
+    ) -> TextRun:
+        """Open a run to go on with; raise UserError where there is none or another process holds it.
+
+        Likewise where one of its `sources` is not what it was when the run began.
+        """
         told: list[str] = []
-        run = cls(path, read_text_config(path, told.append), cls.lock_old(path), warn)
+        config = read_text_config(path, told.append)
+        if sources:
+            sources.resume(recorded_sources(path), told.append)
+        run = cls(path, config, cls.lock_old(path), warn, sources)
         for line in told:
             run._warn(line)
         return run
@@ -87,9 +112,14 @@ class TextRun(RunFolder):
         episodes: Sequence[Episode],
         companions: Mapping[str, LanguageModel] = MappingProxyType({}),
     ) -> None:
-        """Write the episodes of an iteration, the model that came of them and its companions: all or none."""
+        """Write the episodes of an iteration, the model that came of them and its companions: all or none.
+
+        UserError where one of the run's sources has changed since it began.
+        """
         from engine.language.model.model_folder import save_model
 
+        if self._sources:
+            self._sources.check()
         self.begin(iteration)
         shards = []
         if episodes:

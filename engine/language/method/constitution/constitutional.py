@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.language.method.method import Method
@@ -55,6 +56,15 @@ class Constitutional(Method):
         from engine.language.method.constitution.phases import stages
 
         return stages(config, length, problems)
+
+    def sources(self, config: TextConfig, task: Task) -> dict[str, Path]:
+        """Also the constitution that the task brings."""
+        from engine.language.method.constitution.phase import settings_of
+
+        found = super().sources(config, task)
+        if task.constitution and not settings_of(config).path:
+            found["constitution"] = Path(task.constitution)
+        return found
 
     def figures(self, turn: Turn, episodes: Sequence[Episode]) -> Mapping[str, float]:
         """The share of replies that break a rule which a program can check, nothing without such rules."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
 from engine.language.method.judged.config import JudgeConfig, SelfRewardingSettings
+from engine.language.method.method import code_of
 from engine.language.method.preference.dpo import PreferenceMethod
 
 if TYPE_CHECKING:
@@ -68,6 +70,10 @@ class SelfRewarding(PreferenceMethod):
         super().fits(config, task)
         assert isinstance(config, SelfRewardingSettings)
         check_instruction(task, config.instruction)
+
+    def sources(self, config: TextConfig, task: Task) -> dict[str, Path]:
+        """Also the file of a function that judges."""
+        return super().sources(config, task) | code_of("judge.program", judge_settings(config).program)
 
     def figures(self, turn: Turn, episodes: Sequence[Episode]) -> Mapping[str, float]:
         """What became of the problems that the model made."""
