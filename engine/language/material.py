@@ -37,7 +37,8 @@ def evaluation_prompts(task: Task, config: TextConfig) -> list[Prompt]:
 def practice(
     task: Task, config: TextConfig, real: Sequence[Demonstration], holdout: Sequence[Demonstration]
 ) -> list[Prompt]:
-    """Problems of the training split without a demonstration; where each has one, all but those kept apart.
+    """Problems of the training split without a demonstration; all but those kept apart where each has one, or
+    where `sample.demonstrated` says so.
 
     Raises UserError where there are none though the method samples.
     """
@@ -45,7 +46,7 @@ def practice(
     shown = apart | {demonstration.prompt.id for demonstration in real}
     wanted = len(shown) + config.sample.prompts * min(max(config.loop.iterations, 2), 8)
     found = [prompt for prompt in problems(task, "train", wanted, config.seed) if prompt.id not in apart]
-    fresh = [prompt for prompt in found if prompt.id not in shown]
+    fresh = [] if config.sample.demonstrated else [prompt for prompt in found if prompt.id not in shown]
     if not found and config.sample.samples:
         raise UserError(f"task '{task.name}' has no problem of the split train to practise on; give it some")
     check_kinds(task, config, fresh or found, real)

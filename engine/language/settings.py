@@ -60,7 +60,11 @@ class SampleConfig(Section):
     """What is generated in one iteration."""
 
     prompts: int = Field(2000, ge=1, le=10_000_000)
-    """Problems without a demonstration, drawn anew in each iteration."""
+    """Problems to practise on, drawn anew in each iteration: those without a demonstration, and all where
+    each has one."""
+    demonstrated: bool = False
+    """Those with a demonstration, too: what is left without them is of rarer and harder kinds, and a policy
+    learns what it practises on."""
     samples: int = Field(8, ge=0, le=100_000)
     """Completions a problem, all policies together."""
     temperature: float = Field(1.0, ge=0, le=10)

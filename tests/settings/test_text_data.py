@@ -203,6 +203,25 @@ def test_a_search_writes_the_completions(text_run: Run) -> None:
     assert max(limited) <= 8 < max(free)
 
 
+@shows("sample.demonstrated")
+def test_problems_with_a_demonstration_are_practised_on_too(text_run: Run) -> None:
+    def practised(*, demonstrated: bool) -> set[str]:
+        run = text_run(
+            sample__demonstrated=demonstrated,
+            sample__prompts=1000,
+            measure__holdout=10,
+            model__demonstrations=1000,
+        )
+        return {episode.prompt.id for episode in run.episodes}
+
+    listed = Letters().listed("train")
+    shown, fresh = ({prompt.id for prompt in part} for part in (listed[::2], listed[1::2]))
+    assert practised(demonstrated=False) == fresh
+    every = practised(demonstrated=True)
+    assert every > fresh
+    assert 0 < len(shown - every) < len(shown), "what is kept apart is not practised on"
+
+
 @shows("sample.band.0", "sample.band.1")
 def test_problems_outside_the_band_are_left_out(text_run: Run) -> None:
     def practised(low: float, high: float) -> set[float]:

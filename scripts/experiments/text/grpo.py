@@ -94,12 +94,10 @@ def trl_cell(cell: Cell) -> Measured:
     base = first_model(cell, name, shared)
     folder = Path(base["model"]["path"])
     task = open_task(name)
-    real = {d.prompt.id for d in task.demonstrations(shared["model"]["demonstrations"], cell.seed)}
     groups, steps = sizes["groups"], sizes["trl_steps"]
-    pool = task.prompts("train", len(real) + groups * steps, cell.seed)
-    prompts = [prompt for prompt in pool if prompt.id not in real]
+    prompts = task.prompts("train", groups * steps, cell.seed)
     Random(cell.seed).shuffle(prompts)
-    network = train_by_trl(cell, name, folder, prompts[: groups * steps], groups, steps)
+    network = train_by_trl(cell, name, folder, prompts, groups, steps)
     model = LanguageModel(network, load_model(folder).codec.tokenizer)
     items = {f"{name}/last": each for name, each in _scores(cell, name, model).items()}
     items |= {f"{name}/0": each for name, each in _scores(cell, name, load_model(folder)).items()}
@@ -208,6 +206,7 @@ GRPO = Experiment(
         Column("pass@16 %, base", "pass@16/0"),
         Column("pass@16 %", "pass@16/last"),
     ],
+    core_arms=("dapo", "curriculum", "rloo", "trl"),
     full={
         "task": "countdown",
         "test": 1000,
@@ -216,7 +215,7 @@ GRPO = Experiment(
         "groups": 64,
         "trl_steps": 150,
         "settings": {
-            "model": {"size": "0.1M", "demonstrations": 3500, "steps": 2000},
+            "model": {"size": "0.1M", "demonstrations": 20000, "steps": 1000},
             "sample": {"prompts": 3200, "samples": 8},
             "update": {"steps": 50},
             "loop": {"iterations": 3},

@@ -100,7 +100,7 @@ def test_a_run_is_forecast_and_goes_on_to_the_same_bytes(
 def test_what_is_rewarded_is_written_more_often(tmp_path: Path) -> None:
     line = words(
         "grpo", LETTERS, tmp_path / "run", policy__learning_rate=0.003, policy__groups=12, update__steps=12,
-        sample__samples=8, loop__iterations=3, guards__mode='"observe"',
+        sample__samples=8, loop__iterations=3, sample__demonstrated=False, guards__mode='"observe"',
     )  # fmt: skip
     assert run_command(line) == 0
     rewards = [each["policy/reward"] for each in metrics(tmp_path / "run")[1:]]
@@ -323,7 +323,7 @@ def test_alarms_turn_what_has_an_effect() -> None:
     assert isinstance(config, PolicySettings)
     found = turnable(config, GroupTrainer(config), 0.0)
     assert found == {
-        "update.steps": 50,
+        "update.steps": 75,
         "policy.beta": 0.0,
         "sample.band": (0.0, 1.0),
         "sample.temperature": 1.0,

@@ -50,7 +50,8 @@ class ActorCriticPolicy(Method):
 PPO = ActorCriticPolicy(
     papers=("1707.06347", "1506.02438", "1909.08593"),
     changes={
-        "sample": {"prompts": 3200},
+        # Rewards alone say what is learnt: on what demonstrations leave over, that would be the rarer kinds.
+        "sample": {"prompts": 3200, "demonstrated": True},
         "policy": {
             "learning_rate": 1e-4,
             "updates": 2,
