@@ -185,6 +185,23 @@ def close(new: str, old: str, points: float) -> Callable[[Results], Figure]:
     return check
 
 
+FULL: Settings = {
+    "task": "countdown",
+    "test": 1000,
+    "samples": 16,
+    "pool": 800,
+    "groups": 64,
+    "trl_steps": 150,
+    "settings": {
+        "model": {"size": "0.1M", "demonstrations": 20000, "steps": 1000},
+        "sample": {"prompts": 3200, "samples": 8},
+        "update": {"steps": 50},
+        "loop": {"iterations": 3},
+        "measure": {"validation": 500, "test": 1000, "control": False},
+        "monitor": {"prompts": 128},
+    },
+}
+
 GRPO = Experiment(
     name="grpo",
     claim="GRPO raises pass@1 while pass@16 hardly moves; variants and trl's trainer come out alike.",
@@ -207,22 +224,8 @@ GRPO = Experiment(
         Column("pass@16 %", "pass@16/last"),
     ],
     core_arms=("dapo", "curriculum", "rloo", "trl"),
-    full={
-        "task": "countdown",
-        "test": 1000,
-        "samples": 16,
-        "pool": 800,
-        "groups": 64,
-        "trl_steps": 150,
-        "settings": {
-            "model": {"size": "0.1M", "demonstrations": 20000, "steps": 1000},
-            "sample": {"prompts": 3200, "samples": 8},
-            "update": {"steps": 50},
-            "loop": {"iterations": 3},
-            "measure": {"validation": 500, "test": 1000, "control": False},
-            "monitor": {"prompts": 128},
-        },
-    },
+    full=FULL,
+    core=FULL,
     smoke={
         "task": "countdown:max_number=8,max_target=20",
         "test": 100,
