@@ -151,3 +151,17 @@ def test_spin_ends_by_itself_where_it_is_asked_to(text_run: Run) -> None:
     words = ["text", "spin", TASK, "--run", str(soon.path), "--resume", "--json"]
     assert run_command(words) == 0
     assert len(soon.metrics) == 2
+
+
+@shows("spin.decay")
+def test_spin_takes_smaller_steps_from_iteration_to_iteration(text_run: Run) -> None:
+    def run(decay: float) -> Seen:
+        return text_run("spin", spin__decay=decay, loop__iterations=3, sample__samples=1, sample__prompts=10)
+
+    alike, falling = run(1.0), run(0.1)
+    assert (alike.weights(1) == falling.weights(1)).all()
+    rates = [[line["loss/learning_rate"] for line in each.metrics[1:]] for each in (alike, falling)]
+    assert rates[0] == pytest.approx([rates[0][0]] * 3)
+    assert rates[1] == pytest.approx([rates[0][0] * share for share in (1, 0.1, 0.01)])
+    moved = [float((each.weights(3) - each.weights(2)).norm()) for each in (alike, falling)]
+    assert 10 * moved[1] < moved[0]

@@ -39,7 +39,8 @@ class PreferenceConfig(Section):
     ] = "sigmoid"  # fmt: skip
     """By the names that trl has for them; `sigmoid` is DPO's, and with real data as chosen SPIN's."""
     beta: float = Field(0.1, gt=0, le=1000)
-    """Inverse temperature: how dear it is to leave the reference. IPO's tau, SPIN's lambda."""
+    """Inverse temperature: how dear it is to leave the reference. IPO's tau, SPIN's lambda, of which an
+    iteration's best is reference^(1 - 1 / beta) data^(1 / beta): 1 aims at the data, less beyond it."""
     learning_rate: float = Field(3e-4, gt=0, le=1)
     """Of trainings on pairs; `learner.learning_rate` is that of a first model, and of a control. Tiny models
     take 1e-4 to 3e-4, large ones 5e-7 to 5e-6, LoRA 1e-5."""
@@ -134,6 +135,9 @@ class SpinConfig(Section):
     stop: float = Field(0.0, ge=0, le=1)
     """A run ends by itself once held-out real data is told from its own writing in no more than this share of
     cases; 0.5 is chance, where the model is the data's distribution. 0: it takes all its iterations."""
+    decay: float = Field(1.0, gt=0, le=1)
+    """What `preference.learning_rate` is multiplied by from one iteration to the next, so that a run settles
+    where data and own writing are hardly told apart; the paper's falls to a fifth after two iterations."""
 
 
 class SpinSettings(PreferenceSettings):

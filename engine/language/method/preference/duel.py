@@ -59,6 +59,11 @@ class Duels(PairTrainer):
         kept = [each for each, same in zip(found, equal, strict=True) if not same]
         return Material(kept, values={"preference/equal": share})
 
+    def rate(self, turn: Turn) -> float:
+        """Smaller from iteration to iteration where `spin.decay` is below 1."""
+        assert isinstance(self.config, SpinSettings)
+        return super().rate(turn) * self.config.spin.decay ** (turn.iteration - 1)
+
     def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
         """A training, and a look at how well held-out real data is told from the opponent's writing."""
         duels = self._held_out(turn)

@@ -91,6 +91,11 @@ class PairTrainer(Trainer):
     def material(self, turn: Turn, episodes: Sequence[Episode], threshold: float) -> Material:
         """What is learnt from."""
 
+    def rate(self, turn: Turn) -> float:
+        """Learning rate of the iteration's trainings."""
+        del turn
+        return self.preference.learning_rate
+
     def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
         """Pairs of what the tokenizer gives back as it was judged, beside real data where that joins."""
         config, student = self.config, turn.student
@@ -105,7 +110,7 @@ class PairTrainer(Trainer):
         seed = row_seed(config.seed, "learn", *turn.purpose(number))
         lessons = [*examples, *self._real(turn, len(examples))]
         own, apart = parted(lessons, [each.key for each in lessons], config.learner, config.seed)
-        own_rate = {"learning_rate": self.preference.learning_rate}
+        own_rate = {"learning_rate": self.rate(turn)}
         learner = TextLearner(student, config.learner.model_copy(update=own_rate), seed)
         with turn.reporter.phase("training", turn.steps, "steps") as move:
             values |= learner.fit(
