@@ -218,7 +218,7 @@ CONSTITUTIONAL = Experiment(
     ],
     full={
         "settings": {
-            "model": {"size": "0.2M", "demonstrations": 16000, "steps": 3000},
+            "model": {"size": "0.2M", "demonstrations": 16000, "steps": 4000},
             "learner": {"learning_rate": 2e-3},
             "filter": {"thresholds": [0.0]},
             "measure": {"validation": 200, "test": 200, "control": False},
@@ -232,9 +232,9 @@ CONSTITUTIONAL = Experiment(
             "sample": {"prompts": 1000, "samples": 4},
             "policy": {"beta": 0.1, "learning_rate": 3e-4},
             "constitution": {
-                "helpful": 0.4,
+                "helpful": 0.6,
                 "preference_steps": 500,
-                "policy_steps": 160,
+                "policy_steps": 100,
                 "policy_real": 0.0,
             },
         },

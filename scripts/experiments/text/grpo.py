@@ -193,7 +193,7 @@ FULL: Settings = {
     "groups": 64,
     "trl_steps": 150,
     "settings": {
-        "model": {"size": "0.1M", "demonstrations": 20000, "steps": 1000},
+        "model": {"size": "0.1M", "demonstrations": 6000, "steps": 1200},
         "sample": {"prompts": 3200, "samples": 8},
         "update": {"steps": 50},
         "loop": {"iterations": 3},

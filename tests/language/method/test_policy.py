@@ -323,7 +323,7 @@ def test_alarms_turn_what_has_an_effect() -> None:
     assert isinstance(config, PolicySettings)
     found = turnable(config, GroupTrainer(config), 0.0)
     assert found == {
-        "update.steps": 75,
+        "update.steps": 100,
         "policy.beta": 0.0,
         "sample.band": (0.0, 1.0),
         "sample.temperature": 1.0,

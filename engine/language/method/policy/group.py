@@ -9,11 +9,11 @@ from engine.language.settings import TextConfig
 
 ROUNDS = {
     # Rewards choose among what the model writes: one that has seen much, not often, writes more that differs.
-    "model": {"size": "0.1M", "demonstrations": 20000, "steps": 1000},
+    "model": {"size": "0.1M", "demonstrations": 6000, "steps": 1200},
     # Rewards alone say what is learnt: on what demonstrations leave over, that would be the rarer kinds.
     "sample": {"prompts": 3200, "demonstrated": True},
-    "update": {"start": "last", "steps": 75},
-    "loop": {"iterations": 8},
+    "update": {"start": "last", "steps": 100},
+    "loop": {"iterations": 10},
     # Kinds of problems that the first model could do are lost without.
     "mix": {"real_fraction": 0.2},
     # What is not rewarded becomes unlikely, real data too: KL says how far the model may go.
