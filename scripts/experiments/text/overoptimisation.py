@@ -315,7 +315,7 @@ FULL: Settings = {
     "test": 200,
     "samples": 512,
     "settings": {
-        "model": {"size": "0.1M", "demonstrations": 3500, "steps": 2000},
+        "model": {"size": "0.1M", "demonstrations": 6000, "steps": 1200},
         "learner": {"batch_tokens": 2048},
         "measure": {"validation": 100, "test": 100, "control": False, "samples": 0},
         "monitor": {"prompts": 24, "samples": 4},
