@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,17 +29,23 @@ def first_model(
     reporter: Reporter,
     *,
     values: bool = False,
+    check: Callable[[LanguageModel], None] = lambda _: None,
 ) -> LanguageModel:
-    """The model that is named, which is to learn `values`, or one built and trained on demonstrations."""
+    """The model that is named, which is to learn `values`, or one built and trained on demonstrations.
+
+    `check` is given it before it is trained.
+    """
     if model := named_model(config, values=values):
+        check(model)
         return model
     if not real:
         raise UserError(
             f"task '{task.name}' has no demonstrations to build a model on; name one with --model"
         )
     settings = config.model
-    reporter.message(f"building a model of {settings.size} parameters on {len(real)} demonstrations")
     model = new_model(task, config, real)
+    check(model)
+    reporter.message(f"building a model of {settings.size} parameters on {len(real)} demonstrations")
     with reporter.phase("building the model", settings.steps, "steps") as move:
         found = learn(model, config, mix([], real, MixConfig(), 0, task=task), settings.steps, (0,), move)
     tell_ending(reporter, config, found, settings.steps)

@@ -70,7 +70,7 @@ def assemble(
     state = (
         _resumed(task, method, run, checkpoint)
         if checkpoint
-        else _begun(task, method, run, found.real, reporter)
+        else _begun(task, method, run, found.real, reporter, library)
     )
     base = state.base
     if slow := ability_of(base).slow:
@@ -131,12 +131,21 @@ def _resumed(task: Task, method: Method, run: TextRun, checkpoint: TextCheckpoin
 
 
 def _begun(
-    task: Task, method: Method, run: TextRun, real: Sequence[Demonstration], reporter: Reporter
+    task: Task,
+    method: Method,
+    run: TextRun,
+    real: Sequence[Demonstration],
+    reporter: Reporter,
+    library: Library,
 ) -> _State:
     """Before anything is learnt."""
     started, config = time.monotonic(), run.config
     values = method.trainer(config).learns_values
-    model = first_model(task, config, real, reporter, values=values)
+
+    def check(model: LanguageModel) -> None:
+        method.ready(config, task, model, library)
+
+    model = first_model(task, config, real, reporter, values=values, check=check)
     progress = Progress(seconds=time.monotonic() - started)
     monitor = Monitor(watched(task, config), _tools(task, method, config))
     return _State(progress, model, model, monitor, Items((), ()))

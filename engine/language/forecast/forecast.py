@@ -11,6 +11,7 @@ from engine.language.forecast.pace import Pace
 from engine.language.forecast.work import learning_pace, mean_length, prompt_length, writing_pace
 from engine.language.material import evaluation_prompts, practice, real_data
 from engine.language.method.registry import method_of
+from engine.language.method.turn import Library
 from engine.language.model.ability import ability_of
 from engine.language.monitor.guard import check_start
 from engine.language.problem.problems import demonstrations, refuse_shared, some_problems
@@ -78,6 +79,7 @@ def forecast(task: Task, config: TextConfig, verify: Verify) -> Forecast:
             f"task '{task.name}' has no demonstrations to build a model on; name one with --model"
         )
     model = model or new_model(task, config, real)
+    method.ready(config, task, model, Library())
     length = mean_length(task, model, real)
     writing = writing_pace(task, model, config, round(length))
     learning = learning_pace(task, model, config, real)

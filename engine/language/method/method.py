@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from engine.language.method.role import Role
     from engine.language.method.sampler import Sampler
     from engine.language.method.trainer import Stage, Trainer
-    from engine.language.method.turn import Turn
+    from engine.language.method.turn import Library, Turn
     from engine.language.method.verdict import Judge
+    from engine.language.model.model import LanguageModel
     from engine.language.settings import TextConfig
     from engine.language.task import Kind, Task
 
@@ -105,6 +106,18 @@ class Method:
 
     def fits(self, config: TextConfig, task: Task) -> None:
         """Refuse a task that it cannot work on, or a file that it cannot read; UserError."""
+        from engine.language.learner.label import file_labels
+
+        if config.value.labels == "file" and config.value.path:
+            file_labels(Path(config.value.path), task)
+
+    def ready(self, config: TextConfig, task: Task, model: LanguageModel, library: Library) -> None:
+        """Refuse, before anything is trained, models and judges beside the first that are none, and what the
+        first `model`, which may know nothing yet, could not read however it is trained; UserError.
+        """
+        del task
+        if (judge := self.judge(config)) is not None:
+            judge.ready(model, library)
 
     def check(self, config: TextConfig) -> None:
         """Refuse settings that do not go together; UserError."""

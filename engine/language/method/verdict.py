@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from engine.language.episode import Episode
 from engine.language.measure.watch import HALF, Panel
-from engine.language.method.turn import Turn
+from engine.language.method.turn import Library, Turn
+from engine.language.model.model import LanguageModel
 from engine.language.problem.problems import gold
 from engine.language.rollout import Verify, row_seed
 from engine.language.task import UNJUDGED, Kind, Prompt, VerifyResult
@@ -46,6 +47,10 @@ class Judge(ABC):
             for one, two in zip(scores, self.scores(turn, pairs), strict=True)
         ]
 
+    def ready(self, model: LanguageModel, library: Library) -> None:
+        """Refuse a judge that could not be asked, before a run's first `model` is trained; UserError."""
+        del model, library
+
     def written(self, length: float) -> float:
         """Tokens that a verdict on a completion of `length` takes, for the forecast."""
         del length
@@ -78,6 +83,11 @@ class Ensemble(Judge):
         """The members' scores, [N, M]; NaN where one is missing."""
         columns = [each.scores(turn, pairs) for each in self.members]
         return np.array(columns, dtype=np.float64).reshape(len(columns), len(pairs)).T
+
+    def ready(self, model: LanguageModel, library: Library) -> None:
+        """Each of them."""
+        for each in self.members:
+            each.ready(model, library)
 
     def written(self, length: float) -> float:
         """What all of them write."""

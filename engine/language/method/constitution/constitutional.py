@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.errors import UserError
 from engine.language.method.method import Method
 
 if TYPE_CHECKING:
     from engine.language.episode import Episode
     from engine.language.method.sampler import Sampler
     from engine.language.method.trainer import Stage, Trainer
-    from engine.language.method.turn import Turn
+    from engine.language.method.turn import Library, Turn
+    from engine.language.model.model import LanguageModel
     from engine.language.settings import TextConfig
     from engine.language.task import Kind, Task
 
@@ -56,6 +58,21 @@ class Constitutional(Method):
         from engine.language.method.constitution.phases import stages
 
         return stages(config, length, problems)
+
+    def fits(self, config: TextConfig, task: Task) -> None:
+        """Refuse games of two."""
+        super().fits(config, task)
+        if task.num_players > 1:
+            raise UserError(
+                f"task '{task.name}' is a game of two, whose texts nobody revises; take alphazero or grpo"
+            )
+
+    def ready(self, config: TextConfig, task: Task, model: LanguageModel, library: Library) -> None:
+        """Also refuse principles that the models which are asked by them cannot read."""
+        from engine.language.method.constitution.phases import check_readable
+
+        super().ready(config, task, model, library)
+        check_readable(config, task, model, library)
 
     def sources(self, config: TextConfig, task: Task) -> dict[str, Path]:
         """Also the constitution that the task brings."""

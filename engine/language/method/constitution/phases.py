@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from engine.errors import UserError
 from engine.language.episode import Episode
+from engine.language.material import practice, real_data
 from engine.language.method.constitution.config import ConstitutionalSettings, PhaseName
-from engine.language.method.constitution.constitution import Constitution
+from engine.language.method.constitution.constitution import Constitution, Principle
 from engine.language.method.constitution.phase import (
     Revisions,
     RevisionTrainer,
@@ -23,7 +25,8 @@ from engine.language.method.constitution.role import Keeper
 from engine.language.method.role import Role
 from engine.language.method.sampler import Sampler
 from engine.language.method.trainer import Stage, Trainer
-from engine.language.method.turn import Learnt, Turn
+from engine.language.method.turn import Learnt, Library, Turn
+from engine.language.model.model import LanguageModel
 from engine.language.monitor.levels import Response
 from engine.language.problem.task_registry import load_task
 from engine.language.round_trip import fits
@@ -31,7 +34,7 @@ from engine.language.settings import TextConfig
 from engine.language.task import Task
 
 PROBED = 256
-"""Demonstrations by which it is seen whether a text can keep all rules."""
+"""Demonstrations by which it is seen whether a text can keep all rules; texts that are tried at once."""
 
 
 def parts_of(config: TextConfig, phase: PhaseName) -> tuple[Sampler, Trainer]:
@@ -73,6 +76,75 @@ def stages(config: TextConfig, length: float, problems: int) -> list[Stage]:
     return found
 
 
+def check_readable(config: TextConfig, task: Task, model: LanguageModel, library: Library) -> None:
+    """Refuse a constitution by which the models that are asked could read no request; UserError.
+
+    Requests are about the shortest real text, or problem. One that can be read is enough here: others are
+    left out, and told, where they come.
+    """
+    settings, constitution = settings_of(config), constitution_for(config, task)
+    if not any(principle.is_spoken for principle in constitution.principles):
+        return
+    prompt, reply = _shortest(config, task, model)
+    if "revise" in settings.phases:
+
+        def revising(principle: Principle) -> list[str]:
+            critique = constitution.ask_critique(principle, prompt, reply)
+            return [critique, constitution.ask_revision(principle, prompt, reply, "")]
+
+        _require_one(model, constitution, revising, "the model", "name another model with --model")
+    if "prefer" in settings.phases:
+        chooser = library.model(settings.feedback) if settings.feedback else model
+
+        def choosing(principle: Principle) -> list[str]:
+            return [constitution.ask_choice(principle, prompt, reply, reply)]
+
+        what, remedy = "the model that is to choose", "name one with constitution.feedback"
+        _require_answers(chooser, constitution)
+        _require_one(chooser, constitution, choosing, what, remedy)
+
+
+def _shortest(config: TextConfig, task: Task, model: LanguageModel) -> tuple[str, str]:
+    """A problem and a reply that the model can read; the problem alone where there is no real data."""
+    real, holdout = real_data(task, config)
+    pairs = [(each.prompt.text, each.completion) for each in real]
+    pairs = pairs or [(each.text, "") for each in practice(task, config, real, holdout)]
+    pairs = sorted(pairs, key=lambda pair: len(pair[0]) + len(pair[1]))[:PROBED]
+    good = fits(model, ["".join(pair) for pair in pairs])
+    return next(compress(pairs, good), pairs[0] if pairs else ("", ""))
+
+
+def _require_one(
+    model: LanguageModel,
+    constitution: Constitution,
+    ask: Callable[[Principle], list[str]],
+    what: str,
+    remedy: str,
+) -> None:
+    spoken = [principle for principle in constitution.principles if principle.is_spoken]
+    for place in range(0, len(spoken), PROBED):
+        asked = [ask(principle) for principle in spoken[place : place + PROBED]]
+        good = fits(model, [text for texts in asked for text in texts])
+        each = len(good) // len(asked)
+        if any(all(good[first : first + each]) for first in range(0, len(good), each)):
+            return
+    raise UserError(
+        f"{what} cannot read constitution '{constitution.name}': a request by none of its {len(spoken)} "
+        f"principles fits its context of {model.context} tokens and can be spelt by its tokenizer; name "
+        f"another by constitution.path, or {remedy}"
+    )
+
+
+def _require_answers(model: LanguageModel, constitution: Constitution) -> None:
+    answers = constitution.form.answers
+    for answer, is_good in zip(answers, fits(model, answers), strict=True):
+        if not is_good:
+            raise UserError(
+                f"the model that is to choose cannot spell {answer!r}, an answer of constitution "
+                f"'{constitution.name}'; set its form.answers, or name another constitution.feedback"
+            )
+
+
 @dataclass
 class Phases(Trainer):
     """What holds for a run, whichever its iteration; an iteration's own parts learn."""
@@ -111,12 +183,8 @@ class Phases(Trainer):
             own_trainer.check(own_sampler)
 
     def prepare(self, turn: Turn) -> int:
-        """Tell where no real data keeps all rules, which may then be contradictory; nothing is written.
-
-        UserError where the model that is to choose cannot spell the two answers.
-        """
+        """Tell where no real data keeps all rules, which may then be contradictory; nothing is written."""
         constitution, count = constitution_for(self.config, turn.task), settings_of(self.config).checked
-        self._check_answers(turn, constitution)
         real = [(each.prompt.text, each.completion) for each in turn.real[:PROBED]]
         broken = [constitution.broken(*pair, count) for pair in real]
         if broken and all(broken):
@@ -127,18 +195,6 @@ class Phases(Trainer):
                 "can keep all"
             )
         return 0
-
-    def _check_answers(self, turn: Turn, constitution: Constitution) -> None:
-        settings, answers = settings_of(self.config), constitution.form.answers
-        if "prefer" not in settings.phases or not any(p.is_spoken for p in constitution.principles):
-            return
-        model = turn.library.model(settings.feedback) if settings.feedback else turn.student
-        for answer, is_good in zip(answers, fits(model, answers), strict=True):
-            if not is_good:
-                raise UserError(
-                    f"the model that is to choose cannot spell {answer!r}, an answer of constitution "
-                    f"'{constitution.name}'; set its form.answers, or name another constitution.feedback"
-                )
 
     def knobs(self) -> Mapping[Response, str]:
         """Of reinforcement, where that is a phase."""

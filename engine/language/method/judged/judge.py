@@ -5,12 +5,12 @@ from __future__ import annotations
 import weakref
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.errors import UserError
 from engine.language.measure.watch import HALF
 from engine.language.method.judged.assessor.assessor import Asked, Assessor, Judgement, TaskAssessor, mean_of
-from engine.language.method.judged.assessor.command import command_of
+from engine.language.method.judged.assessor.command import check_program, command_of
 from engine.language.method.judged.assessor.comparison import compare
 from engine.language.method.judged.assessor.prompt import (
     COMPARISON_PLACES,
@@ -23,6 +23,10 @@ from engine.language.method.turn import Library, Turn
 from engine.language.method.verdict import Judge, Pair
 from engine.language.rollout import row_seed
 from engine.language.task import Kind, Prompt
+
+if TYPE_CHECKING:
+    from engine.language.method.judged.assessor.model_assessor import ModelAssessor
+    from engine.language.model.model import LanguageModel
 
 FEW = 10
 """Completions none of which has a score that are borne."""
@@ -45,6 +49,14 @@ class ChosenJudge(Judge):
         self.prompts = (
             read_prompt(config.prompt, places).sentences if config.prompt else built_in_sentences(config)
         )
+
+    def ready(self, model: LanguageModel, library: Library) -> None:
+        """UserError for no model, one that cannot spell its answers, and a function that is not found."""
+        config = self.config
+        if config.by == "program":
+            check_program(config.program, config.timeout_s)
+        elif config.by != "verifier":
+            judge_model(model, config, library, rows=1).check()
 
     def scores(self, turn: Turn, pairs: Sequence[Pair]) -> list[float | None]:
         """None where a judgement is missing."""
@@ -171,7 +183,6 @@ def built_in_sentences(config: JudgeConfig) -> Sequence[str]:
 
 def assessor_of(turn: Turn, config: JudgeConfig) -> Assessor:
     """Whoever the settings name; a program or another model is started or read once a run."""
-    from engine.language.method.judged.assessor.model_assessor import ModelAssessor
     from engine.language.method.judged.assessor.program import ProgramAssessor
 
     if config.by == "verifier":
@@ -184,10 +195,17 @@ def assessor_of(turn: Turn, config: JudgeConfig) -> Assessor:
             return made
 
         return held(turn.library, ("program", config), start)
+    return judge_model(turn.accepted, config, turn.library, turn.config.loop.rows)
+
+
+def judge_model(own: LanguageModel, config: JudgeConfig, library: Library, rows: int) -> ModelAssessor:
+    """The model that `judge.path` names, or the writer's `own`; UserError where it cannot be read."""
+    from engine.language.method.judged.assessor.model_assessor import ModelAssessor
+
     if config.by == "self":
-        return ModelAssessor(turn.accepted, config, turn.config.loop.rows)
-    model = turn.library.model(config.path)
-    return ModelAssessor(with_chat(model) if config.chat else model, config, turn.config.loop.rows)
+        return ModelAssessor(own, config, rows)
+    model = library.model(config.path)
+    return ModelAssessor(with_chat(model) if config.chat else model, config, rows)
 
 
 def with_chat(model: Any) -> Any:

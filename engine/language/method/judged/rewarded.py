@@ -28,6 +28,7 @@ from engine.language.method.turn import Learnt, Turn
 from engine.language.model.model import LanguageModel
 from engine.language.problem.contamination import EvaluationIndex
 from engine.language.rollout import Draw, Policy, row_seed, sample
+from engine.language.settings import TextConfig
 from engine.language.task import Task
 
 SAMPLES = 4
@@ -185,15 +186,18 @@ def labelled(turn: Turn, writer: LanguageModel) -> tuple[list[Lesson], int]:
     """
     settings = own(turn.config)
     if settings.teach.path:
-        return held(turn.library, "lessons", lambda: _read(turn)), 0
+        tell = turn.reporter.message
+        return held(turn.library, "lessons", lambda: judgements_of_file(turn.config, turn.task, tell)), 0
     key = ("labelled", writer.digest())
     return held(turn.library, key, lambda: _labelled(turn, writer, settings.teach.labels))
 
 
-def _read(turn: Turn) -> list[Lesson]:
-    settings = own(turn.config)
-    index = EvaluationIndex(evaluation_prompts(turn.task, turn.config))
-    return read_lessons(settings.teach.path, settings.judge, index, turn.reporter.message)
+def judgements_of_file(
+    config: TextConfig, task: Task, tell: Callable[[str], None] = lambda _: None
+) -> list[Lesson]:
+    """Those of `teach.path`, without evaluation items; UserError as `read_lessons`."""
+    settings, index = own(config), EvaluationIndex(evaluation_prompts(task, config))
+    return read_lessons(settings.teach.path, settings.judge, index, tell)
 
 
 def _labelled(turn: Turn, writer: LanguageModel, count: int) -> tuple[list[Lesson], int]:

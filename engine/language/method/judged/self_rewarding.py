@@ -64,12 +64,15 @@ class SelfRewarding(PreferenceMethod):
         super().check(config)
 
     def fits(self, config: TextConfig, task: Task) -> None:
-        """Refuse tasks that read no problem, where new ones are wanted."""
+        """Refuse tasks that read no problem, where new ones are wanted, and a file of no judgements."""
         from engine.language.method.judged.instruction import check_instruction
+        from engine.language.method.judged.rewarded import judgements_of_file
 
         super().fits(config, task)
         assert isinstance(config, SelfRewardingSettings)
         check_instruction(task, config.instruction)
+        if config.teach.path:
+            judgements_of_file(config, task)
 
     def sources(self, config: TextConfig, task: Task) -> dict[str, Path]:
         """Also the file of a function that judges."""

@@ -100,11 +100,7 @@ class ActorCriticTrainer(PolicyTrainer):
 
     def marked(self, task: Task, episodes: Sequence[Episode], threshold: float) -> list[Episode]:
         """Kept is what is reinforced on the whole: what scores more than the round's mean."""
-        del threshold
-        if task.num_players > 1:
-            raise UserError(
-                f"task '{task.name}' is a game of two; {self.config.method} learns for one: take grpo or rloo"
-            )
+        del threshold, task
         return [replace(each, kept=kept) for each, kept in zip(episodes, _above(episodes), strict=True)]
 
     def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.errors import UserError
 from engine.language.method.method import Method
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from engine.language.method.trainer import Trainer
     from engine.language.method.verdict import Judge
     from engine.language.settings import TextConfig
+    from engine.language.task import Task
 
 
 class ActorCriticPolicy(Method):
@@ -37,6 +39,14 @@ class ActorCriticPolicy(Method):
 
         assert isinstance(config, PpoSettings)
         return ActorCriticTrainer(config)
+
+    def fits(self, config: TextConfig, task: Task) -> None:
+        """Refuse games of two."""
+        super().fits(config, task)
+        if task.num_players > 1:
+            raise UserError(
+                f"task '{task.name}' is a game of two; {config.method} learns for one: take grpo or rloo"
+            )
 
     def judge(self, config: TextConfig) -> Judge | None:
         """The reward model that `ppo.reward_model` names."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from engine.errors import UserError
-from engine.language.method.turn import Turn
+from engine.language.method.turn import Library, Turn
 from engine.language.method.verdict import Judge, Pair
 from engine.language.model.model import LanguageModel
 from engine.language.model.scoring import member_rewards
@@ -29,9 +29,14 @@ class RewardModel(Judge):
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def scores(self, turn: Turn, pairs: Sequence[Pair]) -> list[float | None]:
+    def ready(self, model: LanguageModel, library: Library) -> None:
         """UserError where the folder has no value head."""
-        model = _rewarding(turn, self._path)
+        del model
+        _rewarding(library, self._path)
+
+    def scores(self, turn: Turn, pairs: Sequence[Pair]) -> list[float | None]:
+        """UserError likewise."""
+        model = _rewarding(turn.library, self._path)
         found = values_as_read(
             model, [prompt.text for prompt, _ in pairs], [completion for _, completion in pairs]
         )
@@ -39,7 +44,7 @@ class RewardModel(Judge):
 
     def agrees(self, turn: Turn, pairs: Sequence[Pair], scores: Sequence[float | None]) -> list[bool | None]:
         """Whether every member of a panel is on the same side of a half; one alone never disagrees."""
-        model = _rewarding(turn, self._path)
+        model = _rewarding(turn.library, self._path)
         if model.panel is None:
             return [None if score is None else True for score in scores]
         known = [number for number, score in enumerate(scores) if score is not None]
@@ -51,8 +56,8 @@ class RewardModel(Judge):
         return [same.get(number) for number in range(len(pairs))]
 
 
-def _rewarding(turn: Turn, path: str) -> LanguageModel:
-    model = turn.library.model(path)
+def _rewarding(library: Library, path: str) -> LanguageModel:
+    model = library.model(path)
     if model.value_head is None:
         raise UserError(
             f"'{path}' has no value head; give the newest checkpoint of a run of reward, prm or orm"

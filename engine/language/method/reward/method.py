@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.errors import UserError
 from engine.language.method.method import Method
 
 if TYPE_CHECKING:
     from engine.language.method.sampler import Sampler
     from engine.language.method.trainer import Trainer
     from engine.language.settings import TextConfig
+    from engine.language.task import Task
 
 
 class RewardMethod(Method):
@@ -36,6 +38,18 @@ class RewardMethod(Method):
         from engine.language.method.reward.trainer import Comparisons
 
         return Comparisons(config)
+
+    def fits(self, config: TextConfig, task: Task) -> None:
+        """Refuse games of two, where what is better depends on one's side, and a file of nothing."""
+        from engine.language.method.reward.settings import RewardTextConfig
+        from engine.language.method.reward.trainer import comparisons_of_file
+
+        super().fits(config, task)
+        assert isinstance(config, RewardTextConfig)
+        if task.num_players == 2:
+            raise UserError(f"task '{task.name}' is a game of two, whose positions are valued by prm or orm")
+        if config.reward.path:
+            comparisons_of_file(config, task)
 
 
 REWARD = RewardMethod(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from random import Random
@@ -13,7 +13,7 @@ from engine.language.learner.held_out import parted as set_apart
 from engine.language.learner.objective.reward import BradleyTerry
 from engine.language.learner.text_learner import TextLearner
 from engine.language.learner.training import tell_ending
-from engine.language.material import evaluation_prompts
+from engine.language.material import evaluation_prompts, practice, real_data
 from engine.language.method.idle import refuse_idle
 from engine.language.method.reward.comparison import (
     centred,
@@ -33,6 +33,7 @@ from engine.language.model.model import LanguageModel, Panel
 from engine.language.problem.contamination import EvaluationIndex
 from engine.language.problem.preference_file import Preference, read_preferences
 from engine.language.rollout import row_seed
+from engine.language.settings import TextConfig
 from engine.language.task import Task
 
 CENTRED = 1024
@@ -62,7 +63,7 @@ class Comparisons(Trainer):
         return Rewarder(is_verified=not self.reward.path)
 
     def check(self, sampler: Sampler) -> None:
-        """Samples to compare are two at least, and the file can be read."""
+        """Samples to compare are two at least."""
         del sampler
         thresholds = self.config.filter.thresholds
         if len(thresholds) > 1:
@@ -75,20 +76,12 @@ class Comparisons(Trainer):
         idle = dict.fromkeys(("per_prompt", "temperature"), offline * bool(reward.path))
         refuse_idle("reward", reward, {**idle, "combine": few, "deviations": many})
         if reward.path:
-            read_preferences(Path(reward.path))
-        elif self.config.sample.samples < 2 and not self.config.sample.simulations:
+            return
+        if self.config.sample.samples < 2 and not self.config.sample.simulations:
             raise UserError(
                 f"sample.samples = {self.config.sample.samples}: comparisons need two samples of a problem "
                 "or more; or name a file with reward.path"
             )
-
-    def prepare(self, turn: Turn) -> int:
-        """Refuse a game of two, where what is better depends on whose side one is on; UserError."""
-        if turn.task.num_players == 2:
-            raise UserError(
-                f"task '{turn.task.name}' is a game of two, whose positions are valued by prm or orm"
-            )
-        return 0
 
     def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
         """One training for each member, and what they know of the comparisons held out."""
@@ -139,11 +132,7 @@ class Comparisons(Trainer):
         """(to learn from, held out): of the file, or of the samples that passed."""
         settings, seed = self.reward, row_seed(turn.config.seed, "comparisons", turn.iteration)
         if settings.path:
-            index = EvaluationIndex(evaluation_prompts(turn.task, turn.config))
-            known = [*turn.prompts, *(each.prompt for each in turn.real)]
-            pairs = read_preferences(
-                Path(settings.path), turn.task, problems=known, index=index, tell=turn.reporter.message
-            )
+            pairs = comparisons_of_file(turn.config, turn.task, turn.reporter.message)
         else:
             judged = [each for each in learnable(turn, episodes) if not each.result.is_missing]
             pairs = compared_samples(judged, settings.per_prompt, settings.temperature, seed)
@@ -193,6 +182,17 @@ class Comparisons(Trainer):
                 f"reward model: {values['reward/accuracy']:.1%} of {values['reward/held_out']:.0f} held-out "
                 f"comparisons, calibration error {values['reward/calibration']:.3f}"
             )
+
+
+def comparisons_of_file(
+    config: TextConfig, task: Task, tell: Callable[[str], None] = lambda _: None
+) -> list[Preference]:
+    """Those of `reward.path`, without evaluation items; UserError as `read_preferences`."""
+    assert isinstance(config, RewardTextConfig)
+    real, holdout = real_data(task, config)
+    problems = [*practice(task, config, real, holdout), *(each.prompt for each in real)]
+    index = EvaluationIndex(evaluation_prompts(task, config))
+    return read_preferences(Path(config.reward.path), task, problems=problems, index=index, tell=tell)
 
 
 def _drawn(pairs: Sequence[Preference], seed: int) -> list[Preference]:

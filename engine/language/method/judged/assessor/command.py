@@ -5,11 +5,31 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 
 from engine.errors import UserError
 
 _FUNCTION = re.compile(r"\S+:[A-Za-z_]\w*")
+
+
+def check_program(program: str, timeout_s: float) -> None:
+    """UserError for a function that is not found, in a process of its own; nothing of other commands."""
+    words = command_of(program)
+    if not _FUNCTION.fullmatch(program.strip()):
+        return
+    try:
+        tried = subprocess.run(
+            [*words, "--check"], stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UserError(
+            f"judge.program '{program}': not loaded after {timeout_s:g} s; mend it, or give it more time "
+            "(judge.timeout_s)"
+        ) from error
+    if tried.returncode:
+        lines = tried.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise UserError(f"judge.program '{program}': {lines[-1] if lines else f'exit {tried.returncode}'}")
 
 
 def command_of(program: str) -> list[str]:

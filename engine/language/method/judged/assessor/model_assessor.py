@@ -60,6 +60,11 @@ class ModelAssessor(Assessor):
         own = self._prompts[config.ask == "comparison"]
         self.sentences = own.sentences if own else ()
 
+    def check(self) -> None:
+        """UserError where it could not give an answer that is one token."""
+        if self.answers_by_token:
+            self.choices(of_two=self._config.ask == "comparison")
+
     def scores(self, asked: Sequence[Asked], seed: int) -> list[Judgement]:
         """By the share of all points, or the chance of the answer that says right."""
         if not self.answers_by_token:

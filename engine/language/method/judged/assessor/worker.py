@@ -1,5 +1,7 @@
 """The process of a judge that is a function: `python -m engine.language.method.judged.assessor.worker SPEC`.
 
+With `--check` behind it nothing is asked: it ends with 0 where the function is found.
+
 The function is called with a problem's text and a completion, or with a problem's text and two completions,
 and returns a score from 0 to 1, None where it has none. What it prints goes to standard error.
 """
@@ -21,7 +23,7 @@ from engine.sandbox.value import printable
 FUNCTIONS = Plugins("judge", "selfplay.judges", object, "a function")
 
 
-def main(spec: str) -> int:
+def main(spec: str, *, is_checked: bool = False) -> int:
     """Answer the lines of standard input until it ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what the function prints is no answer
@@ -30,6 +32,8 @@ def main(spec: str) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    if is_checked:
+        return 0
     for line in sys.stdin:
         answers.write(json.dumps(answer(function, parse_object(line))) + "\n")
         answers.flush()
@@ -51,4 +55,4 @@ def answer(function: Callable[..., Any], question: dict[str, Any]) -> dict[str, 
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], is_checked=sys.argv[2:] == ["--check"]))
