@@ -227,7 +227,7 @@ SPIN = Experiment(
             "first": {
                 "task": "grammar:words=300,zipf=0",
                 "settings": {
-                    "model": {"size": "0.1M", "demonstrations": 10000, "steps": 1400},
+                    "model": {"size": "0.1M", "demonstrations": 10000, "steps": 1080},
                     "learner": {"batch_tokens": 2048},
                 },
             },
@@ -332,6 +332,13 @@ SPIN = Experiment(
         "KL(data, model) went from 2.35 to 2.20 nats in an iteration, and there was no more to see in four.",
         "The best model of an iteration has ln p = (1 - 1 / beta) ln p before + 1 / beta ln p of data: "
         "beta 1 aims at the data, less beyond it, more at a point on the way.",
+        "Pilots that the sizes come from. Grammar: a base of 1,400 steps, seed 1, writes too much, 66 % "
+        "sentences: KL(data, model) went 5.29, 2.01, 1.34, 1.44, 1.62 nats in four iterations, the margin "
+        "4.97, 1.56, 0.40, 0.13; one of 900 steps, seed 0, too little, 13 %: 7.15, 3.95, 3.33, 3.29, 3.40 "
+        "and 5.30, 1.62, 0.88, 0.42. Countdown, seed 0, 500 problems, a base of 2,000 steps: the solver's "
+        "own went from 5.4 % to 14.4, 14.8, 17.2, 19.0 at one rate (3e-4) and to 14.6, 15.0, 15.6, 16.6 "
+        "at a falling one (4e-4, by 0.4), greedy accuracy from 30.0 % to 22.6 and 22.4; with more steps "
+        "and 4 samples to a prompt, as here, to 15.2 in the first, and accuracy to 27.2.",
         "Margins are of real data that no model learns from, in nats: what it gains on the previous iterate, "
         "less what that one's writing gains.",
     ],
