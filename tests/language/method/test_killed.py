@@ -43,6 +43,7 @@ MORE: dict[str, dict[str, Any]] = {
         "loop__iterations": 3, "sample__samples": 2, "sample__prompts": 10, "constitution__policy_steps": 2,
         "constitution__preference_steps": 3,
     },
+    "self-rewarding": {"teach__labels": 100, "teach__steps": 60},
     "reward": {"reward__members": 2},
     "ppo": ROUNDS
     | {"ppo__critic": '"model"', "ppo__reward_model": REWARD, "mix__real": "true", "mix__real_fraction": 0.5},
