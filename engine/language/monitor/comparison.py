@@ -142,6 +142,8 @@ class Comparison:
         level, reference, text = max(found, key=lambda item: item[0])
         if level == Level.OK:
             return None
+        if level > Level.WARN and rule.unless_best and self._is_best(rule.unless_best):
+            level = Level.WARN
         message = f"{text}: {rule.meaning.format(base=self.base or self.first)}"
         return self.alert(
             metric, level, message, rule.responses, reference=reference, about_model=rule.about_model
@@ -156,6 +158,13 @@ class Comparison:
     def _has_risen(self, metric: str) -> bool:
         pair = self.compared(metric, self.first)
         return pair is not None and pair.evidence("rise").chance(0.0) <= 1 - self.settings.alert_confidence
+
+    def _is_best(self, metric: str) -> bool:
+        """Whether a metric is higher than in the first iteration and as high as in the best."""
+        first, best = self.compared(metric, self.first), self.compared(metric, BEST)
+        if first is None or first.value <= first.reference:
+            return False
+        return best is None or best.value >= best.reference
 
     def _reading(self, metric: str) -> Reading:
         alone = self.compared(metric)

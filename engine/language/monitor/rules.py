@@ -53,6 +53,8 @@ class Rule:
     """Compared with iteration 0 and not with the iteration before."""
     least: str = ""
     """Field of ThresholdConfig: values below it are not compared with."""
+    unless_best: str = ""
+    """Metric beside whose highest value so far it is a warning at most."""
 
     @property
     def about_model(self) -> bool:
@@ -107,7 +109,7 @@ RULES = (
     Rule("hacking/gold", "fall", "gold", "loss", ("real-fraction", "ensemble"),
          "samples score less in truth"),
     Rule("hacking/gap", "rise", "gap", "trust", ("ensemble", "kl", "label", "reject"),
-         "the proxy rises past the truth", first_only=True),
+         "the proxy rises past the truth", first_only=True, unless_best="hacking/gold"),
     Rule("hacking/disagreement", "above", "disagreement", "trust", ("label", "reject"),
          "two verifiers differ in as many samples, and one of them is wrong"),
     Rule("hacking/exploits", "rise", "exploits", "trust", ("label", "reject"),

@@ -165,6 +165,29 @@ def test_proxy_up_and_gold_down_twice_running_stops() -> None:
     assert not [each for each in (*others, *RULES) if "roll-back" in each.responses]
 
 
+@pytest.mark.parametrize(
+    ("truths", "level"), [((0.2, 0.3, 0.4), Level.WARN), ((0.2, 0.3, 0.25), Level.ALERT)]
+)
+def test_a_proxy_that_outruns_a_truth_that_rises_is_a_warning(
+    truths: tuple[float, ...], level: Level
+) -> None:
+    """Two thirds of a rise of the proxy are won in vain: an alert once the truth is not the best it was."""
+    monitor = monitor_of(SMALL)
+    found = []
+    for number, truth in enumerate(truths):
+        seen = SMALL.observe(number, Health(), 0)
+        count = len(seen.probe)
+        drawn = np.random.default_rng(7).permutation(count) / count
+        proxy = 0.2 + 0.3 * number
+        probe = [
+            replace(each, result=replace(each.result, score=float(place < proxy), kind="learned"))
+            for each, place in zip(seen.probe, drawn, strict=True)
+        ]
+        gold = [float(place < truth) for place in drawn]
+        found = monitor.update(replace(seen, probe=probe, gold=gold))
+    assert level_of(found, "hacking/gap") == level
+
+
 def test_verifiers_that_differ() -> None:
     def differ(observation: Observation) -> Observation:
         scores = [episode.result.score for episode in observation.probe]
