@@ -204,7 +204,7 @@ FULL: Settings = {
 
 GRPO = Experiment(
     name="grpo",
-    claim="GRPO raises pass@1 while pass@16 hardly moves; variants and trl's trainer come out alike.",
+    claim="GRPO raises pass@1 and narrows; its variants and trl's trainer come out alike.",
     arms={**{arm: cell(arm) for arm in ARMS}, "curriculum": curriculum, "trl": trl_cell},
     lines=[
         in_band("dapo"),
