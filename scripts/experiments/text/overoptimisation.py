@@ -316,7 +316,7 @@ FULL: Settings = {
     "samples": 512,
     "settings": {
         "model": {"size": "0.1M", "demonstrations": 6000, "steps": 1200},
-        "learner": {"batch_tokens": 2048},
+        "learner": {"batch_tokens": 4096},
         "measure": {"validation": 100, "test": 100, "control": False, "samples": 0},
         "monitor": {"prompts": 24, "samples": 4},
     },
