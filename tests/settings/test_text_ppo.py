@@ -48,6 +48,7 @@ def all_differ(*runs: Seen) -> bool:
 
 
 @shows("policy.baseline=critic", "ppo.critic=head", "ppo.critic=model", "ppo.value_weight", "ppo.value_clip")
+@shows("ppo.critic_rate", "ppo.critic_lam")
 def test_a_critic_says_what_was_to_be_expected(ppo_run: Run) -> None:
     head, apart = ppo_run(), ppo_run(ppo__critic="model")
     assert (head.path / "checkpoints/000001/value_head.safetensors").is_file()
@@ -55,8 +56,14 @@ def test_a_critic_says_what_was_to_be_expected(ppo_run: Run) -> None:
     assert not (apart.path / "checkpoints/000001/value_head.safetensors").exists()
     assert head.last("loss/value") > 0
     assert all_differ(
-        head, apart, ppo_run(ppo__value_weight=2.0), ppo_run(ppo__value_clip=0.01), ppo_run(ppo__value_clip=0)
+        head, ppo_run(ppo__value_weight=2.0), ppo_run(ppo__value_clip=0.01), ppo_run(ppo__value_clip=0),
+        ppo_run(ppo__critic_rate=0.1), ppo_run(ppo__critic_lam=0.5),
+    )  # fmt: skip
+    faster, shorter = (
+        ppo_run(ppo__critic="model", ppo__critic_rate=0.1),
+        ppo_run(ppo__critic="model", ppo__critic_lam=0.5),
     )
+    assert all_differ(apart, faster, shorter)
 
 
 @shows("ppo.gamma", "ppo.lam", "ppo.score=score", "ppo.score=odds")

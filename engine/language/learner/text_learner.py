@@ -27,6 +27,8 @@ from engine.run.storage import atomic_write, make_folder
 STATE, TENSORS = "text_learner.json", "text_learner.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 NOT_FINITE = "lower learner.learning_rate"
+HEAD = "value_head."
+"""Beginning of the names of the value head's weights."""
 """What to do about steps that are not finite."""
 _LONG = 8
 """Batches are drawn from runs of this many batches' worth of shuffled texts, sorted by length."""
@@ -44,10 +46,14 @@ class TextLearner:
         model: whose weights change in place; with an adapter, the adapter's alone.
         config: of the learner.
         seed: of the order of examples and of dropout.
+        head_rate: learning rate of the value head's weights; None: that of all others.
     """
 
-    def __init__(self, model: LanguageModel, config: TextLearnerConfig, seed: int) -> None:
+    def __init__(
+        self, model: LanguageModel, config: TextLearnerConfig, seed: int, *, head_rate: float | None = None
+    ) -> None:
         self.model = model
+        self.head_rate = config.learning_rate if head_rate is None else head_rate
         self.config = config
         self.seed = seed
         self.step = 0
@@ -216,13 +222,19 @@ class TextLearner:
         }
 
     def _create_optimizer(self) -> torch.optim.AdamW:
-        weights = list(self._named.values())
+        head = self.head_rate != self.config.learning_rate
         groups = [
             {
-                "params": [each for each in weights if each.dim() > 1],
-                "weight_decay": self.config.weight_decay,
-            },
-            {"params": [each for each in weights if each.dim() < 2], "weight_decay": 0.0},
+                "params": [
+                    weight
+                    for name, weight in self._named.items()
+                    if (weight.dim() > 1) == is_matrix and (head and name.startswith(HEAD)) == is_head
+                ],
+                "weight_decay": self.config.weight_decay if is_matrix else 0.0,
+                "rate": self.head_rate if is_head else self.config.learning_rate,
+            }
+            for is_head in (False, True)
+            for is_matrix in (True, False)
         ]
         return torch.optim.AdamW(
             [group for group in groups if group["params"]],
@@ -281,9 +293,9 @@ class TextLearner:
         self, parts: Sequence[Sequence[Example]], objective: Objective[Example], steps: int
     ) -> dict[str, Tensor | float]:
         """One step on parts whose losses add up."""
-        rate = self.config.learning_rate * self._schedule(steps)
+        schedule = self._schedule(steps)
         for group in self._optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = group["rate"] * schedule
         device, losses, numbers = self.model.device, list[Tensor](), dict[str, Tensor]()
         self._optimizer.zero_grad(set_to_none=True)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
@@ -306,7 +318,11 @@ class TextLearner:
         self._updates += 1
         pairs = ((mean, self._named[name]) for name, mean in self._average.items())
         update_average(pairs, self.config.ema_decay, self._updates)
-        return {**numbers, "loss/gradient_norm": norm.detach(), "loss/learning_rate": rate}
+        return {
+            **numbers,
+            "loss/gradient_norm": norm.detach(),
+            "loss/learning_rate": self.config.learning_rate * schedule,
+        }
 
     @property
     def computes_bf16(self) -> bool:

@@ -128,6 +128,8 @@ class ActorCriticTrainer(PolicyTrainer):
         """Of the student, and of its value head where that is the critic."""
         if self._learner is None and self.config.ppo.critic == "head":
             turn.student.add_value_head(returns=True)
+            seed, rate = row_seed(turn.config.seed, "learn", turn.iteration), self.config.ppo.critic_rate
+            self._learner = TextLearner(turn.student, self.updating, seed, head_rate=rate)
         return super().learner(turn)
 
     def critic(self, turn: Turn) -> TextLearner | None:
@@ -138,7 +140,8 @@ class ActorCriticTrainer(PolicyTrainer):
             model = turn.companions.get(CRITIC, lambda: copy.deepcopy(turn.first))
             model.add_value_head(returns=True)
             seed = row_seed(turn.config.seed, CRITIC, turn.iteration)
-            self._critic = TextLearner(model, self.updating, seed)
+            own = self.updating.model_copy(update={"learning_rate": self.config.ppo.critic_rate})
+            self._critic = TextLearner(model, own, seed)
         return self._critic
 
     def ended(self, turn: Turn, steps: int) -> Learnt:
@@ -187,7 +190,7 @@ class ActorCriticTrainer(PolicyTrainer):
         values = values_at_tokens(critic.model if critic else turn.student, pairs)
         found = credit(
             rewards_of(episodes, ppo), old, reference, values, beta=self.beta(turn), gamma=ppo.gamma,
-            lam=ppo.lam, whiten=policy.scale == "batch",
+            lam=ppo.lam, critic_lam=ppo.critic_lam, whiten=policy.scale == "batch",
         )  # fmt: skip
         self._spread, self._missed = self._spread + found.spread, self._missed + found.missed
         if ppo.kl_budget:

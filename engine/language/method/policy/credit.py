@@ -38,6 +38,7 @@ def credit(
     beta: float,
     gamma: float,
     lam: float,
+    critic_lam: float,
     whiten: bool,
 ) -> Credit:
     """Advantages and returns at the tokens of responses that have `rewards` [N].
@@ -50,12 +51,15 @@ def credit(
         beta: see above.
         gamma: discount.
         lam: of generalised advantages.
+        critic_lam: of returns.
         whiten: shift and scale all advantages to mean 0 and deviation 1.
     """
     drawn, held, told = (_table(each) for each in (old, reference, values))
     mask = _table([np.ones(len(row), np.float32) for row in old])
     worth = token_rewards(torch.tensor(rewards, dtype=torch.float32), drawn, held, mask, beta)
     advantages, returns = generalized_advantages(worth, told, mask, gamma=gamma, lam=lam)
+    if critic_lam != lam:
+        _, returns = generalized_advantages(worth, told, mask, gamma=gamma, lam=critic_lam)
     counted = mask > 0
     spread, missed = (
         float(each[counted].var(correction=0) * counted.sum()) for each in (returns, returns - told)

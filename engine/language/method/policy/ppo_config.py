@@ -17,10 +17,15 @@ class PpoConfig(Section):
     critic: Literal["head", "model"] = "head"
     """What values the text before each token: a head on the policy's own trunk, or a model of its own, a copy
     of the first, which leaves the trunk to the policy and takes as long again."""
+    critic_rate: float = Field(1e-3, gt=0, le=1)
+    """Learning rate of the critic: of the head's own weights, which begin at nothing, or of the model."""
     gamma: float = Field(1.0, gt=0, le=1)
     """Discount of a token (GAE, Schulman et al. 2016)."""
     lam: float = Field(0.95, ge=0, le=1)
     """Of the exponential mean of errors of the critic; 1: returns less values, whatever the critic says."""
+    critic_lam: float = Field(1.0, ge=0, le=1)
+    """Likewise of the returns that the critic learns; 1: what came in the end, which a critic that knows
+    nothing yet does not shrink (VC-PPO, 2503.01491)."""
     value_clip: float = Field(0.2, ge=0, le=1000)
     """How far a value may move from what it was when the completion was drawn; 0: as far as it will."""
     value_weight: float = Field(0.1, gt=0, le=1000)
