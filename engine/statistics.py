@@ -6,7 +6,7 @@ Items with one key (the same operands, another order) are no independent evidenc
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -169,8 +169,8 @@ def area_under_curve(right: ArrayLike, wrong: ArrayLike) -> float:
     return float(((below + upto) / 2).mean() / len(ordered))
 
 
-def areas_within(right: NDArray[np.bool_], values: NDArray[np.floating]) -> Floats:
-    """Area under the curve of the values [N, k] of each problem's samples [N], `right` or not.
+def areas_within(right: Iterable[NDArray[np.bool_]], values: Iterable[NDArray[np.floating]]) -> Floats:
+    """Area under the curve of the values of each problem's samples, a row [k] each, `right` or not; [N].
 
     NaN where all are right or all are wrong.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ __all__ = ["text_run"]
 
 shows = partial(shows, of=TEXT)
 
+LEARNS = {"sample__samples": 12, "reward__per_prompt": 60, "update__steps": 80}
 MANY = {"sample__prompts": 40, "sample__samples": 6, "reward__held_out": 0.3}
 
 
@@ -144,8 +146,115 @@ def test_what_does_not_fit_is_refused(
             ["--set", "reward.members=2", "--set", "reward.deviations=2"],
             "reward.deviations = 2 has no",
         ),
+        (
+            ["--set", "reward.path=F", "--set", "judge.by=self"],
+            "judge.by = 'self' beside reward.path: comparisons are a judge's or a file's",
+        ),
+        (["--set", "judge.samples=5"], "judge.samples = 5 has no effect"),
+        (["--set", "judge.by=model"], "judge.by = 'model' needs judge.path"),
+        (["--set", 'judge.program="cat"'], "judge.program has no effect with judge.by = 'verifier'"),
     ):
         assert run_command([*words, *more]) == 2
         error = capsys.readouterr().err
         assert said in error, error
         assert not (tmp_path / "run").exists()
+
+
+LONGER = """
+def longer(prompt, completion):
+    return len(completion) / 40
+
+def shy(prompt, completion):
+    return None if ";" in completion else len(completion) / 40
+"""
+
+
+@pytest.fixture(scope="module")
+def judges(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("judges") / "judges.py"
+    path.write_text(LONGER)
+    return str(path)
+
+
+def by(judges: str, name: str, **more: Any) -> dict[str, Any]:
+    settings = {"judge__by": "program", "judge__program": f"{judges}:{name}", "judge__samples": 1}
+    return MANY | settings | LEARNS | more
+
+
+def test_a_judge_that_prefers_longer_texts_makes_a_reward_model_that_values_them(
+    text_run: Run, judges: str
+) -> None:
+    run, verified = text_run("reward", **by(judges, "longer")), text_run("reward", **(MANY | LEARNS))
+    assert {each.result.kind for each in run.episodes} == {"learned"}
+    assert {each.result.kind for each in verified.episodes} == {"exact"}
+    assert run.texts == verified.texts, "the first model writes whoever judges"
+    for each in run.episodes:
+        assert each.result.score == len(each.completion) / 40
+    assert run.last("reward/length") > 0.5
+    assert run.last("reward/accuracy") > 0.7
+    assert run.last("judge/missing") == 0
+    model, prompts = run.model(1), ["a1=", "c3="]
+    short, long = rewards(model, prompts, ["b", "b"]), rewards(model, prompts, ["b;b;b;b", "b;b;b;b"])
+    assert long.min() > short.max()
+
+
+@pytest.fixture
+def compared(text_run: Run, judges: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A run by the judge of that name, and the (better, worse) that it learns or holds out."""
+    from engine.language.method.reward import trainer
+
+    def run(name: str, **more: Any) -> tuple[Seen, list[tuple[str, str]]]:
+        seen: list[tuple[str, str]] = []
+        made = trainer.that_fit
+
+        def listen(model: Any, pairs: Any) -> Any:
+            seen.extend((pair.chosen, pair.rejected) for pair in pairs)
+            return made(model, pairs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(trainer, "that_fit", listen)
+            return text_run("reward", **by(judges, name, update__steps=3, **more)), seen
+
+    return run
+
+
+def test_what_a_judge_does_not_answer_is_compared_with_nothing(compared: Callable[..., Any]) -> None:
+    run, seen = compared("shy")
+    unanswered = [each for each in run.episodes if ";" in each.completion]
+    assert 0 < len(unanswered) < len(run.episodes)
+    assert all(each.result.is_missing for each in unanswered)
+    assert len(seen) > 20
+    assert not [text for pair in seen for text in pair if ";" in text]
+    assert run.last("judge/missing") > 0
+    asked = {(each.prompt.id, each.completion) for each in run.episodes}
+    missing = sum(";" in completion for _, completion in asked)
+    told = f"the judge gave no score to {missing} of {len(asked)} completions: {missing} an answer without a"
+    assert told in run.said
+
+
+@shows("judge.length_control")
+def test_what_length_explains_is_taken_out_of_the_scores_that_are_compared(
+    compared: Callable[..., Any],
+) -> None:
+    longer, freed = (
+        [len(better) > len(worse) for better, worse in compared("longer", **more)[1]]
+        for more in ({}, {"judge__length_control": True})
+    )
+    assert all(longer)
+    assert np.mean(freed) < 0.9
+
+
+@shows("judge.by=self", "judge.by=model", "judge.by=verifier", "judge.path", "judge.ask=comparison")
+def test_the_first_model_judges_itself_or_under_its_name(text_run: Run) -> None:
+    taught = text_run("self-rewarding", teach__steps=60, teach__labels=40, model__steps=30)
+    path = str(taught.path / "checkpoints" / "000000")
+    asked = {**MANY, "model__path": path, "judge__ask": "comparison", "loop__iterations": 2}
+    own = text_run("reward", judge__by="self", **asked)
+    assert {each.result.kind for each in own.episodes} == {"self"}
+    assert "judge/agreement" in own.metrics[-1]
+    other = text_run("reward", judge__by="model", judge__path=path, **asked)
+    assert {each.result.kind for each in other.episodes} == {"learned"}
+    assert own.texts == other.texts
+    told, again = ([each.result.score for each in run.episodes] for run in (own, other))
+    assert told == pytest.approx(again, abs=1e-5), "in both iterations it is the first model that judges"
+    assert len(set(told)) > 1

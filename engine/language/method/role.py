@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from engine.errors import UserError
+from engine.language.episode import Episode
 from engine.language.model.model import LanguageModel
 from engine.language.monitor.metric.observation import Items
 from engine.statistics import areas_within
@@ -99,9 +100,18 @@ class Critic(Role):
     def figure(self, look: Look, values: Sequence[float] | None) -> Items:
         """The area under the curve of each problem's samples; 0.5 where the values tell nothing."""
         keys = list({episode.prompt.id: episode.prompt.key for episode in look.probe}.values())
-        right = np.array([episode.worth >= 1 for episode in look.probe]).reshape(len(keys), -1)
+        right = np.array([self.rightness(episode) for episode in look.probe]).reshape(len(keys), -1)
         told = np.full(right.shape, 0.5) if values is None else np.asarray(values).reshape(right.shape)
-        return Items(keys, np.nan_to_num(areas_within(right, told), nan=0.5).tolist())
+        known = ~np.isnan(right)
+        areas = areas_within(
+            [row[there] >= 1 for row, there in zip(right, known, strict=True)],
+            [row[there] for row, there in zip(told, known, strict=True)],
+        )
+        return Items(keys, np.nan_to_num(areas, nan=0.5).tolist())
+
+    def rightness(self, episode: Episode) -> float:
+        """1 for a sample that is right, less for one that is wrong; NaN: nobody knows."""
+        return episode.worth
 
     def measured(self, first: LanguageModel, model: LanguageModel, accepted: int) -> list[Measured]:
         """The first model's samples, valued by the accepted one."""

@@ -50,6 +50,8 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("self-rewarding", {**PROGRAM, "judge__program": '"nowhere.at:all"'}, "nowhere"),
     ("self-rewarding", {**PROGRAM, "judge__program": "function"}, "missing"),
     ("self-rewarding", {**PROGRAM, "judge__program": '"no-such-program"'}, "no-such-program"),
+    ("reward", {**MODEL, "judge__path": "none"}, "none"),
+    ("reward", {**PROGRAM, "judge__program": '"no-such-program"'}, "no-such-program"),
     ("self-rewarding", {"judge__answers": '["é", "ü"]'}, "no two tokens"),
     ("self-rewarding", {"judge__prompt": "none"}, "none"),
     ("self-rewarding", {"teach__path": "none"}, "none"),

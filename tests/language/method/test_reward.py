@@ -281,3 +281,34 @@ def test_a_critic_values_what_it_can_read_and_no_run_ends_for_the_rest() -> None
     assert found[[0, 3, 4]] == pytest.approx(expected, abs=1e-6)
     told = values_of(critic, [sample(text, 0.0, replace(PROMPT, text="1+2=")) for text in texts])
     assert told.tolist() == [0.0 if value != value else value for value in found.tolist()]
+
+
+def test_a_run_by_a_judge_is_forecast_and_goes_on_to_the_same_bytes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judge = tmp_path / "judge.py"
+    judge.write_text("def longer(prompt, completion):\n    return len(completion) / 40\n")
+    sets = {"judge__by": "program", "judge__program": f'"{judge}:longer"', "judge__samples": 1}
+    whole, broken = (
+        command("reward", tmp_path / name, "--json", task=TASK, measure__samples=0, **{**sets, **more})
+        for name, more in (("whole", {}), ("broken", {"loop__iterations": 1}))
+    )
+    assert run_command(whole) == 0
+    assert run_command(broken) == 0
+    assert run_command([*broken[:5], "--resume", "--iterations", "2", "--json"]) == 0
+    assert metrics(tmp_path / "whole") == metrics(tmp_path / "broken")
+    for name in ("model", "value_head"):
+        file = Path("checkpoints") / "000002" / f"{name}.safetensors"
+        assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "broken" / file).read_bytes()
+    assert "judge" in (tmp_path / "whole" / "report.html").read_text()
+    capsys.readouterr()
+    tokens = []
+    for more in ({}, {"judge__by": "model", "judge__path": f'"{tmp_path}/whole/checkpoints/000000"'}):
+        spoken = {**more, "judge__form": "additive"} if more else more
+        line = command("reward", tmp_path / "dry", "--json", "--dry-run", task=TASK, **spoken)
+        code = run_command(line)
+        shown = capsys.readouterr()
+        assert code == 0, shown.err
+        stages = {row["stage"]: row for row in json.loads(shown.out)["forecast"]}
+        tokens.append(stages.get("judge", {"tokens": 0})["tokens"])
+    assert tokens[0] == 0 < tokens[1]

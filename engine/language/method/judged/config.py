@@ -17,7 +17,7 @@ class JudgeConfig(Section):
     """Who says how good a completion is."""
 
     by: Literal["self", "model", "program", "verifier"] = "self"
-    """The model that was accepted last; the one of `judge.path`; `judge.program`; or the task's verifier."""
+    """The model that writes; the one of `judge.path`; `judge.program`; or the task's verifier."""
     path: ModelPath = ""
     """A local model's folder, or a run, with a tokenizer of its own."""
     chat: bool = False
@@ -61,8 +61,8 @@ class JudgeConfig(Section):
     restarts: int = Field(3, ge=0, le=1000)
     """Times in a row that a program which hangs or dies is started again."""
     length_control: bool = False
-    """Pairs are made by scores that are freed of what length explains: the slope of score over length within
-    problems is taken out (after Dubois et al. 2024, 2404.04475)."""
+    """Completions are compared by scores that are freed of what length explains: the slope of score over
+    length within problems is taken out (after Dubois et al. 2024, 2404.04475)."""
 
     @model_validator(mode="after")
     def _check(self) -> JudgeConfig:

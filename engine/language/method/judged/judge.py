@@ -138,7 +138,7 @@ class ChosenJudge(Judge):
         line = f"the judge gave no score to {missing} of {count} completions: {told}"
         if missing == count >= FEW:
             remedies = {
-                "self": "mend what it is asked (judge.prompt), or teach it (teach.labels)",
+                "self": "mend what it is asked (judge.prompt), or teach it (self-rewarding: teach.labels)",
                 "model": "mend what it is asked (judge.prompt), or name another (judge.path)",
             }
             raise UserError(f"{line}; {remedies.get(self.config.by, 'mend the judge')}")
@@ -146,6 +146,11 @@ class ChosenJudge(Judge):
         if not once:
             once.append(line)
             turn.reporter.message(f"{line}; they are left out")
+
+
+def chosen_judge(config: JudgeConfig) -> ChosenJudge | None:
+    """Whoever the section names; None where the task's verifier judges as it is."""
+    return None if config.by == "verifier" and not config.bias else ChosenJudge(config)
 
 
 def check_judge(config: JudgeConfig) -> None:
@@ -195,7 +200,7 @@ def assessor_of(turn: Turn, config: JudgeConfig) -> Assessor:
             return made
 
         return held(turn.library, ("program", config), start)
-    return judge_model(turn.accepted, config, turn.library, turn.config.loop.rows)
+    return judge_model(turn.writer, config, turn.library, turn.config.loop.rows)
 
 
 def judge_model(own: LanguageModel, config: JudgeConfig, library: Library, rows: int) -> ModelAssessor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,26 @@ def length_slope(episodes: Sequence[Episode]) -> float:
 
 
 def without_length(episodes: Sequence[Episode], slope: float) -> list[float]:
-    """Scores less the slope times a completion's tokens, those of its problem's mean completion left in."""
+    """Scores less the slope times a completion's tokens, those of its problem's mean completion left in.
+
+    To nine places, so that what length explains wholly ties.
+    """
     if not episodes:
         return []
     spread = _within(_lengths(episodes), _groups(episodes))
-    return [each.result.score - slope * more for each, more in zip(episodes, spread.tolist(), strict=True)]
+    return [
+        round(each.result.score - slope * more, 9)
+        for each, more in zip(episodes, spread.tolist(), strict=True)
+    ]
+
+
+def freed_of_length(episodes: Sequence[Episode]) -> list[Episode]:
+    """The episodes with scores that are freed of what length explains of theirs, which may leave [0, 1]."""
+    scores = without_length(episodes, length_slope(episodes))
+    return [
+        replace(each, result=replace(each.result, score=score))
+        for each, score in zip(episodes, scores, strict=True)
+    ]
 
 
 def _lengths(episodes: Sequence[Episode]) -> NDArray[np.float64]:

@@ -32,10 +32,9 @@ class SelfRewarding(PreferenceMethod):
 
     def judge(self, config: TextConfig) -> Judge | None:
         """Whoever `judge.by` names; nobody in the verifier's place where that judges as it is."""
-        from engine.language.method.judged.judge import ChosenJudge
+        from engine.language.method.judged.judge import chosen_judge
 
-        own = judge_settings(config)
-        return None if own.by == "verifier" and not own.bias else ChosenJudge(own)
+        return chosen_judge(judge_settings(config))
 
     def sampler(self, config: TextConfig) -> Sampler:
         """Several completions of each problem, of new ones too."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from engine.config import Section
+from engine.language.method.judged.config import JudgeConfig
 from engine.language.model.combination import Combination
 from engine.language.settings import FilePath, TextConfig
 
@@ -14,7 +17,7 @@ class RewardConfig(Section):
 
     path: FilePath = ""
     """A file of comparisons (prompt, chosen, rejected, as trl has them) to learn from; nothing is sampled
-    then. Empty: samples of a problem are compared by their verdicts."""
+    then. Empty: samples of a problem are compared by their verdicts, or by those of a judge (`judge.by`)."""
     comparisons: int = Field(0, ge=0, le=100_000_000)
     """Most that are learnt from or held out, drawn at random; 0: all."""
     per_prompt: int = Field(8, ge=1, le=100_000)
@@ -35,7 +38,15 @@ class RewardConfig(Section):
     """Taken from the mean, with `combine` = "deviation"."""
 
 
+class LabelerConfig(JudgeConfig):
+    """Whose preferences are learnt, where no file has them (RLAIF: Lee et al. 2023, 2309.00267)."""
+
+    by: Literal["self", "model", "program", "verifier"] = "verifier"
+    """The first model, which writes; the one of `judge.path`; `judge.program`; or the task's verifier."""
+
+
 class RewardTextConfig(TextConfig):
     """All settings of a reward model's run."""
 
     reward: RewardConfig = RewardConfig()
+    judge: LabelerConfig = LabelerConfig()

@@ -15,6 +15,9 @@ from engine.language.learner.text_learner import TextLearner
 from engine.language.learner.training import tell_ending
 from engine.language.material import evaluation_prompts, practice, real_data
 from engine.language.method.idle import refuse_idle
+from engine.language.method.judged.config import JudgeConfig
+from engine.language.method.judged.judge import chosen_judge, tokens_written
+from engine.language.method.judged.length import freed_of_length
 from engine.language.method.reward.comparison import (
     centred,
     compared_samples,
@@ -39,6 +42,12 @@ from engine.language.task import Task
 CENTRED = 1024
 """Comparisons by which the level of the rewards is set."""
 
+ASKED = (
+    "ask", "opponents", "form", "points", "samples", "temperature", "max_tokens", "weighted", "leaning",
+    "timeout_s", "restarts",
+)  # fmt: skip
+"""Settings of a judge that the task's verifier has no use for."""
+
 
 class Comparisons(Trainer):
     """Which of two responses is the better is learnt by the value head, and by the trunk under it."""
@@ -53,6 +62,12 @@ class Comparisons(Trainer):
         return self.config.reward
 
     @property
+    def judge(self) -> JudgeConfig:
+        """Who prefers, where no file does."""
+        assert isinstance(self.config, RewardTextConfig)
+        return self.config.judge
+
+    @property
     def num_companions(self) -> int:  # type: ignore[override]
         """The members beside the first, which are saved with it."""
         return self.reward.members - 1
@@ -60,7 +75,11 @@ class Comparisons(Trainer):
     @cached_property
     def role(self) -> Role:
         """A critic's."""
-        return Rewarder(is_verified=not self.reward.path)
+        return Rewarder(
+            is_verified=not self.reward.path,
+            is_judged=chosen_judge(self.judge) is not None,
+            by_gold=self.config.guards.gate_on == "gold",
+        )
 
     def check(self, sampler: Sampler) -> None:
         """Samples to compare are two at least."""
@@ -75,6 +94,9 @@ class Comparisons(Trainer):
         many = few or 'but with reward.combine = "deviation"' * (reward.combine != "deviation")
         idle = dict.fromkeys(("per_prompt", "temperature"), offline * bool(reward.path))
         refuse_idle("reward", reward, {**idle, "combine": few, "deviations": many})
+        nobody = "without a judge (judge.by)" * (chosen_judge(self.judge) is None)
+        asked = dict.fromkeys(ASKED, nobody)
+        refuse_idle("judge", self.judge, {**asked, "length_control": offline * bool(reward.path)})
         if reward.path:
             return
         if self.config.sample.samples < 2 and not self.config.sample.simulations:
@@ -87,8 +109,9 @@ class Comparisons(Trainer):
         """One training for each member, and what they know of the comparisons held out."""
         del threshold
         own, apart = self._comparisons(turn, episodes)
+        tokens = tokens_written(turn)
         if not own:
-            return Learnt()
+            return Learnt(tokens=tokens)
         members = self._members(turn)
         values: dict[str, float] = {}
         for place, member in enumerate(members):
@@ -100,7 +123,7 @@ class Comparisons(Trainer):
         values["reward/comparisons"] = float(len(own))
         values |= measured(turn.student, apart) if apart else {}
         self._tell(turn, values)
-        return Learnt(values, int(values["loss/steps"]))
+        return Learnt(values, int(values["loss/steps"]), tokens)
 
     def taken(self, rounds: int) -> int:
         """Those of each member."""
@@ -135,6 +158,8 @@ class Comparisons(Trainer):
             pairs = comparisons_of_file(turn.config, turn.task, turn.reporter.message)
         else:
             judged = [each for each in learnable(turn, episodes) if not each.result.is_missing]
+            if self.judge.length_control:
+                judged = freed_of_length(judged)
             pairs = compared_samples(judged, settings.per_prompt, settings.temperature, seed)
             if not pairs:
                 turn.reporter.message("no two samples of a problem have different scores: nothing to compare")

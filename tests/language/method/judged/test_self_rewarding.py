@@ -19,7 +19,7 @@ from engine.language.episode import Episode
 from engine.language.learner.filter import shared
 from engine.language.method.judged.config import JudgeConfig
 from engine.language.method.judged.instruction import Instructed, Known
-from engine.language.method.judged.length import length_slope, without_length
+from engine.language.method.judged.length import freed_of_length, length_slope, without_length
 from engine.language.method.judged.teaching import read_lessons
 from engine.language.problem.contamination import EvaluationIndex
 from engine.language.record.text_run import TextRun
@@ -222,6 +222,11 @@ def test_length_is_taken_out_of_scores_and_nothing_else() -> None:
     mixed = [episode("a", "x" * n, 0.1 * n + right) for n, right in ((1, 1), (9, 0), (9, 1), (1, 0))]
     told = freed(mixed)
     assert min(told[0], told[2]) > max(told[1], told[3])
+
+
+def test_what_length_explains_wholly_ties_to_the_last_bit() -> None:
+    found = freed_of_length([episode("a", "x" * n, 0.1 * n) for n in range(1, 9)])
+    assert len({each.result.score for each in found}) == 1
 
 
 def rouge_l(one: list[str], other: list[str]) -> float:
