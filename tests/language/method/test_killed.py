@@ -23,7 +23,7 @@ from engine.language.model.tiny_model import build_model
 
 __all__ = ["own"]
 
-FEW = [("time", 0.6), ("disk", 0.9)]
+FEW = [("time", 0.3), ("disk", 0.9)]
 MANY = [*(("time", (n + 0.5) / 2) for n in range(2)), *(("disk", (n + 0.5) / 8) for n in range(8))]
 """Beside one in each phase of a run."""
 TASKS = {"constitutional": "from games.text.chat import Chat\n\n\nclass Own(Chat):\n    inline = True\n"}

@@ -216,8 +216,9 @@ def test_a_game_of_two_is_refused() -> None:
     class Two(Bandit):
         num_players = 2
 
+    config = build_text_config("ppo", "countdown")
     with pytest.raises(UserError, match=r"game of two; ppo learns for one"):
-        practised(Two(), speller(Bandit()), "ppo", SHORT)
+        method_of(config).fits(config, Two())
 
 
 @pytest.mark.parametrize(
