@@ -16,7 +16,7 @@ from engine.language.method.method import Method
 from engine.language.method.role import Role
 from engine.language.method.trainer import Trainer
 from engine.language.method.turn import Library, Turn
-from engine.language.method.verdict import Ensemble, Judge, seat
+from engine.language.method.verdict import Judge, num_judges, seat
 from engine.language.model.model import LanguageModel
 from engine.language.model.tiny_model import renewed
 from engine.language.monitor.metric.observation import Items
@@ -173,7 +173,7 @@ def turnable(
     names += ["mix.real_fraction"] if real_share > 0 and config.mix.real else []
     names += ["mix.keep"] if trainer.accumulates else []
     names += ["guards.length_penalty"] if judge else []
-    names += ["guards.ensemble"] if isinstance(judge, Ensemble) and len(judge.members) > 1 else []
+    names += ["guards.ensemble"] if num_judges(judge) > 1 else []
     if config.sample.samples:
         names += ["sample.band", "filter.per_prompt"]
         names += ["sample.temperature"] if min(config.filter.thresholds) > 0 else []

@@ -8,7 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from panels import save_panel
 from shown import TEXT, shows
 from text_runs import TASK, Run, text_run
 from trained_run import TASK as SUMS
@@ -18,8 +20,11 @@ from engine.cli.app import run as run_command
 from engine.errors import UserError
 from engine.language.episode import Episode
 from engine.language.method.registry import METHODS, Entry, build_text_config
-from engine.language.method.turn import Turn
-from engine.language.method.verdict import Ensemble, Judge, Pair, seat
+from engine.language.method.reward.judge import RewardModel
+from engine.language.method.turn import Library, Turn
+from engine.language.method.verdict import Ensemble, Judge, Pair, num_judges, seat
+from engine.language.model.model_folder import load_model
+from engine.language.model.scoring import member_rewards
 from engine.language.monitor.config import GuardConfig
 from engine.language.monitor.guard import Changes, check_start, respond
 from engine.language.monitor.levels import Alert, Level, Response
@@ -132,6 +137,36 @@ def test_verdicts_come_to_one_and_length_costs() -> None:
     assert found(ensemble="least") == [0.5, pytest.approx(0.8), None]
     assert found(length_penalty=0.25) == [pytest.approx(0.7), pytest.approx(0.55), None]
     assert found(length_penalty=1.0) == [pytest.approx(0.7), 0.0, None]
+
+
+@shows("guards.ensemble=cautious", "guards.ensemble=least")
+def test_members_of_a_reward_model_come_to_one_as_the_guards_say(tmp_path: Path) -> None:
+    """On its own it stands for what `reward.combine` said; what is unreadable stays without a verdict."""
+    path = str(save_panel(tmp_path / "panel"))
+    prompt = Prompt("a", "1+2=", "a")
+    pairs = [(prompt, "3"), (prompt, "12;"), (prompt, "é"), (prompt, "4")]
+    each = member_rewards(load_model(path), ["1+2="] * 3, ["3", "12;", "4"]).astype(float)
+    assert (each.max(0) > each.min(0) + 0.05).all(), "they disagree"
+
+    def found(ensemble: str) -> list[float | None]:
+        guards = GuardConfig.model_validate({"audit": 0, "ensemble": ensemble})
+        judge, turn = RewardModel(path), bare_turn(guards, [])
+        turn.library = Library()
+        seat(judge, turn)
+        assert num_judges(judge) == 2
+        table = judge.votes(turn, pairs)
+        assert table[[0, 1, 3]] == pytest.approx(1 / (1 + np.exp(-each.T)), abs=1e-6)
+        assert np.isnan(table[2]).all()
+        return [None if each.is_missing else each.score for each in turn.verify(pairs)]
+
+    for ensemble, rewards in (
+        ("mean", each.mean(0)),
+        ("cautious", each.mean(0) - each.std(0)),
+        ("least", each.min(0)),
+    ):
+        one, two, none, four = found(ensemble)
+        assert none is None
+        assert [one, two, four] == pytest.approx((1 / (1 + np.exp(-rewards))).tolist(), abs=1e-6)
 
 
 def bare_turn(guards: GuardConfig, real: Sequence[Demonstration]) -> Turn:

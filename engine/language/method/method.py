@@ -139,10 +139,10 @@ def _idle(
     config: TextConfig, sampler: Sampler, trainer: Trainer, judge: Judge | None
 ) -> Iterator[tuple[str, str]]:
     """Settings of cures and of judges, with their values, that are given and that no part has a use for."""
-    from engine.language.method.verdict import Ensemble
+    from engine.language.method.verdict import num_judges
 
     noise, guards = config.noise, config.guards
-    several = isinstance(judge, Ensemble) and len(judge.members) > 1
+    several = num_judges(judge) > 1
     for name, value, usual, acts in (
         ("noise.steps", noise.steps, 0, sampler.heats_steps),
         ("noise.prompts", noise.prompts, 0, trainer.augments),

@@ -37,6 +37,15 @@ class Judge(ABC):
         (iteration 0). It is to be a function of the turn and the pair, whatever else is asked with it.
         """
 
+    @property
+    def num_members(self) -> int:
+        """Who judge together in it, as `guards.ensemble` says."""
+        return 1
+
+    def votes(self, turn: Turn, pairs: Sequence[Pair]) -> NDArray[np.float64]:
+        """The members' scores, [N, M]; NaN where one is missing."""
+        return np.array([self.scores(turn, pairs)], dtype=np.float64).reshape(1, len(pairs)).T
+
     def agrees(self, turn: Turn, pairs: Sequence[Pair], scores: Sequence[float | None]) -> list[bool | None]:
         """Whether it says the same when asked otherwise: in another order, in other words, once more.
 
@@ -69,6 +78,11 @@ class Ensemble(Judge):
         self.kind = "self" if any(each.kind == "self" for each in members) else "learned"
         self.prompts = tuple(text for each in members for text in each.prompts)
 
+    @property
+    def num_members(self) -> int:
+        """The judges in it."""
+        return len(self.members)
+
     def scores(self, turn: Turn, pairs: Sequence[Pair]) -> list[float | None]:
         """Mean, mean less standard deviation (not below 0), or least of the members' scores."""
         table = self.votes(turn, pairs)
@@ -92,6 +106,11 @@ class Ensemble(Judge):
     def written(self, length: float) -> float:
         """What all of them write."""
         return sum(each.written(length) for each in self.members)
+
+
+def num_judges(judge: Judge | None) -> int:
+    """Who judge together; 0: nobody stands in for the task's verifier."""
+    return 0 if judge is None else judge.num_members
 
 
 def missing(score: float | None) -> bool:
@@ -118,13 +137,12 @@ def panel(judge: Judge | None, turn: Turn) -> Panel:
         return judge.agrees(turn, [(each.prompt, each.completion) for each in episodes], scores)
 
     def spread(episodes: Sequence[Episode]) -> list[float]:
-        assert isinstance(judge, Ensemble)
         table = judge.votes(turn, [(each.prompt, each.completion) for each in episodes])
         found: list[float] = table.std(axis=1).tolist()
         return found
 
-    several = isinstance(judge, Ensemble) and len(judge.members) > 1
-    return Panel(_judged(judge, turn, 1.0), agrees, spread if several else None, turn.config.guards.gate_on)
+    several = spread if num_judges(judge) > 1 else None
+    return Panel(_judged(judge, turn, 1.0), agrees, several, turn.config.guards.gate_on)
 
 
 def _judged(judge: Judge, turn: Turn, share: float) -> Verify:

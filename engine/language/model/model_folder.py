@@ -163,8 +163,13 @@ def _save_panel(panel: Panel, folder: Path) -> None:
     storage.atomic_write(folder / PANEL, json.dumps(told).encode())
 
 
-def _load_panel(model: LanguageModel, folder: Path) -> Panel:
-    """The others of an ensemble: what trains of each, over what does not, which is the first one's."""
+def panel_size(folder: Path) -> int:
+    """Models of a folder that value texts together; 1 without a panel. CorruptFileError as `load_model`."""
+    return _panel_of(folder)[0] if (folder / PANEL).exists() else 1
+
+
+def _panel_of(folder: Path) -> tuple[int, Combination, float]:
+    """(members, how their rewards combine, deviations)."""
     told = _read_settings(folder / PANEL, "ensemble")
     count, deviations = told.get("members"), told.get("deviations")
     combine: Any = told.get("combine")
@@ -175,6 +180,12 @@ def _load_panel(model: LanguageModel, folder: Path) -> Panel:
         or not isinstance(deviations, int | float)
     ):
         raise CorruptFileError(f"'{folder / PANEL}' is damaged: no members, combine and deviations")
+    return count, combine, float(deviations)
+
+
+def _load_panel(model: LanguageModel, folder: Path) -> Panel:
+    """The others of an ensemble: what trains of each, over what does not, which is the first one's."""
+    count, combine, deviations = _panel_of(folder)
     members = []
     for number in range(2, count + 1):
         file, member = folder / f"member_{number}.safetensors", copy.deepcopy(model)
@@ -191,7 +202,7 @@ def _load_panel(model: LanguageModel, folder: Path) -> Panel:
             for name, each in tensors.items():
                 named[name].copy_(each)
         members.append(member)
-    return Panel(tuple(members), combine, float(deviations))
+    return Panel(tuple(members), combine, deviations)
 
 
 def _existing(folder: Path, what: str) -> Path:

@@ -191,7 +191,8 @@ class GuardConfig(Section):
     """Share of the completions written that the task's own verifier sees, too, where another judges."""
     ensemble: Literal["mean", "cautious", "least"] = "mean"
     """What the verdicts of several judges come to: their mean; that less their standard deviation; the
-    least (Coste et al. 2023). An alert of a proxy that parts from the truth turns to the least."""
+    least (Coste et al. 2023). Members of a reward model come to what `reward.combine` said in place of the
+    mean. An alert of a proxy that parts from the truth turns to the least."""
     length_penalty: float = Field(0.0, ge=0, le=1)
     """Taken off a judge's score for each time that a completion is longer than real data is on average."""
     length_step: float = Field(0.1, gt=0, le=1)

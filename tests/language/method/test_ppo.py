@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from panels import save_panel
 from practised import PROMPT, Bandit, Chain, Quiet, distribution, practised, speller, turn_of
 from small_text_run import metrics
 from trained_run import mistake, own, trained
@@ -326,3 +327,31 @@ def test_a_reward_model_of_another_tokenizer_reads_text(
     assert 0 < row["policy/reward"] < 1
     assert "hacking/gap" in row
     assert load_model(checkpoint_folder(run, 1)).codec.tokenizer.vocab_size < 300
+
+
+def test_members_of_a_reward_model_that_disagree_come_to_one_as_the_guards_say(
+    own: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from engine.language.method.reward.judge import RewardModel
+    from engine.language.parts import turnable
+
+    task, panel, alone = own(""), save_panel(tmp_path / "panel"), save_panel(tmp_path / "alone", 1)
+    real = {"mix__real": "true", "mix__real_fraction": 0.3}
+
+    def judged(folder: Path, name: str, ensemble: str) -> list[str]:
+        sets = {"ppo__reward_model": f'"{folder}"', "guards__ensemble": f'"{ensemble}"', **real}
+        return line(task, tmp_path / name, **sets)
+
+    told = mistake(judged(alone, "refused", "least"), capsys)
+    assert "guards.ensemble = 'least' has no effect on how ppo works" in told
+    reward = {}
+    for name in ("mean", "least"):
+        assert run_command(judged(panel, name, name)) == 0
+        (row,) = [each for each in metrics(tmp_path / name) if each["iteration"] == 1]
+        assert row["judge/spread"] > 0.01
+        reward[name] = row["policy/reward"]
+    assert reward["least"] < reward["mean"] - 0.01
+    config = build_text_config("ppo", task, {"ppo": {"reward_model": str(panel)}})
+    trainer = method_of(config).trainer(config)
+    for folder, is_turned in ((panel, True), (alone, False)):
+        assert ("guards.ensemble" in turnable(config, trainer, 0.3, RewardModel(str(folder)))) is is_turned

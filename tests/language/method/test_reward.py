@@ -19,6 +19,7 @@ from engine.language.episode import Episode
 from engine.language.method.reward.comparison import compared_samples, parted
 from engine.language.model.model_folder import load_model, save_model
 from engine.language.model.scoring import member_rewards, rewards
+from engine.language.monitor.config import GuardConfig
 from engine.language.problem.preference_file import Preference
 from engine.language.problem.task_registry import load_task
 from engine.language.task import Prompt, VerifyResult
@@ -211,7 +212,7 @@ def test_a_reward_model_judges_for_another_method(reward_run: Path) -> None:
     from engine.language.method.turn import Library
     from engine.language.record.text_run import newest_critic_folder
 
-    turn: Any = SimpleNamespace(library=Library())
+    turn: Any = SimpleNamespace(library=Library(), config=SimpleNamespace(guards=GuardConfig()))
     task = load_task(TASK)
     prompts = task.prompts("train", 4, 0)
     pairs = [(prompt, text) for prompt in prompts for text in ("a;b", "cc", "a", "?" * 3)]
