@@ -150,6 +150,7 @@ def test_what_does_not_fit_is_refused(
             ["--set", "reward.path=F", "--set", "judge.by=self"],
             "judge.by = 'self' beside reward.path: comparisons are a judge's or a file's",
         ),
+        (["--set", "reward.path=F", "--set", "judge.bias=0.5"], "judge.bias = 0.5 beside reward.path"),
         (["--set", "judge.samples=5"], "judge.samples = 5 has no effect"),
         (["--set", "judge.by=model"], "judge.by = 'model' needs judge.path"),
         (["--set", 'judge.program="cat"'], "judge.program has no effect with judge.by = 'verifier'"),

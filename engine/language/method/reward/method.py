@@ -52,9 +52,12 @@ class RewardMethod(Method):
 
         settings = own(config)
         if settings.reward.path and self.judge(config) is not None:
+            is_biased = settings.judge.by == "verifier"
+            said = (
+                f"judge.bias = {settings.judge.bias:g}" if is_biased else f"judge.by = {settings.judge.by!r}"
+            )
             raise UserError(
-                f"judge.by = {settings.judge.by!r} beside reward.path: comparisons are a judge's or a "
-                "file's; leave one of them out"
+                f"{said} beside reward.path: comparisons are a judge's or a file's; leave one of them out"
             )
         check_judge(settings.judge)
         super().check(config)
