@@ -20,8 +20,8 @@ from engine.language.parts import Parts, Progress, turnable
 from engine.language.record.text_run import judged_iteration
 from engine.language.setup import drift_base
 
-SHARED = ("loss/", "gate/", "guard/", "data/")
-"""Groups of figures that every method has."""
+LOOP = ("gate/", "guard/")
+"""Groups of figures that the loop itself tells."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def judge(parts: Parts, turn: Turn, episodes: Sequence[Episode], learnt: Learnt,
 
 
 def own_figures(values: Mapping[str, float]) -> dict[str, float]:
-    """What a method tells under names of its own, which the monitors do not measure."""
-    return {tag: value for tag, value in values.items() if "/" in tag and not tag.startswith(SHARED)}
+    """What a method and its training tell; what the monitors measure under the same name is theirs."""
+    return {tag: value for tag, value in values.items() if "/" in tag and not tag.startswith(LOOP)}
 
 
 def _settle(parts: Parts, turn: Turn, fate: Fate, compared: Items, steps: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +14,8 @@ from engine.language.episode import Episode
 from engine.language.judgement import Judged, judge, looked_at, own_figures
 from engine.language.measure.final_table import final_table
 from engine.language.measure.watch import observation
-from engine.language.method.registry import method_of
+from engine.language.method.idle import refuse_idle
+from engine.language.method.registry import changed_idle, method_of
 from engine.language.method.trainer import Trainer
 from engine.language.method.turn import ExplosionError, Learnt, Turn
 from engine.language.monitor.guard import check_start
@@ -75,16 +76,21 @@ def improve(
     resume: bool,
     reporter: Reporter,
     viewer: Viewer = Viewer(),
+    given: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Run a method in `run_path`; go on with what is there on `resume`. The rows of the final table.
 
-    `viewer` is called at each commit. Raises UserError for what the user can mend. KeyboardInterrupt
-    (also on SIGTERM) drops the iteration under way; everything up to the last commit stays.
+    `viewer` is called at each commit. `given` are the dotted names of settings that somebody has asked for:
+    one of them without effect is refused, of others a line tells. Raises UserError for what the user can
+    mend. KeyboardInterrupt (also on SIGTERM) drops the iteration under way; everything up to the last commit
+    stays.
     """
     method = method_of(config)
     sources = Sources(method.sources(config, task))
     sources.require()
     method.check(config)
+    for line in refuse_idle(changed_idle(method, config, task), given):
+        reporter.message(f"warning: {line}")
     method.fits(config, task)
     share = method.trainer(config).expected_real_share(task)
     warnings = tuple(check_start(method.kind(config, task), share, config.guards))

@@ -164,22 +164,12 @@ class Parts:
 def turnable(
     config: TextConfig, trainer: Trainer, real_share: float, judge: Judge | None = None
 ) -> dict[str, Any]:
-    """The settings that guards may turn in a run, with their values; what would have no effect is left out.
+    """The settings that guards may turn in a run, with their values.
 
-    Without real data there is no more of it. Where nothing sorts the completions, hotter ones would be
-    learnt, errors and all. A real fraction of 0 stands for the `real_share` that the real data has anyway.
+    A real fraction of 0 stands for the `real_share` that the real data has anyway.
     """
-    names = ["update.steps", *trainer.knobs().values()]
-    names += ["mix.real_fraction"] if real_share > 0 and config.mix.real else []
-    names += ["mix.keep"] if trainer.accumulates else []
-    names += ["guards.length_penalty"] if judge else []
-    names += ["guards.ensemble"] if num_judges(judge) > 1 else []
-    if config.sample.samples:
-        names += ["sample.band", "filter.per_prompt"]
-        names += ["sample.temperature"] if min(config.filter.thresholds) > 0 else []
-    content = config.model_dump()
-    idle = trainer.idle()
-    found = {name: _setting(content, name) for name in names if name not in idle}
+    content, names = config.model_dump(), trainer.turned(real_share, num_judges(judge))
+    found = {name: _setting(content, name) for name in names}
     if found.get("mix.real_fraction") == 0:
         found["mix.real_fraction"] = real_share
     return found

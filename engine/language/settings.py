@@ -233,6 +233,8 @@ class TextConfig(Section):
             )
         if self.update.start == "fresh" and self.model.adapter:
             raise ValueError('update.start is "fresh", but model.adapter is set; take "base" or "last"')
+        if self.model.chat and not self.model.path:
+            raise ValueError("model.chat needs a model with a chat template; name one with --model")
         if self.model.lora.rank and not self.model.path:
             raise ValueError("model.lora needs a model to go over; name one with --model")
         return self

@@ -46,6 +46,21 @@ _TITLES = {
 }
 
 
+_SHARES = (
+    "pass/at_", "accuracy/", "coverage/solutions", "coverage/unique", "coverage/share.", "coverage/rare",
+    "diversity/distinct", "drift/kl_budget", "gate/", "hacking/exploit", "hacking/disagreement", "judge/",
+    "data/yield", "data/zero_spread", "policy/zero_spread", "policy/clipped", "ppo/explained",
+    "preference/displaced", "preference/equal", "preference/real_told", "pairs/ties", "instruction/unfit",
+    "instruction/evaluation", "instruction/similar", "constitution/right", "constitution/steady",
+    "constitution/broken", "constitution/helpful",
+)  # fmt: skip
+"""Shares of something, or probabilities, by the start of their names."""
+_SHARE_WORDS = (
+    "share", "fraction", "accuracy", "agreement", "missing", "truncated", "ranked_right",
+)  # fmt: skip
+"""Words that a share of any group ends in, so that a method's own are read as one."""
+
+
 def title_of(metric: str) -> str:
     """A metric's name for people."""
     if metric in _TITLES:
@@ -78,15 +93,9 @@ def number_of(metric: str, value: float) -> str:
 
 
 def is_share(metric: str) -> bool:
-    """Whether a metric reads best in per cent."""
-    names = (
-        "pass/at_", "accuracy/", "coverage/solutions", "coverage/unique", "coverage/share.", "coverage/rare",
-        "diversity/distinct", "hacking/exploit", "hacking/disagreement", "judge/", "data/yield",
-        "data/top_share",
-        "data/zero_spread", "data/real_fraction", "gate/", "policy/zero_spread", "policy/truncated",
-        "policy/clipped", "reward/accuracy", "reward/learnt_accuracy",
-    )  # fmt: skip
-    return metric.startswith(names)
+    """Whether a metric reads best in per cent: one of _SHARES, or by its last word, of whatever group."""
+    name = metric.rpartition("/")[2].partition(".")[0]
+    return metric.startswith(_SHARES) or name.endswith(_SHARE_WORDS)
 
 
 def percent(value: float) -> str:

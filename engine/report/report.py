@@ -33,6 +33,7 @@ SECTIONS = (
     ("drift", "Drift", "from real data, and from the first model or the first trained"),
     ("length", "Length", "of samples, in tokens"),
     ("data", "Training data", "what was kept, and of what"),
+    ("loss", "Training", "of the last training of an iteration, or the mean over its rounds"),
     ("gate", "Gate", "the new model against the old"),
     ("oversight", "Oversight", "iterations since a human looked"),
 )

@@ -175,6 +175,8 @@ def test_names_of_metrics() -> None:
     assert title_of("policy/entropy") == "entropy"
     assert title_of("hacking/exploit.timeout") == "exploit · timeout"
     assert number_of("data/yield", 0.1234) == "12.3 %"
+    assert number_of("preference/real_told", 0.64) == number_of("taste/liked_share", 0.64) == "64 %"
+    assert number_of("loss/learning_rate", 0.001) == "0.001"
 
 
 @given(st.text())

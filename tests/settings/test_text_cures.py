@@ -11,6 +11,7 @@ import pytest
 import torch
 from shown import TEXT, shows
 from text_runs import TASK, TINY, Run, Seen, text_run
+from useful import useful
 
 from engine.cli.app import run as run_command
 from engine.language.learner import training
@@ -134,7 +135,8 @@ ALL = {
 
 
 def line(path: Path, sets: dict[str, Any], *words: str) -> list[str]:
-    given = [word for key, value in sets.items() for word in ("--set", f"{key}={value_of(value)}")]
+    told = useful("rest-em", TASK, words, {key: str(value_of(value)) for key, value in sets.items()}, {})
+    given = [word for key, value in told.items() for word in ("--set", f"{key}={value}")]
     return ["text", "rest-em", TASK, "--run", str(path), *words, *given]
 
 
@@ -167,7 +169,7 @@ def test_a_noisy_run_that_is_gone_on_with_is_the_one_that_went_through(tmp_path:
         ("spin", "sample.rare=0.5", "sample.rare = 0.5 has no effect on how spin works"),
         ("sft", "sample.rare=0.5", "sample.rare = 0.5 has no effect on how sft works"),
         ("grpo", "guards.length_penalty=0.2", "guards.length_penalty = 0.2 has no effect on how grpo works"),
-        ("rest-em", 'guards.gate_on="judge"', "guards.gate_on = 'judge' has no effect on how rest-em works"),
+        ("rest-em", 'guards.gate_on="judge"', "guards.gate_on = 'judge' has no effect without a judge"),
         ("dpo", 'guards.ensemble="least"', "guards.ensemble = 'least' has no effect on how dpo works"),
         ("rest-em", "mix.rare=0.5", "names neither strata nor modes"),
         ("rest-em", "noise.steps=1.5", "noise.steps"),

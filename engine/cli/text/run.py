@@ -40,7 +40,7 @@ def run_method(
     json: bool,
 ) -> None:
     """Run a method on a task, or say what it would take."""
-    from engine.cli.run_path import new_run, resumable, run_to_resume
+    from engine.cli.run_path import flatten, new_run, resumable, run_to_resume
     from engine.language.method.registry import build_text_config
     from engine.language.problem.task_registry import task_preset
 
@@ -55,8 +55,9 @@ def run_method(
         config = build_text_config(method, task_spec, layer, changes)
         config = with_whole_paths(config)
         path = new_run(run, f"{method}-{task.name}")
+    given = () if resume else tuple(flatten(changes))
     if dry_run:
-        _forecast(task, task_spec, config, json)
+        _forecast(task, task_spec, config, json, given)
         return
     from engine.cli.progress import Reporter
     from engine.language.loop import improve
@@ -69,7 +70,9 @@ def run_method(
             open_verifier(task_spec, task) as verify,
             prints_aside() if json else nullcontext(),
         ):
-            improve(task, config, path, verify, resume=resume, reporter=reporter, viewer=VIEWER)
+            improve(
+                task, config, path, verify, resume=resume, reporter=reporter, viewer=VIEWER, given=given
+            )  # fmt: skip
     finally:
         reporter.close()
     if json:
@@ -247,12 +250,12 @@ def _newest_of(path: str) -> tuple[str, str]:
     return str(folder), ""
 
 
-def _forecast(task: Task, spec: str, config: TextConfig, json: bool) -> None:
+def _forecast(task: Task, spec: str, config: TextConfig, json: bool, given: Sequence[str]) -> None:
     from engine.language.forecast.forecast import forecast
 
     with prints_aside(), ExitStack() as stack:
         opened = functools.cache(lambda: stack.enter_context(open_verifier(spec, task)))
-        found = forecast(task, config, lambda pairs: opened()(pairs))
+        found = forecast(task, config, lambda pairs: opened()(pairs), given)
     if json:
         print_json({"forecast": found.rows, "assumptions": found.assumptions})
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,8 @@ from engine.errors import UserError
 from engine.language.forecast.pace import Pace
 from engine.language.forecast.work import learning_pace, mean_length, prompt_length, writing_pace
 from engine.language.material import evaluation_prompts, practice, real_data
-from engine.language.method.registry import method_of
+from engine.language.method.idle import refuse_idle
+from engine.language.method.registry import changed_idle, method_of
 from engine.language.method.turn import Library
 from engine.language.model.ability import ability_of
 from engine.language.monitor.guard import check_start
@@ -55,20 +56,21 @@ class Forecast:
     """What it rests on, a line each."""
 
 
-def forecast(task: Task, config: TextConfig, verify: Verify) -> Forecast:
+def forecast(task: Task, config: TextConfig, verify: Verify, given: Collection[str] = ()) -> Forecast:
     """Count what a run would do, and measure for some seconds how fast this machine does it.
 
     `verify` judges demonstrations that a named model's tokenizer changes, where there are any. UserError for
-    settings, problems and texts that a run would refuse.
+    settings, of those `given` by name, problems and texts that a run would refuse.
     """
     from engine.language.first_model import named_model, new_model
 
     method = method_of(config)
     Sources(method.sources(config, task)).require()
     method.check(config)
+    notes = refuse_idle(changed_idle(method, config, task), given)
     method.fits(config, task)
     trainer = method.trainer(config)
-    notes = check_start(method.kind(config, task), trainer.expected_real_share(task), config.guards)
+    notes += check_start(method.kind(config, task), trainer.expected_real_share(task), config.guards)
     real = demonstrations(task, min(config.model.demonstrations, SHOWN), config.seed)
     model = named_model(config, values=trainer.learns_values)
     if model is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,11 +119,25 @@ class Method:
         if (judge := self.judge(config)) is not None:
             judge.ready(model, library)
 
+    def idle(self, config: TextConfig, task: Task) -> dict[str, str]:
+        """Settings that have no effect in a run, by dotted name, with why; an empty reason: they have one."""
+        from engine.language.method.idle import between, of_alarms
+        from engine.language.method.verdict import num_judges
+
+        sampler, trainer, judge = self.sampler(config), self.trainer(config), self.judge(config)
+        turned = trainer.turned(trainer.expected_real_share(task), num_judges(judge))
+        found = between(config, task)
+        kl = trainer.knobs().get("kl")
+        found |= of_alarms(config, task, self.kind(config, task), judge is not None, turned, kl)
+        if type(self).trainer is not Method.trainer:
+            found["update.loss"] = f"on how {config.method} works"
+        for part in (sampler.idle(), trainer.idle()):
+            found |= {name: reason for name, reason in part.items() if reason}
+        return found
+
     def check(self, config: TextConfig) -> None:
         """Refuse settings that do not go together; UserError."""
         sampler, trainer = self.sampler(config), self.trainer(config)
-        for name, value in _idle(config, sampler, trainer, self.judge(config)):
-            raise UserError(f"{name} = {value} has no effect on how {config.method} works; leave it out")
         sampler.check()
         trainer.check(sampler)
         self.role(config).check(config)
@@ -133,24 +147,3 @@ def code_of(name: str, spec: str) -> dict[str, Path]:
     """The file of Python that a spec `file.py:Name` is of, by `name`; empty for another spec."""
     file, colon, _ = spec.strip().partition(":")
     return {name: Path(file)} if colon and file.endswith(".py") else {}
-
-
-def _idle(
-    config: TextConfig, sampler: Sampler, trainer: Trainer, judge: Judge | None
-) -> Iterator[tuple[str, str]]:
-    """Settings of cures and of judges, with their values, that are given and that no part has a use for."""
-    from engine.language.method.verdict import num_judges
-
-    noise, guards = config.noise, config.guards
-    several = num_judges(judge) > 1
-    for name, value, usual, acts in (
-        ("noise.steps", noise.steps, 0, sampler.heats_steps),
-        ("noise.prompts", noise.prompts, 0, trainer.augments),
-        ("mix.rare", config.mix.rare, 0, trainer.augments),
-        ("sample.rare", config.sample.rare, 0, sampler.draws_problems),
-        ("guards.length_penalty", guards.length_penalty, 0, judge is not None),
-        ("guards.gate_on", guards.gate_on, "gold", judge is not None),
-        ("guards.ensemble", guards.ensemble, "mean", several),
-    ):
-        if value != usual and not acts:
-            yield name, f"{value:g}" if isinstance(value, float) else repr(value)

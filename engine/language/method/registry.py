@@ -7,10 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.errors import UserError
+from engine.language.method.idle import Idle, shown, value_at
 from engine.language.method.method import Method
 
 if TYPE_CHECKING:
     from engine.language.settings import TextConfig
+    from engine.language.task import Task
 
 
 class Entry(NamedTuple):
@@ -77,3 +79,20 @@ def read_text_settings(content: Mapping[str, Any]) -> TextConfig:
     from engine.config import build_section
 
     return build_section(load_method(str(content["method"])).settings(), content)
+
+
+def changed_idle(method: Method, config: TextConfig, task: Task) -> list[Idle]:
+    """Settings without effect that are neither at their default nor as method and preset have them."""
+    from engine.config import build_section, merge
+    from engine.language.problem.task_registry import task_preset
+
+    layer = task_preset(task, config.preset)
+    own = {"method": config.method, "task": config.task, "preset": config.preset}
+    usual = build_section(method.settings(), merge(method.changes, layer, own))
+    plain = build_section(method.settings(), own)
+    found = []
+    for name, reason in method.idle(config, task).items():
+        value = value_at(config, name)
+        if reason and value not in (value_at(usual, name), value_at(plain, name)):
+            found.append(Idle(name, f"{name} = {shown(value)} has no effect {reason}"))
+    return found

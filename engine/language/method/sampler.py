@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from engine.errors import UserError
 from engine.language.episode import Episode
 from engine.language.first_model import first_model
+from engine.language.method.idle import every
 from engine.language.method.turn import Turn
 from engine.language.rollout import Policy, rollout, row_seed
 from engine.language.search.tree_search import Plan, search_completions
@@ -65,6 +66,20 @@ class Sampler(ABC):
     def check(self) -> None:  # noqa: B027
         """UserError for settings that do not go together."""
 
+    def idle(self) -> dict[str, str]:
+        """Settings of what is written that have no effect, by dotted name, with why."""
+        config, found = self.config, dict[str, str]()
+        other = f"on how {config.method} works"
+        if not self.draws_problems:
+            found |= dict.fromkeys(("sample.rare", "sample.band", "sample.demonstrated"), other)
+        if not self.heats_steps:
+            found |= dict.fromkeys(("noise.steps", "noise.temperature"), other)
+        if not self.has_visits:
+            unsearched = "without a tree search (sample.simulations)"
+            found |= every(config, "search", unsearched) | every(config, "proposals", unsearched)
+            found["sample.tree_tokens"] = unsearched
+        return found
+
     @abstractmethod
     def write(self, turn: Turn) -> list[Episode]:
         """Episodes with their verdicts."""
@@ -108,6 +123,14 @@ class Samples(Sampler):
                 "and sample.top_p out and take a sample.temperature above 0"
             )
 
+    def idle(self) -> dict[str, str]:
+        """All of samples, where there are none."""
+        if self.config.sample.samples:
+            return super().idle()
+        none = "where nothing is sampled (sample.samples = 0)"
+        own = every(self.config, "sample", none, ("samples", "simulations", "rare"))
+        return super().idle() | own | {"noise.temperature": none}
+
     def write(self, turn: Turn) -> list[Episode]:
         """Samples, and with `rationalize` the failures again with a hint."""
         sampling, policies = self.config.sample, writers(turn, self.num_writers)
@@ -141,6 +164,12 @@ class Searched(Sampler):
                 "sample.distinct is for samples: set it to false; a search's steps are so with "
                 "proposals.distinct"
             )
+
+    def idle(self) -> dict[str, str]:
+        """What is for samples."""
+        names = ("samples", "top_k", "top_p", "policies", "rationalize")
+        searched = "on a tree search (sample.simulations)"
+        return super().idle() | {f"sample.{name}": searched for name in names}
 
     def write(self, turn: Turn) -> list[Episode]:
         """One completion a problem; the accepted model values what is unfinished."""

@@ -8,7 +8,6 @@ ALPHAZERO = Method(
     papers=("1712.01815",),
     changes={
         "sample": {"simulations": 16, "samples": 1, "prompts": 2000},
-        "filter": {"distinct": False},
         "update": {"start": "last", "loss": "visits"},
         "value": {"labels": "search"},
         "loop": {"iterations": 3},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from engine.language.episode import Episode
 from engine.language.learner.filter import mark_kept, mix
@@ -12,6 +13,7 @@ from engine.language.learner.noise import noisy_prompts
 from engine.language.learner.objective.text import Text, texts
 from engine.language.learner.rarity import by_rarity
 from engine.language.learner.training import learn, tell_ending
+from engine.language.method.idle import every
 from engine.language.method.role import Role
 from engine.language.method.sampler import Sampler
 from engine.language.method.turn import Learnt, Turn
@@ -65,9 +67,43 @@ class Trainer(ABC):
         """
         return {}
 
-    def idle(self) -> Collection[str]:
-        """Settings that alarms turn elsewhere and that have no effect here, by dotted name."""
-        return ()
+    unturned: ClassVar[Collection[str]] = ()
+    """Settings that have an effect and that no alarm turns here, by dotted name."""
+
+    def idle(self) -> dict[str, str]:
+        """Settings of what is learnt that have no effect, by dotted name, with why; none: they have one."""
+        config, found = self.config, dict[str, str]()
+        other = f"on how {config.method} works"
+        if not self.accumulates:
+            found["mix.keep"] = other
+        if not self.augments:
+            found |= dict.fromkeys(("noise.prompts", "mix.rare"), other)
+        sampling = config.sample
+        if sampling.simulations or (sampling.samples == 1 and not sampling.rationalize):
+            single = "where one completion of a problem is written"
+            found |= dict.fromkeys(("filter.distinct", "filter.per_prompt"), single)
+        if not (sampling.samples or sampling.simulations):
+            none = "where nothing is sampled (sample.samples = 0)"
+            found |= unfiltered(config, none) | dict.fromkeys(("mix.keep", "noise.prompts"), none)
+        return found
+
+    def turned(self, real_share: float, judges: int) -> list[str]:
+        """The settings that guards may turn in a run; what would have no effect is left out.
+
+        Without real data there is no more of it. Where nothing sorts the completions, hotter ones would be
+        learnt, errors and all. `judges` stand in the verifier's place.
+        """
+        config = self.config
+        names = ["update.steps", *self.knobs().values()]
+        names += ["mix.real_fraction"] if real_share > 0 and config.mix.real else []
+        names += ["mix.keep"] if self.accumulates else []
+        names += ["guards.length_penalty"] if judges else []
+        names += ["guards.ensemble"] if judges > 1 else []
+        if config.sample.samples:
+            names += ["sample.band", "filter.per_prompt"]
+            names += ["sample.temperature"] if min(config.filter.thresholds) > 0 else []
+        idle = {name for name, reason in self.idle().items() if reason} | set(self.unturned)
+        return [name for name in names if name not in idle]
 
     def prepare(self, turn: Turn) -> int:
         """Teach the first model, the turn's student, what writing takes; the tokens written for it."""
@@ -133,6 +169,10 @@ class Texts(Trainer):
     accumulates = True
     augments = True
 
+    def idle(self) -> dict[str, str]:
+        """Values are not learnt."""
+        return super().idle() | without_values(self.config)
+
     def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
         """Supervised, on what the tokenizer gives back as it was judged."""
         config, steps = self.config, turn.steps
@@ -151,6 +191,25 @@ class Texts(Trainer):
             values = learn(turn.student, config, examples, steps, turn.purpose(number), move)
         tell_ending(turn.reporter, config, values, steps)
         return Learnt(values, int(values["loss/steps"]))
+
+
+def unfiltered(config: TextConfig, reason: str) -> dict[str, str]:
+    """Settings that say which completions are learnt from, where none is filtered; thresholds still count."""
+    several = ("thresholds",) * (len(config.filter.thresholds) > 1)
+    return every(config, "filter", reason, several)
+
+
+def without_values(config: TextConfig) -> dict[str, str]:
+    """Settings of a value head, where none is learnt by them."""
+    return every(config, "value", f"on how {config.method} works")
+
+
+def without_first(config: TextConfig, names: Sequence[str], instead: str) -> dict[str, str]:
+    """Settings of the learner that are a first model's and a control's, where neither is trained here."""
+    if not config.model.path or config.measure.control:
+        return {}
+    reason = f"where neither a first model nor a control is trained; {instead}"
+    return {f"learner.{name}": reason for name in names}
 
 
 def real_texts(turn: Turn) -> list[Text]:

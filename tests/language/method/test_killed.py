@@ -105,8 +105,8 @@ def check(
         save_model(model, folder / "reward")
         named = json.dumps(str(folder / "reward"))
         settings = {key: named if value == REWARD else value for key, value in settings.items()}
-    words = trained(task, folder, **settings)
-    words[1], place = method, words.index("--run")
+    words = trained(task, folder, method=method, **settings)
+    place = words.index("--run")
     whole = folder / "whole"
     asked = {"words": words[:place] + words[place + 2 :], "kills": kills, "phases": phases}
     found = killer({**asked, "folder": str(folder), "whole": str(whole)})

@@ -36,9 +36,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def words(method: str, task: str, run: Path, *more: str, **settings: Any) -> list[str]:
-    line = trained(task, run, *more, **settings)
-    line[1] = method
-    return line
+    return trained(task, run, *more, method=method, **settings)
 
 
 @pytest.mark.parametrize("name", METHODS)

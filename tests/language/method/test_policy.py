@@ -37,9 +37,7 @@ LETTERS = f"{letters.__file__}:Letters"
 
 
 def words(method: str, task: str, run: Path, *more: str, **settings: Any) -> list[str]:
-    line = trained(task, run, *more, **settings)
-    line[1] = method
-    return line
+    return trained(task, run, *more, method=method, **settings)
 
 
 def episodes_of(run: Path) -> list[Episode]:

@@ -256,9 +256,7 @@ def test_what_has_no_place_in_it_is_refused_by_name(settings: dict[str, dict[str
 
 def line(task: str, path: Path, *words: str, **settings: Any) -> list[str]:
     more = {"sample__prompts": 8, "sample__samples": 4, "policy__groups": 4, "update__steps": 16}
-    found = trained(task, path, *words, **(more | settings))
-    found[1] = "ppo"
-    return found
+    return trained(task, path, *words, method="ppo", **(more | settings))
 
 
 @pytest.mark.parametrize("critic", ["head", "model"])

@@ -48,6 +48,14 @@ class Constitutional(Method):
 
         return Phases(config)
 
+    def idle(self, config: TextConfig, task: Task) -> dict[str, str]:
+        """Of what is written, too, that which has an effect in no phase."""
+        found = super().idle(config, task)
+        for name, reason in self.sampler(config).idle().items():
+            if found.get(name) == reason:
+                del found[name]
+        return found | self.trainer(config).idle()
+
     def verdicts(self, task: Task) -> Kind:
         """A model's opinion, that of a preference model at last."""
         del task

@@ -22,9 +22,10 @@ from engine.language.method.constitution.phase import (
 from engine.language.method.constitution.preferred import Compared, PreferenceTrainer
 from engine.language.method.constitution.reinforced import Reinforced, Reinforcer
 from engine.language.method.constitution.role import Keeper
+from engine.language.method.idle import every
 from engine.language.method.role import Role
 from engine.language.method.sampler import Sampler
-from engine.language.method.trainer import Stage, Trainer
+from engine.language.method.trainer import Stage, Trainer, unfiltered
 from engine.language.method.turn import Learnt, Library, Turn
 from engine.language.model.model import LanguageModel
 from engine.language.monitor.levels import Response
@@ -145,6 +146,45 @@ def _require_answers(model: LanguageModel, constitution: Constitution) -> None:
             )
 
 
+_OF_PHASES: dict[PhaseName, tuple[str, ...]] = {
+    "revise": ("revisions", "temperature", "learning_rate", "drafts"),
+    "prefer": (
+        "temperature", "feedback", "labels", "thought", "clamp", "helpful", "held_out", "preference_steps",
+        "preference_rate",
+    ),
+    "reinforce": ("policy_steps", "policy_real"),
+}  # fmt: skip
+"""Settings of a constitution that a phase uses, besides those that all do."""
+
+
+def _idle_in(config: TextConfig, phase: PhaseName) -> dict[str, str]:
+    """What has no effect in a phase; of settings that other phases alone have a use for `phases` tells."""
+    settings = settings_of(config)
+    sampler, trainer = parts_of(config, phase)
+    without = f"with constitution.phases = {list(settings.phases)}"
+    found = {**sampler.idle(), **trainer.idle()}
+    own = set(_OF_PHASES[phase])
+    if phase == "prefer" and not settings.thought:
+        own.discard("temperature")
+    others = {name for names in _OF_PHASES.values() for name in names} - own
+    found |= {f"constitution.{name}": without for name in others}
+    if phase == "reinforce":
+        found["ppo.reward_model"] = "where the preference model gives the scores"
+    else:
+        found |= every(config, "policy", without) | every(config, "ppo", without)
+    if phase != "revise":
+        other = f"but in the phase of revisions, {without}"
+        found |= every(config, "mix", other, ("keep",)) | unfiltered(config, other)
+        found |= {"update.steps": other, "learner.learning_rate": ""}
+    if phase == "prefer":
+        found |= {"mix.keep": without, "update.growth": without}
+    if config.model.path and not config.measure.control:
+        found["learner.learning_rate"] = (
+            "where neither a first model nor a control is trained; phases have their own"
+        )
+    return {name: reason for name, reason in found.items() if reason}
+
+
 @dataclass
 class Phases(Trainer):
     """What holds for a run, whichever its iteration; an iteration's own parts learn."""
@@ -201,6 +241,15 @@ class Phases(Trainer):
         if "reinforce" not in settings_of(self.config).phases:
             return {}
         return parts_of(self.config, "reinforce")[1].knobs()
+
+    def idle(self) -> dict[str, str]:
+        """What has an effect in none of the phases: on what they write, learn and are."""
+        settings = settings_of(self.config)
+        found = [_idle_in(self.config, phase) for phase in settings.phases]
+        names = set(found[0]).intersection(*found[1:])
+        own = {name: each for name, each in found[-1].items() if name in names}
+        thought = "without constitution.thought" * (not settings.thought)
+        return own | {"constitution.clamp": own.get("constitution.clamp", "") or thought}
 
     def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
         """By the iteration's own part."""

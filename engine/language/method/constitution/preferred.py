@@ -17,7 +17,7 @@ from engine.language.method.constitution.choice import Candidates, Choice, Feedb
 from engine.language.method.constitution.phase import constitution_for, settings_of, share_broken
 from engine.language.method.reward.comparison import centred, lessons, measured, parted, that_fit
 from engine.language.method.sampler import Samples
-from engine.language.method.trainer import Trainer
+from engine.language.method.trainer import Trainer, without_values
 from engine.language.method.turn import Learnt, Turn
 from engine.language.model.model import LanguageModel
 from engine.language.problem.preference_file import Preference
@@ -71,6 +71,10 @@ class PreferenceTrainer(Trainer):
         self._tell(turn, values)
         tokens = sum(choice.tokens for choice in choices)
         return Learnt(values, int(values["loss/steps"]), tokens)
+
+    def idle(self) -> dict[str, str]:
+        """Whatever has come to its end is compared."""
+        return super().idle() | without_values(self.config)
 
     def real_share(self, turn: Turn, episodes: Sequence[Episode]) -> float:
         """All: nothing reaches the policy."""

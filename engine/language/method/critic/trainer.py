@@ -49,6 +49,16 @@ class ValueTrainer(Trainer):
         if len(thresholds) > 1:
             raise UserError(f"filter.thresholds {list(thresholds)}: give one where values are learnt")
 
+    def idle(self) -> dict[str, str]:
+        """Of values those that belong to other labels."""
+        labels = self.config.value.labels
+        return super().idle() | {
+            "value.path": "but with value.labels = 'file'" * (labels != "file"),
+            "value.mix": "but with value.labels = 'search'" * (labels != "search"),
+            "value.completions": "but with value.labels = 'rollouts'" * (labels != "rollouts"),
+            "value.steps": "but where update.loss = 'visits', whose search needs a value head first",
+        }
+
     def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
         """Labels, the lessons that they and the episodes are, and texts to go on writing."""
         del threshold
@@ -114,6 +124,10 @@ class Visits(ValueTrainer):
         super().check(sampler)
         if not sampler.has_visits:
             raise UserError('update.loss = "visits" needs sample.simulations of at least 1')
+
+    def idle(self) -> dict[str, str]:
+        """A first value head is trained."""
+        return super().idle() | {"value.completions": "", "value.steps": ""}
 
     def prepare(self, turn: Turn) -> int:
         """Train a value head on what comes of the first model's own samples, its policy anchored.

@@ -70,6 +70,37 @@ class JudgeConfig(Section):
             raise ValueError(f"answers {list(self.answers)}: give two texts that differ, or none")
         return self
 
+    def idle(self, *, teaches: bool = False) -> dict[str, str]:
+        """Settings that others of the section leave without effect, by name, with why.
+
+        Args:
+            teaches: whether judgements in points are learnt, which `points` reads.
+        """
+        by = f"with judge.by = {self.by!r}"
+        none = "without a judge: judge.by = 'verifier' is the task's own" * self.is_nobody
+        model = none or by * (self.by not in ("self", "model"))
+        program = none or by * (self.by != "program")
+        asked = "with judge.ask = 'comparison'" * (self.ask == "comparison")
+        token = model or asked or "with judge.form = 'token'" * (self.form == "token")
+        words = model or "with judge.form = 'additive'" * (self.form == "additive")
+        sure = (token and self.weighted) and (token if model else f"{token} and judge.weighted = true")
+        return {
+            "ask": none, "form": model, "prompt": model, "answers": words, "chat": model,
+            "opponents": none or "with judge.ask = 'score'" * (self.ask == "score"),
+            "points": "" if teaches and not model else token,
+            "max_tokens": token,
+            "samples": none or (sure or "") * (self.by != "program"),
+            "temperature": sure or "",
+            "weighted": model,
+            "timeout_s": program, "restarts": program,
+            "leaning": "" if self.bias else "without judge.bias",
+        }  # fmt: skip
+
+    @property
+    def is_nobody(self) -> bool:
+        """Whether the task's verifier judges as it is."""
+        return self.by == "verifier" and not self.bias
+
 
 class TeachConfig(Section):
     """What a judge learns to judge from before the first iteration."""

@@ -13,7 +13,6 @@ from engine.language.episode import Episode
 from engine.language.learner.objective.actor_critic import Acted, ActorCritic, Critic, values_at_tokens
 from engine.language.learner.text_learner import TextLearner
 from engine.language.measure.watch import drawn_tokens
-from engine.language.method.idle import refuse_idle
 from engine.language.method.policy.credit import credit
 from engine.language.method.policy.group_sampler import GroupSampler
 from engine.language.method.policy.group_trainer import Means, PolicyTrainer
@@ -71,17 +70,22 @@ class ActorCriticTrainer(PolicyTrainer):
                     f"policy.{name} = {getattr(policy, name)!r} is for groups, and {self.config.method} has "
                     "a critic; leave it out"
                 )
-        idle = {
-            "kl_gain": "without a ppo.kl_budget" * (ppo.kl_budget == 0),
-            "kl_step": "on a single pass (policy.updates = 1)" * (policy.updates == 1),
-            "value_weight": 'with ppo.critic = "model", which learns by itself' * (ppo.critic == "model"),
-        }
-        refuse_idle("ppo", ppo, idle)
         if ppo.kl_budget and not policy.beta:
             raise UserError(
                 f"ppo.kl_budget = {ppo.kl_budget:g} adapts policy.beta, which is 0 and would stay so; set it "
                 "to 0.05 or so"
             )
+
+    def idle(self) -> dict[str, str]:
+        """Also what no budget adapts, no further pass sees, and no head weighs."""
+        policy, ppo = self.config.policy, self.config.ppo
+        single = "on rounds of one step (policy.updates times policy.minibatches), whose values are as drawn"
+        return super().idle() | {
+            "ppo.kl_gain": "without ppo.kl_budget" * (ppo.kl_budget == 0),
+            "ppo.kl_step": "on a single pass (policy.updates = 1)" * (policy.updates == 1),
+            "ppo.value_weight": "with ppo.critic = 'model', which learns by itself" * (ppo.critic == "model"),
+            "ppo.value_clip": single * (self.config.steps_a_round == 1),
+        }
 
     def nothing(self, turn: Turn, threshold: float) -> str:
         """No score."""

@@ -20,7 +20,6 @@ from engine.language.learner.objective.policy import PolicyGradient, Sampled
 from engine.language.learner.objective.text import Text
 from engine.language.learner.text_learner import TextLearner
 from engine.language.measure.watch import drawn_tokens
-from engine.language.method.idle import refuse_idle
 from engine.language.method.policy.advantage import (
     Floats,
     RoleBaseline,
@@ -34,7 +33,13 @@ from engine.language.method.policy.advantage import (
 )
 from engine.language.method.policy.config import PolicySettings
 from engine.language.method.sampler import Sampler
-from engine.language.method.trainer import Trainer, real_texts
+from engine.language.method.trainer import (
+    Trainer,
+    real_texts,
+    unfiltered,
+    without_first,
+    without_values,
+)
 from engine.language.method.turn import Learnt, Turn
 from engine.language.model.codec import Tokens
 from engine.language.model.model import LanguageModel
@@ -93,8 +98,6 @@ class PolicyTrainer(Trainer):
         for wanted, is_other in without.items():
             if is_other:
                 raise UserError(f"{config.method} learns from its own rounds as they are: take {wanted}")
-        apart = 'but with policy.baseline = "role"' * (config.policy.baseline != "role")
-        refuse_idle("policy", config.policy, {"decay": apart})
         if config.update.steps < config.steps_a_round:
             raise UserError(
                 f"update.steps = {config.update.steps}: a round alone takes {config.steps_a_round} "
@@ -115,9 +118,17 @@ class PolicyTrainer(Trainer):
         """The weight of the divergence from the reference."""
         return {"kl": "policy.beta"}
 
-    def idle(self) -> tuple[str, ...]:
-        """Nothing is filtered."""
-        return ("filter.per_prompt",)
+    def idle(self) -> dict[str, str]:
+        """Nothing is filtered; a round of a single step is of the policy that has drawn it."""
+        config = self.config
+        found = super().idle() | unfiltered(config, f"on how {config.method} works") | without_values(config)
+        own = ("learning_rate", "schedule", "final_rate")
+        found |= without_first(config, own, "updates take policy.learning_rate")
+        found["policy.decay"] = "but with policy.baseline = 'role'" * (config.policy.baseline != "role")
+        if config.steps_a_round == 1:
+            single = "on rounds of one step (policy.updates times policy.minibatches), whose ratios are 1"
+            found |= dict.fromkeys(("policy.clip_low", "policy.clip_high"), single)
+        return found
 
     def real_share(self, turn: Turn, episodes: Sequence[Episode]) -> float:
         """As `mix.real_fraction` says."""

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from engine.config import Section
 from engine.errors import UserError
-from engine.language.method.idle import refuse_idle
 from engine.language.settings import FilePath, TextConfig
 
 if TYPE_CHECKING:
@@ -102,8 +101,6 @@ class PreferenceConfig(Section):
             raise UserError(f"preference.desirable and preference.undesirable are KTO's, not of {name}")
         if self.join and not self.path:
             raise UserError("preference.join = true needs a file that pairs are joined to: preference.path")
-        offline = "where a file has the pairs (preference.path)" * bool(self.path and not self.join)
-        refuse_idle("preference", self, {"pairing": offline, "gap": offline})
 
     def objective(self) -> Objective[Pair | Wanted | Text]:
         """The loss as the learner takes it: of `Wanted` examples with `kto`, else of pairs; and of texts."""

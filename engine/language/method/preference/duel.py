@@ -9,14 +9,13 @@ import numpy as np
 
 from engine.errors import UserError
 from engine.language.episode import Episode
-from engine.language.method.idle import refuse_idle
 from engine.language.method.preference.config import SpinSettings
 from engine.language.method.preference.lesson import likelihoods, pair_lessons
 from engine.language.method.preference.pairing import Comparison, against_real, of_duels
 from engine.language.method.preference.sampler import Opponent
 from engine.language.method.preference.trainer import Material, PairTrainer
 from engine.language.method.sampler import Sampler
-from engine.language.method.trainer import learnable
+from engine.language.method.trainer import learnable, unfiltered
 from engine.language.method.turn import Learnt, Turn
 from engine.language.problem.problems import demonstrations
 from engine.language.task import Demonstration, Task
@@ -37,9 +36,6 @@ class Duels(PairTrainer):
             raise UserError(
                 "preference.gap and preference.pairing are of scores, and spin compares by none: leave them"
             )
-        assert isinstance(self.config, SpinSettings)
-        unseen = "without held-out real data to look at (measure.holdout = 0)"
-        refuse_idle("spin", self.config.spin, {"stop": unseen * (self.config.measure.holdout == 0)})
 
     def marked(self, task: Task, episodes: Sequence[Episode], threshold: float) -> list[Episode]:
         """All are the opponent's."""
@@ -89,9 +85,14 @@ class Duels(PairTrainer):
         """Half, where there is any."""
         return 0.5 if demonstrations(task, 1, self.config.seed) else 0.0
 
-    def idle(self) -> tuple[str, ...]:
-        """The opponent writes to the prompts of real data, as it is."""
-        return ("sample.band", "sample.temperature", "filter.per_prompt")
+    unturned = ("sample.temperature",)
+
+    def idle(self) -> dict[str, str]:
+        """The opponent writes to the prompts of real data, and all of it is played against."""
+        other = f"on how {self.config.method} works"
+        unseen = "without held-out real data to look at (measure.holdout = 0)"
+        found = super().idle() | unfiltered(self.config, other) | {"sample.band": other}
+        return found | {"spin.stop": unseen * (self.config.measure.holdout == 0)}
 
     def labelled(self, length: float, problems: int) -> float:
         """To the prompts of held-out real data."""

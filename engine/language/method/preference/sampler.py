@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from engine.errors import UserError
 from engine.language.episode import Episode
 from engine.language.material import draw
+from engine.language.method.idle import every
 from engine.language.method.sampler import Sampler, Samples
 from engine.language.method.turn import Turn
 from engine.language.rollout import Draw, Policy, row_seed, sample
@@ -35,6 +36,11 @@ class Nothing(Sampler):
     """Nobody: a file has the pairs."""
 
     draws_problems = False
+
+    def idle(self) -> dict[str, str]:
+        """All of samples; the file's rows are looked up among so many problems."""
+        file = "where a file has the pairs (preference.path)"
+        return super().idle() | every(self.config, "sample", file, ("prompts",))
 
     def write(self, turn: Turn) -> list[Episode]:
         """None."""

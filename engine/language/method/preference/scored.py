@@ -12,7 +12,7 @@ from engine.language.material import evaluation_prompts, practice, real_data
 from engine.language.method.preference.config import WHOLE_BATCH, PreferenceSettings
 from engine.language.method.preference.pairing import by_score, of_episodes, of_labels, of_rows
 from engine.language.method.preference.trainer import Material, PairTrainer
-from engine.language.method.trainer import learnable
+from engine.language.method.trainer import learnable, unfiltered
 from engine.language.method.turn import Turn
 from engine.language.problem.contamination import EvaluationIndex
 from engine.language.problem.preference_file import form, read_labelled, read_preferences
@@ -45,11 +45,18 @@ class ScoredPairs(PairTrainer):
         """Likewise."""
         return 1.0 if self._is_offline else super().expected_real_share(task)
 
-    def idle(self) -> tuple[str, ...]:
+    def idle(self) -> dict[str, str]:
         """No number of pairs where there is one a problem; nothing of samples where there are none."""
+        found, preference = super().idle(), self.preference
         if self._is_offline:
-            return ("sample.band", "sample.temperature", "filter.per_prompt")
-        return ("filter.per_prompt",) if self.preference.pairing in ("best-worst", "random") else ()
+            file = "where a file has the pairs (preference.path)"
+            names = ("mix.keep", "preference.pairing", "preference.gap", "sample.band", "sample.temperature")
+            return found | unfiltered(self.config, file) | dict.fromkeys(names, file)
+        if preference.pairing in ("best-worst", "random"):
+            found["filter.per_prompt"] = (
+                f"with preference.pairing = {preference.pairing!r}, which makes one pair of a problem"
+            )
+        return found
 
     @property
     def _is_offline(self) -> bool:

@@ -30,7 +30,7 @@ from engine.language.method.preference.lesson import (
 )
 from engine.language.method.preference.pairing import Comparison, Opinion, opinions
 from engine.language.method.sampler import Sampler
-from engine.language.method.trainer import Trainer, real_texts
+from engine.language.method.trainer import Trainer, real_texts, without_first, without_values
 from engine.language.method.turn import Learnt, Turn
 from engine.language.monitor.levels import Response
 from engine.language.rollout import row_seed
@@ -81,6 +81,12 @@ class PairTrainer(Trainer):
     def knobs(self) -> Mapping[Response, str]:
         """A reference holds the student by beta."""
         return {} if self.preference.reference == "none" else {"kl": "preference.beta"}
+
+    def idle(self) -> dict[str, str]:
+        """Values are not learnt, no hint is looked for, and pairs have a rate of their own."""
+        other = f"on how {self.config.method} works"
+        own = without_first(self.config, ("learning_rate",), "pairs are learnt at preference.learning_rate")
+        return super().idle() | without_values(self.config) | own | {"filter.leaks": other}
 
     def nothing(self, turn: Turn, threshold: float) -> str:
         """There was no pair."""

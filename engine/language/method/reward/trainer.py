@@ -14,7 +14,7 @@ from engine.language.learner.objective.reward import BradleyTerry
 from engine.language.learner.text_learner import TextLearner
 from engine.language.learner.training import tell_ending
 from engine.language.material import evaluation_prompts, practice, real_data
-from engine.language.method.idle import refuse_idle
+from engine.language.method.idle import every
 from engine.language.method.judged.config import JudgeConfig
 from engine.language.method.judged.judge import chosen_judge, tokens_written
 from engine.language.method.judged.length import freed_of_length
@@ -30,7 +30,7 @@ from engine.language.method.reward.role import Rewarder
 from engine.language.method.reward.settings import RewardConfig, RewardTextConfig
 from engine.language.method.role import Role
 from engine.language.method.sampler import Sampler
-from engine.language.method.trainer import Trainer, learnable
+from engine.language.method.trainer import Trainer, learnable, unfiltered, without_values
 from engine.language.method.turn import Learnt, Turn
 from engine.language.model.model import LanguageModel, Panel
 from engine.language.problem.contamination import EvaluationIndex
@@ -41,12 +41,6 @@ from engine.language.task import Task
 
 CENTRED = 1024
 """Comparisons by which the level of the rewards is set."""
-
-ASKED = (
-    "ask", "opponents", "form", "points", "samples", "temperature", "max_tokens", "weighted", "leaning",
-    "timeout_s", "restarts",
-)  # fmt: skip
-"""Settings of a judge that the task's verifier has no use for."""
 
 
 class Comparisons(Trainer):
@@ -89,21 +83,31 @@ class Comparisons(Trainer):
             raise UserError(
                 f"filter.thresholds {list(thresholds)}: a reward model has one training; give one"
             )
-        reward, offline = self.reward, "where a file has the comparisons (reward.path)"
-        few = "on a reward model alone (reward.members = 1)" * (reward.members == 1)
-        many = few or 'but with reward.combine = "deviation"' * (reward.combine != "deviation")
-        idle = dict.fromkeys(("per_prompt", "temperature"), offline * bool(reward.path))
-        refuse_idle("reward", reward, {**idle, "combine": few, "deviations": many})
-        nobody = "without a judge (judge.by)" * (chosen_judge(self.judge) is None)
-        asked = dict.fromkeys(ASKED, nobody)
-        refuse_idle("judge", self.judge, {**asked, "length_control": offline * bool(reward.path)})
-        if reward.path:
+        if self.reward.path:
             return
         if self.config.sample.samples < 2 and not self.config.sample.simulations:
             raise UserError(
                 f"sample.samples = {self.config.sample.samples}: comparisons need two samples of a problem "
                 "or more; or name a file with reward.path"
             )
+
+    def idle(self) -> dict[str, str]:
+        """Nothing but comparisons is learnt; of a file's nothing is sampled or filtered."""
+        config, reward = self.config, self.reward
+        file = "where a file has the comparisons (reward.path)" * bool(reward.path)
+        few = "on a reward model alone (reward.members = 1)" * (reward.members == 1)
+        many = few or "but with reward.combine = 'deviation'" * (reward.combine != "deviation")
+        found = super().idle() | without_values(config)
+        found |= dict.fromkeys(("mix.real", "mix.real_fraction"), f"on how {config.method} works")
+        found |= {f"judge.{name}": reason for name, reason in self.judge.idle().items()}
+        if file:
+            found |= unfiltered(config, file) | {"mix.keep": file} | every(config, "judge", file)
+        return found | {
+            "reward.per_prompt": file,
+            "reward.temperature": file,
+            "reward.combine": few,
+            "reward.deviations": many,
+        }
 
     def learn(self, turn: Turn, episodes: Sequence[Episode], threshold: float, number: int) -> Learnt:
         """One training for each member, and what they know of the comparisons held out."""

@@ -52,9 +52,8 @@ OTHERS = ["text", "self-rewarding"]
 
 
 def words(task: str, run: Path, *more: str, **settings: Any) -> list[str]:
-    line = trained(task, run, *more, **{"teach__steps": 30, "teach__labels": 20, **settings})
-    line[1] = "self-rewarding"
-    return line
+    few = {"teach__steps": 30, "teach__labels": 20}
+    return trained(task, run, *more, method="self-rewarding", shared=few, **settings)
 
 
 def by(folder: Path, name: str) -> dict[str, str]:
