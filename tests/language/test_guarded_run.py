@@ -65,7 +65,7 @@ def alarms(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[Alert]]:
 
 
 def run(path: Path, *words: str, method: str = "rest-em", **settings: object) -> int:
-    return run_command(command(method, path, *words, **(QUICK | settings)))
+    return run_command(command(method, path, *words, shared=QUICK, **settings))
 
 
 def resume(path: Path, iterations: int) -> int:
@@ -333,7 +333,8 @@ def test_an_older_run_goes_on_to_the_same_bytes(
     assert "config.toml': settings that are gone" in capsys.readouterr().err
 
 
-def write_older(path: Path, config: Any) -> None:
+def write_older(path: Path, config: Any, sources: object) -> None:
+    del sources
     content = {**config.model_dump(mode="json"), "versions": settings_file.versions() | {"format": 1}}
     content["guards"] |= OLD_GUARDS
     (path / settings_file.CONFIG).write_bytes(settings_file.toml_text(content).encode())

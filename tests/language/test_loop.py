@@ -109,7 +109,7 @@ def test_what_was_kept_is_right_and_distinct(distinct: str, tmp_path: Path) -> N
 def test_a_users_mistake_is_one_line(
     words: Sequence[str], names: Sequence[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_command([*command("rest-em", tmp_path / "run", loop__iterations=0), *words]) == 2
+    assert run_command(command("rest-em", tmp_path / "run", *words, loop__iterations=0)) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert all(name in error for name in names), error
 

@@ -334,8 +334,7 @@ def test_alarms_turn_what_has_an_effect() -> None:
 def test_a_judge_that_can_be_fooled_needs_real_data(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    line = words("grpo", f"{LETTERS},verdict=learned", tmp_path / "run")
-    line[2] = f"{LETTERS}:verdict=learned"
+    line = words("grpo", f"{LETTERS}:verdict=learned", tmp_path / "run")
     alone = ["--set", "mix.real=false", "--set", "mix.real_fraction=0"]
     assert "learned verifier with no real data" in mistake([*line, *alone], capsys)
     assert "give both mix.real" in mistake([*line, "--set", "mix.real=false"], capsys)

@@ -109,8 +109,7 @@ def test_it_is_refused_before_anything_is_built(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     named = {key: json.dumps(places[value]) if value in places else value for key, value in settings.items()}
-    words = trained(own(""), tmp_path / "run", *more, **named)
-    words[1] = method
+    words = trained(own(""), tmp_path / "run", *more, method=method, **named)
     assert told in refused(words, capsys)
     assert not (tmp_path / "run" / "config.toml").exists()
 
@@ -126,6 +125,5 @@ def test_games_of_two_are_refused_before_anything_is_built(
 ) -> None:
     (tmp_path / "digits").write_text(DIGITS)
     file = {"constitution__path": json.dumps(str(tmp_path / "digits"))} if method == "constitutional" else {}
-    words = trained(own("num_players = 2"), tmp_path / "run", *more, **file)
-    words[1] = method
+    words = trained(own("num_players = 2"), tmp_path / "run", *more, method=method, **file)
     assert "is a game of two" in refused(words, capsys)

@@ -41,9 +41,7 @@ def pairs(path: Path, *chosen: str) -> str:
 
 
 def words(method: str, task: str, run: Path, *more: str, **settings: Any) -> list[str]:
-    line = trained(task, run, *more, **settings)
-    line[1] = method
-    return line
+    return trained(task, run, *more, method=method, **settings)
 
 
 @pytest.mark.parametrize(("method", "setting"), [("dpo", "preference.path"), ("reward", "reward.path")])

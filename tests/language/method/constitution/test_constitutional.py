@@ -53,7 +53,7 @@ QUICK: dict[str, Any] = {
 
 
 def words(path: Path, task: str = CHAT, *more: str, **settings: Any) -> list[str]:
-    return command("constitutional", path, *more, task=task, **{**QUICK, **settings})
+    return command("constitutional", path, *more, task=task, shared=QUICK, **settings)
 
 
 def test_three_phases_are_three_iterations(tmp_path: Path) -> None:
