@@ -251,7 +251,7 @@ def test_a_file_that_is_none_is_refused_by_name(tmp_path: Path, content: str, me
         ("x.csv", b"prompt,chosen,rejected\na,b\n", ":2: 2 cells under 3 names"),
         ("x.csv", b'prompt,chosen,rejected\na,"b,c\n', "x.csv:2"),
         ("x.csv", b"prompt,chosen,rejected\n\xff,b,c\n", "is not UTF-8"),
-        ("x.csv.gz", gzip.compress(b"prompt")[:-4], "damaged gzip"),
+        ("x.csv.gz", gzip.compress(b"prompt", mtime=0)[:-4], "damaged gzip"),
         ("missing.csv", None, "No such file"),
         ("missing.parquet", None, "missing.parquet"),
     ],
