@@ -58,7 +58,8 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def trained(method: str, task: str, path: Path, *words: str, iterations: int = 1, **more: Any) -> list[str]:
-    sizes = {**SIZES, "model__steps": 150, "update__steps": 150, "loop__iterations": iterations, **more}
+    built = {} if "--model" in words else {"model__steps": 150}
+    sizes = {**SIZES, **built, "update__steps": 150, "loop__iterations": iterations, **more}
     return command(method, path, "--json", *words, task=task, **sizes)
 
 
