@@ -18,6 +18,7 @@ from engine.errors import CorruptFileError, UserError
 from engine.evaluator.device import computes_bf16
 from engine.language.learner.config import TextLearnerConfig
 from engine.language.learner.objective.objective import Objective
+from engine.language.learner.optimizer import create_optimizer
 from engine.language.model.model import LanguageModel
 from engine.learner.learner import sample_seed
 from engine.learner.stability import Skips, is_finite, update_average
@@ -27,8 +28,6 @@ from engine.run.storage import atomic_write, make_folder
 STATE, TENSORS = "text_learner.json", "text_learner.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 NOT_FINITE = "lower learner.learning_rate"
-HEAD = "value_head."
-"""Beginning of the names of the value head's weights."""
 """What to do about steps that are not finite."""
 _LONG = 8
 """Batches are drawn from runs of this many batches' worth of shuffled texts, sorted by length."""
@@ -53,7 +52,6 @@ class TextLearner:
         self, model: LanguageModel, config: TextLearnerConfig, seed: int, *, head_rate: float | None = None
     ) -> None:
         self.model = model
-        self.head_rate = config.learning_rate if head_rate is None else head_rate
         self.config = config
         self.seed = seed
         self.step = 0
@@ -65,7 +63,7 @@ class TextLearner:
         self._best: dict[str, Tensor] = {}
         self._named = dict(model.parameters())
         self._average = _copies(self._named) if config.ema_decay else {}
-        self._optimizer = self._create_optimizer()
+        self._optimizer = create_optimizer(self._named, config, head_rate)
 
     def fit(
         self,
@@ -220,28 +218,6 @@ class TextLearner:
             "worse": self._worse,
             "best_step": self._best_step,
         }
-
-    def _create_optimizer(self) -> torch.optim.AdamW:
-        head = self.head_rate != self.config.learning_rate
-        groups = [
-            {
-                "params": [
-                    weight
-                    for name, weight in self._named.items()
-                    if (weight.dim() > 1) == is_matrix and (head and name.startswith(HEAD)) == is_head
-                ],
-                "weight_decay": self.config.weight_decay if is_matrix else 0.0,
-                "rate": self.head_rate if is_head else self.config.learning_rate,
-            }
-            for is_head in (False, True)
-            for is_matrix in (True, False)
-        ]
-        return torch.optim.AdamW(
-            [group for group in groups if group["params"]],
-            lr=self.config.learning_rate,
-            betas=(0.9, self.config.beta2),
-            fused=True,
-        )
 
     def _sizes(self, examples: Sequence[Example], objective: Objective[Example]) -> Any:
         """Longest row of each example times its rows, int64 [N]."""

@@ -48,18 +48,18 @@ def between(config: TextConfig, task: Task) -> dict[str, str]:
     found = {
         "model.size": named,
         "model.steps": named,
-        "noise.temperature": _without("noise.steps", config.noise.steps),
+        "noise.temperature": without("noise.steps", config.noise.steps),
         "mix.real_fraction": "with mix.real = false" * (not config.mix.real),
         "learner.final_rate": "with learner.schedule = 'constant'" * (learner.schedule == "constant"),
-        "learner.look_every": _without("learner.patience", learner.patience),
-        "filter.leaks": _without("sample.rationalize", sampling.rationalize)
+        "learner.look_every": without("learner.patience", learner.patience),
+        "filter.leaks": without("sample.rationalize", sampling.rationalize)
         or _lacking(task, "leaks", "tells no leak of a hint"),
         "sample.rationalize": _lacking(task, "hint", "gives no hints"),
     }
     if model.adapter:
         found |= every(config, "model.lora", "over an adapter that there is (model.adapter)")
     elif not model.lora.rank:
-        found |= every(config, "model.lora", _without("model.lora.rank", 0), ("rank",))
+        found |= every(config, "model.lora", without("model.lora.rank", 0), ("rank",))
     if not sampling.temperature:
         found |= dict.fromkeys(("sample.top_k", "sample.top_p"), "with sample.temperature = 0")
     return found
@@ -87,7 +87,7 @@ def of_alarms(
         "gold": known,
         "disagreement": _lacking(task, "second_score", "has no second verifier"),
         "variation_gap": _lacking(task, "variations", "has no variations"),
-        "holdout": _without("measure.holdout", config.measure.holdout),
+        "holdout": without("measure.holdout", config.measure.holdout),
     }
     found = {"guards.min_real_fraction": exact, "guards.audit": alone, "guards.gate_on": alone}
     for name, reason in thresholds.items():
@@ -114,7 +114,8 @@ _TURNING = {
 """Settings of the guards that say how far they turn another one."""
 
 
-def _without(name: str, value: object) -> str:
+def without(name: str, value: object) -> str:
+    """The reason of what needs a setting that has no `value`; empty where it has one."""
     return "" if value else f"without {name}"
 
 

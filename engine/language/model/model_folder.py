@@ -18,6 +18,7 @@ from engine.errors import CorruptFileError, UserError, WriteError
 from engine.evaluator.device import resolve_device
 from engine.language.model.ability import ability_of
 from engine.language.model.combination import Combination
+from engine.language.model.folder_settings import read_settings
 from engine.language.model.model import LanguageModel, Panel
 from engine.run import local_disk, storage
 
@@ -37,9 +38,6 @@ _WIDTHS = {
 
 _MEMBER = re.compile(r"member_[0-9]+\.safetensors")
 _MAX_MEMBERS = 64
-
-_MAX_BYTES = 1 << 24
-"""No settings file is as large."""
 
 
 def load_model(
@@ -67,10 +65,10 @@ def load_model(
         CorruptFileError: where a file is damaged or weights are missing.
     """
     folder = _existing(Path(path), "model")
-    settings = _read_settings(folder / "config.json", "model")
+    settings = read_settings(folder / "config.json", "model")
     _check_ends(folder / "config.json", settings)
     if (generation := folder / "generation_config.json").exists():
-        _check_ends(generation, _read_settings(generation, "model"))
+        _check_ends(generation, read_settings(generation, "model"))
     _check_weights(folder, "model.safetensors")
     _check_size(folder, settings)
     target = torch.device(resolve_device(device))
@@ -170,7 +168,7 @@ def panel_size(folder: Path) -> int:
 
 def _panel_of(folder: Path) -> tuple[int, Combination, float]:
     """(members, how their rewards combine, deviations)."""
-    told = _read_settings(folder / PANEL, "ensemble")
+    told = read_settings(folder / PANEL, "ensemble")
     count, deviations = told.get("members"), told.get("deviations")
     combine: Any = told.get("combine")
     if (
@@ -213,23 +211,6 @@ def _existing(folder: Path, what: str) -> Path:
     return folder
 
 
-def _read_settings(path: Path, what: str) -> dict[str, Any]:
-    if not path.is_file():
-        raise UserError(f"'{path.parent}' has no {path.name}; give the folder of a {what}")
-    try:
-        content = json.loads(storage.read_checked(path, max_bytes=_MAX_BYTES))
-    except (ValueError, RecursionError) as error:
-        raise CorruptFileError(f"'{path}' is damaged: not JSON") from error
-    if not isinstance(content, dict):
-        raise CorruptFileError(f"'{path}' is damaged: not a JSON object")
-    for key in ("auto_map", "auto_mapping", "custom_pipelines"):
-        if content.get(key):
-            raise UserError(
-                f"'{path}' names code of its own ({key}), which is never run; take another {what}"
-            )
-    return content
-
-
 def _check_ends(path: Path, settings: dict[str, Any]) -> None:
     """Refuse end tokens that are none: a model that never stops is measured as another."""
     found = settings.get("eos_token_id")
@@ -242,7 +223,7 @@ def _check_ends(path: Path, settings: dict[str, Any]) -> None:
 def _check_weights(folder: Path, name: str) -> None:
     index = folder / f"{name}.index.json"
     if index.exists():
-        places = _read_settings(index, "model").get("weight_map")
+        places = read_settings(index, "model").get("weight_map")
         files = set(places.values()) if isinstance(places, dict) else {None}
         absent = [file for file in files if not (isinstance(file, str) and _is_inside(folder, file))]
         if absent:
@@ -293,7 +274,7 @@ def _load_tokenizer(folder: Path) -> Any:
     import transformers
 
     if (folder / "tokenizer_config.json").is_file():
-        _read_settings(folder / "tokenizer_config.json", "model")
+        read_settings(folder / "tokenizer_config.json", "model")
     names = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
     if not any((folder / name).is_file() for name in names):
         raise UserError(f"'{folder}' has no tokenizer; save the model's tokenizer there, too")
@@ -328,7 +309,7 @@ def _load_adapter(network: Any, folder: Path) -> Any:
     import peft
 
     _existing(folder, "adapter")
-    settings = _read_settings(folder / ADAPTER_CONFIG, "LoRA adapter")
+    settings = read_settings(folder / ADAPTER_CONFIG, "LoRA adapter")
     if settings.get("peft_type") != "LORA":
         raise UserError(f"adapter '{folder}' is of type {settings.get('peft_type')!r}; only LORA is known")
     _check_weights(folder, ADAPTER)

@@ -150,7 +150,7 @@ class ChosenJudge(Judge):
 
 def chosen_judge(config: JudgeConfig) -> ChosenJudge | None:
     """Whoever the section names; None where the task's verifier judges as it is."""
-    return None if config.by == "verifier" and not config.bias else ChosenJudge(config)
+    return None if config.is_nobody else ChosenJudge(config)
 
 
 def check_judge(config: JudgeConfig) -> None:

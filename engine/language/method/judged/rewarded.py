@@ -14,7 +14,7 @@ from engine.language.learner.objective.text import Supervised, Text
 from engine.language.learner.text_learner import TextLearner
 from engine.language.learner.training import tell_ending
 from engine.language.material import draw, evaluation_prompts, practice, real_data
-from engine.language.method.idle import every
+from engine.language.method.idle import every, without
 from engine.language.method.judged.assessor.model_assessor import ModelAssessor
 from engine.language.method.judged.config import SelfRewardingSettings
 from engine.language.method.judged.instruction import MAX_TOKENS, new_problems, problem_texts
@@ -74,7 +74,7 @@ class RewardedPairs(ScoredPairs):
         config = own(self.config)
         teach, new = config.teach, config.instruction
         by = f"with judge.by = {config.judge.by!r}, which does not learn to judge"
-        apart = by * (config.judge.by != "self") or _without("teach.steps", teach.steps)
+        apart = by * (config.judge.by != "self") or without("teach.steps", teach.steps)
         alone = (by + " and without instruction.prompts") * (config.judge.by != "self" and not new.prompts)
         found = super().idle() | {
             f"judge.{name}": reason for name, reason in config.judge.idle(teaches=bool(teach.steps)).items()
@@ -83,7 +83,7 @@ class RewardedPairs(ScoredPairs):
             "teach.labels": apart or "where a file has the lessons (teach.path)" * bool(teach.path),
             "teach.path": apart,
             "teach.steps": alone,
-            "teach.share": alone or _without("teach.steps", teach.steps or new.prompts),
+            "teach.share": alone or without("teach.steps", teach.steps or new.prompts),
         }
         if not new.prompts:
             found |= every(config, "instruction", "without instruction.prompts", ("prompts",))
@@ -186,10 +186,6 @@ class RewardedPairs(ScoredPairs):
         if settings.instruction.prompts:
             found += problem_texts(model, [each.prompt for each in turn.real])
         return found, tokens
-
-
-def _without(name: str, value: object) -> str:
-    return "" if value else f"without {name}"
 
 
 def own(config: object) -> SelfRewardingSettings:
