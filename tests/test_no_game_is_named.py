@@ -23,7 +23,7 @@ NAMED = re.compile(rf"\b({'|'.join([*NAMES, *TERMS])}|go:\w+=)(?![a-z])", re.I)
 
 ALLOWED = {
     (
-        "engine/config.py",
+        "engine/config/config.py",
         "connect4",
     ): "the default of the setting `game`, where a command is told none",
     ("engine/protocols/uci/command.py", "go"): "what starts a search in UCI",

@@ -29,7 +29,7 @@ struct Setting {
   bool in_core = true;                   // whether it is a field here
   // As far as the arithmetic holds. Switches and choices have none.
   Range holds{};
-  // The section of engine/config.py in which a user sets it, and what may stand there; empty: code sets it.
+  // The section of engine/config/ in which a user sets it, and what may stand there; empty: code sets it.
   const char* section = "";
   std::optional<double> preset{};  // where a user sets nothing, unless that is `initial`
   Range allowed{};

@@ -57,7 +57,7 @@ RUN_ROOMS = (
 
 ALLOWED = {
     # what a user names, read or written on the command line or by a setting
-    ("engine/config.py", "open"): "a file of settings that a user names, perhaps a pipe",
+    ("engine/config/layer.py", "open"): "a file of settings that a user names, perhaps a pipe",
     ("engine/arena/opening.py", "open"): "a file of openings that a user names, perhaps a pipe",
     ("engine/cli/game/analysis.py", "open"): "a config file of KataGo's that a user names",
     ("engine/record.py", "open"): "records that a user names",
