@@ -17,7 +17,10 @@ import torch
 
 from engine import _core
 from engine.advice import MIN_DISTINCT, Advice, Evidence, Machine, advise
-from engine.config import Config, EvaluatorConfig, SearchConfig, merge
+from engine.config import Config
+from engine.config.layer import merge
+from engine.config.network import EvaluatorConfig
+from engine.config.play import SearchConfig
 from engine.errors import UserError
 from engine.evaluator.choice import BackendChoice, resolve_backend
 from engine.evaluator.device import computes_bf16

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine import _core
-from engine.config import ReplayConfig
+from engine.config.learning import ReplayConfig
 from engine.errors import CorruptFileError, MissingFileError, UserError
 from engine.run import storage
 from engine.run.manifest import Shard

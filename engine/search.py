@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from engine import _core
-from engine.config import ProposalConfig, ProposedSearchConfig, SearchConfig
+from engine.config.play import ProposalConfig, ProposedSearchConfig, SearchConfig
 from engine.evaluator.evaluator import Evaluator, Judge, Pipeline, Proposer
 
 TREE_BATCH = 24

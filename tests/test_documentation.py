@@ -20,7 +20,8 @@ from figures.__main__ import DATA
 from figures.mistakes import read_figures
 
 from engine.cli.app import app
-from engine.config import Config, build_config, parse_assignments
+from engine.config import Config, build_config
+from engine.config.layer import parse_assignments
 from engine.errors import UserError
 from engine.game.laws import check_laws
 from engine.language.method.registry import build_text_config

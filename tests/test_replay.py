@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from search_player import GAME, RULES, Player
 
-from engine.config import ReplayConfig
+from engine.config.learning import ReplayConfig
 from engine.errors import UserError
 from engine.replay import Replay, first_in_window, window_size
 from engine.run.manifest import Shard

@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from engine.cli.app import app
-from engine.config import Config, build_config, parse_assignments
+from engine.config import Config, build_config
+from engine.config.layer import parse_assignments
 from engine.errors import UserError
 from engine.language.method.registry import METHODS, build_text_config
 from engine.language.settings import TextConfig

@@ -10,7 +10,7 @@ import numpy as np
 from engine import _core
 from engine.bench.rate import median_rate
 from engine.bench.row import Row, make_row
-from engine.config import SearchConfig
+from engine.config.play import SearchConfig
 from engine.search import search, search_params
 
 NUM_ROOTS = 256

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.bench.bench import one_core
 from engine.bench.row import Row, make_row
-from engine.config import ProposalConfig
+from engine.config.play import ProposalConfig
 from engine.language.first_model import new_model
 from engine.language.learner.filter import mix
 from engine.language.learner.training import learn

@@ -19,7 +19,8 @@ from engine import _core
 from engine.bench.rate import Clock, Work, median_rate, rate
 from engine.bench.row import Row, make_row
 from engine.checkpoint import load_network
-from engine.config import Config, EvaluatorConfig, NetworkConfig, build_config
+from engine.config import Config, build_config
+from engine.config.network import EvaluatorConfig, NetworkConfig
 from engine.evaluator.backend import FloatArray
 from engine.evaluator.choice import create_backend
 from engine.evaluator.evaluator import NetworkEvaluator

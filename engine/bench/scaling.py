@@ -14,7 +14,8 @@ from engine.bench.network import SETTINGS, playing_network
 from engine.bench.row import Row, make_row
 from engine.bench.thinking import measure_thinking
 from engine.bench.tree import measure_tree
-from engine.config import Config, build_config, merge
+from engine.config import Config, build_config
+from engine.config.layer import merge
 from engine.errors import UserError
 from engine.evaluator.choice import resolve_backend
 from engine.evaluator.network import PolicyValueNetwork

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass
 
-from engine.config import EvaluatorConfig
+from engine.config.network import EvaluatorConfig
 from engine.errors import UserError
 from engine.evaluator.backend import Backend, FloatArray
 from engine.evaluator.device import computes_bf16, resolve_device, resolve_precision

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 
 from engine import _core
-from engine.config import EvaluatorConfig
+from engine.config.network import EvaluatorConfig
 from engine.errors import UserError
 
 if TYPE_CHECKING:

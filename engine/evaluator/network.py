@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.config import NetworkConfig
+from engine.config.network import NetworkConfig
 from engine.errors import UserError
 
 NUM_OUTCOMES = 3

@@ -8,7 +8,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from engine.config import ProposalConfig, ProposedSearchConfig, Section, build_section, merge
+from engine.config.config import build_section
+from engine.config.layer import merge
+from engine.config.play import ProposalConfig, ProposedSearchConfig
+from engine.config.section import Section
 from engine.language.learner.config import LoraConfig, TextLearnerConfig
 from engine.language.monitor.config import GuardConfig, MonitorConfig
 

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from engine import _core
-from engine.config import Config, LearnerConfig
+from engine.config import Config
+from engine.config.learning import LearnerConfig
 from engine.errors import CorruptFileError
 from engine.evaluator.device import resolve_device, resolve_precision
 from engine.evaluator.network import PolicyValueNetwork

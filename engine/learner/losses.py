@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.config import LearnerConfig
+from engine.config.learning import LearnerConfig
 from engine.evaluator.network import Prediction
 
 NUM_BINS = 10

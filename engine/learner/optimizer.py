@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from engine.config import LearnerConfig
+from engine.config.learning import LearnerConfig
 from engine.evaluator.network import OUTER_LAYERS, PolicyValueNetwork
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
 
-from engine.config import Section
+from engine.config.section import Section
 from engine.errors import CorruptFileError, UserError
 from engine.run import local_disk, storage
 from engine.run.layout import (

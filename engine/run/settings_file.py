@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import tomli_w
 
-from engine.config import MAX_TOML_BYTES, Section, parse_toml, read_toml
+from engine.config.layer import MAX_TOML_BYTES, parse_toml, read_toml
+from engine.config.section import Section
 from engine.errors import CorruptFileError, UserError
 from engine.run import storage
 from engine.run.birthplace import commit, machine

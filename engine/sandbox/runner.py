@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from engine.config import Section
+from engine.config.section import Section
 from engine.errors import UserError
 from engine.sandbox.value import Returned, printable, read_returned
 from engine.sandbox.worker import Answer, LostError, Worker

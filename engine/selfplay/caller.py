@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from engine import _core
-from engine.config import Config, SelfplayConfig
+from engine.config import Config
+from engine.config.play import SelfplayConfig
 from engine.errors import UserError
 from engine.evaluator.evaluator import Evaluator
 from engine.search import batch_size, exchange, search_params

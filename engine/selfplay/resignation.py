@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from engine.config import SelfplayConfig
+from engine.config.play import SelfplayConfig
 from engine.selfplay.game_table import Games
 
 NEVER = -1.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine import _core
-from engine.config import POSITIONS, Config
+from engine.config import Config
+from engine.config.loop import POSITIONS
 from engine.learner.learner import num_threads
 from engine.selfplay.actors.inline import num_callers
 from engine.train.batch import choose_games

@@ -8,7 +8,8 @@ from typing import Any
 
 from engine import _core
 from engine.checkpoint import MODEL, find_checkpoint
-from engine.config import Config, InitConfig
+from engine.config import Config
+from engine.config.network import InitConfig
 from engine.errors import UserError
 from engine.evaluator.network import PolicyValueNetwork
 from engine.player.name import PRETRAINED, checkpoint_path, is_checkpoint

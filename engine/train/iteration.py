@@ -6,7 +6,10 @@ import threading
 import time
 
 from engine import _core
-from engine.config import POSITIONS, Config, SelfplayConfig, build_config, merge
+from engine.config import Config, build_config
+from engine.config.layer import merge
+from engine.config.loop import POSITIONS
+from engine.config.play import SelfplayConfig
 from engine.evaluator.choice import resolve_backend
 from engine.evaluator.network import PolicyValueNetwork
 from engine.selfplay.actors import Actors

@@ -11,7 +11,8 @@ from typing import Any
 
 from engine import _core
 from engine.checkpoint import load_network
-from engine.config import Config, EvaluatorConfig, build_config
+from engine.config import Config, build_config
+from engine.config.network import EvaluatorConfig
 from engine.doctor import num_cores
 from engine.evaluator.evaluator import NetworkEvaluator
 from engine.game.inquiry import bench_checkpoint, reference_run

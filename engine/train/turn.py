@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
-from engine.config import LoopConfig
+from engine.config.loop import LoopConfig
 from engine.learner.learner import Learner
 from engine.replay import Replay
 from engine.run.reporter import Phase, unseen

@@ -15,7 +15,7 @@ import torch
 from random_network import CONFIG, GAME, expected, network, random_planes
 
 from engine import _core
-from engine.config import EvaluatorConfig, NetworkConfig
+from engine.config.network import EvaluatorConfig, NetworkConfig
 from engine.errors import UserError
 from engine.evaluator import device as devices
 from engine.evaluator.choice import resolve_backend
@@ -245,7 +245,7 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 DROPPED = """
 import signal, threading
 
-from engine.config import NetworkConfig
+from engine.config.network import NetworkConfig
 from engine.evaluator.network import PolicyValueNetwork
 from engine.evaluator.openvino_backend import OpenVinoBackend
 

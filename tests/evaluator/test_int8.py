@@ -13,7 +13,8 @@ import torch
 
 from engine import _core
 from engine.checkpoint import load_network
-from engine.config import EvaluatorConfig, NetworkConfig, build_config
+from engine.config import build_config
+from engine.config.network import EvaluatorConfig, NetworkConfig
 from engine.errors import UserError
 from engine.evaluator.calibration import (
     LEVELS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine.config import NetworkConfig
+from engine.config.network import NetworkConfig
 from engine.errors import UserError
 from engine.evaluator.network import PolicyValueNetwork, fold_norms, forward_flops, num_parameters
 

@@ -11,7 +11,8 @@ import torch
 from puzzle_window import BASE, GAME, PuzzleWindow, assert_same_state, settings, tables
 
 from engine import _core
-from engine.config import LearnerConfig, build_config
+from engine.config import build_config
+from engine.config.learning import LearnerConfig
 from engine.errors import CorruptFileError, UserError
 from engine.evaluator.network import Prediction
 from engine.learner.learner import Learner, sample_seed

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from engine.config import NetworkConfig, build_config
+from engine.config import build_config
+from engine.config.network import NetworkConfig
 from engine.evaluator.network import PolicyValueNetwork
 from engine.learner.optimizer import AdamW, Muon, create_optimizers, orthogonalised
 

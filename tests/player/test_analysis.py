@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine import _core
-from engine.config import EvaluatorConfig, NetworkConfig
+from engine.config.network import EvaluatorConfig, NetworkConfig
 from engine.evaluator.evaluator import Evaluator, NetworkEvaluator
 from engine.evaluator.network import PolicyValueNetwork
 from engine.player.tree_player import SIMULATIONS_A_LEAF, TreePlayer

@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import MAX_TOML_BYTES, Config, Section, build_config, build_section
+from engine.config import Config, build_config
+from engine.config.config import build_section
+from engine.config.layer import MAX_TOML_BYTES
+from engine.config.section import Section
 from engine.errors import UserError
 from engine.game_run import Run, read_config
 from engine.language.settings import TextConfig

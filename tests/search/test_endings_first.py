@@ -19,7 +19,7 @@ from proposers import WIDE, GameProposer
 from tiny_models import tiny_llama
 
 from engine import _core
-from engine.config import ProposalConfig, ProposedSearchConfig
+from engine.config.play import ProposalConfig, ProposedSearchConfig
 from engine.language.rollout import Policy
 from engine.language.search.adapter import LanguageEvaluator
 from engine.language.search.tree_search import Plan, search_completions

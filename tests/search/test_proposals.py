@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from proposers import WIDE, GameProposer, Sampler, drawn, proposed_game, reply, sampled, visited, waves
 
 from engine import _core
-from engine.config import ProposalConfig, ProposedSearchConfig
+from engine.config.play import ProposalConfig, ProposedSearchConfig
 from engine.search import proposed_params, search
 from games.connect4 import Connect4
 

@@ -10,7 +10,7 @@ import pytest
 from pseudo import pseudo
 
 from engine import _core
-from engine.config import SearchConfig
+from engine.config.play import SearchConfig
 from engine.search import search, search_params
 from games.connect4 import Connect4
 

@@ -15,7 +15,7 @@ from proposers import WIDE, GameProposer, Sampler, waves
 from pseudo import even_handed
 
 from engine import _core
-from engine.config import ProposalConfig, ProposedSearchConfig, SearchConfig, SelfplayConfig
+from engine.config.play import ProposalConfig, ProposedSearchConfig, SearchConfig, SelfplayConfig
 from engine.errors import UserError
 from engine.language.method.registry import build_text_config
 from engine.search import proposed_params, search_params

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from small_training import fingerprint, kill_and_resume, train
 
-from engine.config import LoopConfig, build_config
+from engine.config import build_config
+from engine.config.loop import LoopConfig
 from engine.errors import UserError
 from engine.learner.learner import Learner
 from engine.registry import load_game

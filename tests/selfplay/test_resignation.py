@@ -19,7 +19,9 @@ from pseudo import pseudo
 from small_training import fingerprint, train
 
 from engine import _core
-from engine.config import Config, LearnerConfig, SelfplayConfig, build_config
+from engine.config import Config, build_config
+from engine.config.learning import LearnerConfig
+from engine.config.play import SelfplayConfig
 from engine.evaluator.network import Prediction
 from engine.learner.learner import Learner
 from engine.learner.losses import TrainingBatch, losses

@@ -9,7 +9,7 @@ import pytest
 from pydantic import Field
 from shown import GAMES, MODELS, TEXT, all_settings, shown
 
-from engine.config import Section
+from engine.config.section import Section
 from engine.language.method.registry import read_text_settings
 from engine.language.settings import GONE, without_gone
 

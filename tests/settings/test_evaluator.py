@@ -12,7 +12,8 @@ from random_network import GAME, network
 from shown import GAMES, shows
 
 from engine import _core
-from engine.config import EvaluatorConfig, build_config
+from engine.config import build_config
+from engine.config.network import EvaluatorConfig
 from engine.errors import UserError
 from engine.evaluator.choice import resolve_backend
 from engine.evaluator.evaluator import NetworkEvaluator

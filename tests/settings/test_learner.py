@@ -12,7 +12,8 @@ import torch
 from shown import GAMES, shows
 
 from engine import _core
-from engine.config import Config, build_config, merge
+from engine.config import Config, build_config
+from engine.config.layer import merge
 from engine.evaluator.network import PolicyValueNetwork
 from engine.learner.learner import Learner
 from games.go import Go

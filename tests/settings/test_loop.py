@@ -13,7 +13,8 @@ from game_runs import GameRun, train
 from played import GAME, played
 from shown import GAMES, shows
 
-from engine.config import Config, ReplayConfig, build_config
+from engine.config import Config, build_config
+from engine.config.learning import ReplayConfig
 from engine.errors import UserError
 from engine.evaluator.network import PolicyValueNetwork
 from engine.registry import load_game

@@ -14,7 +14,7 @@ from played import played
 from shown import GAMES, MODELS, TEXT, all_settings, shows
 from tiny_models import tiny_llama
 
-from engine.config import ProposalConfig, ProposedSearchConfig
+from engine.config.play import ProposalConfig, ProposedSearchConfig
 from engine.language.rollout import Policy
 from engine.language.search.tree_search import Plan, search_completions
 

@@ -15,7 +15,7 @@ from text_runs import TASK, Run, Seen, text_run
 from tiny_models import tiny_llama
 
 from engine.cli.app import run as run_command
-from engine.config import build_section
+from engine.config.config import build_section
 from engine.language.method.preference.config import PreferenceConfig
 from engine.language.method.preference.lesson import measured_pairs, pair_lessons, wanted_lessons
 from engine.language.method.preference.pairing import Comparison, Response, opinions

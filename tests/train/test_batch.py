@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from small_training import train
 
-from engine.config import Config, EvaluatorConfig, NetworkConfig, build_config, read_toml
+from engine.config import Config, build_config
+from engine.config.layer import read_toml
+from engine.config.network import EvaluatorConfig, NetworkConfig
 from engine.evaluator.evaluator import NetworkEvaluator
 from engine.evaluator.network import PolicyValueNetwork
 from engine.registry import load_game

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from small_training import SELFPLAY, SMALL, newest
 
-from engine.config import Config, SelfplayConfig, build_config, read_toml
+from engine.config import Config, build_config
+from engine.config.layer import read_toml
+from engine.config.play import SelfplayConfig
 from engine.game.python_game import PythonGame, PythonState
 from engine.registry import load_game
 from engine.train import defaults, iteration

@@ -20,7 +20,8 @@ from puzzle_window import PuzzleWindow, assert_same_state, settings
 from small_training import command, fingerprint, game_ids, kill_and_resume, newest, train
 
 from engine import _core
-from engine.config import Config, LoopConfig, build_config
+from engine.config import Config, build_config
+from engine.config.loop import LoopConfig
 from engine.learner.learner import Learner
 from engine.registry import load_game
 from engine.replay import Replay

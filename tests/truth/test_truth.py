@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engine import _core
-from engine.config import SearchConfig
+from engine.config.play import SearchConfig
 from engine.evaluator.evaluator import UniformEvaluator
 from engine.game.inquiry import truth_sets
 from engine.search import search_params

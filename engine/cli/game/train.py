@@ -148,7 +148,7 @@ def read_changes(
 
     Raise UserError where they name another game than `spec`; none that they name is loaded.
     """
-    from engine.config import merge, parse_assignments
+    from engine.config.layer import merge, parse_assignments
     from engine.registry import is_same_game
     from engine.run.settings_file import read_changes as read_file
 
@@ -176,7 +176,7 @@ def resolve(game: Game, spec: str, preset: str, changes: Mapping[str, Any]) -> C
 
 def _with_init(changes: Mapping[str, Any], init: str, resume: bool) -> dict[str, Any]:
     """Settings with the weights that `--init` names; UserError where that makes no sense."""
-    from engine.config import merge
+    from engine.config.layer import merge
 
     if resume:
         raise UserError(f"--init '{init}': a resumed run goes on with its own weights; drop the option")

@@ -87,7 +87,7 @@ def _changes(
     options: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Settings of the file, over them those of the line; UserError where they say another command."""
-    from engine.config import merge, parse_assignments
+    from engine.config.layer import merge, parse_assignments
     from engine.language.settings import without_gone
     from engine.run.settings_file import read_changes
 
@@ -190,7 +190,7 @@ def with_whole_paths(config: TextConfig) -> TextConfig:
 
     UserError where that is an adapter, and not for the model to begin with, which takes one.
     """
-    from engine.config import merge
+    from engine.config.layer import merge
     from engine.language.record.text_run import read_text_config
     from engine.language.settings import Named
 

@@ -140,7 +140,8 @@ def search_lines(
     critic: str | None,
 ) -> None:
     """Print completions written by tree search."""
-    from engine.config import build_section, merge, parse_assignments
+    from engine.config.config import build_section
+    from engine.config.layer import merge, parse_assignments
     from engine.language.rollout import Policy
     from engine.language.search.adapter import Prior
     from engine.language.search.tree_search import Plan, search_completions

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engine.config import Section
+from engine.config.section import Section
 from engine.errors import UserError
 from engine.language.task import Kind, Task
 

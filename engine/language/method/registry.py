@@ -68,7 +68,8 @@ def method_of(config: TextConfig) -> Method:
 
 def build_text_config(method: str, task: str, *changes: Mapping[str, Any]) -> TextConfig:
     """Defaults, the method's settings, then `changes`; raise UserError naming a bad one."""
-    from engine.config import build_section, merge
+    from engine.config.config import build_section
+    from engine.config.layer import merge
 
     found = load_method(method)
     return build_section(found.settings(), merge(found.changes, *changes, {"method": method, "task": task}))
@@ -76,14 +77,15 @@ def build_text_config(method: str, task: str, *changes: Mapping[str, Any]) -> Te
 
 def read_text_settings(content: Mapping[str, Any]) -> TextConfig:
     """The settings of a run as they were saved, of the method that they name; UserError likewise."""
-    from engine.config import build_section
+    from engine.config.config import build_section
 
     return build_section(load_method(str(content["method"])).settings(), content)
 
 
 def changed_idle(method: Method, config: TextConfig, task: Task) -> list[Idle]:
     """Settings without effect that are neither at their default nor as method and preset have them."""
-    from engine.config import build_section, merge
+    from engine.config.config import build_section
+    from engine.config.layer import merge
     from engine.language.problem.task_registry import task_preset
 
     layer = task_preset(task, config.preset)

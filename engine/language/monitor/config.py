@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from engine.config import Section
+from engine.config.section import Section
 
 
 class Threshold(Section):

@@ -16,7 +16,7 @@ from engine.language.task import Prompt, Task
 from engine.search import proposed_params, search
 
 if TYPE_CHECKING:
-    from engine.config import ProposalConfig, ProposedSearchConfig
+    from engine.config.play import ProposalConfig, ProposedSearchConfig
     from engine.language.model.model import LanguageModel
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine.cli.text.run import open_task, open_verifier
-from engine.config import merge
+from engine.config.layer import merge
 from engine.errors import UserError
 from engine.language.forecast.forecast import counts_of, stages
 from engine.language.measure.evaluation import evaluate

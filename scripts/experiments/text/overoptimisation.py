@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.cli.text.run import open_task, open_verifier
-from engine.config import merge
+from engine.config.layer import merge
 from engine.language.episode import Episode
 from engine.language.measure.best_of import best_of_n_kl, best_of_n_score, fit_law, sampled_kl
 from engine.language.model.model_folder import load_model

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.cli.text.run import open_task, open_verifier
-from engine.config import merge
+from engine.config.layer import merge
 from engine.language.episode import Episode
 from engine.language.learner.label import starts
 from engine.language.measure.evaluation import majority

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.cli.progress import Reporter
 from engine.cli.text.run import open_task, open_verifier
-from engine.config import merge
+from engine.config.layer import merge
 from engine.language.loop import improve
 from engine.language.measure.evaluation import evaluate
 from engine.language.method.registry import build_text_config

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from engine.cli.text.run import open_task, open_verifier
-from engine.config import ProposalConfig, ProposedSearchConfig
+from engine.config.play import ProposalConfig, ProposedSearchConfig
 from engine.language.episode import Episode
 from engine.language.measure.evaluation import majority, values_of
 from engine.language.model.model import LanguageModel

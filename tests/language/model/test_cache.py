@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny_models import tiny_llama
 
-from engine.config import ProposalConfig, ProposedSearchConfig
+from engine.config.play import ProposalConfig, ProposedSearchConfig
 from engine.language.episode import Episode
 from engine.language.model.codec import Tokens
 from engine.language.model.decoding import llama_reader, text_cache

@@ -13,7 +13,7 @@ from small_text_run import metrics
 from trained_run import mistake, own, trained
 
 from engine.cli.app import run as run_command
-from engine.config import Section
+from engine.config.section import Section
 from engine.errors import UserError
 from engine.language import loop
 from engine.language.method.registry import METHODS, build_text_config, load_method

@@ -9,7 +9,7 @@ import pytest
 from proposers import WIDE
 
 from engine import _core
-from engine.config import ProposalConfig, ProposedSearchConfig
+from engine.config.play import ProposalConfig, ProposedSearchConfig
 from engine.language.model import scoring
 from engine.language.model.generation import generation
 from engine.language.rollout import Policy

@@ -14,7 +14,7 @@ from tiny_models import ALPHABET, byte_tokenizer, tiny_llama, word_start_tokeniz
 
 from engine import _core
 from engine.cli.app import run as run_command
-from engine.config import ProposalConfig, ProposedSearchConfig
+from engine.config.play import ProposalConfig, ProposedSearchConfig
 from engine.language.model.generation.generation import generate
 from engine.language.model.model import LanguageModel
 from engine.language.model.tiny_model import build_model

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from engine.config import Section
+from engine.config.section import Section
 from engine.language.method.policy.ppo_config import PpoSettings
 from engine.language.settings import FilePath, ModelPath, Share
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
 
-from engine.config import Section
+from engine.config.section import Section
 from engine.errors import UserError
 from engine.language.method.constitution.constitution import Constitution, Form, Principle
 from engine.language.method.constitution.rule import Rule, contradiction

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from engine.config import Section
+from engine.config.section import Section
 from engine.language.method.preference.config import PreferenceSettings
 from engine.language.settings import FilePath, ModelPath
 

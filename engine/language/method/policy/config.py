@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from engine.config import Section
+from engine.config.section import Section
 from engine.language.settings import TextConfig
 
 

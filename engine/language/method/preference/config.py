@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from engine.config import Section
+from engine.config.section import Section
 from engine.errors import UserError
 from engine.language.settings import FilePath, TextConfig
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.config import build_section
+from engine.config.config import build_section
 from engine.language.episode import Episode
 from engine.language.method.preference.config import PreferenceConfig
 from engine.language.method.preference.pairing import against_real, by_score, of_duels, of_episodes, opinions

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from letter_words import LETTERS, Words
 from tiny_models import byte_tokenizer, plain_tokenizer, tiny_llama
 
-from engine.config import ProposalConfig, ProposedSearchConfig
+from engine.config.play import ProposalConfig, ProposedSearchConfig
 from engine.errors import UserError
 from engine.language.method.registry import build_text_config, method_of
 from engine.language.model.codec import Codec
