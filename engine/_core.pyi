@@ -480,8 +480,8 @@ def rollout(requests: Requests, seed: int, tree_seeds: Sequence[int] | None = No
 class PlayParams(metaclass=_Type):
     """Settings of self-play; every field is a keyword argument and an attribute.
 
-    What there is: `play_settings`; what each does: engine.config.play.SelfplayConfig. Pool raises InputError for a
-    field out of range.
+    What there is: `play_settings`; what each does: engine.config.play.SelfplayConfig. Pool raises
+    InputError for a field out of range.
     """
 
     def __init__(self, **fields: Any) -> None: ...
