@@ -148,7 +148,7 @@ def read_run(run: Path) -> dict[str, Any]:
     shares = {
         tag[len("time/") : -len("_s")]: value / total
         for tag, value in known.items()
-        if tag.startswith("time/") and tag != "time/total_s"
+        if tag.startswith("time/") and tag.endswith("_s") and tag != "time/total_s"
     }
     return {
         "path": str(run),

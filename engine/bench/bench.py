@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 
 from engine.bench.core import measure_decode, measure_encode, measure_memory, measure_rules, measure_search
+from engine.bench.machine import measure_machine
 from engine.bench.program import measure_startup
 from engine.bench.row import Row
 from engine.registry import load_game
@@ -33,6 +34,8 @@ def run(games: Sequence[str], seconds: float = 40, report: Callable[[str], None]
         load_game(spec)  # a slip in a name shows before anything is measured
     tell("start-up")
     rows = [measure_startup()]
+    tell("reference minutes")
+    rows += measure_machine()
     for spec in games:
         rows += _two_cores(spec, seconds * 0.2, tell)
         with one_core():

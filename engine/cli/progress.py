@@ -64,7 +64,8 @@ def _time_parts(metrics: Mapping[str, Any]) -> list[str]:
     shares = {
         tag.removeprefix("time/").removesuffix("_s"): value / total
         for tag, value in metrics.items()
-        if tag.startswith("time/") and tag != "time/total_s" and isinstance(value, int | float)
+        if tag.startswith("time/") and tag.endswith("_s") and tag != "time/total_s"
+        if isinstance(value, int | float)
     }
     ordered = sorted(shares.items(), key=lambda item: -item[1])
     return [f"{name} {share:.0%}".replace("%", " %") for name, share in ordered if share >= MIN_SHARE]

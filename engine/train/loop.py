@@ -17,6 +17,7 @@ from engine.config import Config
 from engine.errors import UserError
 from engine.evaluator.choice import resolve_backend
 from engine.evaluator.network import PolicyValueNetwork, check_size
+from engine.evaluator.reference_rate import machine_speed, stated_speed
 from engine.game.inquiry import truth_sets, untrainable
 from engine.game.state_space import has_few_positions
 from engine.game_run import Run
@@ -46,6 +47,7 @@ class Progress:
 
     iteration: int = 0
     seconds: float = 0.0  # of wall time, over all resumes
+    reference_minutes: float | None = 0.0  # see engine.evaluator.reference_rate; None where not counted
     truth_seconds: float = 0.0
     ended_minutes: float = 0.0  # the largest limit at which the clock has cut an iteration short
     holdouts: list[list[float]] = field(default_factory=list)  # see engine.selfplay.resignation
@@ -53,12 +55,22 @@ class Progress:
     @classmethod
     def of(cls, checkpoint: Checkpoint | None) -> Progress:
         """Where a checkpoint left off."""
-        return cls(checkpoint.iteration, **checkpoint.progress) if checkpoint else cls()
+        if checkpoint is None:
+            return cls()
+        uncounted = {"reference_minutes": None}  # of a run whose first minutes were not measured
+        return cls(checkpoint.iteration, **{**uncounted, **checkpoint.progress})
+
+    def advance(self, seconds: float, factor: float) -> None:
+        """Stand at `seconds`; those that are new are minutes of a machine that is worth `factor` of them."""
+        if self.reference_minutes is not None:
+            self.reference_minutes += (seconds - self.seconds) / 60 * factor
+        self.seconds = seconds
 
     def to_json(self) -> dict[str, Any]:
         """Everything beside the iteration, which the checkpoint names itself."""
         return {
             "seconds": self.seconds,
+            "reference_minutes": self.reference_minutes,
             "truth_seconds": self.truth_seconds,
             "ended_minutes": self.ended_minutes,
             "holdouts": [list(row) for row in self.holdouts],
@@ -81,6 +93,7 @@ class Parts:
     progress: Progress
     resignation: Resignation
     duplicates: DuplicateWatch
+    factor: float  # reference minutes in a minute here
     pace: Pace = field(default_factory=Pace)
 
 
@@ -197,6 +210,7 @@ def check_trainable(game: _core.Game, config: Config) -> None:
         raise UserError(f"game '{game.name}' is over at its first position; there is nothing to play")
     check_size(game.planes_shape, game.num_actions, config.network)
     resolve_backend(config.evaluator)
+    stated_speed()
 
 
 def pool_warning(config: Config) -> str | None:
@@ -244,11 +258,13 @@ def _commit(
     stats = {name: value - before.get(name, 0) for name, value in actors.stats().items()}
     values |= search_summary(stats, turn.play_s)
     values |= time_summary(laps, stats, parts.config.loop.callers)
-    progress.seconds = time.monotonic() - clock
+    progress.advance(time.monotonic() - clock, parts.factor)
     cut = cut_short(parts, turn, int(stats["positions"]))
     if limit.is_over(progress.seconds, parts.pace, bool(cut)):
         progress.ended_minutes = limit.minutes or 0.0
     values |= {"machine/memory_mb": resident_mb(), "minutes": progress.seconds / 60}
+    if progress.reference_minutes is not None:
+        values["time/reference_minutes"] = progress.reference_minutes
     parts.run.begin(progress.iteration)
     _write(parts, values, turn.games)
     parts.run.commit(_checkpoint(parts), turn.games, parts.game)
@@ -306,7 +322,17 @@ def _assemble(
         progress,
         resignation,
         duplicates,
+        _factor(config, progress, reporter),
     )
+
+
+def _factor(config: Config, progress: Progress, reporter: Reporter) -> float:
+    if progress.reference_minutes is None:
+        reporter.message("reference minutes are not counted: the run has some that were not measured")
+        return 0.0
+    speed = machine_speed(config.evaluator.device)
+    reporter.message(str(speed))
+    return speed.factor
 
 
 def create_actors(game: _core.Game, config: Config, network: PolicyValueNetwork) -> Actors:

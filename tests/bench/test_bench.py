@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine import _core
-from engine.bench import bench, core, network, program, scaling, tree
+from engine.bench import bench, core, machine, network, program, scaling, tree
 from engine.bench.rate import median_rate, rate
 from engine.bench.row import make_row
 from engine.errors import UserError
@@ -26,6 +26,7 @@ KEYS = {"game", "stage", "name", "unit", "ours", "ceiling", "ratio", "goal", "me
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(core, "NUM_ROOTS", 8)
+    monkeypatch.setattr(machine, "SECONDS", 0.01)
     monkeypatch.setattr(
         network,
         "SETTINGS",
@@ -111,6 +112,7 @@ def test_long_searches_are_for_games_of_few_moves(monkeypatch: pytest.MonkeyPatc
 
     searched: list[int] = []
     monkeypatch.setattr(bench, "measure_startup", dict)
+    monkeypatch.setattr(bench, "measure_machine", list)
     monkeypatch.setattr(scaling, "measure_cores", lambda *_: [])
     monkeypatch.setattr(bench, "measure_rules", lambda *_: [])
     monkeypatch.setattr(bench, "measure_search", lambda _, simulations, __: searched.append(simulations))
@@ -135,6 +137,7 @@ def test_all_stages_give_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert searched == [200, 800, 20_000]
     assert [text.rpartition(": ")[2].split(",")[0] for text in told] == [
         "start-up",
+        "reference minutes",
         "several cores",
         "rules",
         "search alone",
@@ -149,7 +152,10 @@ def test_all_stages_give_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     json.dumps(rows, allow_nan=False)
     assert all(set(row) == KEYS for row in rows)
     assert all(math.isfinite(row["ours"]) and row["ours"] > 0 for row in rows)
-    startup, *rows = rows
+    startup, speed, worth, *rows = rows
+    assert [row["stage"] for row in (speed, worth)] == ["reference"] * 2
+    assert (speed["game"], speed["threads"]) == ("", 2)
+    assert worth["ours"] == pytest.approx(speed["ours"] / 33_000)
     assert (startup["game"], startup["stage"], startup["goal"]) == ("", "startup", "≤ 0.5")
     both = [row["name"] for row in rows if row["threads"] > 1]
     assert [name.split(" (")[0] for name in both] == (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -79,8 +79,10 @@ def examine(
 ) -> dict[str, Any]:
     """All that `eval` reports, as JSON."""
     from engine.registry import load_game
+    from engine.train.spending import spending
 
     config, entrants, damaged = load_entrants(Path(run), checkpoints)
+    spent = spending(Path(run))
     game = load_game(config.game)
     ladder = play_ladder(game, config, entrants, ladder_games, ladder_sims, seed) if ladder_games else []
     return {
@@ -88,6 +90,11 @@ def examine(
         "game": config.game,
         "positions": positions,
         "simulations": list(simulations),
+        "spent": [
+            {"checkpoint": one.name, **asdict(spent[int(one.name)])}
+            for one in entrants[1:]
+            if int(one.name) in spent
+        ],
         "truth": score_entrants(game, config, entrants, simulations, positions),
         "ladder": ladder,
         "damaged": damaged,
@@ -212,6 +219,8 @@ def _print(document: dict[str, Any]) -> None:
             shares = {score["set"]: f"{100 * score['mistakes']:.1f} %" for score in scores}
             rows.append({"checkpoint": entry["checkpoint"], **shares})
         print_table(rows, f"Mistakes, {f'{count} simulations' if count else 'the network alone'}")
+    if document["spent"]:
+        print_table([_spent_cells(row) for row in document["spent"]], "What each had taken")
     if document["ladder"]:
         rows = [
             {
@@ -222,3 +231,15 @@ def _print(document: dict[str, Any]) -> None:
             for row in document["ladder"]
         ]
         print_table(rows, "Ladder, the untrained network at 0")
+
+
+def _spent_cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of what a checkpoint had taken, for a person."""
+    reference = row["reference_minutes"]
+    return {
+        "checkpoint": row["checkpoint"],
+        "minutes": f"{row['minutes']:.1f}",
+        "reference minutes": None if reference is None else f"{reference:.1f}",
+        "positions": f"{row['positions']:,}",
+        "evaluations": f"{row['evaluations']:,}",
+    }

@@ -101,6 +101,7 @@ def _train(
     from engine.doctor import advise_run
     from engine.train.loop import train as run_loop
     from engine.train.reference import compare_run
+    from engine.train.spending import spending
 
     reporter = Reporter(quiet=json)
     try:
@@ -115,6 +116,9 @@ def _train(
                 reporter=reporter,
                 score=score,
             )
+        spent = list(spending(path).values())[-1:]
+        for each in spent:
+            reporter.message(str(each))
         comparison = compare_run(game, path)
         for line in comparison.lines() if comparison else ():
             reporter.message(line)
@@ -128,6 +132,7 @@ def _train(
             "run": str(path),
             "game": game.name,
             "result": reporter.table,
+            "spent": asdict(spent[0]) if spent else None,
             "advice": advice,
         }
         if comparison:
