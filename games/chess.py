@@ -93,10 +93,6 @@ class Chess(_Recorded):
         """Well-known ones, as moves."""
         return read_suite("chess")
 
-    def bench_goals(self) -> dict[str, float]:
-        """Of one core, a second."""
-        return {"search_uniform/simulations_800": 400e3, "rules/random_moves": 3e6}
-
     def __init__(self, draws: str = "threefold", history: int = 1, max_plies: int = 0) -> None:
         super().__init__("standard", draws, USUAL_START, history, max_plies)
 

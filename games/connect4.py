@@ -41,15 +41,6 @@ class Connect4(_core.Connect4):
         """A trained network of 64 channels x 5 blocks to measure self-play with."""
         return Path(str(files("games") / "data" / "connect4_bench_checkpoint"))
 
-    def bench_goals(self) -> dict[str, float]:
-        """Of one core: simulations a second without a network, positions a second of self-play."""
-        return {
-            "search_uniform/simulations_200": 2.5e6,
-            "search_uniform/simulations_20000": 1.5e6,
-            "selfplay/positions/bf16": 400,
-            "selfplay/positions/int8": 700,
-        }
-
     def reference_run(self) -> dict[str, Any]:
         """What the README's results come from: `minutes`, `positions`, `evaluations_per_s` and where from."""
         text = (files("games") / "data" / "connect4_reference.json").read_text(encoding="utf-8")

@@ -14,9 +14,6 @@ from games.opening import go_suite
 
 _HANDICAP = re.compile(r"[0-9]*|[A-Za-z][0-9]{1,2}(\+[A-Za-z][0-9]{1,2})*")
 
-_GOALS = {"go:size=9": (400e3, 3e6), "go:size=19": (200e3, 2e6)}
-"""Simulations of a search without a network, and moves of random games, by the game's name."""
-
 
 class Go(_core.Go):
     """Go; a move is a point such as D4, or pass.
@@ -81,11 +78,6 @@ class Go(_core.Go):
             "it is scored by agreement about dead stones, which self-play has nobody for; train under "
             "rules=tromp-taylor or chinese"
         )
-
-    def bench_goals(self) -> dict[str, float]:
-        """Of one core, a second, on the two usual boards."""
-        search, moves = _GOALS.get(self.name, (0, 0))
-        return {"search_uniform/simulations_800": search, "rules/random_moves": moves} if search else {}
 
     def openings(self) -> list[str]:
         """One and two plies, all different under the board's symmetries; none with a handicap."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import statistics
 import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from engine import _core
 from engine.bench.network import SETTINGS, playing_network
 from engine.bench.row import Row, make_row
+from engine.bench.side_by_side import BareEvaluators, median_share
 from engine.bench.thinking import measure_thinking
 from engine.bench.tree import measure_tree
 from engine.config import Config, build_config
@@ -20,6 +19,7 @@ from engine.errors import UserError
 from engine.evaluator.choice import resolve_backend
 from engine.evaluator.network import PolicyValueNetwork
 from engine.registry import load_game, preset
+from engine.search import batch_size
 from engine.selfplay.actors.inline import InlineActors
 
 CORES = 2
@@ -31,8 +31,8 @@ KILL_S = 5.0
 
 
 def measure_cores(spec: str, seconds: float) -> list[Row]:
-    """How much faster two callers play than one, all cores search one tree, and positions are analyzed
-    side by side; nothing on one core.
+    """Two callers, and one tree on all cores, over as many bare evaluators; positions that are analyzed side
+    by side over one after the other; nothing on one core.
     """
     if len(os.sched_getaffinity(0)) < CORES:
         return []
@@ -70,39 +70,35 @@ def _measure(spec: str, settings: dict[str, object], seconds: float) -> list[Row
     game = load_game(spec)
     config = build_config(preset(game, "default"), {"game": game.name}, settings)
     network, _ = playing_network(game, config)
-    gain = _callers_gain(game, config, network, seconds / 3)
+    value, share = _measure_callers(game, config, network, seconds / 3)
     backend = str(resolve_backend(config.evaluator))
     return [
-        make_row(game, "selfplay", "two_callers", gain, "times one", backend, CORES, CORES),
+        make_row(game, "selfplay", "two_callers", value, "1/s", backend, value / share, CORES),
         *measure_tree(game, config, network, seconds / 3),
         measure_thinking(game, config, network, seconds / 3, len(os.sched_getaffinity(0))),
     ]
 
 
-def _callers_gain(game: _core.Game, config: Config, network: PolicyValueNetwork, seconds: float) -> float:
-    """Evaluations a second of two callers over those of one, in turns."""
-    crews = []
-    for callers in (1, CORES):
-        layer = {"loop": {"callers": callers}}
-        crews.append(InlineActors(game, build_config(merge(config.model_dump(), layer)), network))
+def _measure_callers(
+    game: _core.Game, config: Config, network: PolicyValueNetwork, seconds: float
+) -> tuple[float, float]:
+    """Evaluations a second of two callers, and their share of two bare evaluators'; in turns.
 
-    def play(crew: InlineActors) -> float:
+    Games begin in the midst of play, so that their batches are as full as they are later.
+    """
+    layer = {
+        "selfplay": {"max_opening_plies": min(100, game.max_plies // 2), "wide_opening_fraction": 0.0},
+        "loop": {"callers": CORES},
+    }
+    crew = InlineActors(game, build_config(merge(config.model_dump(), layer)), network)
+    batch = batch_size(crew.callers[0].evaluator, config.selfplay.games)
+
+    def play() -> float:
         before, start = crew.stats()["evaluations"], time.perf_counter()
         crew.play(config.selfplay.games * len(crew.callers))
         return (crew.stats()["evaluations"] - before) / (time.perf_counter() - start)
 
     try:
-        return _median_ratio(lambda: play(crews[1]), lambda: play(crews[0]), seconds)
+        return median_share(play, BareEvaluators(game, network, config.evaluator, batch, CORES).rate, seconds)
     finally:
-        for crew in crews:
-            crew.close()
-
-
-def _median_ratio(above: Callable[[], float], below: Callable[[], float], seconds: float) -> float:
-    """Median of at least three ratios, after one unmeasured pair."""
-    above(), below()
-    ratios: list[float] = []
-    start = time.perf_counter()
-    while len(ratios) < 3 or time.perf_counter() - start < seconds:
-        ratios.append(above() / below())
-    return statistics.median(ratios)
+        crew.close()

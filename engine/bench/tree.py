@@ -1,13 +1,13 @@
-"""One tree searched on a whole machine, over the same tree on one core."""
+"""One tree searched on a whole machine, over bare evaluators on it."""
 
 from __future__ import annotations
 
 import os
-import statistics
 import time
 
 from engine import _core
 from engine.bench.row import Row, make_row
+from engine.bench.side_by_side import BareEvaluators, median_share
 from engine.config import Config
 from engine.evaluator.evaluator import NetworkEvaluator
 from engine.evaluator.network import PolicyValueNetwork
@@ -21,7 +21,7 @@ MAX_SIMULATIONS = 6000
 def measure_tree(
     game: _core.Game, config: Config, network: PolicyValueNetwork, seconds: float, threads: int = 0
 ) -> list[Row]:
-    """Evaluations a second of wall time of one search; the ceiling is `threads` times what one of them does.
+    """Evaluations a second of wall time of one search; the ceiling is `threads` bare evaluators side by side.
 
     Both have batches of TREE_BATCH and are measured in turns. `threads` 0 takes one a core; nothing is
     measured with one.
@@ -29,19 +29,15 @@ def measure_tree(
     threads = threads or len(os.sched_getaffinity(0))
     if threads == 1:
         return []
-    alone, shared = (NetworkEvaluator(game, network, config.evaluator, count) for count in (1, threads))
-    if alone.choice.device != "cpu":
+    shared = NetworkEvaluator(game, network, config.evaluator, threads)
+    if shared.choice.device != "cpu":
         return []
-    start = time.perf_counter()
-    simulations = int(min(max(alone.bare_rate(TREE_BATCH, seconds / 10) * seconds / 8, 256), MAX_SIMULATIONS))
-    params, pairs = play_params(config), list[tuple[float, float]]()
-    while len(pairs) < 3 or time.perf_counter() - start < seconds:
-        one, all_ = (_rate(game, params, evaluator, simulations) for evaluator in (alone, shared))
-        pairs.append((one, all_))
-    value = statistics.median(all_ for _, all_ in pairs)
-    ratio = statistics.median(all_ / one for one, all_ in pairs) / threads
-    name = f"evaluations_one_tree_{threads}_threads"
-    return [make_row(game, "tree", name, value, "1/s", str(alone.choice), value / ratio, threads)]
+    bare = BareEvaluators(game, network, config.evaluator, TREE_BATCH, threads)
+    simulations = int(min(max(bare.rate() * seconds / 8, 256), MAX_SIMULATIONS))
+    params = play_params(config)
+    value, share = median_share(lambda: _rate(game, params, shared, simulations), bare.rate, seconds)
+    name = f"evaluations_one_tree ({threads} threads)"
+    return [make_row(game, "tree", name, value, "1/s", str(shared.choice), value / share, threads)]
 
 
 def _rate(

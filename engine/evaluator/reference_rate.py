@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Barrier
@@ -96,22 +96,24 @@ def measure_speed(device: Device = "auto", seconds: float = 1.6) -> MachineSpeed
     return MachineSpeed(side_by_side_rate(works, BATCH, seconds), str(choice))
 
 
-def side_by_side_rate(works: list[Callable[[], None]], batch: int, seconds: float) -> float:
-    """Evaluations a second of all `works` together, each in a thread of its own: the best of SLICES."""
+def side_by_side_rate(
+    works: Sequence[Callable[[], None]], batch: int, seconds: float, slices: int = SLICES
+) -> float:
+    """Evaluations a second of all `works` together, each in a thread of its own: the best of `slices`."""
     begun = Barrier(len(works))
 
     def run(work: Callable[[], None]) -> list[float]:
         work()
         rates = []
-        for _ in range(SLICES):
+        for _ in range(slices):
             begun.wait()
             start, count = time.perf_counter(), 0
-            while (elapsed := time.perf_counter() - start) < seconds / SLICES or count == 0:
+            while (elapsed := time.perf_counter() - start) < seconds / slices or count == 0:
                 work()
                 count += batch
             rates.append(count / elapsed)
         return rates
 
     with ThreadPoolExecutor(len(works), "reference") as threads:
-        slices = zip(*threads.map(run, works), strict=True)
-    return max(map(sum, slices))
+        together = zip(*threads.map(run, works), strict=True)
+        return max(map(sum, together))

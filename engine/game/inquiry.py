@@ -155,19 +155,6 @@ def bench_checkpoint(game: Game) -> Path | None:
     return _path(game, "bench_checkpoint")
 
 
-def bench_goals(game: Game) -> dict[str, float]:
-    """The least that rows of `selfplay bench` may show, by `stage/name` or `stage/name/precision`."""
-    if not is_offered(game, "bench_goals"):
-        return {}
-    found = _called(game, "bench_goals")
-    fits = isinstance(found, Mapping) and all(
-        isinstance(name, str) and name.count("/") in (1, 2) and _is_positive(bound)
-        for name, bound in found.items()
-    )
-    _require(game, "bench_goals", fits, found)
-    return {name: float(bound) for name, bound in found.items()}
-
-
 def reference_run(game: Game) -> dict[str, Any] | None:
     """The run that a game's published results come from."""
     if not is_offered(game, "reference_run"):

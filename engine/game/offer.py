@@ -126,13 +126,6 @@ class HasBenchCheckpoint(Protocol):
         """The folder of a checkpoint."""
 
 
-class HasBenchGoals(Protocol):
-    """Speeds that `selfplay bench` holds it to."""
-
-    def bench_goals(self) -> Mapping[str, float]:
-        """The least that a row may show, by `stage/name`, or by `stage/name/precision` on a processor."""
-
-
 class HasReferenceRun(Protocol):
     """The run that its published results come from; every run says in the end how far it came beside it."""
 
@@ -312,7 +305,6 @@ OFFERS = {
     "solver": Offer(HasSolver, "solver()", "an object with score, scores and outcomes"),
     "pretrained_checkpoint": Offer(HasPretrainedCheckpoint, "pretrained_checkpoint()", "a path"),
     "bench_checkpoint": Offer(HasBenchCheckpoint, "bench_checkpoint()", "a path"),
-    "bench_goals": Offer(HasBenchGoals, "bench_goals()", "numbers above 0 by 'stage/name'"),
     "reference_run": Offer(
         HasReferenceRun,
         "reference_run()",

@@ -145,7 +145,6 @@ _TRIALS: Mapping[str, Callable[[Game], object]] = {
     "solver": inquiry.solver,
     "pretrained_checkpoint": _try_checkpoint(inquiry.pretrained_checkpoint, "pretrained_checkpoint"),
     "bench_checkpoint": _try_checkpoint(inquiry.bench_checkpoint, "bench_checkpoint"),
-    "bench_goals": inquiry.bench_goals,
     "reference_run": inquiry.reference_run,
     "goban": inquiry.goban,
     "untrainable": inquiry.untrainable,

@@ -9,10 +9,12 @@ from rich.table import Table
 
 RIVAL_GOALS = {
     ("connect4", "simulations_200", "OpenSpiel Python"): 28,
+    ("connect4", "simulations_200", "pgx + mctx"): 5,
     ("connect4", "simulations_20000", "OpenSpiel Python"): 28,
-    ("go:size=19", "simulations_800", "OpenSpiel Python"): 40,
-    ("chess", "simulations_800", "OpenSpiel Python"): 11,
-    ("chess", "perft_nodes", "Stockfish"): 0.6,
+    ("go:size=9", "simulations_800", "OpenSpiel Python"): 25,
+    ("go:size=19", "simulations_800", "OpenSpiel Python"): 50,
+    ("chess", "simulations_800", "OpenSpiel Python"): 24,
+    ("chess", "perft_nodes", "Stockfish"): 2,
 }
 """By game, name and rival: how many times its value ours shall be."""
 

@@ -10,7 +10,6 @@ import torch
 
 from engine.checkpoint import load_network
 from engine.errors import UserError
-from engine.evaluator import reference_rate
 from engine.evaluator.network import PolicyValueNetwork
 from engine.evaluator.reference_rate import (
     NETWORK,
@@ -49,8 +48,7 @@ def test_the_network_is_that_of_connect_four() -> None:
     assert shapes[0] == shapes[1]
 
 
-def test_evaluators_compute_side_by_side_and_the_best_slice_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reference_rate, "SLICES", 3)
+def test_evaluators_compute_side_by_side_and_the_best_slice_counts() -> None:
     both, calls = threading.Barrier(2), [0, 0]
 
     def work(number: int) -> None:
@@ -59,7 +57,7 @@ def test_evaluators_compute_side_by_side_and_the_best_slice_counts(monkeypatch: 
         time.sleep(0.2 if calls[number] == 2 else 0.01)  # something else passes
 
     works = [lambda: work(0), lambda: work(1)]
-    rate = side_by_side_rate(works, 10, 0)
+    rate = side_by_side_rate(works, 10, 0, slices=3)
     assert calls == [4, 4]
     assert 20 / 0.2 < rate <= 20 / 0.01
 

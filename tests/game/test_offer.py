@@ -40,7 +40,6 @@ ASK: dict[str, Callable[[Game], object]] = {
     "solver": inquiry.solver,
     "pretrained_checkpoint": inquiry.pretrained_checkpoint,
     "bench_checkpoint": inquiry.bench_checkpoint,
-    "bench_goals": inquiry.bench_goals,
     "reference_run": inquiry.reference_run,
     "goban": inquiry.goban,
     "untrainable": inquiry.untrainable,
@@ -125,7 +124,7 @@ def test_what_is_not_brought_has_its_usual_answer() -> None:
     bare = with_offers(presets=None, source=None, position_text=None, openings=None)
     expected: dict[str, object] = {
         "presets": {}, "start_is_symmetric": True, "position_text": "", "describe": {}, "openings": [],
-        "truth_sets": [], "bench_goals": {}, "first_color": "black", "uci_games": {},
+        "truth_sets": [], "first_color": "black", "uci_games": {},
     }  # fmt: skip
     for name, ask in ASK.items():
         assert not inquiry.is_offered(bare, name)
@@ -186,8 +185,6 @@ def test_what_is_not_brought_has_its_usual_answer() -> None:
         ({"solver": NO_SOLVER}, "solver", ["solver() gives", "score, scores and outcomes"]),
         ({"pretrained_checkpoint": "net"}, "pretrained_checkpoint", ["is 'net'", "must be a method"]),
         ({"bench_checkpoint": lambda: 1}, "bench_checkpoint", ["bench_checkpoint() gives 1", "a path"]),
-        ({"bench_goals": lambda: {"rules": 1.0}}, "bench_goals", ["'rules': 1.0", "'stage/name'"]),
-        ({"bench_goals": lambda: {"rules/moves": -1}}, "bench_goals", ["numbers above 0"]),
         ({"reference_run": dict}, "reference_run", ["gives {}", "machine (a text), minutes"]),
         ({"goban": lambda: 9}, "goban", ["goban() gives 9", "the methods of engine.game.offer.Goban"]),
         ({"untrainable": lambda: True}, "untrainable", ["gives True", "or None"]),
@@ -255,7 +252,7 @@ def test_a_right_truth_set_is_taken() -> None:
         ("solve", "solver"),
         ("start_symmetric", "start_is_symmetric"),
         ("record_sufix", "record_suffix"),
-        ("bench_goal", "bench_goals"),
+        ("bench_checkpoints", "bench_checkpoint"),
         ("pretrained_checkpoints", "pretrained_checkpoint"),
         ("describes", "describe"),
         ("gobans", "goban"),
