@@ -6,7 +6,7 @@ import copy
 import statistics
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -63,13 +63,18 @@ class Stretch:
 
 
 class NetworkBench:
-    """Inference, self-play and learner of one game; self-play fills the window that the learner reads."""
+    """Inference, self-play and learner of one game; self-play fills the window that the learner reads.
 
-    def __init__(self, game: _core.Game) -> None:
+    `changes` are settings over SETTINGS; with them the network is a seeded one.
+    """
+
+    def __init__(self, game: _core.Game, changes: Mapping[str, Any] | None = None) -> None:
         self.game = game
-        self.config: Config = build_config(preset(game, "default"), {"game": game.name}, SETTINGS)
+        self.config: Config = build_config(
+            preset(game, "default"), {"game": game.name}, SETTINGS, dict(changes or {})
+        )
         self.learner = Learner(game, self.config, seed=0)
-        self.network, self.label = playing_network(game, self.config)
+        self.network, self.label = playing_network(game, self.config, ships=not changes)
         self.evaluators = _evaluators(game, self.network, self.config.evaluator)
         on_processor = self.evaluators[0].choice.device == "cpu"
         self.clock: Clock = time.process_time if on_processor else time.perf_counter
@@ -239,9 +244,11 @@ def _evaluators(
     return [default, NetworkEvaluator(game, network, config.model_copy(update={"precision": "int8"}))]
 
 
-def playing_network(game: _core.Game, config: Config) -> tuple[PolicyValueNetwork, str]:
-    """The network that the game ships for this, else a seeded one; and what to add to a row's name."""
-    folder = bench_checkpoint(game)
+def playing_network(
+    game: _core.Game, config: Config, *, ships: bool = True
+) -> tuple[PolicyValueNetwork, str]:
+    """The network that the game `ships` for this, else a seeded one; and what to add to a row's name."""
+    folder = bench_checkpoint(game) if ships else None
     if folder is None:
         network = PolicyValueNetwork(game.planes_shape, game.num_actions, config.network, seed=0)
         return network.eval(), " (seeded network)"

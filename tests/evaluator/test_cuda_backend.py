@@ -21,7 +21,10 @@ from games.connect4 import Connect4
 GAME = Connect4()
 DEVICES = [
     "cpu",
-    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")),
+    pytest.param(
+        "cuda",
+        marks=[pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")],
+    ),
 ]
 TOLERANCE = {"f32": 1e-3, "bf16": 3e-2}
 
