@@ -592,7 +592,10 @@ class Pool(metaclass=_Type):
 class ReplayWindow(metaclass=_Type):
     """Games of the replay window in memory, decoded to training samples at C++ speed."""
 
-    def __init__(self, game: Game) -> None: ...
+    def __init__(self, game: Game, *, policy_surprise: float = 0.0, value_surprise: float = 0.0) -> None:
+        """Each surprise is the share of a game's weight that its plies have in proportion to it, others as it
+        was; both together 1 at most. Of the policy `kl`, of the value from `raw_wdl` to `root_wdl`.
+        """
     def append(self, games: dict[str, Any]) -> int:
         """Add a batch of games, columns as Pool.take_games gives them.
 
@@ -608,14 +611,31 @@ class ReplayWindow(metaclass=_Type):
         """Plies with weight above zero, the ones that can be sampled."""
     @property
     def games(self) -> int: ...
-    def sample(self, count: int, seed: int, value_mix: float = 0.0) -> dict[str, Any]:
+    def sample(
+        self,
+        count: int,
+        seed: int,
+        value_mix: float = 0.0,
+        *,
+        proven_values: bool = False,
+        policy_temperature: float = 1.0,
+        horizons: Sequence[float] = (),
+        reply: bool = False,
+        moves_left: bool = False,
+    ) -> dict[str, Any]:
         """Draw plies by weight and decode them, each with a random symmetry.
 
-        planes float32 [B, C, H, W], policy float32 [B, A], wdl float32 [B, 3] (outcome mixed with the
-        search's value by `value_mix`), legal bool [B, A], weight float32 [B], game_id int64 [B],
-        ply int32 [B]. Where the game has a score, at the game's end but for the sample's player to
-        move: owner float32 [B, H * W] (1, 0 or -1), score float32 [B] in points; where the
-        game was resigned 0 and NaN.
+        planes float32 [B, C, H, W], policy float32 [B, A] (p ** (1 / policy_temperature), normalised), wdl
+        float32 [B, 3] (outcome mixed with the search's value by `value_mix`; with `proven_values` a proven
+        root's own), legal bool [B, A], weight float32 [B], game_id int64 [B], ply int32 [B]. Where the game
+        has a score, at the game's end but for the sample's player to move: owner float32 [B, H * W] (1, 0
+        or -1), score float32 [B] in points; where the game was resigned 0 and NaN.
+
+        Where asked for: reply float32 [B, A], the policy target of the next ply in the sample's symmetry,
+        zeros where there is none or the same player moves; short_term float32 [B, K, 3], for each of K
+        horizons the values of later plies and the outcome, the k-th later one by weight
+        (1 / horizon) (1 - 1 / horizon) ** (k - 1), for the sample's player to move; moves_left float32
+        [B], plies to the game's end, NaN where it was resigned or cut off.
         """
 
 class Connect4Solver(metaclass=_Type):

@@ -59,7 +59,9 @@ class Replay:
     def __init__(self, game: _core.Game, config: ReplayConfig, rules: str) -> None:
         self.config = config
         self.rules = rules
-        self.window = _core.ReplayWindow(game)
+        self.window = _core.ReplayWindow(
+            game, policy_surprise=config.surprise_weight, value_surprise=config.value_surprise_weight
+        )
         self.played = 0
         self.bad_shards = 0
         self.distinct_share = 1.0  # of the training positions that came last

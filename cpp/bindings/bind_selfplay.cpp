@@ -55,47 +55,61 @@ struct PyPool : Exclusive {
   RequestsFactory requests;
 };
 
+// What Python asks of a sample beside what it always has.
+struct Asked {
+  SampleTargets targets;
+  bool reply = false;
+  bool moves_left = false;
+};
+
+constexpr float kHottest = 100;       // policy_temperature at most
+constexpr float kColdest = 0.01f;     // and at least
+constexpr float kFarthest = 100'000;  // horizon at most, in plies
+
+void check(const Asked& asked) {
+  require_range("value_mix", asked.targets.value_mix, 0, 1);
+  require_range("policy_temperature", asked.targets.policy_temperature, kColdest, kHottest);
+  for (const float horizon : asked.targets.horizons) require_range("horizons", horizon, 1, kFarthest);
+}
+
 py::dict sample(const ReplayWindow& window, const Game& game, int count, std::uint64_t seed,
-                float value_mix) {
+                const Asked& asked) {
   const PlanesShape shape = game.planes_shape();
+  const SampleTargets& targets = asked.targets;
+  const auto horizons = static_cast<py::ssize_t>(targets.horizons.size());
   require_range("count", count, 0, kMostSamples);
-  require_range("value_mix", value_mix, 0, 1);
+  check(asked);
+  const double action_bytes = asked.reply ? 9.0 : 5.0;
   check_memory("the size of this sample",
-               static_cast<double>(count) * (4.0 * shape.size() + 5.0 * game.num_actions()) / 1048576);
-  py::array_t<float> planes({count, shape.planes, shape.height, shape.width});
-  py::array_t<float> policy({count, game.num_actions()});
-  py::array_t<float> wdl({count, 3});
-  py::array_t<bool> legal({count, game.num_actions()});
-  py::array_t<float> weight(count);
-  py::array_t<std::int64_t> game_id(count);
-  py::array_t<std::int32_t> ply(count);
-  const py::ssize_t scored = game.has_score() ? count : 0;
-  py::array_t<float> owner({scored, py::ssize_t{shape.cells()}});
-  py::array_t<float> score(scored);
-  const SampleBuffers out{planes.mutable_data(),
-                          policy.mutable_data(),
-                          wdl.mutable_data(),
-                          legal.mutable_data(),
-                          weight.mutable_data(),
-                          game_id.mutable_data(),
-                          ply.mutable_data(),
-                          scored ? owner.mutable_data() : nullptr,
-                          scored ? score.mutable_data() : nullptr};
+               static_cast<double>(count) *
+                   (4.0 * shape.size() + action_bytes * game.num_actions() + 12.0 * double(horizons)) /
+                   1048576);
+  py::dict result;
+  const auto array = [&]<typename T>(const char* name, std::vector<py::ssize_t> sizes, T*) {
+    py::array_t<T> values(std::move(sizes));
+    result[name] = values;
+    return values.mutable_data();
+  };
+  const py::ssize_t rows = count, actions = game.num_actions();
+  float* const real = nullptr;
+  SampleBuffers out{};
+  out.planes = array("planes", {rows, shape.planes, shape.height, shape.width}, real);
+  out.policy = array("policy", {rows, actions}, real);
+  out.wdl = array("wdl", {rows, 3}, real);
+  out.legal = array("legal", {rows, actions}, static_cast<bool*>(nullptr));
+  out.weight = array("weight", {rows}, real);
+  out.game_id = array("game_id", {rows}, static_cast<std::int64_t*>(nullptr));
+  out.ply = array("ply", {rows}, static_cast<std::int32_t*>(nullptr));
+  if (game.has_score()) {
+    out.owner = array("owner", {rows, shape.cells()}, real);
+    out.score = array("score", {rows}, real);
+  }
+  if (asked.reply) out.reply = array("reply", {rows, actions}, real);
+  if (horizons) out.short_term = array("short_term", {rows, horizons, 3}, real);
+  if (asked.moves_left) out.moves_left = array("moves_left", {rows}, real);
   {
     const Unlocked unlocked;
-    window.sample(count, seed, value_mix, out);
-  }
-  py::dict result;
-  result["planes"] = planes;
-  result["policy"] = policy;
-  result["wdl"] = wdl;
-  result["legal"] = legal;
-  result["weight"] = weight;
-  result["game_id"] = game_id;
-  result["ply"] = ply;
-  if (scored) {
-    result["owner"] = owner;
-    result["score"] = score;
+    window.sample(count, seed, targets, out);
   }
   return result;
 }
@@ -109,7 +123,8 @@ void finish(const py::object& pool) {
 }
 
 struct PyReplayWindow : Exclusive {
-  explicit PyReplayWindow(const Game& rules) : Exclusive("this window is"), game(rules), window(rules) {}
+  PyReplayWindow(const Game& rules, SurpriseWeights surprise)
+      : Exclusive("this window is"), game(rules), window(rules, surprise) {}
   const Game& game;
   ReplayWindow window;
 };
@@ -161,7 +176,14 @@ void register_selfplay(py::module_& module) {
   register_pool(module);
   py::class_<PyReplayWindow> window(module, "ReplayWindow");
   refuse_pickling(window);
-  window.def(py::init<const Game&>(), py::arg("game"), py::keep_alive<1, 2>())
+  window
+      .def(py::init([](const Game& game, float policy_surprise, float value_surprise) {
+             require_range("policy_surprise", policy_surprise, 0, 1);
+             require_range("value_surprise", value_surprise, 0, 1 - policy_surprise);
+             return std::make_unique<PyReplayWindow>(game, SurpriseWeights{policy_surprise, value_surprise});
+           }),
+           py::arg("game"), py::kw_only(), py::arg("policy_surprise") = 0.0f,
+           py::arg("value_surprise") = 0.0f, py::keep_alive<1, 2>())
       .def(
           "append",
           [](PyReplayWindow& self, const py::dict& games) {
@@ -177,10 +199,16 @@ void register_selfplay(py::module_& module) {
       .def_property_readonly("games", [](const PyReplayWindow& self) { return self.window.games(); })
       .def(
           "sample",
-          [](const PyReplayWindow& self, int count, std::uint64_t seed, float value_mix) {
-            return sample(self.window, self.game, count, seed, value_mix);
+          [](const PyReplayWindow& self, int count, std::uint64_t seed, float value_mix, bool proven_values,
+             float policy_temperature, std::vector<float> horizons, bool reply, bool moves_left) {
+            const Asked asked{
+                {value_mix, proven_values, policy_temperature, std::move(horizons)}, reply, moves_left};
+            return sample(self.window, self.game, count, seed, asked);
           },
-          py::arg("count"), py::arg("seed"), py::arg("value_mix") = 0.0f);
+          py::arg("count"), py::arg("seed"), py::arg("value_mix") = 0.0f, py::kw_only(),
+          py::arg("proven_values") = false, py::arg("policy_temperature") = 1.0f,
+          py::arg("horizons") = std::vector<float>{}, py::arg("reply") = false,
+          py::arg("moves_left") = false);
 }
 
 }  // namespace selfplay

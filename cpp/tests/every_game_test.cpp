@@ -90,7 +90,7 @@ void decode(const ReplayWindow& window, const Game& game) {
   std::vector<std::int64_t> id(rows);
   std::vector<std::int32_t> ply(rows);
   std::vector<float> owner(static_cast<std::size_t>(rows * game.planes_shape().cells())), score(rows);
-  window.sample(rows, 3, 0.5f,
+  window.sample(rows, 3, SampleTargets{.value_mix = 0.5f},
                 {planes.data(), policy.data(), wdl.data(), reinterpret_cast<bool*>(legal.data()),
                  weight.data(), id.data(), ply.data(), game.has_score() ? owner.data() : nullptr,
                  game.has_score() ? score.data() : nullptr});

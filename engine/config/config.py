@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from engine.config.layer import merge
 from engine.config.learning import LearnerConfig, ReplayConfig
@@ -35,6 +35,14 @@ class Config(Section):
     learner: LearnerConfig = LearnerConfig()
     truth: TruthConfig = TruthConfig()
     loop: LoopConfig = LoopConfig()
+
+    @model_validator(mode="after")
+    def _values_are_proven_by_a_search(self) -> Self:
+        if self.replay.proven_values and not self.search.proofs:
+            raise ValueError(
+                "replay.proven_values has no effect while search.proofs is false; set that to true"
+            )
+        return self
 
 
 S = TypeVar("S", bound=Section)

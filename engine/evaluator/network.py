@@ -122,25 +122,30 @@ class PolicyValueNetwork(nn.Module):
 
     def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
         """planes [B, C, H, W] to (policy logits [B, A], win/draw/loss logits [B, 3])."""
-        trunk = self._trunk(planes)
-        return self._policy(trunk), self.value_out(self._value_features(trunk))
+        trunk = self.trunk(planes)
+        return self._policy(trunk), self.value_out(self.value_features(trunk))
 
     def predict(self, planes: Tensor) -> Prediction:
         """planes [B, C, H, W] to all that the network knows to say."""
-        trunk = self._trunk(planes)
-        features = self._value_features(trunk)
+        trunk = self.trunk(planes)
+        return self.read(trunk, self.value_features(trunk))
+
+    def read(self, trunk: Tensor, features: Tensor) -> Prediction:
+        """What the heads say of a trunk and its value features."""
         policy, wdl = self._policy(trunk), self.value_out(features)
         if not self.has_score:
             return Prediction(policy, wdl)
         return Prediction(policy, wdl, self.owner_out(trunk).flatten(1), self.score_out(features).flatten())
 
-    def _trunk(self, planes: Tensor) -> Tensor:
+    def trunk(self, planes: Tensor) -> Tensor:
+        """planes [B, C, H, W] to what all heads read, [B, channels, H, W]."""
         return cast(Tensor, self.tower(F.relu(self.stem(planes))))
 
     def _policy(self, trunk: Tensor) -> Tensor:
         return cast(Tensor, self.policy_out(F.relu(self.policy_conv(trunk)).flatten(1)))
 
-    def _value_features(self, trunk: Tensor) -> Tensor:
+    def value_features(self, trunk: Tensor) -> Tensor:
+        """What the value is told from, [B, value_hidden]."""
         value = F.relu(self.value_conv(trunk)).flatten(1)
         return F.relu(self.value_hidden(value))
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,6 +26,7 @@ from engine.learner.losses import TrainingBatch, losses, summarise
 from engine.learner.optimizer import AdamW, Muon, create_optimizers
 from engine.learner.replicas import Replicas
 from engine.learner.stability import Skips, is_finite, update_average
+from engine.learner.target.model import LearningModel
 
 NOT_FINITE = "lower learner.learning_rate or set learner.precision to 'f32', and resume"
 """What to do about steps that are not finite."""
@@ -34,7 +36,10 @@ class SampleWindow(Protocol):
     """Where samples come from; `_core.ReplayWindow` is one."""
 
     def sample(self, count: int, seed: int, value_mix: float = 0.0) -> dict[str, Any]:
-        """Draw and decode `count` positions, the same for the same seed."""
+        """Draw and decode `count` positions, the same for the same seed.
+
+        Targets that are switched on are asked for by the other arguments of `_core.ReplayWindow.sample`.
+        """
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class LearnerState:
     """Everything that training goes on from: tensors by name, and numbers that fit in JSON."""
 
     model: dict[str, Tensor]  # averaged weights and BatchNorm statistics
-    learner: dict[str, Tensor]  # the weights that gradient steps change
+    learner: dict[str, Tensor]  # the weights that gradient steps change, heads of targets as `heads.*`
     optimizer: dict[str, Tensor]  # `momentum.NAME` of Muon, `exp_avg.NAME` and `exp_avg_sq.NAME` of AdamW
     numbers: dict[str, int | float]
 
@@ -52,14 +57,13 @@ class Learner:
 
     Args:
         game: whose planes and actions the network takes.
-        config: sections `network`, `learner`, `replay.value_mix` and `evaluator.device`.
+        config: sections `network`, `learner`, targets of `replay` and `evaluator.device`.
         seed: of the first weights and of the samples; step t draws by (seed, t) alone.
     """
 
     def __init__(self, game: _core.Game, config: Config, seed: int) -> None:
         self.config: LearnerConfig = config.learner
         self.seed = seed
-        self.value_mix = config.replay.value_mix
         self.device = torch.device(resolve_device(config.evaluator.device))
         self.precision = resolve_precision(config.learner.precision, self.device.type)
         network = PolicyValueNetwork(
@@ -70,8 +74,10 @@ class Learner:
         self._averaged = list(
             zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True)
         )
-        self.optimizers = create_optimizers(self.network, self.config)
-        self.replicas = Replicas(self.network, num_threads(self.config) if self.device.type == "cpu" else 1)
+        self.model = LearningModel(self.network, config, seed).to(self.device)
+        self.optimizers = create_optimizers(self.model, self.config)
+        self.replicas = Replicas(self.model, num_threads(self.config) if self.device.type == "cpu" else 1)
+        self._draw = partial(_draw, value_mix=config.replay.value_mix, asked=_asked(self.model, config))
         self.step = 0
         self.skips = Skips(NOT_FINITE)
         self._owed_steps = 0.0
@@ -146,7 +152,7 @@ class Learner:
         }
         return LearnerState(
             model=_copies(self.average.state_dict()),
-            learner=_copies(self.network.state_dict()),
+            learner=_copies(self.model.weights()),
             optimizer=_copies(moments),
             numbers={
                 "step": self.step,
@@ -159,7 +165,7 @@ class Learner:
     def load_state(self, state: LearnerState) -> None:
         """Go on from `state`; raise CorruptFileError where it belongs to another network."""
         load_weights(self.average, state.model)
-        load_weights(self.network, state.learner)
+        load_weights(self.model.weights(), state.learner)
         self.step = int(state.numbers["step"])
         self.skips.total = int(state.numbers["skipped"])
         self.skips.in_row = int(state.numbers["skipped_in_row"])
@@ -171,23 +177,23 @@ class Learner:
         size = self.config.batch_size
         seeds = [sample_seed(self.seed, self.step + index) for index in range(steps)]
         with ThreadPoolExecutor(1, "sampler") as executor:
-            future = executor.submit(window.sample, size, seeds[0], self.value_mix)
+            future = executor.submit(self._draw, window, size, seeds[0])
             for following in [*seeds[1:], None]:
                 start = time.perf_counter()
                 samples = future.result()
                 wait = time.perf_counter() - start
                 if following is not None:
-                    future = executor.submit(window.sample, size, following, self.value_mix)
+                    future = executor.submit(self._draw, window, size, following)
                 yield samples, wait
 
     def _train_step(self, samples: Mapping[str, Any]) -> dict[str, Tensor] | None:
-        statistics = [buffer.clone() for buffer in self.network.buffers()]
+        statistics = [buffer.clone() for buffer in self.model.buffers()]
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * self._schedule(self.step)
         self.step += 1
         loss, sums = self.replicas.backward(samples, self._forward)
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
         finite = is_finite(loss, norm)
         if not finite:
             self._restore(statistics)
@@ -199,18 +205,21 @@ class Learner:
         update_average(self._averaged, self.config.ema_decay, self.step - self.skips.total)
         return sums | {"loss/gradient_norm": norm.detach()}
 
-    def _forward(
-        self, network: PolicyValueNetwork, samples: Mapping[str, Any]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        return self._loss(network, TrainingBatch.from_samples(samples, self.device))
+    def _forward(self, model: LearningModel, samples: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        return self._loss(model, TrainingBatch.from_samples(samples, self.device))
 
-    def _loss(self, network: PolicyValueNetwork, batch: TrainingBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def _loss(self, model: LearningModel, batch: TrainingBatch) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            prediction = network.predict(batch.planes)
-        return losses(prediction, batch, self.config)
+            prediction, said = model.predict(batch.planes)
+        total, sums = losses(prediction, batch, self.config)
+        for name, target in model.targets():
+            loss = target.loss(said[name], batch)
+            total = total + target.weight * loss
+            sums[f"loss/{name}"] = loss.detach()
+        return total, sums | {"loss/total": total.detach()}
 
     def _restore(self, statistics: list[Tensor]) -> None:
-        for buffer, before in zip(self.network.buffers(), statistics, strict=True):
+        for buffer, before in zip(self.model.buffers(), statistics, strict=True):
             buffer.copy_(before)
 
     def _schedule(self, step: int) -> float:
@@ -220,7 +229,9 @@ class Learner:
     def _trained_by(self, optimizer: Muon | AdamW) -> list[tuple[str, nn.Parameter]]:
         trained = {parameter for group in optimizer.param_groups for parameter in group["params"]}
         return [
-            (name, parameter) for name, parameter in self.network.named_parameters() if parameter in trained
+            (name, parameter)
+            for name, parameter in self.model.named_weights().items()
+            if parameter in trained
         ]
 
     def _load_moments(self, tensors: Mapping[str, Tensor]) -> None:
@@ -243,9 +254,9 @@ def sample_seed(seed: int, step: int) -> int:
     return int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def load_weights(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+def load_weights(network: nn.Module | Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
     """Copy saved weights into `network`; raise CorruptFileError naming the first that does not fit."""
-    own = network.state_dict()
+    own = network.state_dict() if isinstance(network, nn.Module) else network
     for name in sorted(own.keys() | tensors.keys()):
         ours, theirs = (tuple(table[name].shape) if name in table else None for table in (own, tensors))
         if ours != theirs:
@@ -253,6 +264,23 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(tensors[name])
+
+
+def _asked(model: LearningModel, config: Config) -> dict[str, Any]:
+    """What a window is asked for beside the usual; nothing for the settings that it begins with."""
+    replay = config.replay
+    asked: dict[str, Any] = dict(model.asked)
+    if replay.proven_values:
+        asked["proven_values"] = True
+    if replay.policy_temperature != 1:
+        asked["policy_temperature"] = replay.policy_temperature
+    return asked
+
+
+def _draw(
+    window: SampleWindow, count: int, seed: int, *, value_mix: float, asked: Mapping[str, Any]
+) -> dict[str, Any]:
+    return window.sample(count, seed, value_mix, **asked)
 
 
 def to_channels_last(network: PolicyValueNetwork) -> PolicyValueNetwork:

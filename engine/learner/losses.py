@@ -31,6 +31,9 @@ class TrainingBatch:
     score: Tensor | None = (
         None  # float32 [B], our lead in points at the end; NaN, and no owner, where it is not known
     )
+    reply: Tensor | None = None  # float32 [B, A], policy target of the opponent's reply; zeros without one
+    short_term: Tensor | None = None  # float32 [B, K, 3], values of the near future, a horizon each
+    moves_left: Tensor | None = None  # float32 [B], plies; NaN where the end is not known
 
     @classmethod
     def from_samples(cls, samples: Mapping[str, Any], device: torch.device) -> TrainingBatch:

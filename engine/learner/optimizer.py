@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from engine.config.learning import LearnerConfig
 from engine.evaluator.network import OUTER_LAYERS, PolicyValueNetwork
+from engine.learner.target.model import PREFIX, LearningModel
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
@@ -96,16 +97,17 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     return result
 
 
-def create_optimizers(network: PolicyValueNetwork, config: LearnerConfig) -> tuple[Muon, AdamW]:
+def create_optimizers(model: PolicyValueNetwork | LearningModel, config: LearnerConfig) -> tuple[Muon, AdamW]:
     """Muon for the weights of hidden layers; AdamW for the first and last layers, norms and biases.
 
     Norms and biases do not decay. Each group keeps its rate before warm-up and decay as `initial_lr`.
     """
+    named = model.named_weights().items() if isinstance(model, LearningModel) else model.named_parameters()
     hidden, outer, others = [], [], []
-    for name, parameter in network.named_parameters():
+    for name, parameter in named:
         if parameter.dim() < 2:
             others.append(parameter)
-        elif name.rpartition(".")[0] in OUTER_LAYERS:
+        elif _is_outer(name.rpartition(".")[0]):
             outer.append(parameter)
         else:
             hidden.append(parameter)
@@ -116,3 +118,7 @@ def create_optimizers(network: PolicyValueNetwork, config: LearnerConfig) -> tup
     for group in [*muon.param_groups, *adamw.param_groups]:
         group["initial_lr"] = group["lr"]
     return muon, adamw
+
+
+def _is_outer(layer: str) -> bool:
+    return layer in OUTER_LAYERS or (layer.startswith(PREFIX) and layer.endswith(".out"))

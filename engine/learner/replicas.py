@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.evaluator.network import PolicyValueNetwork
+from engine.learner.target.model import LearningModel
 
-Forward = Callable[[PolicyValueNetwork, Mapping[str, Any]], tuple[Tensor, dict[str, Tensor]]]
+Forward = Callable[[LearningModel, Mapping[str, Any]], tuple[Tensor, dict[str, Tensor]]]
 """From a network and a part of the samples to its mean loss and its numbers to show."""
 
 
@@ -30,7 +30,7 @@ class Replicas:
         count: parts, each on one thread; 1 computes in the calling thread.
     """
 
-    def __init__(self, network: PolicyValueNetwork, count: int) -> None:
+    def __init__(self, network: LearningModel, count: int) -> None:
         self.networks = [network, *(copy.deepcopy(network) for _ in range(count - 1))]
         for replica in self.networks[1:]:
             for own, shared in zip(replica.parameters(), network.parameters(), strict=True):
@@ -74,7 +74,7 @@ class Replicas:
 
 
 def _backward(
-    network: PolicyValueNetwork, samples: Mapping[str, Any], forward: Forward
+    network: LearningModel, samples: Mapping[str, Any], forward: Forward
 ) -> tuple[Tensor, dict[str, Tensor]]:
     for parameter in network.parameters():
         parameter.grad = None

@@ -202,7 +202,7 @@ def test_parts_share_weights_and_statistics() -> None:
     first, second = learner.replicas.networks
     for ours, theirs in zip(first.parameters(), second.parameters(), strict=True):
         assert ours.data_ptr() == theirs.data_ptr()
-    mean = first.state_dict()["stem.norm.running_mean"]
+    mean = first.network.state_dict()["stem.norm.running_mean"]
     assert not torch.equal(mean, torch.zeros_like(mean))
     assert learner.playing_network().state_dict()["stem.norm.num_batches_tracked"] == 3
 

@@ -16,6 +16,7 @@ from engine.config import Config, build_config
 from engine.config.layer import merge
 from engine.evaluator.network import PolicyValueNetwork
 from engine.learner.learner import Learner
+from engine.replay import Replay
 from games.go import Go
 
 shows = partial(shows, of=GAMES)
@@ -219,3 +220,57 @@ def test_another_seed_begins_with_other_weights_and_draws_other_positions() -> N
         learner.train(window(), 1)
     assert torch.equal(one.state().learner[OUTER], same.state().learner[OUTER])
     assert not torch.equal(one.state().learner[OUTER], other.state().learner[OUTER])
+
+
+@shows(
+    "learner.soft_policy_weight",
+    "learner.opponent_policy_weight",
+    "learner.short_term_value_weight",
+    "learner.moves_left_weight",
+)
+@pytest.mark.parametrize("target", ["soft_policy", "opponent_policy", "short_term_value", "moves_left"])
+def test_a_target_with_weight_has_a_head_that_teaches_the_trunk(target: str) -> None:
+    plain, light, heavy = (_trained(2, **{f"{target}_weight": weight}) for weight in (0.0, 0.5, 5.0))
+    assert f"loss/{target}" not in plain[1]
+    assert light[1][f"loss/{target}"] > 0
+    layer = "tower.0.first.conv.weight"
+    assert len({table[0][layer].numpy().tobytes() for table in (plain, light, heavy)}) == 3
+    assert any(name.startswith(f"heads.{target}.") for name in light[0])
+
+
+@shows("learner.short_term_horizons")
+def test_a_short_term_value_has_a_head_a_horizon() -> None:
+    for horizons in ((4.0,), (4.0, 9.0)):
+        weights, _ = _trained(1, short_term_value_weight=1.0, short_term_horizons=horizons)
+        assert len(weights["heads.short_term_value.out.bias"]) == 3 * len(horizons)
+
+
+@shows("replay.proven_values", "replay.policy_temperature")
+def test_the_window_is_asked_for_targets_as_set() -> None:
+    def told_of(metric: str, **replay: Any) -> float:
+        return Learner(GAME, config(replay=replay), seed=1).train(window(), 1)[metric]
+
+    assert "proven_values" not in Learner(GAME, config(), seed=1)._draw.keywords["asked"]
+    assert Learner(GAME, config(replay={"proven_values": True}), seed=1)._draw.keywords["asked"][
+        "proven_values"
+    ]
+    sharp, usual, soft = (
+        told_of("policy/target_entropy", policy_temperature=each) for each in (0.5, 1.0, 3.0)
+    )
+    assert sharp < usual < soft
+
+
+@shows("replay.surprise_weight", "replay.value_surprise_weight")
+@pytest.mark.parametrize("name", ["surprise_weight", "value_surprise_weight"])
+def test_surprise_chooses_other_positions(name: str) -> None:
+    pool = _core.Pool(GAME, _core.SearchParams(), _core.PlayParams(simulations=16), seed=1, games=8)
+    pool.start(200)
+    while requests := pool.select():
+        pool.backup(requests, _core.uniform(requests))
+    games = pool.take_games()
+    drawn = []
+    for share in (0.0, 1.0):
+        replay = Replay(GAME, config(replay={name: share}).replay, "go")
+        replay.add(games)
+        drawn.append(replay.window.sample(64, 1)["planes"])
+    assert not np.array_equal(*drawn)

@@ -187,7 +187,7 @@ TEST(pool_plays_records_and_the_window_decodes_them) {
   std::vector<std::uint8_t> legal(rows * 7);
   std::vector<std::int64_t> id(rows);
   std::vector<std::int32_t> ply(rows);
-  window.sample(rows, 5, 0.5f,
+  window.sample(rows, 5, SampleTargets{.value_mix = 0.5f},
                 {planes.data(), policy.data(), wdl.data(), reinterpret_cast<bool*>(legal.data()),
                  weight.data(), id.data(), ply.data(), nullptr, nullptr});
   for (int row = 0; row < rows; ++row) {

@@ -1,0 +1,1 @@
+"""What the learner may learn besides policy and value, a file a technique; each has a head of its own."""
