@@ -23,6 +23,8 @@ from engine.search import batch_size
 from engine.selfplay.actors.inline import InlineActors
 
 CORES = 2
+MOVES = 4
+"""Of each game in a stretch: in one of fewer, callers that wait for each other at its end count for much."""
 START_S = 300.0
 """What the process may take beside what is measured."""
 
@@ -95,7 +97,7 @@ def _measure_callers(
 
     def play() -> float:
         before, start = crew.stats()["evaluations"], time.perf_counter()
-        crew.play(config.selfplay.games * len(crew.callers))
+        crew.play(MOVES * config.selfplay.games * len(crew.callers))
         return (crew.stats()["evaluations"] - before) / (time.perf_counter() - start)
 
     try:
