@@ -31,10 +31,10 @@ struct SampleBuffers {
 
 // How samples are decoded.
 struct SampleTargets {
-  float value_mix = 0;           // share of the search's value in the value target; the rest is the outcome
-  bool proven_values = false;    // a root that the search has proven has that value alone
-  float policy_temperature = 1;  // the policy target is its p ** (1 / temperature), normalised
-  std::vector<float> horizons;   // K mean distances in plies, each >= 1, of values that are averaged
+  float value_mix = 0;            // share of the search's value in the value target; the rest is the outcome
+  bool proven_values = false;     // a root that the search has proven has that value alone
+  float policy_temperature = 1;   // the policy target is its p ** (1 / temperature), normalised
+  std::vector<float> horizons{};  // K mean distances in plies, each >= 1, of values that are averaged
 };
 
 // Share of a game's weight that goes to its plies in proportion to a surprise, the rest as it was (policy
