@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from engine import _core
@@ -38,10 +38,12 @@ class TruthScore:
     """Share in which it has the best exact score; None where scores are not known."""
     value_error: float
     """Mean distance between the root's value and the exact result, both in [-1, 1]."""
+    wrong: tuple[bool, ...] = field(default=(), repr=False, compare=False)
+    """Of each position in the order of the set, whether it is a mistake; empty where that was not kept."""
 
     def to_json(self) -> dict[str, Any]:
-        """As a plain object."""
-        return asdict(self)
+        """As a plain object, without `wrong`."""
+        return {name: value for name, value in asdict(self).items() if name != "wrong"}
 
 
 def measure(
@@ -113,7 +115,7 @@ class _Job:
 
 @dataclass
 class _Tally:
-    mistakes: int = 0
+    wrong: list[bool] = field(default_factory=list)
     optimal: int = 0
     value_error: float = 0.0
 
@@ -170,7 +172,7 @@ def _count(tally: _Tally, truth: TruthSet, index: int, action: int, value: float
     outcomes = truth.outcomes[index]
     legal = outcomes != ILLEGAL
     best = outcomes[legal].max()
-    tally.mistakes += int(outcomes[action] < best)
+    tally.wrong.append(bool(outcomes[action] < best))
     tally.value_error += abs(value - float(best))
     if truth.scores is not None:
         tally.optimal += int(truth.scores[index][action] == truth.scores[index][legal].max())
@@ -178,13 +180,15 @@ def _count(tally: _Tally, truth: TruthSet, index: int, action: int, value: float
 
 def _score(truth: TruthSet, simulations: int, tallies: Sequence[_Tally]) -> TruthScore:
     count = len(truth.positions)
+    wrong = tuple(mistake for tally in tallies for mistake in tally.wrong)
     return TruthScore(
         set=truth.name,
         simulations=simulations,
         positions=count,
-        mistakes=sum(tally.mistakes for tally in tallies) / count,
+        mistakes=sum(wrong) / count,
         optimal=sum(tally.optimal for tally in tallies) / count if truth.scores is not None else None,
         value_error=sum(tally.value_error for tally in tallies) / count,
+        wrong=wrong,
     )
 
 

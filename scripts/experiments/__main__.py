@@ -11,6 +11,7 @@ from experiments.experiment import Experiment
 from experiments.program import main
 
 EXPERIMENTS = {
+    "ablation": "games",
     "alarms": "text",
     "collapse": "text",
     "constitutional": "text",

@@ -1,4 +1,4 @@
-"""The experiments on text in their smallest sizes: they run and resume; only what is huge is asserted."""
+"""The experiments in their smallest sizes: they run and resume; only what is huge is asserted."""
 
 from __future__ import annotations
 

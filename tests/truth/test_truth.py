@@ -109,6 +109,8 @@ def test_results_do_not_depend_on_the_number_of_evaluators() -> None:
         for count in (1, 3)
     ]
     assert runs[0] == runs[1]
+    assert [score.wrong for score in runs[0]] == [score.wrong for score in runs[1]]
+    assert [sum(score.wrong) / len(score.wrong) for score in runs[0]] == [each.mistakes for each in runs[0]]
     assert [(score.set, score.simulations) for score in runs[0]] == [
         (sets[0].name, 0),
         (sets[0].name, 4),
@@ -136,6 +138,7 @@ def test_the_table_has_a_row_a_set_and_number_of_simulations() -> None:
     assert {row["simulations"] for row in rows} == {"network alone", 2}
     assert all(row["a"] == row["b"] for row in rows)
     assert scores[0].to_json()["mistakes"] == scores[0].mistakes
+    assert "wrong" not in scores[0].to_json()
 
 
 def test_a_game_without_truth_has_no_sets() -> None:
