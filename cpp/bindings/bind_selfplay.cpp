@@ -207,7 +207,7 @@ void register_selfplay(py::module_& module) {
           },
           py::arg("count"), py::arg("seed"), py::arg("value_mix") = 0.0f, py::kw_only(),
           py::arg("proven_values") = false, py::arg("policy_temperature") = 1.0f,
-          py::arg("horizons") = std::vector<float>{}, py::arg("reply") = false,
+          py::arg_v("horizons", std::vector<float>{}, "()"), py::arg("reply") = false,
           py::arg("moves_left") = false);
 }
 
