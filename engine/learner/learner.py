@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -77,7 +76,8 @@ class Learner:
         self.model = LearningModel(self.network, config, seed).to(self.device)
         self.optimizers = create_optimizers(self.model, self.config)
         self.replicas = Replicas(self.model, num_threads(self.config) if self.device.type == "cpu" else 1)
-        self._draw = partial(_draw, value_mix=config.replay.value_mix, asked=_asked(self.model, config))
+        self.value_mix = config.replay.value_mix
+        self.asked = _asked(self.model, config)
         self.step = 0
         self.skips = Skips(NOT_FINITE)
         self._owed_steps = 0.0
@@ -186,6 +186,9 @@ class Learner:
                     future = executor.submit(self._draw, window, size, following)
                 yield samples, wait
 
+    def _draw(self, window: SampleWindow, count: int, seed: int) -> dict[str, Any]:
+        return window.sample(count, seed, self.value_mix, **self.asked)
+
     def _train_step(self, samples: Mapping[str, Any]) -> dict[str, Tensor] | None:
         statistics = [buffer.clone() for buffer in self.model.buffers()]
         for optimizer in self.optimizers:
@@ -275,12 +278,6 @@ def _asked(model: LearningModel, config: Config) -> dict[str, Any]:
     if replay.policy_temperature != 1:
         asked["policy_temperature"] = replay.policy_temperature
     return asked
-
-
-def _draw(
-    window: SampleWindow, count: int, seed: int, *, value_mix: float, asked: Mapping[str, Any]
-) -> dict[str, Any]:
-    return window.sample(count, seed, value_mix, **asked)
 
 
 def to_channels_last(network: PolicyValueNetwork) -> PolicyValueNetwork:

@@ -12,8 +12,8 @@ sections, see engine.run.tensorboard, what matters most first. The groups, in th
     truth/     mistakes and optimal moves where the exact value is known
     arena/     results of matches
     speed/     positions, evaluations and samples a second
-    time/      seconds of wall time an iteration by what they went on; the parts come to time/total_s; and
-               time/reference_minutes, of the whole run so far, see engine.evaluator.reference_rate
+    time/      seconds of wall time an iteration by what they went on; the parts come to time/total_s; beside
+               them time/reference_minutes, of the whole run so far, see engine.evaluator.reference_rate
     machine/   memory of the process
 
 and of a run on text:

@@ -250,10 +250,8 @@ def test_the_window_is_asked_for_targets_as_set() -> None:
     def told_of(metric: str, **replay: Any) -> float:
         return Learner(GAME, config(replay=replay), seed=1).train(window(), 1)[metric]
 
-    assert "proven_values" not in Learner(GAME, config(), seed=1)._draw.keywords["asked"]
-    assert Learner(GAME, config(replay={"proven_values": True}), seed=1)._draw.keywords["asked"][
-        "proven_values"
-    ]
+    assert "proven_values" not in Learner(GAME, config(), seed=1).asked
+    assert Learner(GAME, config(replay={"proven_values": True}), seed=1).asked["proven_values"]
     sharp, usual, soft = (
         told_of("policy/target_entropy", policy_temperature=each) for each in (0.5, 1.0, 3.0)
     )
