@@ -42,7 +42,7 @@ class Connect4(_core.Connect4):
         return Path(str(files("games") / "data" / "connect4_bench_checkpoint"))
 
     def reference_run(self) -> dict[str, Any]:
-        """What the README's results come from: `minutes`, `positions`, `evaluations_per_s` and where from."""
+        """What the README's results come from: `minutes`, `positions` and where from."""
         text = (files("games") / "data" / "connect4_reference.json").read_text(encoding="utf-8")
         return dict(json.loads(text))
 

@@ -177,13 +177,15 @@ void register_selfplay(py::module_& module) {
   py::class_<PyReplayWindow> window(module, "ReplayWindow");
   refuse_pickling(window);
   window
-      .def(py::init([](const Game& game, float policy_surprise, float value_surprise) {
+      .def(py::init([](const Game& game, double policy_surprise, double value_surprise) {
              require_range("policy_surprise", policy_surprise, 0, 1);
-             require_range("value_surprise", value_surprise, 0, 1 - policy_surprise);
+             require_range("value_surprise", value_surprise, 0, 1);
+             require_range("policy_surprise and value_surprise together", policy_surprise + value_surprise, 0,
+                           1);
              return std::make_unique<PyReplayWindow>(game, SurpriseWeights{policy_surprise, value_surprise});
            }),
-           py::arg("game"), py::kw_only(), py::arg("policy_surprise") = 0.0f,
-           py::arg("value_surprise") = 0.0f, py::keep_alive<1, 2>())
+           py::arg("game"), py::kw_only(), py::arg("policy_surprise") = 0.0, py::arg("value_surprise") = 0.0,
+           py::keep_alive<1, 2>())
       .def(
           "append",
           [](PyReplayWindow& self, const py::dict& games) {

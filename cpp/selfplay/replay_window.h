@@ -41,8 +41,8 @@ struct SampleTargets {
 // surprise weighting: KataGo's documents of its methods, 2020): how often the positions of a game are drawn
 // in all is kept. A game without any surprise keeps its weights.
 struct SurpriseWeights {
-  float policy = 0;  // by the divergence from the network's prior to the policy target
-  float value = 0;   // by the divergence from the network's value to the search's
+  double policy = 0;  // by the divergence from the network's prior to the policy target
+  double value = 0;   // by the divergence from the network's value to the search's
 };
 
 class ReplayWindow {

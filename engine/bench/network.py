@@ -258,7 +258,7 @@ def playing_network(
 def _bare_training(learner: Learner, samples: dict[str, Any]) -> Work:
     """Forward pass, cross entropies, backward pass and optimizers on one batch that stays where it is."""
     network = copy.deepcopy(learner.network).train()
-    optimizers = create_optimizers(network, learner.config)
+    optimizers = create_optimizers(dict(network.named_parameters()), learner.config)
     batch = TrainingBatch.from_samples(samples, learner.device)
 
     def work() -> int:

@@ -20,7 +20,7 @@ from engine.errors import UserError
 from engine.game.offer import OFFERS, Goban, Solver
 from engine.game.truth_set import ILLEGAL, TruthSet
 
-_REFERENCE_NUMBERS = ("minutes", "positions", "evaluations_per_s")
+_REFERENCE_NUMBERS = ("minutes", "positions")
 
 
 def is_offered(game: Game, name: str) -> bool:

@@ -130,8 +130,7 @@ class HasReferenceRun(Protocol):
     """The run that its published results come from; every run says in the end how far it came beside it."""
 
     def reference_run(self) -> Mapping[str, Any]:
-        """`machine` in words, `minutes` and `positions` of the run, and `evaluations_per_s` of the bare
-        network of `bench_checkpoint` there."""
+        """`machine` in words, `minutes` and `positions` of the run."""
 
 
 class HasUntrainable(Protocol):
@@ -308,7 +307,7 @@ OFFERS = {
     "reference_run": Offer(
         HasReferenceRun,
         "reference_run()",
-        "machine (a text), minutes, positions and evaluations_per_s (numbers above 0)",
+        "machine (a text), minutes and positions (numbers above 0)",
     ),
     "goban": Offer(HasGoban, "goban()", "an object with the methods of engine.game.offer.Goban"),
     "untrainable": Offer(HasUntrainable, "untrainable()", "a reason with its remedy, or None"),

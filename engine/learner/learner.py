@@ -74,7 +74,7 @@ class Learner:
             zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True)
         )
         self.model = LearningModel(self.network, config, seed).to(self.device)
-        self.optimizers = create_optimizers(self.model, self.config)
+        self.optimizers = create_optimizers(self.model.named_weights(), self.config)
         self.replicas = Replicas(self.model, num_threads(self.config) if self.device.type == "cpu" else 1)
         self.value_mix = config.replay.value_mix
         self.asked = _asked(self.model, config)

@@ -16,7 +16,8 @@ from engine.evaluator.network import Prediction
 NUM_BINS = 10
 """Of expected scores, for the calibration error."""
 
-_ILLEGAL = -1e9
+ILLEGAL = -1e9
+"""Logit of an action that is not legal."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def losses(
         batch: the targets.
         config: weights of the parts against the policy's.
     """
-    log_policy = F.log_softmax(prediction.policy.float().masked_fill(~batch.legal, _ILLEGAL), 1)
+    log_policy = F.log_softmax(prediction.policy.float().masked_fill(~batch.legal, ILLEGAL), 1)
     log_wdl = F.log_softmax(prediction.wdl.float(), 1)
     policy_rows = -(batch.policy * log_policy).sum(1)
     value_rows = -(batch.wdl * log_wdl).sum(1)

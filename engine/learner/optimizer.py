@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from engine.config.learning import LearnerConfig
-from engine.evaluator.network import OUTER_LAYERS, PolicyValueNetwork
-from engine.learner.target.model import PREFIX, LearningModel
+from engine.evaluator.network import OUTER_LAYERS
+from engine.learner.target.model import PREFIX
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
@@ -97,14 +97,14 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     return result
 
 
-def create_optimizers(model: PolicyValueNetwork | LearningModel, config: LearnerConfig) -> tuple[Muon, AdamW]:
+def create_optimizers(weights: Mapping[str, nn.Parameter], config: LearnerConfig) -> tuple[Muon, AdamW]:
     """Muon for the weights of hidden layers; AdamW for the first and last layers, norms and biases.
 
-    Norms and biases do not decay. Each group keeps its rate before warm-up and decay as `initial_lr`.
+    `weights` by name, as LearningModel.named_weights gives them. Norms and biases do not decay. Each group
+    keeps its rate before warm-up and decay as `initial_lr`.
     """
-    named = model.named_weights().items() if isinstance(model, LearningModel) else model.named_parameters()
     hidden, outer, others = [], [], []
-    for name, parameter in named:
+    for name, parameter in weights.items():
         if parameter.dim() < 2:
             others.append(parameter)
         elif _is_outer(name.rpartition(".")[0]):

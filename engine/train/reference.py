@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine import _core
-from engine.checkpoint import load_network
 from engine.config import Config, build_config
-from engine.config.network import EvaluatorConfig
 from engine.doctor import num_cores
-from engine.evaluator.evaluator import NetworkEvaluator
-from engine.game.inquiry import bench_checkpoint, reference_run
+from engine.game.inquiry import reference_run
 from engine.game_run import read_config
 from engine.registry import load_game, preset
 from engine.run import storage
@@ -27,9 +23,6 @@ MIN_MINUTES = 1.0
 
 SLOWER = 0.8
 """Times the reference's positions a second below which the reasons are looked for."""
-
-MEASURE_S = 1.0
-BATCH = 64
 
 _OF_THE_MACHINE = {
     "selfplay": {"games", "cache_mb"},
@@ -45,7 +38,8 @@ class Comparison:
 
     machine: what the reference was made on, in words.
     minutes, positions: of this run; the reference played `reference_positions` in `reference_minutes`.
-    evaluations_per_s: of the bare benchmark network just now, None where this machine is as fast.
+    worth: reference minutes that a minute here was, see engine.evaluator.reference_rate; None where the run
+        does not count them.
     cores_taken: that other programs used while the run went on, of `cores`; None where the system does not
         tell.
     """
@@ -55,8 +49,7 @@ class Comparison:
     positions: float
     reference_minutes: float
     reference_positions: float
-    reference_evaluations_per_s: float
-    evaluations_per_s: float | None = None
+    worth: float | None = None
     cores_taken: float | None = None
     cores: int = 1
     load: float = 0.0
@@ -89,10 +82,10 @@ class Comparison:
             f"this machine was slower or busy: expect what that one reaches after "
             f"{self.minutes * self.rate / self.reference_rate:.1f} minutes, and go on with more"
         )
-        if self.evaluations_per_s is not None:
+        if self.worth is not None:
             lines.append(
-                f"the bare network: {self.evaluations_per_s:,.0f} evaluations a second just now, "
-                f"{self.reference_evaluations_per_s:,.0f} there; load {self.load:.1f} on {self.cores} cores"
+                f"a minute here was {self.worth:.2f} reference minutes by the bare network; "
+                f"load {self.load:.1f} on {self.cores} cores just now"
             )
         if self.cores_taken is not None:
             lines.append(f"other programs took {self.cores_taken:.1f} of {self.cores} cores meanwhile")
@@ -100,10 +93,7 @@ class Comparison:
 
 
 def compare_run(game: _core.Game, run_path: Path) -> Comparison | None:
-    """The run beside its game's reference; None where the game brings none, or the run is of other settings.
-
-    Measures the bare network for about two seconds where the run was slower.
-    """
+    """The run beside its game's reference; None where there is none, or the run is of other settings."""
     reference = reference_run(game)
     if reference is None:
         return None
@@ -111,7 +101,7 @@ def compare_run(game: _core.Game, run_path: Path) -> Comparison | None:
     lines = read_metrics(path) if storage.exists(path) else []
     if not lines or not _is_like_preset(game, config):
         return None
-    minutes = lines[-1].get("minutes") or 0.0
+    minutes, counted = lines[-1].get("minutes") or 0.0, lines[-1].get("time/reference_minutes")
     positions = sum(line.get("selfplay/positions") or 0 for line in lines)
     if minutes < MIN_MINUTES:
         return None
@@ -121,27 +111,12 @@ def compare_run(game: _core.Game, run_path: Path) -> Comparison | None:
         "positions": positions,
         "reference_minutes": reference["minutes"],
         "reference_positions": reference["positions"],
-        "reference_evaluations_per_s": reference["evaluations_per_s"],
+        "worth": counted / minutes if counted is not None else None,
         "cores": num_cores(),
         "load": os.getloadavg()[0],
         "cores_taken": _mean([line.get("machine/cores_taken") for line in lines]),
     }
-    comparison = Comparison(**found)
-    if comparison.is_slower:
-        return Comparison(**found, evaluations_per_s=bare_rate(game, config.evaluator))
-    return comparison
-
-
-def bare_rate(game: _core.Game, config: EvaluatorConfig) -> float | None:
-    """Evaluations a second of the game's benchmark network, an evaluator a core, all at once."""
-    folder = bench_checkpoint(game)
-    if folder is None:
-        return None
-    network = load_network(folder)[2]
-    evaluators = [NetworkEvaluator(game, network, config) for _ in range(num_cores())]
-    with ThreadPoolExecutor(len(evaluators), "bare") as threads:
-        rates = threads.map(lambda evaluator: evaluator.bare_rate(BATCH, MEASURE_S), evaluators)
-        return float(sum(rates))
+    return Comparison(**found)
 
 
 def _is_like_preset(game: _core.Game, config: Config) -> bool:

@@ -27,9 +27,9 @@ class Spending:
 
     def __str__(self) -> str:
         reference = self.reference_minutes
-        counted = "" if reference is None else f", {reference:.1f} reference minutes"
+        counted = "" if reference is None else f", {reference:.2f} reference minutes"
         return (
-            f"taken: {self.minutes:.1f} minutes{counted}; {self.positions:,} positions, "
+            f"taken: {self.minutes:.2f} minutes{counted}; {self.positions:,} positions, "
             f"{self.evaluations:,} evaluations"
         )
 

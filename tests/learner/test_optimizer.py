@@ -80,7 +80,9 @@ def test_weights_without_gradients_stay() -> None:
 
 def test_every_weight_has_one_optimizer_and_only_those_of_layers_decay() -> None:
     network = PolicyValueNetwork((3, 6, 7), 7, NetworkConfig(channels=8, blocks=1))
-    muon, adamw = create_optimizers(network, build_config({"learner": {"weight_decay": 0.5}}).learner)
+    muon, adamw = create_optimizers(
+        dict(network.named_parameters()), build_config({"learner": {"weight_decay": 0.5}}).learner
+    )
     assert isinstance(muon, Muon)
     assert isinstance(adamw, AdamW)
     owners: dict[int, tuple[object, float]] = {}

@@ -11,7 +11,8 @@ from puzzle_window import BASE, assert_same_state
 
 from engine import _core
 from engine.config import Config, build_config
-from engine.errors import UserError
+from engine.errors import InputError, UserError
+from engine.game import PythonGame, PythonState
 from engine.learner.learner import Learner
 from engine.learner.target.moves_left import UNIT, MovesLeft
 from engine.learner.target.soft_policy import SoftPolicy
@@ -85,7 +86,7 @@ def test_targets_are_what_the_games_say(game: _core.Game) -> None:
     batch = window_of(game, games).sample(
         96, 1, 0.5, proven_values=True, policy_temperature=0.5, horizons=HORIZONS, reply=True, moves_left=True
     )
-    replied = 0
+    replied = proven = 0
     for row in range(96):
         index = int(np.flatnonzero(games["game_id"] == batch["game_id"][row])[0])
         ply = int(games["move_offsets"][index]) + int(batch["ply"][row])
@@ -95,6 +96,7 @@ def test_targets_are_what_the_games_say(game: _core.Game) -> None:
         unknown = games["resigned"][index] or games["truncated"][index]
         assert batch["moves_left"][row] == pytest.approx(np.nan if unknown else end - ply, nan_ok=True)
         proof = int(games["proof"][ply])
+        proven += proof != 2
         wdl = (
             np.eye(3)[1 - proof]
             if proof != 2
@@ -113,32 +115,82 @@ def test_targets_are_what_the_games_say(game: _core.Game) -> None:
         assert turned
         replied += reply.any()
     assert replied > 20
+    assert proven > 0 or game.name == "chess", "where searches of 8 visits prove next to nothing"
+
+
+class Pairs(PythonState):
+    """Each player takes two of three actions in a row; whose actions sum up to more wins."""
+
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+
+    def player(self) -> int:
+        return len(self.taken) // 2 % 2
+
+    def legal_actions(self) -> list[int]:
+        return [0, 1, 2] if len(self.taken) < 8 else []
+
+    def play(self, action: int) -> None:
+        self.taken.append(action)
+
+    def outcome(self) -> float | None:
+        if len(self.taken) < 8:
+            return None
+        lead = sum(taken * (1 if ply // 2 % 2 == 0 else -1) for ply, taken in enumerate(self.taken))
+        return float(np.sign(lead))
+
+    def encode(self) -> np.ndarray[Any, Any]:
+        taken = np.array([*self.taken, *[-1] * (8 - len(self.taken))], np.float32)
+        return taken.reshape(1, 1, 8)
+
+
+class PairsGame(PythonGame):
+    def __init__(self) -> None:
+        super().__init__(name="pairs", num_actions=3, planes_shape=(1, 1, 8), max_plies=8)
+
+    def start(self) -> Pairs:
+        return Pairs()
 
 
 def test_the_same_player_again_is_no_reply() -> None:
-    """Othello without a pass in between: the next ply is then the same player's."""
-    game = Othello()
+    game = PairsGame()
     games = played(game)
     again = [m for m in range(len(games["moves"]) - 1) if games["player"][m] == games["player"][m + 1]]
     inside = [m for m in again if m + 1 not in games["move_offsets"]]
     batch = window_of(game, games).sample(400, 2, reply=True)
     starts = dict(zip(games["game_id"].tolist(), games["move_offsets"].tolist(), strict=False))
-    for row in range(400):
-        ply = starts[int(batch["game_id"][row])] + int(batch["ply"][row])
-        if ply in inside:
-            assert not batch["reply"][row].any()
+    plies = [starts[g] + p for g, p in zip(batch["game_id"].tolist(), batch["ply"].tolist(), strict=True)]
+    rows = [row for row, ply in enumerate(plies) if ply in inside]
+    assert 100 < len(rows) < 300
+    assert not batch["reply"][rows].any()
+    others = sorted({*range(400)} - {*rows})
+    assert batch["reply"][others].any(1).mean() > 0.5
 
 
-def test_surprise_moves_draws_within_a_game() -> None:
+def value_divergence(games: dict[str, Any]) -> np.ndarray[Any, Any]:
+    """Nats from the network's value to the search's, a ply each; 0 where one is not known."""
+    raw, found = games["raw_wdl"].astype(float), games["root_wdl"].astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(found > 0, found * np.log(found / np.maximum(raw, 1e-12)), 0)
+    known = (raw.sum(1) > 0) & (found.sum(1) > 0)
+    return np.where(known, np.maximum(terms.sum(1), 0), 0)
+
+
+@pytest.mark.parametrize(("policy", "value"), [(0.5, 0.0), (0.0, 0.5), (0.8, 0.2)])
+def test_surprise_moves_draws_within_a_game(policy: float, value: float) -> None:
     game = Connect4()
     games = played(game, 150)
     draws = 60_000
     expected = np.zeros(len(games["moves"]))
+    surprises = ((policy, np.maximum(games["kl"], 0)), (value, value_divergence(games)))
     for first, end in zip(games["move_offsets"][:-1], games["move_offsets"][1:], strict=True):
-        weight, kl = games["weight"][first:end].astype(float), np.maximum(games["kl"][first:end], 0)
-        share = weight * kl / (weight * kl).sum()
-        expected[first:end] = 0.5 * weight + 0.5 * weight.sum() * share
-    batch = window_of(game, games, policy_surprise=0.5).sample(draws, 3)
+        weight = games["weight"][first:end].astype(float)
+        expected[first:end] = weight
+        for share, surprise in surprises:
+            own = weight * surprise[first:end]
+            if own.sum() > 0:
+                expected[first:end] += share * (weight.sum() * own / own.sum() - weight)
+    batch = window_of(game, games, policy_surprise=policy, value_surprise=value).sample(draws, 3)
     starts = dict(zip(games["game_id"].tolist(), games["move_offsets"].tolist(), strict=False))
     at = [starts[g] + p for g, p in zip(batch["game_id"].tolist(), batch["ply"].tolist(), strict=True)]
     share = expected / expected.sum()
@@ -146,6 +198,14 @@ def test_surprise_moves_draws_within_a_game() -> None:
     assert drawn == pytest.approx(share, abs=6 * (share.max() / draws) ** 0.5)
     assert games["weight"].sum() == pytest.approx(expected.sum())
     assert np.abs(share - games["weight"] / games["weight"].sum()).max() > 0.003
+
+
+def test_shares_of_surprise_are_at_most_one_together() -> None:
+    for policy, value in ((0.8, 0.2), (0.7, 0.3), (1.0, 0.0), (0.0, 1.0)):
+        _core.ReplayWindow(Connect4(), policy_surprise=policy, value_surprise=value)
+    for policy, value in ((0.8, 0.21), (1.1, 0.0), (0.0, -0.1), (float("nan"), 0.0)):
+        with pytest.raises(InputError, match="surprise"):
+            _core.ReplayWindow(Connect4(), policy_surprise=policy, value_surprise=value)
 
 
 def test_no_surprise_leaves_the_draws_alone() -> None:

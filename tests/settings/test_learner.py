@@ -30,15 +30,22 @@ SMALL = {
 }
 
 
-@cache
-def window() -> _core.ReplayWindow:
-    """Some hundred positions of random play, whose search thought otherwise than they ended."""
-    pool = _core.Pool(GAME, _core.SearchParams(), _core.PlayParams(simulations=4), seed=1, games=8)
+def played(simulations: int) -> dict[str, Any]:
+    """Some hundred positions of play without a network."""
+    params = _core.PlayParams(simulations=simulations)
+    pool = _core.Pool(GAME, _core.SearchParams(), params, seed=1, games=8)
     pool.start(200)
     while requests := pool.select():
         pool.backup(requests, _core.uniform(requests))
+    games: dict[str, Any] = pool.take_games()
+    return games
+
+
+@cache
+def window() -> _core.ReplayWindow:
+    """Positions whose search thought otherwise than they ended."""
     found = _core.ReplayWindow(GAME)
-    found.append(pool.take_games())
+    found.append(played(4))
     return found
 
 
@@ -245,27 +252,35 @@ def test_a_short_term_value_has_a_head_a_horizon() -> None:
         assert len(weights["heads.short_term_value.out.bias"]) == 3 * len(horizons)
 
 
-@shows("replay.proven_values", "replay.policy_temperature")
+@shows("replay.policy_temperature")
 def test_the_window_is_asked_for_targets_as_set() -> None:
     def told_of(metric: str, **replay: Any) -> float:
         return Learner(GAME, config(replay=replay), seed=1).train(window(), 1)[metric]
 
-    assert "proven_values" not in Learner(GAME, config(), seed=1).asked
-    assert Learner(GAME, config(replay={"proven_values": True}), seed=1).asked["proven_values"]
     sharp, usual, soft = (
         told_of("policy/target_entropy", policy_temperature=each) for each in (0.5, 1.0, 3.0)
     )
     assert sharp < usual < soft
 
 
+@shows("replay.proven_values")
+def test_what_is_proven_is_the_value_learnt() -> None:
+    games = played(4)
+    games["proof"] = np.ones_like(games["proof"])  # each a win for its player to move
+    proven = _core.ReplayWindow(GAME)
+    proven.append(games)
+    told = [
+        Learner(GAME, config(replay={"proven_values": value}), seed=1).train(proven, 1)["value/true_score"]
+        for value in (False, True)
+    ]
+    assert told[0] < 0.9
+    assert told[1] == 1
+
+
 @shows("replay.surprise_weight", "replay.value_surprise_weight")
 @pytest.mark.parametrize("name", ["surprise_weight", "value_surprise_weight"])
 def test_surprise_chooses_other_positions(name: str) -> None:
-    pool = _core.Pool(GAME, _core.SearchParams(), _core.PlayParams(simulations=16), seed=1, games=8)
-    pool.start(200)
-    while requests := pool.select():
-        pool.backup(requests, _core.uniform(requests))
-    games = pool.take_games()
+    games = played(16)
     drawn = []
     for share in (0.0, 1.0):
         replay = Replay(GAME, config(replay={name: share}).replay, "go")

@@ -36,7 +36,7 @@ def test_counts_are_summed_and_times_are_those_of_the_iteration(tmp_path: Path) 
     )
     assert spending(run) == {1: Spending(1.0, 0.5, 100, 2050), 2: Spending(2.5, 1.25, 200, 4100)}
     assert str(spending(run)[2]) == (
-        "taken: 2.5 minutes, 1.2 reference minutes; 200 positions, 4,100 evaluations"
+        "taken: 2.50 minutes, 1.25 reference minutes; 200 positions, 4,100 evaluations"
     )
 
 

@@ -238,8 +238,8 @@ def _spent_cells(row: Mapping[str, Any]) -> dict[str, Any]:
     reference = row["reference_minutes"]
     return {
         "checkpoint": row["checkpoint"],
-        "minutes": f"{row['minutes']:.1f}",
-        "reference minutes": None if reference is None else f"{reference:.1f}",
+        "minutes": f"{row['minutes']:.2f}",
+        "reference minutes": None if reference is None else f"{reference:.2f}",
         "positions": f"{row['positions']:,}",
         "evaluations": f"{row['evaluations']:,}",
     }

@@ -5,15 +5,13 @@ A game that was resigned or cut off has no known end and teaches nothing here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.learner.losses import TrainingBatch
 from engine.learner.target.target import Target, mean_where
-
-if TYPE_CHECKING:
-    from engine.learner.losses import TrainingBatch
 
 UNIT = 20.0
 """Plies."""

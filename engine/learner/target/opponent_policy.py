@@ -6,15 +6,13 @@ before this ply's move, so that the head speaks of all actions.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.learner.losses import TrainingBatch
 from engine.learner.target.target import PolicyHead, Target, mean_where
-
-if TYPE_CHECKING:
-    from engine.learner.losses import TrainingBatch
 
 
 class OpponentPolicy(Target):

@@ -8,16 +8,14 @@ than the outcome, from further ahead than the search.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.evaluator.network import NUM_OUTCOMES
+from engine.learner.losses import TrainingBatch
 from engine.learner.target.target import Target
-
-if TYPE_CHECKING:
-    from engine.learner.losses import TrainingBatch
 
 
 class ShortTermValue(Target):

@@ -6,20 +6,16 @@ something, too, and the trunk learns to tell them apart.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.learner.losses import ILLEGAL, TrainingBatch
 from engine.learner.target.target import PolicyHead, Target, mean_where
-
-if TYPE_CHECKING:
-    from engine.learner.losses import TrainingBatch
 
 TEMPERATURE = 4.0
 """KataGo's."""
-
-ILLEGAL = -1e9
 
 
 class SoftPolicy(Target):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from engine.learner.losses import TrainingBatch
+from engine.learner.losses import TrainingBatch
 
 
 class Target(nn.Module):
